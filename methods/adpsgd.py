@@ -59,7 +59,7 @@ class GossipOptions(SharingOptions):
 
 @register(title="AD-PSGD", source="arXiv:1710.06952, Algorithm 1", name="adpsgd", place=14)
 class ADPSGD(Replicated):
-    """A trainer per device, and a communicator that asks (even devices) or answers (odd ones)."""
+    """A trainer per device, and a communicator that starts averages (even devices) or answers (odd ones)."""
 
     Options = GossipOptions
 

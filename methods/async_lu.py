@@ -68,19 +68,25 @@ class Decoupled(Method):
 
     @property
     def scale(self) -> Scale:
-        """The scale of updates: M of a delay-adaptive rate are the threads that compute, whatever waits in a queue."""
+        """Returns the scale of updates.
+
+        M of a delay-adaptive rate counts the threads that compute, not batches in a queue.
+        """
         return scale_of(self.options.rate, self.replicas * self.threads)
 
     @property
     def threads(self) -> int:
-        """Forward and backward threads of a replica."""
+        """Returns the number of forward and backward threads of a replica."""
         return int(self.options.forward_workers + self.options.backward_workers)
 
     @property
     def special_case(self) -> str:
-        """Batches of two threads that meet in a rendezvous stay in their order, so that one alone is ahead of each."""
-        alone = self.replicas == 1 and self.threads == 2 and self.options.queue == 0
-        return NEVER_LATE if alone and self.options.rate == "delay_adaptive" else ""
+        """Returns NEVER_LATE for one forward and one backward thread that meet in a rendezvous.
+
+        Batches then stay in order, one of them ahead of each, so that no delay is beyond M.
+        """
+        in_order = self.replicas == 1 and self.threads == 2 and self.options.queue == 0
+        return NEVER_LATE if in_order and self.options.rate == "delay_adaptive" else ""
 
     @property
     def gradient_at(self) -> Literal["forward", "current"]:
@@ -103,7 +109,7 @@ class Decoupled(Method):
 
     @abstractmethod
     def backward(self, replica: Replica, losses: Channel) -> Program:
-        """The program of a backward thread."""
+        """Runs a backward thread."""
 
 
 @register(title="Async LU", source="arXiv:2410.05985v1, Algorithm 1", name="async_lu", place=2)

@@ -22,7 +22,7 @@ options = dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid")
 
 @options
 class Options:
-    """The options of every method; a method's own Options add to it."""
+    """The options of every method; a method's own Options inherit from it."""
 
     momentum: Annotated[
         Literal["shared", "per_updater"],
@@ -49,7 +49,7 @@ class Options:
 
 
 class ExecutorProperties(Protocol):
-    """The properties that a method may ask of an executor before it runs there."""
+    """Properties of an executor that a method may ask for before it runs there."""
 
     @property
     def simulated(self) -> bool: ...  # seconds are those of simulated devices
@@ -60,7 +60,7 @@ class ExecutorProperties(Protocol):
 
 
 class Method(ABC):
-    """A training algorithm. Subclasses define Options, replicas, devices and workers, and never touch execution.
+    """A training algorithm. A subclass defines Options, replicas, devices and workers; executors carry it out.
 
         @register(title="Plain SGD", source="no paper")
         class Plain(Method):
@@ -88,12 +88,12 @@ class Method(ABC):
 
     @property
     def replicas(self) -> int:
-        """Copies of the network, one per device that holds one."""
+        """The number of copies of the network, one per device that holds one."""
         return 1
 
     @property
     def devices(self) -> int:
-        """Devices in use, simulated or real."""
+        """The number of devices in use, simulated or real."""
         return self.replicas
 
     @property
@@ -107,22 +107,25 @@ class Method(ABC):
         return self.devices > self.replicas
 
     def refuses(self, executor: ExecutorProperties) -> str:
-        """Returns why it cannot run on such an executor, "" where it can.
+        """Returns why the method cannot run on such an executor, as the end of a sentence; "" where it can.
 
-        The words may follow "NAME cannot run there: ".
+        Shown after "NAME cannot run on --executor virtual: ".
         """
         if self.needs_one_process and not executor.one_process:
             return "its workers on several devices share memory, and there they have none in common"
         return ""
 
     def check_layers(self, layers: int) -> None:  # noqa: B027
-        """Raises MethodError where it cannot train a network of so many layers; asked before anything is trained."""
+        """Raises MethodError where the method cannot train a network of so many layers; called before any training."""
 
     def check_network(self, network: str) -> None:  # noqa: B027
-        """Raises MethodError where it cannot train the network of this name, which may be ""; asked before training."""
+        """Raises MethodError where the method cannot train the network of this name (may be "").
+
+        Called before any training.
+        """
 
     def parts(self, team: Team) -> Sequence[Sequence[Layer]]:
-        """Returns the layers that each device holds, in their order, where the network is cut into parts; else none."""
+        """Returns the layers of each device, in order, where the network is cut into parts; () where it is not."""
         return ()
 
     # ---- what is audited where rows are compared and no run has counted it: of the options where these say it, else to
@@ -155,32 +158,32 @@ class Method(ABC):
 
     @property
     def updates_all_layers(self) -> bool:
-        """Whether every update is of all layers, none of a part of the network alone."""
+        """Whether every update changes all layers."""
         return True
 
     @property
     def updates_whole_gradients(self) -> bool:
-        """Whether every update is of all layers' gradients at once, which clipping by the norm of all of them needs."""
+        """Whether every Update has the gradients of all layers: clipping by the norm of all layers needs that."""
         return False
 
     @property
     def averages_replicas(self) -> bool:
-        """Whether replicas become their mean now and then, BatchNorm's buffers as `bn_buffers` says."""
+        """Whether replicas are averaged now and then; BatchNorm's buffers with them as `bn_buffers` says."""
         return False
 
     @property
     def averages_state(self) -> bool:
-        """Whether the optimizer's state (momentum) becomes its mean with the weights: of the option `averages`."""
+        """Whether averages take the optimizer's state (momentum) along, by default as the option `averages` says."""
         return getattr(self.options, "averages", "weights") == "weights_and_momentum"
 
     @property
     def updaters(self) -> int:
-        """U, workers that update one replica, by gradients that were computed for it."""
+        """The number of workers that update one replica, by gradients that were computed for it (U)."""
         return int(getattr(self.options, "updaters", 1))
 
     @property
     def gradient_at(self) -> Literal["forward", "current"] | None:
-        """The weights that a gradient is taken at: those its forward pass read (pinned), or those of now.
+        """Which weights a gradient is taken at: "forward" (pinned by the forward pass) or "current".
 
         None where they are the same, since nothing else changes a replica while its batch is on the way.
         """
@@ -190,30 +193,34 @@ class Method(ABC):
 
     @property
     def queue(self) -> int | None:
-        """Losses that may wait between forward and backward workers (0: a rendezvous); None: no such workers."""
+        """How many losses may wait between forward and backward workers (0: a rendezvous).
+
+        None without such workers.
+        """
         return getattr(self.options, "queue", None)
 
     @property
     def special_case(self) -> str:
-        """A sentence where the options make it another algorithm; {rows} stands for the rows that it is said of."""
+        """A sentence where the options make it another algorithm, "" else; {rows} stands for the names of its rows."""
         return ""
 
     @property
     def same_as(self) -> Method | None:
-        """The method that this one is with these options, effect for effect: the same numbers and seconds."""
+        """The other method that these options make it, with the same numbers and seconds; None if there is none."""
         return None
 
     @property
     def trained_as(self) -> Method:
-        """The method trained in its place: that which its own class says it is (a subclass may differ), else itself."""
-        other = self.same_as if "same_as" in vars(type(self)) else None
-        return self if other is None else other.trained_as
+        """The method that is trained in its place: `same_as`, if its own class defines that, else itself."""
+        equivalent = self.same_as if "same_as" in vars(type(self)) else None
+        return self if equivalent is None else equivalent.trained_as
 
     def declares(self, name: str) -> bool:
-        """Returns whether it says so itself what the property of this name is.
+        """Returns whether this class itself states the property of this name.
 
-        It does where its class has the property, or an option that the default asks for. What a plug-in takes over from
-        another method says nothing of workers of its own. The suite holds its own methods to all of it.
+        It does where it defines the property, or an option that the default asks for. A plug-in that inherits from
+        another method, but has workers of its own, does not inherit what that one states. The suite holds its own
+        methods to all of it.
         """
         line = type(self).__mro__
         owner = next(i for i, cls in enumerate(line) if name in vars(cls))
@@ -223,13 +230,15 @@ class Method(ABC):
             return _ASKED_FOR.get(name) in self.Options.__dataclass_fields__
         return not any(map(_has_workers, line[:owner]))
 
-    def as_method(self, other: type[Method]) -> Method:
-        """Returns another method, whose options this one has all, with the values they have here."""
-        return other(other.Options(**{key: getattr(self.options, key) for key in other.Options.__dataclass_fields__}))
+    def as_method(self, method: type[Method]) -> Method:
+        """Makes the other method, with this one's values for all of its options."""
+        return method(
+            method.Options(**{key: getattr(self.options, key) for key in method.Options.__dataclass_fields__})
+        )
 
     @abstractmethod
     def workers(self, team: Team) -> Iterable[Worker]:
-        """Gives the workers of an epoch, or of a part of it where a workload drains within epochs.
+        """Yields the workers of an epoch, or of a part of it where a workload drains within epochs.
 
         Called once for each, always with the same team: what lasts belongs in team.state. A part's workers get no batch
         beyond it. All of them run to completion: that is the drain.
@@ -240,7 +249,7 @@ class Method(ABC):
         return asdict(self.options)
 
     def recorded(self) -> dict[str, Any]:
-        """Returns the options that define a run: without those that came later and do here what runs did before."""
+        """Returns the options that define a run: `Later` ones only where they change what earlier runs did."""
         not_said = left_out(self.options)
         return {name: value for name, value in self.describe().items() if name not in not_said}
 
@@ -256,8 +265,8 @@ _ASKED_FOR = {
 
 
 def _has_workers(cls: type) -> bool:
-    """Returns whether it defines workers, or a program of theirs."""
-    return any(name == "workers" or isgeneratorfunction(made) for name, made in vars(cls).items())
+    """Returns whether the class itself defines `workers`, or a generator, which may be a worker's program."""
+    return any(name == "workers" or isgeneratorfunction(value) for name, value in vars(cls).items())
 
 
 @options

@@ -51,7 +51,7 @@ class CocodOptions(AveragingOptions):
 
 @register(title="CoCoD-SGD", source="arXiv:1906.12043, Algorithm 1", name="cocod", place=13)
 class CoCoDSGD(Replicated):
-    """A trainer and an averager per device; every K steps a trainer takes up the mean of K steps ago."""
+    """A trainer and an averager per device; every K steps a trainer adds the mean of the replicas of K steps ago."""
 
     Options = CocodOptions
 

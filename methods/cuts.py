@@ -1,4 +1,4 @@
-"""Cuts a network into contiguous parts: a pipeline's stages, the partition of LPP-SGD.
+"""Cuts a network into contiguous parts: a pipeline's stages, or LPP-SGD's partition.
 
 The published cuts are those of FDG's public code (ZHUANGHP/FDG, `DG_models.py`), in which DDG was run again as well.
 """
@@ -17,7 +17,7 @@ Place = tuple[int, Fraction]
 
 
 def _places(blocks: Sequence[int], *cuts: tuple[int, int]) -> tuple[Place, ...]:
-    """cuts: (group, blocks of it before the cut), as printed."""
+    """Converts printed cuts, (group, blocks of it before the cut), to (group, share of it before the cut)."""
     return tuple((group, Fraction(before, blocks[group - 1])) for group, before in cuts)
 
 
@@ -36,7 +36,7 @@ AUTHORS: Mapping[str, Mapping[int, tuple[Place, ...]]] = {
 def split(
     layers: Sequence[Layer], weights: Sequence[float | Fraction], targets: Sequence[Fraction]
 ) -> list[list[Layer]]:
-    """Contiguous runs of layers, disjoint and covering, none empty: one more than there are targets.
+    """Splits layers into contiguous parts, none empty: one more than there are targets.
 
     Each cut is the boundary whose cumulative weight is nearest to its target, of those that leave every part a layer;
     of two as near the first. There must be as many layers as parts.
@@ -50,25 +50,27 @@ def split(
 
 
 def evenly(layers: Sequence[Layer], weights: Sequence[float], parts: int) -> list[list[Layer]]:
-    """Split layers into so many parts of about the same weight, as `split` does."""
+    """Splits layers into parts of about the same weight, as `split` does."""
     total = sum((Fraction(weight) for weight in weights), Fraction(0))
     return split(layers, weights, [total * i / parts for i in range(1, parts)])
 
 
 def check_published(network: str, parts: int) -> None:
-    """Raises MethodError where the authors have printed no cut of such a network into so many parts."""
+    """Raises MethodError where the authors have printed no cut of this network into so many parts."""
     if parts > 1 and parts not in AUTHORS.get(network, {}):
-        known = ", ".join(f"{name} into {' or '.join(map(str, cuts))}" for name, cuts in AUTHORS.items())
+        published = ", ".join(f"{name} into {' or '.join(map(str, cuts))}" for name, cuts in AUTHORS.items())
         raise MethodError(
-            f"FDG's authors print no cut of {network or 'this network'} into {parts} stages (they cut {known}): "
+            f"FDG's authors print no cut of {network or 'this network'} into {parts} stages (they cut {published}): "
             "set pipeline.cut to flops, layers or parameters."
         )
 
 
 def as_published(network: str, layers: Sequence[Layer], parts: int) -> list[list[Layer]]:
-    """The authors' parts. A network with other numbers of blocks is cut at the same shares of its groups.
+    """Splits layers where the authors cut.
 
-    Layers are told by their names: `stage2.0` is the first block of the second group. Raises MethodError as
+    A network with other numbers of blocks is cut at the same shares of its groups.
+
+    Groups are recognised by names: `stage2.0` is the first block of the second group. Raises MethodError as
     `check_published`, and where layers have no such names.
     """
     check_published(network, parts)

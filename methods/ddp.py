@@ -35,7 +35,10 @@ from methods import (
 
 @register(title="DDP", source="arXiv:2410.05985v1, appendix A.2", name="ddp", place=8)
 class DDP(Replicated):
-    """Every device computes on its own batch; all apply the mean gradient."""
+    """Every device computes a gradient on its own batch.
+
+    All apply the mean gradient, reduced layer by layer meanwhile.
+    """
 
     @property
     def batches_per_update(self) -> int:

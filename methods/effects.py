@@ -39,21 +39,21 @@ class Replica(Protocol):
 
 
 class Step(Protocol):
-    """One batch on its way: its ticket, its activations, the versions of the weights it has read."""
+    """One batch on its way: its ticket, its activations, and the versions of the weights it has read."""
 
     @property
     def index(self) -> int: ...  # the global ticket, counted over all epochs and devices
 
 
 class Gradient(Protocol):
-    """The gradient of one layer for one step, opaque to methods."""
+    """The gradient of one layer for one step. Methods pass it on; they never look inside."""
 
     @property
     def layer(self) -> Layer: ...
 
 
 class Team(Protocol):
-    """The team that a method is given: the replicas, where training stands, and what lasts over epochs."""
+    """What a method sees of a run: the replicas, where training stands, and state that lasts over epochs."""
 
     @property
     def replicas(self) -> Sequence[Replica]: ...
@@ -71,24 +71,24 @@ class Team(Protocol):
     def state(self) -> dict[str, Any]: ...  # JSON-like; saved and loaded with the weights; "executor" is taken
 
     def random(self, worker: str) -> Random:
-        """Returns random numbers of one worker: a function of seed, epoch, the part of it under way, and this name.
+        """Returns a worker's random generator, a function of seed, epoch, part of the epoch, and this name.
 
-        So they hang on nothing that others do: they are the same on every executor, resumed or replayed. A method
-        draws from nothing else.
+        So its numbers depend on nothing that other workers do: they are the same on every executor, resumed or
+        replayed. A method draws from nothing else.
 
             partner = team.random(f"partners of {replica.index}").choice(others)
         """
 
 
 class LayerVersions(NamedTuple):
-    """Numbers of updates that a layer had: when a step's forward pass read it, and now."""
+    """How many updates a layer had had when a step's forward pass read it, and how many it has had now."""
 
     read: int
     now: int
 
     @property
     def staleness(self) -> int:
-        """Returns the updates of others in between; not below 0 where the gradient is of another replica."""
+        """Returns the number of others' updates in between; at least 0, where the gradient is of another replica."""
         return max(0, self.now - self.read)
 
 
@@ -117,14 +117,14 @@ class Channel:
 
 
 class CounterValue(int):
-    """A counter's value at one moment, a number; ended: whether the counter had ended then."""
+    """A counter's value at one moment. ended: whether the counter had ended then."""
 
     ended: bool
 
     def __new__(cls, value: int, ended: bool) -> CounterValue:
-        made = super().__new__(cls, value)
-        made.ended = ended
-        return made
+        counter_value = super().__new__(cls, value)
+        counter_value.ended = ended
+        return counter_value
 
 
 @dataclass(eq=False)
@@ -150,7 +150,7 @@ class Counter:
 
 @dataclass(eq=False)
 class Group:
-    """Workers that meet in a collective (AllReduce, Average), round by round: one per member."""
+    """The workers that meet in a collective (AllReduce, Average), one per member, round by round."""
 
     members: int
     name: str = "group"
@@ -160,9 +160,9 @@ class Group:
 
 
 class Effect:
-    """An effect, which a worker yields; the executor sends back what the effect gives, as each class says after "->".
+    """The base of all effects. A worker yields one; the executor sends back its value, given in each class after "->".
 
-    Nobody changes one; yet they are not frozen: that trebles what it takes to make one, millions of times.
+    Treat them as immutable; they are not frozen, since that trebles the time to make one, millions of times.
     """
 
     __slots__ = ()
@@ -172,7 +172,8 @@ class Effect:
 class NextBatch(Effect):
     """Take the replica's next batch of the epoch -> Step, or None at the epoch's end.
 
-    Replicas have equal shares of an epoch's batches; shared=True takes the next one, whoever asks. All ask alike.
+    Replicas have equal shares of an epoch's batches; with shared=True whoever asks gets the next one. All workers of an
+    epoch must ask in the same way.
     """
 
     replica: Replica
@@ -181,7 +182,7 @@ class NextBatch(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class Snapshot(Effect):
-    """Pin the layer's weights as they are now: this step's forward and backward passes see them."""
+    """Pin the layer's weights as they are now: the step's passes use this copy, whatever updates follow."""
 
     layer: Layer
     step: Step
@@ -189,7 +190,7 @@ class Snapshot(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class Forward(Effect):
-    """The step's forward pass through one layer. Layers go first to last.
+    """Run the step's forward pass through one layer. Layers go first to last.
 
     Input and output stay on the step's tape for its backward pass; the layer's version is noted as read.
     """
@@ -200,14 +201,14 @@ class Forward(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class Loss(Effect):
-    """The task's loss of the step's output, and its gradient, from which the backward pass begins."""
+    """Compute the task's loss of the step's output, and its gradient, from which the backward pass begins."""
 
     step: Step
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class Backward(Effect):
-    """The step's backward pass through one layer -> Gradient (None when weights is False). Layers go last to first.
+    """Run the step's backward pass through one layer -> Gradient (None if weights=False). Layers go last to first.
 
     The layer's weights are those of now (theta^v) unless pinned, its activations those of the forward pass (theta^u).
     weights=False computes the gradient of the layer's input only, inputs=False that of its weights only.
@@ -220,11 +221,12 @@ class Backward(Effect):
 
 
 class Update(Effect):
-    """Apply gradients at once: one launch, whatever their number.
+    """Apply gradients at once, as one kernel launch.
 
-    To the layers that they were taken from, or to the same layers of another replica: what is sent over a channel pays
-    its way there, so that an update of the worker's own replica pays none. scale: finite and not negative; a function
-    is called when a layer is updated, with that layer's staleness, nobody else updating the layer meanwhile.
+    They change the layers that they were taken from, or the same layers of `replica`. A gradient that came over a
+    channel has paid for its transfer there, so an update of the worker's own replica pays none. scale: multiplies the
+    learning rate, finite and not negative; a function is called with the layer's staleness when that layer is updated,
+    while nobody else updates it.
 
         yield Update(*gradients)                           # a block update
         yield Update(gradient, scale=lambda s: 1 / (1 + s))  # smaller steps for stale gradients
@@ -239,10 +241,10 @@ class Update(Effect):
 
 
 class Accumulate(Effect):
-    """Add up gradients of one layer, of several steps, workers or replicas -> their mean, or sum: one Gradient.
+    """Combine gradients of one layer, of several steps, workers or replicas -> their mean, or sum: one Gradient.
 
-    It is of the first one's layer and has the first ticket, so one learning rate; the gradients are used up. `Update`
-    notes the staleness of each; the greatest is that of `scale` and `Lag`. One gradient alone is given back.
+    The result is of the first one's layer and has the first ticket, so one learning rate; the gradients are used up.
+    `Update` notes the staleness of each; the greatest is that of `scale` and `Lag`. One gradient alone is given back.
 
         means = []
         for same in zip(*collected):           # the gradients of each layer
@@ -259,9 +261,12 @@ class Accumulate(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class Lag(Effect):
-    """-> LayerVersions of the gradient's layer, or of the same layer of another replica. Takes no time.
+    """Ask how stale a gradient is -> LayerVersions of its layer, or of the same layer of another replica.
 
-    Others may update the layer before this worker does: what is to hold at the update is a function as its `scale`.
+    Takes no time.
+
+    Others may update the layer before this worker does; a scale that must hold at the update is a function
+    (`Update.scale`).
     """
 
     gradient: Gradient
@@ -295,7 +300,7 @@ class Get(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class Close(Effect):
-    """One producer of a channel or counter is done."""
+    """Say that one producer of a channel or counter is done."""
 
     port: Channel | Counter
 
@@ -309,9 +314,9 @@ class Count(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class Await(Effect):
-    """Wait for a counter -> CounterValue, its value now: at least at_least, unless it has `ended`, as the value says.
+    """Wait until a counter has reached at_least, or has ended -> CounterValue, its value then.
 
-    A method asks the value, and not the counter, which others may close meanwhile.
+    Ask the value's `ended`, not the counter's, which others may close meanwhile.
     """
 
     counter: Counter
@@ -335,9 +340,9 @@ class Average(Effect):
     """Average the group's replicas without stopping anyone -> True when every member said last, or a Correction.
 
     Takes a snapshot when it starts and adds (mean of the snapshots - snapshot) when it ends (paper B, Algorithm 1b).
-    state: the optimizer's state (momentum) goes the same way; all members say so, or none, and no layer has more than
-    one such state (`momentum=shared`, or one updater). Where a layer was never updated its state counts as 0.
-    later: nothing is added yet; the Correction that it gives is what `Correct` adds, whoever asks for that and when.
+    state: the optimizer's state (momentum) is averaged with the weights; all members say so, or none, and no layer has
+    more than one such state (`momentum=shared`, or one updater). Where a layer was never updated its state counts as 0.
+    later: adds nothing yet and gives a Correction, which any worker may add at any time (`Correct`).
     """
 
     group: Group
@@ -349,7 +354,7 @@ class Average(Effect):
 
 @dataclass(slots=True, frozen=True, eq=False)
 class Correction:
-    """The correction that an average of so many members adds to a replica. last: whether every one said last.
+    """What an average adds to a replica: mean - snapshot. members: of the average; last: whether every one said last.
 
     mean, snapshot: vectors (n,) of the replica's weights, opaque to methods.
     """
@@ -364,7 +369,7 @@ class Correction:
 
 @dataclass(slots=True, unsafe_hash=True)
 class Correct(Effect):
-    """Add (mean of the snapshots - snapshot) of an average that was to be added later. Takes no time."""
+    """Add the Correction of an average with `later`. Takes no time."""
 
     correction: Correction
 
@@ -374,12 +379,12 @@ Program = Generator[Effect, Any, None]
 
 @dataclass(frozen=True, eq=False)
 class Worker:
-    """One concurrent activity of a method. Its name lasts over epochs: per-updater momentum is kept under it.
+    """One concurrent activity of a method. Its name is the same in every epoch: per-updater momentum is kept under it.
 
         Worker(self.forward(team, replica, losses), device=0, role="forward")
 
-    program: the generator. device: on which it computes, 0 the first. role, index: what it is called by. holds: layers
-    whose weights live on the worker's device instead of their replica's, as a pipeline's stage has them.
+    program: the generator. device: where it computes, from 0. role, index: its name. holds: layers whose weights live
+    on the worker's device instead of their replica's, as a pipeline's stage has them.
     """
 
     program: Program
@@ -397,7 +402,7 @@ class Worker:
 
 
 def forward(replica: Replica, step: Step, *, pin: str = "never") -> Program:
-    """Asks for the forward pass of all layers, and the loss.
+    """Yields the effects of a whole forward pass, and the loss.
 
     pin: "layer" pins each layer's weights as the pass reads them, "start" all of them before it.
 
@@ -414,7 +419,7 @@ def forward(replica: Replica, step: Step, *, pin: str = "never") -> Program:
 
 
 def backward(replica: Replica, step: Step) -> Generator[Effect, Any, list[Gradient]]:
-    """Asks for the backward pass of all layers -> the gradients, last layer first.
+    """Yields the effects of a whole backward pass -> the gradients, last layer first.
 
     gradients = yield from backward(replica, step)
     """

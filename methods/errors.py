@@ -7,15 +7,15 @@ from collections.abc import Iterable
 
 
 class MethodError(Exception):
-    """A method's name, option or plug-in is wrong; the text says what to do."""
+    """A method's name, option or plug-in is wrong; the text says how to mend it."""
 
 
-def unknown(what: str, given: str, known: Iterable[str]) -> str:
-    """Returns a sentence that offers the nearest names, or all of them.
+def unknown(kind: str, name: str, choices: Iterable[str]) -> str:
+    """Returns a sentence for an unknown name, which offers the nearest names, or all of them.
 
     unknown("method", "asynclu", ["async_lu", "bp"])  # "Unknown method 'asynclu': did you mean async_lu?"
     """
-    known = list(known)
-    near = difflib.get_close_matches(given, known, n=3, cutoff=0.5)
-    offer = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}."
-    return f"Unknown {what} '{given}': {offer}"
+    choices = list(choices)
+    near = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)
+    offer = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(choices)}."
+    return f"Unknown {kind} '{name}': {offer}"

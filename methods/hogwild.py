@@ -25,7 +25,7 @@ class HogwildOptions(UpdaterOptions):
 
 @register(title="Hogwild!", source="arXiv:1106.5730, Algorithm 1", name="hogwild", place=7)
 class Hogwild(LAPSGD):
-    """U updaters, one replica."""
+    """U updaters share one replica, each with its own forward and backward passes."""
 
     Options = HogwildOptions
 

@@ -81,7 +81,7 @@ class LAPSGD(Replicated):
 
     @property
     def scale(self) -> Scale:
-        """The scale of updates: M of a delay-adaptive rate are a device's updaters."""
+        """Returns the scale of updates; M of a delay-adaptive rate counts a device's updaters."""
         return scale_of(self.options.rate, self.options.updaters)
 
     @property
@@ -103,7 +103,7 @@ class LAPSGD(Replicated):
             yield Worker(program, device=replica.device, role="averager")
 
     def updater(self, team: Team, replica: Replica, counter: Counter, u: int) -> Program:
-        """Algorithm 1a."""
+        """Runs an updater, Algorithm 1a."""
         pin = "start" if self.options.weights == "forward" else "never"
         while (step := (yield NextBatch(replica, shared=self.shares_batches))) is not None:
             yield from forward(replica, step, pin=pin)
@@ -112,12 +112,12 @@ class LAPSGD(Replicated):
         yield Close(counter)
 
     def gradient_and_update(self, team: Team, replica: Replica, step: Any, u: int) -> Program:
-        """Lines 5 and 6: the whole gradient."""
+        """Computes the whole gradient and applies it, lines 5 and 6."""
         gradients = yield from backward(replica, step)
         yield Update(*gradients, scale=self.scale)
 
     def averager(self, team: Team, replica: Replica, counter: Counter, averagers: Group) -> Program:
-        """Algorithm 1b. It re-reads the counter, so that a slow average leaves no backlog of averages behind."""
+        """Runs an averager, Algorithm 1b. It re-reads the counter, so that a slow average leaves no backlog."""
         before = 0
         while True:
             now = yield Await(counter, at_least=before + self.period(team))
@@ -127,5 +127,5 @@ class LAPSGD(Replicated):
             before = now
 
     def period(self, team: Team) -> int:
-        """K_j: 1 in the first phase, K after the switch."""
+        """Returns K_j: 1 in the first phase, K after the switch."""
         return 1 if team.epoch < self.options.switch * team.epochs else int(self.options.period)

@@ -1,4 +1,4 @@
-"""Fields that came later: a spec leaves them out where they change nothing, so that older runs stay what they are."""
+"""Options that were added later. Specs leave them out where they change nothing: older runs keep their ids."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Later:
-    """Marks a field that runs were made without: `cut: Annotated[str, Later("parameters")] = "flops"`.
+    """Marks a field that earlier runs did not have: `cut: Annotated[str, Later("parameters")] = "flops"`.
 
-    before: what those runs did. A run's spec has the field only where its value is another one.
+    before: the value that describes those runs. A run's spec has the field only where its value is another one.
     """
 
     before: Any
 
 
-def left_out(made: Any) -> dict[str, Any]:
-    """Names what a spec leaves out of a pydantic model, dataclass or dict, as `model_dump(exclude=...)` takes it."""
-    if isinstance(made, Mapping):
-        return {key: inside for key, value in made.items() if (inside := left_out(value))}
+def left_out(spec: Any) -> dict[str, Any]:
+    """Returns the fields of a pydantic model or dataclass that its spec leaves out, for `model_dump(exclude=...)`."""
+    if isinstance(spec, Mapping):
+        return {key: inside for key, value in spec.items() if (inside := left_out(value))}
     names: dict[str, Any] = {}
-    for name, field in getattr(type(made), "__pydantic_fields__", {}).items():
-        value = getattr(made, name)
+    for name, field in getattr(type(spec), "__pydantic_fields__", {}).items():
+        value = getattr(spec, name)
         if Later(value) in field.metadata:
             names[name] = True
         elif inside := left_out(value):
@@ -31,8 +31,8 @@ def left_out(made: Any) -> dict[str, Any]:
     return names
 
 
-def filled_in(kind: type, said: Mapping[str, Any]) -> dict[str, Any]:
-    """Adds what a spec leaves out of such a class, with the values that runs had before these fields were there."""
+def filled_in(kind: type, recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a spec's fields with those that it left out, at the values that describe runs without them."""
     fields = getattr(kind, "__pydantic_fields__", {})
-    before = {name: one.before for name, field in fields.items() for one in field.metadata if isinstance(one, Later)}
-    return {**before, **said}
+    before = {name: mark.before for name, field in fields.items() for mark in field.metadata if isinstance(mark, Later)}
+    return {**before, **recorded}

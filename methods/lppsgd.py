@@ -72,7 +72,10 @@ class LPPSGD(LAPSGD):
             yield from self.partitioned_update(replica, step, u)
 
     def partitioned_update(self, replica: Replica, step: Any, u: int) -> Program:
-        """Backpropagates no further down than the partition, and computes weight gradients in it alone."""
+        """Computes and applies the gradient of this updater's partition alone.
+
+        Backpropagates no further down than that.
+        """
         part = partition(replica.layers, self.options.updaters)[u]
         bottom, gradients = part[0].index, []
         for layer in reversed(replica.layers):
@@ -86,7 +89,7 @@ class LPPSGD(LAPSGD):
 
 
 def partition(layers: Sequence[Layer], parts: int) -> list[list[Layer]]:
-    """Contiguous runs of layers of about the same size, none empty. Raises MethodError for more parts than layers."""
+    """Splits layers into parts of about the same size. Raises MethodError for more parts than layers."""
     if parts > len(layers):
         raise MethodError(too_many(parts, len(layers)))
     return evenly(layers, [layer.size for layer in layers], parts)

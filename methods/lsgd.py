@@ -79,10 +79,10 @@ class LocalSGD(Replicated):
             yield from forward(replica, step)
             gradients = yield from backward(replica, step)
             yield Update(*gradients)
-            team.state[local_steps] = done = team.state.get(local_steps, 0) + 1
-            if done % self.period(team) == 0:  # at the same step for all: devices have equally many batches
+            team.state[local_steps] = steps = team.state.get(local_steps, 0) + 1
+            if steps % self.period(team) == 0:  # at the same step for all: devices have equally many batches
                 yield Average(everyone, replica, state=self.averages_state)
 
     def period(self, team: Team) -> int:
-        """K_j, in epoch team.epoch."""
+        """Returns K_j, the steps between two averages, in epoch team.epoch."""
         return int(self.options.period)

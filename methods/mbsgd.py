@@ -25,6 +25,9 @@ class MinibatchOptions(ReplicatedOptions):
 
 @register(title="MB-SGD", source="arXiv:2203.06638, equation 3", name="mbsgd", place=9)
 class MinibatchSGD(DDP):
-    """Every device computes on its own batch; all apply the mean gradient."""
+    """Every device computes a gradient on its own batch.
+
+    All apply the mean gradient, reduced at the end of the pass.
+    """
 
     Options = MinibatchOptions

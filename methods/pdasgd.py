@@ -58,7 +58,10 @@ class PartiallyDecoupledOptions(SharingOptions, DecoupledOptions):
 
 @register(title="PD-ASGD", source="arXiv:2410.05985v3 (summary)", name="pdasgd", place=4)
 class PDASGD(Replicated, Decoupled):
-    """Forward, backward and exchange workers on each device; layer-wise updates at home and away."""
+    """Forward, backward and exchange workers on each device.
+
+    Gradients are applied layer by layer here and on all others.
+    """
 
     Options = PartiallyDecoupledOptions
 
@@ -76,26 +79,26 @@ class PDASGD(Replicated, Decoupled):
         inboxes = [Channel(None, producers=senders, name=f"gradients for device {r.device}") for r in replicas]
         for replica, inbox in zip(replicas, inboxes, strict=True):
             losses = Channel(o.queue, producers=o.forward_workers, name=f"losses of device {replica.device}")
-            others = [box for box in inboxes if box is not inbox] if senders else []
+            other_inboxes = [box for box in inboxes if box is not inbox] if senders else []
             for k in range(o.forward_workers):
                 yield Worker(self.forward(replica, losses), device=replica.device, role="forward", index=k)
             for k in range(o.backward_workers):
-                program = self.backward(replica, losses, others)
+                program = self.backward(replica, losses, other_inboxes)
                 yield Worker(program, device=replica.device, role="backward", index=k)
             if senders:
                 yield Worker(self.exchange(replica, inbox), device=replica.device, role="exchange")
 
-    def backward(self, replica: Replica, losses: Channel, others: Sequence[Channel] = ()) -> Program:
+    def backward(self, replica: Replica, losses: Channel, other_inboxes: Sequence[Channel] = ()) -> Program:
         while (step := (yield Get(losses))) is not None:
             for layer in reversed(replica.layers):
                 gradient = yield Backward(layer, step)
                 yield Update(gradient, scale=self.scale)
-                for inbox in others:
+                for inbox in other_inboxes:
                     yield Put(inbox, gradient)
-        for inbox in others:
+        for inbox in other_inboxes:
             yield Close(inbox)
 
     def exchange(self, replica: Replica, inbox: Channel) -> Program:
-        """The program that applies what arrives from other devices."""
+        """Runs the worker that applies the gradients arriving from other devices."""
         while (gradient := (yield Get(inbox))) is not None:
             yield Update(gradient, replica=replica, scale=self.scale)

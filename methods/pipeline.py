@@ -80,7 +80,7 @@ class PipelineOptions(Options):
 
 @dataclass(eq=False)
 class Stage:
-    """The layers of one stage, and its ends of the channels: None where the pipeline ends."""
+    """One stage: its layers, and its ends of the channels (None at either end of the pipeline)."""
 
     index: int
     layers: Sequence[Layer]
@@ -149,12 +149,12 @@ class Pipeline(Method):
         turns = [*locks, None] if self.options.locking == "forward" else [None] * count
         ahead = 1 if self.options.locking == "forward" else 2
         ends = zip(self.parts(team), [None, *down], [*down, None], [*up, None], [None, *up], turns, strict=True)
-        made = [Stage(k, part, ahead * (count - 1 - k), *of) for k, (part, *of) in enumerate(ends)]
-        made[-1].listeners = [turn for turn in turns if turn is not None]
-        return made
+        stages = [Stage(k, part, ahead * (count - 1 - k), *of) for k, (part, *of) in enumerate(ends)]
+        stages[-1].listeners = [turn for turn in turns if turn is not None]
+        return stages
 
     def turns(self, replica: Replica, stage: Stage) -> Program:
-        """A stage's epoch; batches whose gradient is still under way at its end are waited for."""
+        """Runs a stage for an epoch; at its end it waits for the gradients still under way."""
         ahead: deque[Step] = deque()
         before = self.options.locking == "none" and stage.delay > 0  # the update comes before the forward pass
         while (step := (yield self.next(replica, stage))) is not None:
@@ -186,7 +186,7 @@ class Pipeline(Method):
             yield Put(listener, "over")
 
     def catch_up(self, stage: Stage, ahead: deque[Step], left: int) -> Program:
-        """Does the oldest batches' backward passes and updates, until `left` of those in `ahead` wait for theirs."""
+        """Runs the backward passes and updates of the oldest batches, until only `left` remain in `ahead`."""
         while len(ahead) > left:
             step = ahead.popleft()
             if stage.upstream is not None:

@@ -40,12 +40,12 @@ class RateOptions(Options):
 
 
 def scale_of(rate: str, workers: int) -> Scale:
-    """Returns the scale that `Update` takes. rate: the option. workers: M, those that compute for one replica."""
+    """Returns the `scale` for Update. rate: the option's value. workers: M, those that compute for one replica."""
     return delay_adaptive(workers) if rate == "delay_adaptive" else 1.0
 
 
 def delay_adaptive(workers: int) -> Scale:
-    """Returns the factor M / max(M, delay), where the delay is the staleness in updates plus 1."""
+    """Returns the scale M / max(M, delay), where the delay is the staleness in updates plus 1."""
     return lambda staleness: workers / max(workers, staleness + 1)
 
 

@@ -32,13 +32,13 @@ _complete = False
 
 
 def register(*, title: str, source: str, name: str | None = None, place: float = math.inf) -> Callable[[M], M]:
-    """Registers a method; a class decorator.
+    """Registers a method: a class decorator.
 
         @register(title="Async LU", source="arXiv:2410.05985v1, Algorithm 1")
         class AsyncLU(Method): ...
 
     title: its name in tables. source: paper and algorithm. name: on the command line, by default the class's in snake
-    case (AsyncLU -> async_lu). place: among the suite's own, where all are listed; those that say none are the last.
+    case (AsyncLU -> async_lu). place: its position in lists of the suite's own methods, by default last.
 
     Raises MethodError when the name is taken or is no identifier, and where title or source, which people read, have
     control characters or several lines.
@@ -48,8 +48,8 @@ def register(*, title: str, source: str, name: str | None = None, place: float =
         key = name or snake_case(cls.__name__)
         if not key.isidentifier():
             raise MethodError(f"'{key}' cannot name a method: use letters, digits and underscores.")
-        said: tuple[object, ...] = (title, source)
-        if not all(isinstance(text, str) and text.isprintable() for text in said):
+        texts: tuple[object, ...] = (title, source)
+        if not all(isinstance(text, str) and text.isprintable() for text in texts):
             raise MethodError(f"Title and source of {key} are one line each, without control characters.")
         if key in _methods:
             raise MethodError(f"Two methods are named '{key}': {_methods[key].file} and {_file(cls)}; rename one.")
@@ -87,11 +87,10 @@ def _load_all() -> None:
 
 
 def load_plugin(path: Path) -> list[str]:
-    """Loads the methods of one Python file -> their names, as `--plugin my_sgd.py` does.
+    """Loads the methods of one Python file, as `--plugin my_sgd.py` does -> their names.
 
-    Raises MethodError if it is missing, broken, larger than 1 MiB or registers none.
-
-    A file whose methods are there is not read again.
+    A file whose methods are registered already is not read again. Raises MethodError if it is missing, broken, larger
+    than 1 MiB or registers none.
     """
     _load_all()
     if not path.is_file():
@@ -99,8 +98,8 @@ def load_plugin(path: Path) -> list[str]:
     if path.stat().st_size > PLUGIN_BYTES:
         raise MethodError(f"The plug-in {path} has more than {PLUGIN_BYTES:,} bytes, which no Python file needs.")
     path = path.resolve()
-    if (there := _plugins.get(path)) and set(there) <= _methods.keys():
-        return list(there)
+    if (registered := _plugins.get(path)) and set(registered) <= _methods.keys():
+        return list(registered)
     before = set(_methods)
     module_name = f"plugin_{path.stem}_{abs(hash(str(path)))}"
     spec = importlib.util.spec_from_file_location(module_name, path)
@@ -132,7 +131,7 @@ def _line_in(path: Path, error: BaseException) -> str:
 
 
 def raised_in_plugin(error: BaseException) -> str:
-    """Returns a sentence with file and line where the error was raised in a user's method, else ""."""
+    """Returns a sentence with file and line, if the error was raised in a user's method; else ""."""
     files = {cls.file for cls in _methods.values() if not _is_own(cls)}
     lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
     if not lines:
@@ -142,10 +141,10 @@ def raised_in_plugin(error: BaseException) -> str:
 
 
 def own() -> list[str]:
-    """Returns the names of the suite's own methods, those that the files beside this one register, by their places."""
+    """Returns the names of the suite's own methods, in order of their places."""
     _load_all()
-    ours = [cls for cls in _methods.values() if _is_own(cls)]
-    return [cls.name for cls in sorted(ours, key=lambda cls: (cls.place, cls.name))]
+    classes = [cls for cls in _methods.values() if _is_own(cls)]
+    return [cls.name for cls in sorted(classes, key=lambda cls: (cls.place, cls.name))]
 
 
 def _is_own(cls: type[Method]) -> bool:
@@ -153,13 +152,13 @@ def _is_own(cls: type[Method]) -> bool:
 
 
 def names() -> list[str]:
-    """Returns the names of all methods: the suite's own, then the others as they came."""
-    ours = own()
-    return [*ours, *(name for name in _methods if name not in ours)]
+    """Returns the names of all methods: the suite's own, then the others in order of registration."""
+    own_names = own()
+    return [*own_names, *(name for name in _methods if name not in own_names)]
 
 
 def method_class(name: str) -> type[Method]:
-    """Returns the class of this name. Raises MethodError, offering the nearest names, when there is none."""
+    """Returns the class of this name. Raises MethodError, offering the nearest names, where there is none."""
     _load_all()
     if name not in _methods:
         raise MethodError(unknown("method", name, _methods))
@@ -167,11 +166,11 @@ def method_class(name: str) -> type[Method]:
 
 
 def create(name: str, settings: Mapping[str, Any] | None = None) -> Method:
-    """Makes a method with its options set, the others at their defaults.
+    """Makes a method, with these options set and the others at their defaults.
 
         create("async_lu", {"backward_workers": 2})
 
-    Raises MethodError on an unknown name, option or value, and where a property of the method has no such value.
+    Raises MethodError on an unknown name, option or value, and where a property of the method has an invalid value.
     """
     cls = method_class(name)
     if missing := ", ".join(sorted(cls.__abstractmethods__)):
@@ -181,21 +180,23 @@ def create(name: str, settings: Mapping[str, Any] | None = None) -> Method:
         if key not in fields:
             raise MethodError(unknown(f"option of {name}", key, fields))
     try:
-        made = cls(cls.Options(**(settings or {})))
+        method = cls(cls.Options(**(settings or {})))
     except ValidationError as error:
         raise MethodError(_explain(name, error)) from error
-    for what in ("devices", "replicas"):
-        if not (isinstance(count := getattr(made, what), int) and count > 0):
-            raise MethodError(f"The method '{name}' ({cls.file}) has {count!r} {what}: it is a number from 1 on.")
-    if not isinstance(same := made.same_as, Method | None):
-        raise MethodError(f"The method '{name}' ({cls.file}) is the same as {same!r}: it is a method, or None.")
-    return made
+    for property_name in ("devices", "replicas"):
+        if not (isinstance(count := getattr(method, property_name), int) and count > 0):
+            raise MethodError(
+                f"The method '{name}' ({cls.file}) has {count!r} {property_name}: it is a number from 1 on."
+            )
+    if not isinstance(equivalent := method.same_as, Method | None):
+        raise MethodError(f"The method '{name}' ({cls.file}) is the same as {equivalent!r}: it is a method, or None.")
+    return method
 
 
 def with_defaults(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the options of a record, and those that it lacks, as its method did before it had them.
+    """Returns a record's options, completed by those that it lacks: as the method did before it had them.
 
-    A method that is not known adds none. That is an option's default, unless it says otherwise (`Later`).
+    An unknown method's options are returned as they are.
     """
     _load_all()
     method = _methods.get(name)
@@ -203,7 +204,7 @@ def with_defaults(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def recorded(name: str, options: Mapping[str, Any]) -> Method:
-    """Makes the method of a run from its spec's name and options; raises as `create`."""
+    """Makes the method of a recorded run from its spec's name and options; raises as `create`."""
     return create(name, with_defaults(name, options))
 
 

@@ -33,8 +33,8 @@ def described(error: BaseException) -> str:
     """
     try:
         text = f"{type(error).__name__}: {error}".removesuffix(": ")
-    except METHOD_ERRORS as other:
-        text = f"{type(error).__name__}, whose text cannot be had ({type(other).__name__})"
+    except METHOD_ERRORS as text_error:
+        text = f"{type(error).__name__}, whose text cannot be had ({type(text_error).__name__})"
     raised = _raised_at(error)
     place = _place(list(filter(_is_plugin, raised))) or vars(error).get(PLACE) or _place(raised)
     return f"{text} ({place})" if place else text
@@ -52,9 +52,9 @@ def _place(lines: Sequence[Line], program: object = None) -> str:
     """
     code = getattr(program, "gi_code", None)
     file = code.co_filename if code is not None else ""
-    ours = [line for line in lines if _file(line).startswith(OUR_METHODS)]
-    plugins = [line for line in lines if line not in ours and (_file(line) == file or _is_plugin(line))]
-    for line in (plugins or ours)[-1:]:
+    own_lines = [line for line in lines if _file(line).startswith(OUR_METHODS)]
+    plugins = [line for line in lines if line not in own_lines and (_file(line) == file or _is_plugin(line))]
+    for line in (plugins or own_lines)[-1:]:
         return f"{_file(line).removeprefix(CHECKOUT)}:{line[1]}"
     return ""
 
@@ -106,9 +106,9 @@ class WorkersStuck(Exception):
 class EpochUnfinished(Exception):
     """All workers ended, but batches or gradients were left over."""
 
-    def __init__(self, left: Iterable[str]) -> None:
+    def __init__(self, leftovers: Iterable[str]) -> None:
         super().__init__(
-            f"Workers left an epoch unfinished: {', '.join(left)}; a method takes all batches and applies all "
+            f"Workers left an epoch unfinished: {', '.join(leftovers)}; a method takes all batches and applies all "
             "gradients, or declares by a Drop effect which it does not"
         )
 

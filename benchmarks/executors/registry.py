@@ -58,14 +58,14 @@ class ExecutorKind:
 
         threads: torch's, in each worker.
         """
-        made: Executor = importlib.import_module(self.module).build(team, price, threads)
-        return made
+        executor: Executor = importlib.import_module(self.module).build(team, price, threads)
+        return executor
 
     def check(self, method: Method) -> None:
         """Raises UserError, naming the executors that will do, where the method cannot run on this one."""
         if reason := method.refuses(self):
-            others = [name for name, kind in _kinds.items() if kind.offered and not method.refuses(kind)]
-            instead = f"choose --executor {' or '.join(others)}" if others else "no executor here will do"
+            possible = [name for name, kind in _kinds.items() if kind.offered and not method.refuses(kind)]
+            instead = f"choose --executor {' or '.join(possible)}" if possible else "no executor here will do"
             raise UserError(f"{method.name} cannot run on --executor {self.name}: {reason}; {instead}.")
 
 

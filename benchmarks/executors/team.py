@@ -201,9 +201,9 @@ class Team(ABC):
     def add_up(self, gradients: Sequence[Gradient], *, mean: bool) -> Gradient:
         """Returns the mean or sum of gradients of one layer, as a new gradient of the first one's replica."""
 
-    def drop(self, what: e.Gradient | e.Step) -> None:
+    def drop(self, item: e.Gradient | e.Step) -> None:
         """Drops a gradient, or a batch whose layers then have none."""
-        self.accounts.drop(what if isinstance(what, Step) else narrowed(Gradient, what))
+        self.accounts.drop(item if isinstance(item, Step) else narrowed(Gradient, item))
 
     # ---- collectives: pure functions of what the members brought, in the order of the replicas
 

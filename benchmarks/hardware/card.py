@@ -1,4 +1,4 @@
-"""Hardware cards: what a virtual clock charges. One TOML file each, beside this one or wherever --hardware points."""
+"""Hardware cards: what effects cost on the virtual clock. One TOML file each, here or where --hardware points."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ class _Part(BaseModel):
 
 
 class Costs(_Part):
-    """latency_seconds + bytes / bytes_per_second."""
+    """The cost of a transfer or update: latency_seconds + bytes / bytes_per_second."""
 
     latency_seconds: Seconds = 0.0
     bytes_per_second: Annotated[float, Field(gt=0)] = inf
 
 
 class NodeLinks(_Part):
-    """Devices in nodes of so many: the card's link is that within one."""
+    """Devices grouped in nodes of `devices`. link: between nodes; the card's own link is within a node."""
 
     devices: Annotated[int, Field(ge=1, description="of a node")]
     link: Annotated[Costs, Field(description="of a node to all others")] = Costs()
@@ -91,7 +91,10 @@ class DeviceSpeeds(_Part):
 
 
 class MeasuredEffects(_Part):
-    """Seconds of a batch's effects beside its passes, measured by `calibrate`; see hardware.price.EffectSeconds."""
+    """Seconds of a batch's effects other than its passes, as `calibrate` measured them.
+
+    See hardware.price.EffectSeconds.
+    """
 
     next_batch_seconds: Seconds
     loss_seconds: Seconds
@@ -128,15 +131,15 @@ class NetworkSeconds(_Part):
     @model_validator(mode="after")
     def _alike(self) -> NetworkSeconds:
         lists = [self.forward_seconds, self.backward_input_seconds, self.backward_weight_seconds, self.parameter_bytes]
-        if (own := self.effects) is not None:
-            lists += [own.update_seconds, own.snapshot_seconds, own.all_reduce_seconds]
+        if (effects := self.effects) is not None:
+            lists += [effects.update_seconds, effects.snapshot_seconds, effects.all_reduce_seconds]
         if any(len(values) != len(self.layers) for values in lists):
             raise ValueError("every list needs one value per layer")
         return self
 
 
 class Card(_Part):
-    """A device, as often as a method asks for it, and the links between its copies."""
+    """A kind of device, and the links between as many of them as a method asks for."""
 
     name: str
     title: str
@@ -163,13 +166,13 @@ class Card(_Part):
 
     @property
     def sha256(self) -> str:
-        """Digest of the card's content without its notes, 64 hexadecimal digits: part of a run's identity."""
+        """Returns the sha256 of the card's content without its notes: part of a run's identity."""
         content = self.model_dump(exclude=left_out(self)) | {"notes": NOTES_OF_KEPT_RUNS.get(self.name, ())}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """The card's notes, and what no card is charged for."""
+        """Returns the card's notes, and a sentence on what is not charged."""
         if self.queues:
             charged = "Messages wait for each other where they arrive; all-reduces are charged as if alone."
         else:
@@ -191,16 +194,19 @@ class Card(_Part):
             )
 
     def delayed(self, delays: Sequence[Delay]) -> Card:
-        """A copy of the card with further stragglers."""
+        """Returns a copy of the card with further stragglers."""
         return self.model_copy(update={"delays": (*self.delays, *delays)}) if delays else self
 
     def seconds_of(self, network: str, *, family: str, stem: str) -> NetworkSeconds | None:
-        """Seconds of a network with this stem on images of this family's size; None where the card has none."""
+        """Returns the seconds of a network with this stem on images of this family's size.
+
+        None where the card has none.
+        """
         seconds = self.networks.get(f"{family}-{network}", self.networks.get(network))
         return seconds if seconds is not None and family in seconds.families and stem == seconds.stem else None
 
     def costs(self, price: Price) -> Price:
-        """A copy of the price with this card's links, updates, lanes and devices."""
+        """Returns a copy of the price with this card's links, updates, lanes and devices."""
         speeds = self.devices
         if speeds is not None and speeds.step_seconds is not None:
             price = price.paced(speeds.step_seconds)
@@ -220,16 +226,16 @@ class Card(_Part):
         )
 
     def price(self, seconds: NetworkSeconds, layers: Sequence[str] | None = None, *, batch: int | None = None) -> Price:
-        """Price of a network's effects, or of a stand-in's: the same network with other numbers of blocks.
+        """Returns the price of a network's effects, or of the same network with other numbers of blocks.
 
-        layers: the stand-in's, whose blocks share a stage's seconds and bytes evenly. batch: that of a step, by default
-        the one that the seconds are for. Raises UserError where the stand-in has other stages.
+        layers: that network's layer names; its blocks share a stage's seconds and bytes evenly. batch: of a step, by
+        default the one that the seconds are for. Raises UserError where it has other stages.
         """
         shares = _shares(seconds.layers, list(layers or seconds.layers))
         factor = seconds.fixed_share + (1 - seconds.fixed_share) * (batch or seconds.batch) / seconds.batch
 
         def shared(values: Sequence[float], factor: float = factor) -> list[float]:
-            return [sum(values[i] for i in layers_of_stage) / many * factor for layers_of_stage, many in shares]
+            return [sum(values[i] for i in layers_of_stage) / blocks * factor for layers_of_stage, blocks in shares]
 
         effects = _effects(seconds.effects, shared, factor) if seconds.effects is not None else None
         return self.costs(
@@ -243,10 +249,10 @@ class Card(_Part):
         )
 
     def seconds_by_flops(self, layers: Sequence[LayerWork], *, what: str, batch: int) -> NetworkSeconds:
-        """Seconds of a network that the card does not know, from its FLOPs at the card's rate. batch: the layers'.
+        """Returns the seconds of a network that the card does not know, from its FLOPs. batch: that the FLOPs are for.
 
-        A backward pass costs a forward pass's FLOPs for the weights and as many for the inputs; the first layer has no
-        inputs to care for.
+        A backward pass costs a forward pass's FLOPs for the weights and as many for the inputs, which the first layer
+        does not need.
         """
         seconds = tuple(layer.forward_flops / self.flops_per_second for layer in layers)
         return NetworkSeconds(
@@ -262,7 +268,7 @@ class Card(_Part):
 
 @dataclass(frozen=True)
 class LayerWork:
-    """Work of one batch in one layer: FLOPs of its forward pass, and the bytes of its parameters."""
+    """One layer's work for one batch: FLOPs of its forward pass, and bytes of its parameters."""
 
     name: str
     forward_flops: float
@@ -270,15 +276,15 @@ class LayerWork:
 
 
 def by_stages(card_names: Sequence[str], values: Sequence[float], names: Sequence[str]) -> list[float]:
-    """Values of the layers `known`, for those of a stand-in: whose blocks share a stage's evenly.
+    """Spreads values of the card's layers over a network with other numbers of blocks, evenly within a stage.
 
-    Raises UserError where the stand-in has other stages.
+    card_names, values: the card's layers; names: the network's. Raises UserError where it has other stages.
     """
-    return [sum(values[i] for i in layers_of_stage) / many for layers_of_stage, many in _shares(card_names, names)]
+    return [sum(values[i] for i in layers_of_stage) / blocks for layers_of_stage, blocks in _shares(card_names, names)]
 
 
 def _effects(effects: MeasuredEffects, shared: Callable[..., list[float]], factor: float) -> EffectSeconds:
-    """factor: of what grows with the batch."""
+    """Spreads the measured seconds of effects over layers. factor: of those that grow with the batch."""
     return EffectSeconds(
         effects.next_batch_seconds * factor,
         effects.loss_seconds * factor,
@@ -300,6 +306,6 @@ def _shares(card_names: Sequence[str], names: Sequence[str]) -> list[tuple[list[
             f"use --set workload.price=flops."
         )
     return [
-        ([i for i, other in enumerate(card_names) if other.split(".")[0] == stage], stages.count(stage))
+        ([i for i, card_name in enumerate(card_names) if card_name.split(".")[0] == stage], stages.count(stage))
         for stage in stages
     ]

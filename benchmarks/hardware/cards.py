@@ -21,7 +21,7 @@ MOST_BYTES = 2**20  # the largest of ours has 20 kB
 
 
 def names() -> list[str]:
-    """The names of this folder's cards, sorted."""
+    """Returns the names of this folder's cards, sorted."""
     return sorted(path.stem for path in CARDS.glob("*.toml"))
 
 
@@ -30,7 +30,7 @@ _given: dict[str, Path] = {}
 
 
 def load(name: str, *, out: Path | None = None) -> Card:
-    """A card by its name, from out/hardware (what calibrate wrote), or by the path of a TOML file.
+    """Returns a card by its name, from out/hardware (what calibrate wrote), or by the path of a TOML file.
 
     Raises UserError where there is none, or where it is not valid.
     """
@@ -40,16 +40,16 @@ def load(name: str, *, out: Path | None = None) -> Card:
     if name.endswith(".toml"):
         if not Path(name).is_file():
             raise UserError(f"There is no hardware card {name}; --hardware takes a name or the path of a TOML file.")
-        found = _read(Path(name))
-        _given[found.sha256] = Path(name)
-        return found
+        card = _read(Path(name))
+        _given[card.sha256] = Path(name)
+        return card
     if name == "this-machine":
         raise UserError("This machine has not been measured yet: run `python -m benchmarks calibrate` first.")
     raise UserError(unknown("hardware card", name, [*names(), "this-machine"]))
 
 
 def file_of(card: Card) -> Path | None:
-    """The file that a card was loaded from by its path; None of a card that has a name."""
+    """Returns the file of a card that was loaded by its path; None for one that was loaded by its name."""
     return _given.get(card.sha256)
 
 
@@ -72,7 +72,7 @@ def _first(error: Exception) -> str:
 
 
 def write(card: Card, path: Path, header: str) -> None:
-    """Write a card as TOML, six digits a number, whole or not at all. header: lines of a comment above it.
+    """Writes a card as TOML, six digits a number, whole or not at all. header: lines of a comment above it.
 
     Raises ResultsError where the folder cannot be written.
     """

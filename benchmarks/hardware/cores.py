@@ -6,5 +6,5 @@ import os
 
 
 def usable_cores() -> int:
-    """Give the number of cores that this process may use."""
+    """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

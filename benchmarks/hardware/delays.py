@@ -26,12 +26,12 @@ _KEYS = {"heavy_tailed": 101, "bursts": 102, "half_normal": 103}
 
 
 class Delay(BaseModel):
-    """Delays of one device before its batches, in steps (forward and backward seconds of one batch).
+    """The delays of one device before its batches, in steps (forward and backward seconds of one batch).
 
-    A random delay depends on (seed, device, n) alone, n counting the batches begun on that device over all epochs.
-    `trace` is the path of a text file with a number per line; empty lines and what follows a # are passed over. It is
-    read when the delay is made, relative to the card's folder (validation context `folder`) or else to the working
-    directory, and kept as `values`: a card is its content. Raises ValueError where it cannot be read.
+    A random delay depends on (seed, device, n) alone, where n counts the batches begun on that device over all epochs.
+    `trace` is the path of a text file with a number per line; empty lines and what follows a # are ignored. It is read
+    when the delay is made, relative to the card's folder (validation context `folder`) or else to the working
+    directory, and stored as `values`. Raises ValueError where it cannot be read.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -77,7 +77,7 @@ class Delay(BaseModel):
         return self
 
     def before(self, n: int) -> float:
-        """The delay before this device's n-th batch (the first is 0), in steps: the same whenever it is asked for."""
+        """Returns the delay before this device's n-th batch (from 0), in steps; the same at every call."""
         if self.kind == "constant":
             return self.steps
         if self.kind == "trace":
@@ -92,7 +92,7 @@ class Delay(BaseModel):
         return float(self.steps * (self.alpha - 1) * (survival ** (-1 / self.alpha) - 1))
 
     def _bits(self, n: int) -> int:
-        """64 random bits of the key (kind, seed, device, n)."""
+        """Returns 64 random bits of the key (kind, seed, device, n)."""
         import numpy as np
 
         key = np.random.SeedSequence((_KEYS[self.kind], self.seed, self.device, n))
@@ -100,7 +100,7 @@ class Delay(BaseModel):
 
     @property
     def mean(self) -> float:
-        """Steps, on average over batches."""
+        """Returns the mean delay of a batch, in steps."""
         if self.kind == "trace":
             return sum(self.values) / len(self.values)
         if self.kind == "half_normal":
@@ -111,18 +111,21 @@ class Delay(BaseModel):
     def label(self) -> str:
         """Describes the delay in words."""
         size = f"{self.steps:g} step" + "s" * (self.steps != 1)
-        how = {
+        pattern = {
             "constant": f"{size} before every batch",
             "heavy_tailed": f"{size} on average before a batch, heavy-tailed (Pareto, alpha {self.alpha:g})",
             "half_normal": f"a normal number's size before every batch, deviation {self.steps:g}",
             "bursts": f"{size} before {self.length} of every {self.every} batches, in bursts",
             "trace": f"a trace of {len(self.values)} batches, {self.mean if self.values else 0:.3g} steps on average",
         }[self.kind]
-        return f"device {self.device} waits: {how}"
+        return f"device {self.device} waits: {pattern}"
 
 
 def read_trace(path: Path) -> tuple[float, ...]:
-    """One delay per line, in steps. Raises ValueError, with the line's number, where that is not what the file has."""
+    """Returns the delays of a trace, one per line, in steps.
+
+    Raises ValueError, with the line's number, for anything else.
+    """
     try:
         lines = content(path, MOST_BYTES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

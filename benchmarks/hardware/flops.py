@@ -21,9 +21,9 @@ from benchmarks.workloads.networks.transformer import Attention
 def layer_work(
     network: Mapping[str, nn.Module], shape: tuple[int, ...], dtype: torch.dtype = torch.float32
 ) -> list[LayerWork]:
-    """FLOPs and bytes of every layer, in forward order, of one forward pass of zeros; the network is left as it was.
+    """Returns FLOPs and bytes of every layer, in forward order, from a forward pass of zeros.
 
-    shape, dtype: of a batch of inputs, (B, channels, height, width) or (B, words).
+    shape, dtype: of a batch of inputs, (B, channels, height, width) or (B, words). The network is left as it was.
     """
     device = next(parameter.device for module in network.values() for parameter in module.parameters())
     layers, x = [], torch.zeros(shape, dtype=dtype, device=device)
@@ -42,37 +42,41 @@ def layer_work(
 def activations(
     network: Mapping[str, nn.Module], shape: tuple[int, ...], dtype: torch.dtype = torch.float32
 ) -> Activations:
-    """Bytes of a batch's activations. `kept`: all that autograd saves, each tensor once, but parameters and buffers.
+    """Returns the bytes of a batch's activations, per layer.
+
+    kept: all that autograd saves, but no parameters or buffers.
 
     The network is left as it was.
     """
     device = next(parameter.device for module in network.values() for parameter in module.parameters())
-    kept, output, x = [], [], torch.zeros(shape, dtype=dtype, device=device)
+    kept_bytes, output, x = [], [], torch.zeros(shape, dtype=dtype, device=device)
     for module in network.values():
-        own = {key: value.clone() for key, value in module.state_dict().items()}
-        states = {key: own[key].requires_grad_() if key in own else own[key] for key, _ in module.named_parameters()}
-        held = {value.untyped_storage().data_ptr() for value in own.values()}
+        copies = {key: value.clone() for key, value in module.state_dict().items()}
+        states = {
+            key: copies[key].requires_grad_() if key in copies else copies[key] for key, _ in module.named_parameters()
+        }
+        copied_storages = {value.untyped_storage().data_ptr() for value in copies.values()}
         saved: dict[int, int] = {}
 
-        def pack(tensor: Tensor, held: set[int] = held, saved: dict[int, int] = saved) -> Tensor:
+        def pack(tensor: Tensor, copied_storages: set[int] = copied_storages, saved: dict[int, int] = saved) -> Tensor:
             storage = tensor.untyped_storage()
-            if storage.data_ptr() not in held:
+            if storage.data_ptr() not in copied_storages:
                 saved[storage.data_ptr()] = storage.nbytes()
             return tensor
 
         if x.is_floating_point():
             x.requires_grad_()
         with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            y = torch.func.functional_call(module, {**own, **states}, (x,))
+            y = torch.func.functional_call(module, {**copies, **states}, (x,))
         x = y.detach()
-        kept.append(float(sum(saved.values())))
+        kept_bytes.append(float(sum(saved.values())))
         output.append(float(x.numel() * x.element_size()))
-    return Activations(kept, output)
+    return Activations(kept_bytes, output)
 
 
 @contextmanager
 def _counting(layer: nn.Module) -> Iterator[list[int]]:
-    """The FLOPs of each part of the layer that multiplies, while it is called."""
+    """Counts the FLOPs of each part of the layer that multiplies, while it is called within the block."""
     counted: list[int] = []
     hooks = [part.register_forward_hook(lambda *call: counted.append(_flops(*call))) for part in layer.modules()]
     try:
@@ -83,28 +87,31 @@ def _counting(layer: nn.Module) -> Iterator[list[int]]:
 
 
 def _known(part: nn.Module) -> bool:
-    """Whether `_flops` counts all of the part's own products: what has no matrix multiplies with none."""
+    """Returns whether `_flops` counts all of the part's own products.
+
+    A part without a matrix multiplies with none.
+    """
     counted = isinstance(part, nn.Conv2d | nn.Linear | nn.LSTM | nn.Embedding)
     return counted or all(weight.ndim < 2 for weight in part.parameters(recurse=False))
 
 
 def _counted_by_torch(name: str, layer: nn.Module, states: dict[str, Tensor], x: Tensor) -> int:
-    """The FLOPs of any layer, all products that torch knows of, on its meta device, where no library hides them.
+    """Returns the FLOPs of any layer, by torch's own counter on the meta device.
 
-    Raises UserError where it fails there, or has a matrix and no product.
+    Raises UserError where the layer fails there, or has a matrix and no product.
     """
     from torch.utils.flop_counter import FlopCounterMode
 
-    there = {key: value.to("meta") for key, value in states.items()}
+    meta_states = {key: value.to("meta") for key, value in states.items()}
     why = "torch knows of no product in it"
     with FlopCounterMode(display=False) as counter, torch.no_grad(), torch.device("meta"):
         try:
-            torch.func.functional_call(layer, there, (x.to("meta"),))
+            torch.func.functional_call(layer, meta_states, (x.to("meta"),))
         except Exception as error:  # of the user's own code
             why = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(".")
         else:
-            if found := counter.get_total_flops():
-                return int(found)
+            if flops := counter.get_total_flops():
+                return int(flops)
     parts = ", ".join(sorted({type(part).__name__ for part in layer.modules() if not _known(part)}))
     raise UserError(
         f"The FLOPs of layer '{name}' ({parts}), by which its steps are charged, cannot be counted ({why}): build it "
@@ -113,7 +120,10 @@ def _counted_by_torch(name: str, layer: nn.Module, states: dict[str, Tensor], x:
 
 
 def _flops(part: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> int:
-    """A product and a sum for each use of a weight, biases left out; in attention, for each pair of places."""
+    """Returns a module's FLOPs: 2 for each use of a weight, without biases.
+
+    In attention, of the products of all pairs of places.
+    """
     if isinstance(part, nn.Conv2d):
         return 2 * output.numel() * part.weight[0].numel()
     if isinstance(part, nn.Linear):
@@ -127,5 +137,5 @@ def _flops(part: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> int:
 
 
 def step_flops(layers: list[LayerWork]) -> float:
-    """Model FLOPs of one step: forward pass, gradients of all weights, and of all layers' inputs but the first's."""
+    """Returns a step's model FLOPs: the forward pass, and gradients of weights and of all inputs but the first."""
     return 3 * sum(layer.forward_flops for layer in layers) - layers[0].forward_flops

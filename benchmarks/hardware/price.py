@@ -1,4 +1,4 @@
-"""Cost of an effect, in simulated seconds, on the devices and links of a hardware card."""
+"""Costs of effects in simulated seconds, on the devices and links of a hardware card."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EffectSeconds:
-    """Seconds of a batch's other effects, where they were measured, charged to the worker that carries them out.
+    """Measured seconds of a batch's other effects, charged to the worker that carries them out.
 
-    next_batch: loading one batch. update, snapshot: per layer. all_reduce: per layer, for each member of the group.
-    average: of the whole network, for each member. message: one end of a hand-over between workers of one machine,
-    which is charged only where they share one.
+    next_batch: loading one batch. update, snapshot: per layer. all_reduce: per layer and member of the group. average:
+    of the whole network, per member. message: one end of a hand-over between workers of one machine, charged only where
+    they share one.
     """
 
     next_batch: float
@@ -31,7 +31,10 @@ class EffectSeconds:
 
 @dataclass(frozen=True)
 class Activations:
-    """Bytes of one batch, per layer. kept: what its backward pass needs of its forward pass; output: what it gives."""
+    """Bytes of one batch, per layer.
+
+    kept: what the backward pass needs of the forward pass; output: the layer's output.
+    """
 
     kept: Sequence[float]
     output: Sequence[float]
@@ -39,32 +42,31 @@ class Activations:
 
 @dataclass(frozen=True)
 class Nodes:
-    """Devices 0 to `devices` - 1 are one node, the next ones the next. A node has one link to all others."""
+    """Groups of devices: 0 to `devices` - 1 are the first node, and so on. A node has one link to all others."""
 
     devices: int
     latency_seconds: float
     bytes_per_second: float
 
     def of(self, device: int) -> int:
-        """The node's number."""
+        """Returns the number of the device's node."""
         return device // self.devices
 
 
 @dataclass(frozen=True)
 class Price:
-    """Seconds per layer for one batch, and what links and updates cost.
+    """Seconds of a batch's passes per layer, and the costs of links and updates.
 
-    forward, backward_inputs, backward_weights: seconds per layer. parameter_bytes: per layer.
-    A transfer costs latency_seconds + bytes / bytes_per_second; within a device it is free.
-    An update costs update_latency_seconds + bytes / update_bytes_per_second, and its transfer if it comes from afar.
-    lanes: effects that a device carries out at once. lane_capacity: how many of them it does at full speed; one that
-    starts when n are under way, itself included, takes max(1, n / lane_capacity) times as long.
-    delays: stragglers among the devices. effects: None where loading and the loss are free, and where updates and
-    snapshots cost what the card says for their bytes. activations: what goes with a batch to another device; None: that
-    is free. nodes: between whose devices the link is theirs; None: all devices are one node. collective: how an
-    all-reduce goes. queues: a device receives one message at a time, and so does a node from all others; else any
-    number of messages is under way at once, each at the full rate. factors: of the seconds of passes, device by device;
-    a device beyond them has 1.
+    forward, backward_inputs, backward_weights: seconds per layer. parameter_bytes: per layer. A transfer costs
+    latency_seconds + bytes / bytes_per_second; within a device it is free. An update costs update_latency_seconds +
+    bytes / update_bytes_per_second, and a transfer if its gradients come from another device. lanes: effects that a
+    device carries out at once. lane_capacity: how many of them run at full speed; one that starts when n are under way,
+    itself included, takes max(1, n / lane_capacity) times as long. delays: stragglers among the devices. effects:
+    measured seconds; None: loading and the loss are free, and updates and snapshots cost what the card says for their
+    bytes. activations: what goes with a batch to another device; None: that is free. nodes: whose links cost more
+    between them; None: all devices are one node. collective: how an all-reduce is carried out. queues: a device
+    receives one message at a time, and so does a node from all others; else any number of messages is under way at
+    once, each at the full rate. factors: multiply the seconds of passes, device by device; a device beyond them has 1.
     """
 
     forward: Sequence[float]
@@ -89,18 +91,21 @@ class Price:
 
     @classmethod
     def uniform(cls, layers: int, forward: float, backward: float) -> Price:
-        """An ideal device: f and b seconds a pass, alike for all layers, all else free. For tests of the laws."""
+        """Returns an ideal device's price: f and b seconds a pass, alike for all layers, all else free.
+
+        For tests of the laws.
+        """
         f, b = forward / layers, backward / layers
         return cls([f] * layers, [b / 2] * layers, [b / 2] * layers, [0.0] * layers)
 
     @property
     def forward_seconds(self) -> float:
-        """Seconds of one batch's forward pass through all layers."""
+        """Returns the seconds of one batch's forward pass through all layers."""
         return sum(self.forward)
 
     @property
     def backward_seconds(self) -> float:
-        """Seconds of one batch's backward pass through all layers, for the inputs and for the weights."""
+        """Returns the seconds of one batch's backward pass through all layers, for inputs and weights."""
         return sum(self.backward_inputs) + sum(self.backward_weights)
 
     def factor(self, device: int) -> float:
@@ -117,44 +122,46 @@ class Price:
         return replace(self, forward=forward, backward_inputs=inputs, backward_weights=weights)
 
     def backward(self, layer: int, *, weights: bool, inputs: bool) -> float:
-        """Seconds of one layer's backward pass, for what is asked of it."""
+        """Returns the seconds of one layer's backward pass, for its weights, its inputs or both."""
         return self.backward_weights[layer] * weights + self.backward_inputs[layer] * inputs
 
     def delay(self, device: int, n: int) -> float:
-        """Seconds that the device loses before the n-th step begun on it."""
+        """Returns the seconds that the device loses before the n-th step begun on it."""
         steps = sum(delay.before(n) for delay in self.delays if delay.device == device)
         return steps * (self.forward_seconds + self.backward_seconds) * self.factor(device)
 
     def batch_bytes(self, cut: int | None = None) -> float:
-        """Bytes of a batch that goes to another device: its loss and, where they are charged, its activations.
+        """Returns the bytes of a batch sent to another device: its loss and, where they are charged, its activations.
 
-        cut: the layer after which its worker's part of the network ends, or begins, as a stage's of a pipeline does:
-        that layer's output alone goes there, or comes back as a gradient. None: all that its backward pass needs.
+        cut: the layer after which a pipeline stage ends: only that layer's output (or its gradient) is sent. None: all
+        that the backward pass needs.
         """
         if self.activations is None:
             return self.LOSS_BYTES
         return self.LOSS_BYTES + (sum(self.activations.kept) if cut is None else self.activations.output[cut])
 
-    def apart(self, one: int, other: int) -> bool:
-        """Whether two devices are of two nodes."""
-        return self.nodes is not None and self.nodes.of(one) != self.nodes.of(other)
+    def apart(self, first: int, second: int) -> bool:
+        """Returns whether two devices are on different nodes."""
+        return self.nodes is not None and self.nodes.of(first) != self.nodes.of(second)
 
     def latency(self, *, apart: bool = False) -> float:
-        """Seconds of a message on its way, whatever its size. apart: to another node."""
+        """Returns the seconds of a message of no size. apart: to another node."""
         return self.nodes.latency_seconds if apart and self.nodes is not None else self.latency_seconds
 
     def sending(self, size: float, *, apart: bool = False) -> float:
-        """Seconds for which a message of so many bytes takes the link."""
+        """Returns the seconds for which a message of so many bytes occupies the link."""
         return size / (self.nodes.bytes_per_second if apart and self.nodes is not None else self.bytes_per_second)
 
     def transfer(self, size: float, *, apart: bool = False) -> float:
-        """Seconds of so many bytes from one device to another."""
+        """Returns the seconds of so many bytes from one device to another."""
         return self.latency(apart=apart) + self.sending(size, apart=apart)
 
     def update(self, layers: Sequence[int], *, remote: bool, apart: bool = False) -> float:
-        """Seconds of one update of these layers; remote: their gradients come from afar; apart: from another node.
+        """Returns the seconds of one update of these layers.
 
-        One launch for all of them, or the sum of what each was measured to take.
+        remote: their gradients come from another device; apart: node.
+
+        One launch for all of them, or the sum of the layers' measured seconds.
         """
         size = sum(self.parameter_bytes[i] for i in layers)
         if self.effects is not None:
@@ -175,25 +182,25 @@ class Price:
         return self.update_latency_seconds + sum(self.parameter_bytes[i] for i in layers) / self.update_bytes_per_second
 
     def snapshot(self, layer: int) -> float:
-        """Seconds of a copy of one layer's weights."""
+        """Returns the seconds of copying one layer's weights."""
         return self.effects.snapshot[layer] if self.effects is not None else self.update([layer], remote=False)
 
     def next_batch(self) -> float:
-        """Seconds of loading a batch."""
+        """Returns the seconds of loading a batch."""
         return self.effects.next_batch if self.effects is not None else 0.0
 
     def loss(self) -> float:
-        """Seconds of the loss and its gradient."""
+        """Returns the seconds of the loss and its gradient."""
         return self.effects.loss if self.effects is not None else 0.0
 
     def reduction(self, layers: Sequence[int], members: int, *, weights: bool) -> float:
-        """A device's seconds of computing the mean, of gradients or of weights; the way there is all_reduce's."""
+        """Returns a device's seconds of computing a mean, of gradients or of weights; sending is all_reduce's."""
         if self.effects is None:
             return 0.0
         return members * (self.effects.average if weights else sum(self.effects.all_reduce[i] for i in layers))
 
     def all_reduce(self, layers: Sequence[int], members: int, nodes: int = 1) -> float:
-        """Seconds of an all-reduce by devices of so many nodes, from the last arrival on, as if nothing else was sent.
+        """Returns the seconds of an all-reduce over `nodes` nodes, from the last arrival on, on idle links.
 
         ring: 2 (Q - 1) messages of 1 / Q of the bytes each, one after the other. Over several nodes the slowest link
         sets the pace, and of the hops 2 (nodes - 1) are between nodes. tree: two binary trees over the nodes, with a

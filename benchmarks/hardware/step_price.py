@@ -1,4 +1,4 @@
-"""Chooses the seconds of a run's simulated step: those of the published network, or those of the run's own FLOPs."""
+"""Chooses the price of a run's simulated step: by the published network's seconds, or by the run's own FLOPs."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from benchmarks.workloads.workload import Workload, workload
 
 @dataclass(frozen=True)
 class Charge:
-    """price: of the effects, in seconds. step_flops: of the network that is charged, one batch, both passes."""
+    """The cost of a step. price: of its effects. step_flops: of the charged network, one batch, both passes."""
 
     price: Price
     step_flops: float
 
 
 def counted(work: Workload, data: DataCard, network: Mapping[str, nn.Module], batch: int) -> list[LayerWork]:
-    """The FLOPs of a step of this batch, in proportion to those of a batch of two."""
+    """Returns the FLOPs of a step with this batch, scaled from those of a batch of two."""
     two = layer_work(network, (2, *inputs_of(work, data)), input_dtype(work))
     return [replace(layer, forward_flops=layer.forward_flops * batch / 2) for layer in two]
 
 
 def layers_of(work: Workload, data: DataCard) -> list[LayerWork]:
-    """Name, bytes and FLOPs of a sample for each layer of the workload's network; nothing is computed."""
+    """Returns name, bytes and FLOPs per sample of each layer of the workload's network; computes nothing."""
     with torch.device("meta"):
         return counted(work, data, network_of(work, data), 1)
 
 
 def moved(work: Workload, data: DataCard, network: Mapping[str, nn.Module], batch: int) -> Activations:
-    """The activations of a batch, in proportion to those of a batch of two."""
+    """Returns the activations of a batch, scaled from those of a batch of two."""
     two = activations(network, (2, *inputs_of(work, data)), input_dtype(work))
     return Activations(*([size * batch / 2 for size in sizes] for sizes in (two.kept, two.output)))
 
@@ -53,39 +53,46 @@ def _of_paper(family: str, network: str, stem: str, batch: int) -> tuple[list[La
 
 @cache
 def _moved_of_paper(family: str, network: str, stem: str, batch: int) -> tuple[list[str], Activations]:
-    """Names and activations of the layers of the paper's network."""
+    """Returns names and activations of the layers of the paper's network."""
     work = workload(family, network, "paper", {"stem": stem})
     data = card(work.dataset)
-    made = network_of(work, data)
-    return list(made), moved(work, data, made, batch)
+    layers = network_of(work, data)
+    return list(layers), moved(work, data, layers, batch)
 
 
-def _stand_in(names: Sequence[str], theirs: Activations, own: Sequence[str]) -> Activations:
-    """A stage's blocks keep as much as the stage that they stand in for; what one gives is what the stage gives."""
-    gives = {name.split(".")[0]: size for name, size in zip(names, theirs.output, strict=True)}
-    return Activations(by_stages(names, theirs.kept, own), [gives[name.split(".")[0]] for name in own])
+def _stand_in(names: Sequence[str], published: Activations, layer_names: Sequence[str]) -> Activations:
+    """Spreads a published network's activations over the layers of one with other numbers of blocks.
+
+    A stage's blocks together keep as much as the published stage; each outputs what that stage outputs.
+    """
+    gives = {name.split(".")[0]: size for name, size in zip(names, published.output, strict=True)}
+    return Activations(
+        by_stages(names, published.kept, layer_names), [gives[name.split(".")[0]] for name in layer_names]
+    )
 
 
 def charge(work: Workload, hardware: Card, network: Mapping[str, nn.Module]) -> Charge:
-    """Seconds and FLOPs of a step of the run on this hardware. network: the run's own, layer name -> module.
+    """Returns the price and the FLOPs of a step of the run on this hardware.
+
+    network: the run's own, layer name -> module.
 
     Raises UserError where the card's network has other stages than the run's.
     """
     moves = work.activations == "charged"
     if work.price == "flops":
         data = work.card
-        own = counted(work, data, network, work.batch)
-        price = hardware.price(hardware.seconds_by_flops(own, what=work.label, batch=work.batch))
+        counts = counted(work, data, network, work.batch)
+        price = hardware.price(hardware.seconds_by_flops(counts, what=work.label, batch=work.batch))
         its = moved(work, data, network, work.batch) if moves else None
-        return Charge(replace(price, activations=its), step_flops(own))
+        return Charge(replace(price, activations=its), step_flops(counts))
     batch, stem = work.price_batch or work.batch, work.charged_stem
-    flops, what = _of_paper(work.family, work.network, stem, batch)
+    flops, description = _of_paper(work.family, work.network, stem, batch)
     seconds = hardware.seconds_of(work.network, family=work.family, stem=stem)
     if seconds is None:
-        seconds = hardware.seconds_by_flops(flops, what=what, batch=batch)
+        seconds = hardware.seconds_by_flops(flops, what=description, batch=batch)
     price = hardware.price(seconds, list(network), batch=batch)
     if moves:
-        names, theirs = _moved_of_paper(work.family, work.network, stem, batch)
-        price = replace(price, activations=_stand_in(names, theirs, list(network)))
+        names, published = _moved_of_paper(work.family, work.network, stem, batch)
+        price = replace(price, activations=_stand_in(names, published, list(network)))
     measured = seconds.step_flops and seconds.step_flops * batch / seconds.batch
     return Charge(price, measured or step_flops(flops))

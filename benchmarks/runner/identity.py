@@ -18,7 +18,7 @@ from benchmarks.runner.environment import cpu_name
 from benchmarks.runner.gpus import Gpus, Node
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.images.folder_tree import find
-from benchmarks.workloads.data.present import as_found
+from benchmarks.workloads.data.present import card_on_disk
 from benchmarks.workloads.own import NONE, Own
 from benchmarks.workloads.workload import Workload
 from methods.later import left_out
@@ -37,7 +37,7 @@ def charged(work: Workload) -> ChargedSpec:
 def data_sha256(data: DataCard, folder: Path | None) -> str:
     """Fingerprint of the data on this machine: of a folder, of the files in it, "" where there is no folder."""
     if data.kind != "folder":
-        return as_found(data, folder).fingerprint
+        return card_on_disk(data, folder).fingerprint
     content = find(data, folder)
     return content.sha256 if content is not None else ""
 

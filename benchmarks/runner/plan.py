@@ -17,7 +17,7 @@ from benchmarks.runner.identity import charged, data_sha256, hardware_of, source
 from benchmarks.runner.specs import workload_of, workload_spec
 from benchmarks.tables.definition import Row
 from benchmarks.workloads.data.cards import DataCard
-from benchmarks.workloads.data.present import any_form, as_found
+from benchmarks.workloads.data.present import card_on_disk, form_is_open
 from benchmarks.workloads.networks.names import check_shape, layer_count
 from benchmarks.workloads.own import NONE, Own
 from benchmarks.workloads.shapes import check_memory
@@ -31,7 +31,7 @@ class Run:
     """One training run: its identity is the hash of its spec; labels are for people.
 
     own: the row's method where it is another one with these options, which the spec has and which is trained. found:
-    the card of the data as they were found; None: as published. any_form: whether they are not here, in no form of
+    the card of the data as they were found; None: as published. form_is_open: whether they are not here, in no form of
     several. parts: of the user's own, which the spec names.
     """
 
@@ -40,7 +40,7 @@ class Run:
     labels: Labels
     own: MethodSpec | None = None
     found: DataCard | None = None
-    any_form: bool = False
+    form_is_open: bool = False
     parts: Own = NONE
 
     @property
@@ -96,7 +96,7 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
             f"{row.key}: devices can be delayed on the virtual clock only; leave out --executor {choices.executor}."
         )
     choices.kind.check(method)
-    data = _counted(work, as_found(work.card, choices.data))
+    data = _counted(work, card_on_disk(work.card, choices.data))
     _check_workload(work, method, data, choices)
     method.check_layers(_layers(work, data))
     method.check_network(work.network)
@@ -124,7 +124,7 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
     if seen is not None:
         spec = spec.model_copy(update={"gpu": seen.name})
     labels = _labels(work, row, method, choices, hardware, spec.gpu, data)
-    return Run(run_id(spec), spec, labels, found=data, any_form=any_form(data, choices.data), parts=work.own)
+    return Run(run_id(spec), spec, labels, found=data, form_is_open=form_is_open(data, choices.data), parts=work.own)
 
 
 def _counted(work: Workload, data: DataCard) -> DataCard:

@@ -67,7 +67,7 @@ class Journals:
     def of(self, run: Run) -> Record | None:
         """The run that counts for a planned one, by the rule above."""
         found = self.exact(run) or self._latest.get(experiment(run.spec))
-        return found or (self._on_any_form.get(_form_free(run.spec)) if run.any_form else None)
+        return found or (self._on_any_form.get(_form_free(run.spec)) if run.form_is_open else None)
 
     def done(self, run: Run) -> bool:
         """Whether it need not be trained: the run of exactly this identity finished or diverged."""

@@ -1,4 +1,4 @@
-"""Says how much memory this machine has."""
+"""The size of this machine's memory."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import os
 
 
 def machine_memory() -> int:
-    """Bytes; 8 GiB where the system does not say."""
+    """Returns bytes of memory; 8 GiB where the system does not say."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**33

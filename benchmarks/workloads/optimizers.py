@@ -29,11 +29,11 @@ def build(
     decay_bn: bool = True,
     lars_trust: float = 0.001,
 ) -> torch.optim.Optimizer:
-    """The optimizer of one layer's parameters. Raises ValueError for another name.
+    """Returns the optimizer of one layer's parameters. Raises ValueError for an unknown name.
 
-    momentum: beta 1 of Adam, AdamW and NAdam, and Muon's, with the AdamW beside it. beta2: of all but SGD and LARS.
-    nesterov: of SGD, LARS and Muon. No weight decay is on parameters that a network has marked by `no_decay = True`;
-    decay_bn=False: nor on 1-D parameters, that is BatchNorm's and biases (Lin et al., arXiv:1808.07217).
+    momentum: beta 1 of Adam, AdamW and NAdam; Muon's, and that of the AdamW beside it. beta2: of all but SGD and LARS.
+    nesterov: of SGD, LARS and Muon. Parameters marked `no_decay = True` get no weight decay; with decay_bn=False nor do
+    1-D ones, BatchNorm's and biases (Lin et al., arXiv:1808.07217).
     """
     groups, betas = _groups(params, weight_decay, decay_bn), (momentum, beta2)
     match name:
@@ -53,7 +53,7 @@ def build(
 
 
 def _groups(params: Sequence[Tensor], weight_decay: float, decay_bn: bool) -> list[dict[str, Any]]:
-    """Returns the parameters with weight decay and those without, as far as there are any."""
+    """Returns parameter groups: those with weight decay and those without, empty ones left out."""
     without = [getattr(p, "no_decay", False) or not (decay_bn or p.ndim > 1) for p in params]
     if not weight_decay or not any(without):
         return [{"params": list(params), "weight_decay": weight_decay}]
@@ -63,25 +63,27 @@ def _groups(params: Sequence[Tensor], weight_decay: float, decay_bn: bool) -> li
 
 
 def mark_matrices(modules: Sequence[nn.Module]) -> None:
-    """Marks the parameters that Muon takes: matrices of the layers between the first and the last."""
+    """Marks the parameters that Muon optimizes: matrices of all layers but the first and the last."""
     for p in (p for module in modules[1:-1] for p in module.parameters() if p.ndim == 2):
         vars(p)["muon"] = True
 
 
-class _Bare(torch.optim.Optimizer):
+class _UnhookedOptimizer(torch.optim.Optimizer):
+    """An optimizer without torch's profiler hooks and compiler checks, which cost more than a narrow layer's step."""
+
     def __init_subclass__(cls) -> None:
         cls.step.hooked = True  # type: ignore[attr-defined]  # or torch would hook its profiler into it
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add parameters with settings of their own."""
+        """Adds a parameter group, as torch.optim does."""
         inspect.unwrap(torch.optim.Optimizer.add_param_group)(self, param_group)
 
 
-class SGD(_Bare, torch.optim.SGD):
-    """torch.optim's, fused, bit for bit."""
+class SGD(_UnhookedOptimizer, torch.optim.SGD):
+    """torch.optim.SGD, fused, bit for bit."""
 
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Take a step with the gradients there are; closure is not used."""
+        """Takes a step with the gradients that are set; closure is ignored."""
         for group in self.param_groups:
             params = [p for p in group["params"] if p.grad is not None]
             if params:
@@ -103,7 +105,10 @@ class SGD(_Bare, torch.optim.SGD):
             )
 
     def _buffer(self, p: Tensor) -> Tensor:
-        """Zeros at first, which without dampening make the first step torch's; workers without a lock agree on one."""
+        """Returns the parameter's momentum buffer; starting at zeros makes the first step torch's.
+
+        setdefault: workers without a lock get the same buffer.
+        """
         state = self.state[p]
         if "momentum_buffer" not in state:
             state.setdefault("momentum_buffer", torch.zeros_like(p))
@@ -111,65 +116,66 @@ class SGD(_Bare, torch.optim.SGD):
         return buffer
 
 
-class Adam(_Bare, torch.optim.Adam):
-    """torch.optim's, fused, bit for bit."""
+class Adam(_UnhookedOptimizer, torch.optim.Adam):
+    """torch.optim.Adam, fused, bit for bit."""
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Take a step with the gradients there are; closure is not used."""
+        """Takes a step with the gradients that are set; closure is ignored."""
         inspect.unwrap(torch.optim.Adam.step)(self)
 
 
-class NAdam(_Bare, torch.optim.NAdam):
-    """torch.optim's, bit for bit; torch has none that is fused."""
+class NAdam(_UnhookedOptimizer, torch.optim.NAdam):
+    """torch.optim.NAdam, bit for bit; torch has no fused one."""
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Take a step with the gradients there are; closure is not used."""
+        """Takes a step with the gradients that are set; closure is ignored."""
         inspect.unwrap(torch.optim.NAdam.step)(self)
 
 
-class _Muon(_Bare, torch.optim.Muon):
+class _Muon(_UnhookedOptimizer, torch.optim.Muon):
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         inspect.unwrap(torch.optim.Muon.step)(self)
 
 
-class MuonAndAdamW(_Bare):
-    """torch.optim's Muon for the matrices that `mark_matrices` has marked, its AdamW for all else, bit for bit.
+class MuonAndAdamW(_UnhookedOptimizer):
+    """torch.optim.Muon for the matrices that `mark_matrices` has marked, AdamW for all else, bit for bit.
 
-    Embeddings, the head, biases, norms and kernels of convolutions, which torch's Muon refuses, are AdamW's. Both have
-    one rate and one weight decay, as Muon's steps are scaled to the size of AdamW's (`match_rms_adamw`).
-    Sources: Jordan et al., https://kellerjordan.github.io/posts/muon; Liu et al. (arXiv:2502.16982), section 2.2.
+    AdamW takes embeddings, the head, biases, norms and convolutions, which torch's Muon refuses. Both have one rate and
+    one weight decay, as Muon's steps are scaled to the size of AdamW's (`match_rms_adamw`). Sources: Jordan et al.,
+    https://kellerjordan.github.io/posts/muon; Liu et al. (arXiv:2502.16982), section 2.2.
     """
 
     def __init__(
         self, groups: Iterable[dict[str, Any]], *, lr: float, betas: tuple[float, float], nesterov: bool
     ) -> None:
-        matrices, others = (list(_those(groups, marked=marked)) for marked in (True, False))
+        matrices, other_groups = (list(_select_groups(groups, marked=marked)) for marked in (True, False))
         scaled: Any = {"momentum": betas[0], "nesterov": nesterov, "adjust_lr_fn": "match_rms_adamw"}
         self.parts: list[torch.optim.Optimizer] = []
         if matrices:
             self.parts.append(_Muon(matrices, lr=lr, **scaled))
-        if others:
-            self.parts.append(Adam(others, lr=lr, betas=betas, fused=True, decoupled_weight_decay=True))
+        if other_groups:
+            self.parts.append(Adam(other_groups, lr=lr, betas=betas, fused=True, decoupled_weight_decay=True))
         super().__init__([group for part in self.parts for group in part.param_groups], {})
         for part in self.parts:
             part.state = self.state
 
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Take a step with the gradients there are; closure is not used."""
+        """Takes a step with the gradients that are set; closure is ignored."""
         for part in self.parts:
             part.step()
 
 
-def _those(groups: Iterable[dict[str, Any]], *, marked: bool) -> Iterable[dict[str, Any]]:
+def _select_groups(groups: Iterable[dict[str, Any]], *, marked: bool) -> Iterable[dict[str, Any]]:
+    """Yields the groups with only those parameters that are marked for Muon, or are not; empty ones left out."""
     for group in groups:
         if some := [p for p in group["params"] if getattr(p, "muon", False) is marked]:
             yield {**group, "params": some}
 
 
-class LARS(_Bare):
+class LARS(_UnhookedOptimizer):
     """Layer-wise adaptive rate scaling: every tensor moves in proportion to its own norm.
 
     v <- m v + lr r (g + d w); w <- w - v, with r = trust |w| / (|g| + d |w|), m momentum and d weight decay.
@@ -192,7 +198,7 @@ class LARS(_Bare):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Take a step with the gradients there are; closure is not used."""
+        """Takes a step with the gradients that are set; closure is ignored."""
         for group in self.param_groups:
             for w in group["params"]:
                 if w.grad is not None:

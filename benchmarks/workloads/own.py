@@ -1,4 +1,4 @@
-"""Networks, a task and data of the user's own, as values; `own_files` loads them. Imports no torch."""
+"""A user's own networks, task and data, as values; `own_files` loads them. Imports no torch."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from benchmarks.workloads.tasks import OwnTask, Task
 
 @dataclass(frozen=True)
 class OwnFiles:
-    """Files of the user's own, as other processes are told of them.
+    """Paths of a user's own files, as they are handed to other processes.
 
-    networks: "FILE.py:NAME", with the whole path. task: likewise, without a name. data: a data card, in TOML.
+    networks: "FILE.py:NAME", with absolute paths; task: a Python file; data: a card in TOML.
     """
 
     networks: tuple[str, ...] = ()
@@ -27,7 +27,7 @@ class OwnFiles:
 
 @dataclass(frozen=True)
 class Own:
-    """What the user's own files gave. Every workload has one: a name means the user's own, if it has that name."""
+    """A user's own networks, task and data, loaded. Every workload has one, in which its names are looked up first."""
 
     networks: tuple[OwnNetwork, ...] = ()
     task: OwnTask | None = None
@@ -35,7 +35,7 @@ class Own:
 
     @property
     def files(self) -> OwnFiles:
-        """The files, for processes in other folders."""
+        """Returns the absolute paths, for processes in other folders."""
         return OwnFiles(
             tuple(f"{network.file}:{network.name}" for network in self.networks),
             self.task.file if self.task is not None else None,
@@ -44,34 +44,34 @@ class Own:
 
     @property
     def settings(self) -> dict[str, str]:
-        """A workload's settings for task and data: all of these, whatever its scale takes of its own."""
+        """Returns the workload settings that select task and data, whatever the scale would take."""
         whole = dict.fromkeys(("train_samples", "test_samples", "resolution"), "none")
         data = {"dataset": self.data.name, **whole} if self.data is not None else {}
         return {**data, "task": self.task.task.name} if self.task is not None else data
 
     def network_of(self, name: str) -> OwnNetwork | None:
-        """The user's network of that name, if it is one of those."""
+        """Returns the user's network of that name, if there is one."""
         return next((network for network in self.networks if network.name == name), None)
 
     def own_task(self, name: str) -> OwnTask | None:
-        """The user's task, if that is its name."""
+        """Returns the user's task, if it has that name."""
         return self.task if self.task is not None and self.task.task.name == name else None
 
     def task_of(self, name: str) -> Task:
-        """The task of that name. Raises UserError where there is none, offering the nearest."""
+        """Returns the task of that name. Raises UserError where there is none, offering the nearest."""
         own = self.own_task(name)
         return tasks.task(name) if own is None else own.task
 
     def card_of(self, name: str) -> DataCard:
-        """The data card of that name. Raises as `cards.card`."""
+        """Returns the data card of that name. Raises as `cards.card`."""
         return self.data if self.data is not None and self.data.name == name else card(name)
 
     def files_of(self, network: str, task: str) -> tuple[Path, ...]:
-        """The files that a workload's network and task are of: a part of its runs' identity."""
+        """Returns the user's files that define a workload's network and task: part of its runs' identity."""
         return tuple(own.file for own in (self.network_of(network), self.own_task(task)) if own is not None)
 
     def with_networks(self, networks: Iterable[OwnNetwork]) -> Own:
-        """A copy with these as well. Raises UserError where two files give networks of one name."""
+        """Returns a copy with these networks as well. Raises UserError where two files give networks of one name."""
         by_name = {network.name: network for network in self.networks}
         for network in networks:
             if (there := by_name.setdefault(network.name, network)).file != network.file:

@@ -1,4 +1,4 @@
-"""Loads a Python file of one's own, and tells in one sentence, with file and line, what its code raises."""
+"""Loads a user's Python file, and turns what its code raises into one sentence with file and line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ _FILE_BYTES = 2**20
 
 
 def load(file: Path, option: str, prefix: str) -> ModuleType:
-    """Runs a file -> its module, whose name begins with the prefix. option: of the command line that names the file.
+    """Runs a file -> its module, named PREFIX + the file's name.
+
+    option: the command-line option that named it, for errors.
 
     Raises UserError where there is no such file, where it is no Python or too large, and where it fails.
     """
@@ -33,31 +35,34 @@ def load(file: Path, option: str, prefix: str) -> ModuleType:
     assert spec.loader is not None, "it ends in .py"
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickle look there
-    with told(file, "it cannot be loaded"):
+    with error_in_file(file, "it cannot be loaded"):
         spec.loader.exec_module(module)
     return module
 
 
 def place(file: Path, function: Callable[..., Any]) -> str:
-    """Returns the file's name, and the line at which the function begins if it is written in Python."""
+    """Returns "FILE, line N" of a function written in Python; else the file's name."""
     code = getattr(function, "__code__", None)
     return file.name if code is None else f"{file.name}, line {code.co_firstlineno}"
 
 
 @contextmanager
-def told(file: Path, what: str) -> Iterator[None]:
-    """Raises a UserError, one sentence with the line in it, for whatever the file's code raises."""
+def error_in_file(file: Path, failure: str) -> Iterator[None]:
+    """Turns any exception of the block into a UserError: "FILE, line N: FAILURE: ...". failure: such as "mlp fails"."""
     try:
         yield
     except (Exception, SystemExit) as error:
         line = _line(file, error)
         text = " ".join(str(error).split()) or "no more is said"
-        where = f"{file.name}, line {line}" if line else file.name
-        raise UserError(f"{where}: {what}: {type(error).__name__}: {text.rstrip('.')}.") from error
+        line_name = f"{file.name}, line {line}" if line else file.name
+        raise UserError(f"{line_name}: {failure}: {type(error).__name__}: {text.rstrip('.')}.") from error
 
 
 def _line(file: Path, error: BaseException) -> int | None:
-    """The innermost line of the file that the error went through; of a file that is no Python, where it is not."""
+    """Returns the innermost line of the file that the error passed through, or a syntax error's line.
+
+    None if neither.
+    """
     if isinstance(error, SyntaxError) and error.filename == str(file):
         return error.lineno
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]

@@ -1,4 +1,4 @@
-"""Loads the user's own files. Imports torch where there is a network or a task among them."""
+"""Loads a user's own files. Imports torch where there is a network or a task among them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.workloads.own import NONE, Own, OwnFiles
 
 
 def networks(words: Iterable[str], folder: Path = Path()) -> dict[str, OwnNetwork]:
-    """The networks of those words that name files, FILE.py or FILE.py:NAME. folder: where paths begin.
+    """Loads the networks of those words that name files, FILE.py or FILE.py:NAME. folder: that paths are relative to.
 
     Raises as `networks.own.load`.
     """
@@ -25,7 +25,7 @@ def networks(words: Iterable[str], folder: Path = Path()) -> dict[str, OwnNetwor
 
 
 def load(files: OwnFiles) -> Own:
-    """What the files give, as they are now. Raises UserError where one of them fails."""
+    """Loads the files as they are now. Raises UserError where one of them fails."""
     own = NONE.with_networks(networks(files.networks).values())
     if files.task is not None:
         from benchmarks.workloads.tasks.own import load as load_task

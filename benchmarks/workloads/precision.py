@@ -1,4 +1,4 @@
-"""Precision of a run: torch's flags for the whole process, and the context that a forward pass runs in."""
+"""A run's precision: torch's flags for the whole process, and the context of a forward pass."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from benchmarks.workloads.workload import Precision
 
 
 def set_flags(precision: Precision) -> None:
-    """Tell torch, for this process, what runs in this precision may multiply in, and to repeat itself on CUDA.
+    """Sets torch's flags of this process for a precision, and makes CUDA repeatable.
 
-    TF32 is on or off for products and for cuDNN alike: by torch's own default it is on in cuDNN alone. Denormal numbers
+    TF32 is switched for matrix products and cuDNN alike; torch's own default has it on in cuDNN alone. Denormal numbers
     count as 0 in the calling thread: gradients that vanish over an LSTM's words make a CPU many times as slow.
     """
     torch.set_flush_denormal(True)
@@ -23,9 +23,9 @@ def set_flags(precision: Precision) -> None:
 
 
 def autocast(precision: Precision, device: torch.device) -> Callable[[], AbstractContextManager[object]] | None:
-    """Makes the context of one forward pass, which no two passes may share; None where there is nothing to enter.
+    """Returns what makes the context of one forward pass, which no two passes may share; None for full precision.
 
-    Weights and updates stay float32. No weight's cast is kept, since updates in place would leave it behind.
+    Weights and updates stay float32. Casts of weights are not cached, since updates in place would make them stale.
     """
     if precision != "bf16":
         return None

@@ -32,7 +32,7 @@ TABLE_10: dict[tuple[str, str], Fields] = {
 
 
 def _b(epochs: int, lr: float, milestones: tuple[float, ...], gamma: float, decay: float) -> Fields:
-    """Paper B: patience is the whole budget, since it stops no run early. The cosine ends with the run."""
+    """Returns the fields of paper B's workloads: patience is the whole budget, the cosine ends with the run."""
     schedule = {"lr": lr, "warm_up": "linear", "warm_up_lr": lr, "warm_up_epochs": 5, "t_max": epochs + 0.1 - 5}
     return {
         "epochs": epochs,
@@ -43,13 +43,13 @@ def _b(epochs: int, lr: float, milestones: tuple[float, ...], gamma: float, deca
 
 
 def _warm(lr: float, warm_up: float, t_max: float, *, floor: float = 0.0, warm_up_lr: float = 0.0) -> Fields:
-    """Transformers: a linear warm-up and a cosine down to a floor, update by update; in epochs."""
+    """Returns the schedule of transformers: a linear warm-up, then a cosine down to a floor, stepped every update."""
     shape = {"warm_up": "linear", "warm_up_epochs": warm_up, "warm_up_lr": warm_up_lr, "t_max": t_max}
     return {"lr": lr, **shape, "floor": floor, "after_t_max": "hold", "stepped": "update"}
 
 
-def _b_cifar(width: int, base_batch: int, *given: Any) -> Fields:
-    fields, rate = _b(*given), {"base_batch": base_batch}
+def _b_cifar(width: int, base_batch: int, *schedule: Any) -> Fields:
+    fields, rate = _b(*schedule), {"base_batch": base_batch}
     return {**_CIFAR, "width": width, "batch": 128, **fields, "schedule": {**fields["schedule"], **rate}}
 
 
@@ -284,7 +284,7 @@ SMALL: dict[str, Fields] = {"lstm": SMALL_IMDB, "wrn16_8": SMALL_WRN, "gpt": SMA
 
 
 def fields_of(family: str, network: str, scale: str) -> Fields:
-    """The fields of a workload at a scale, as plain values; what is not there has the default of its type."""
+    """Returns the fields of a workload at a scale; those that are missing have their type's default."""
     pair = family, network
     fields: Fields = {"dataset": family, **(PAPER.get(pair) or OURS[pair])}
     if pair in TABLE_10:
@@ -294,11 +294,11 @@ def fields_of(family: str, network: str, scale: str) -> Fields:
     fields |= {"price_batch": fields["batch"]}
     by_paper_b = pair in PAPER_B
     if scale == "smoke":
-        ours = SMOKE.get(network, SMOKE_B if by_paper_b else SMOKE_A)
-        fields = {**fields, **ours, **SMOKE_DATA[family], **SMOKE_SHAPES.get(network, {})}
+        own_fields = SMOKE.get(network, SMOKE_B if by_paper_b else SMOKE_A)
+        fields = {**fields, **own_fields, **SMOKE_DATA[family], **SMOKE_SHAPES.get(network, {})}
         if by_paper_b:
             fields["train_samples"] = SMOKE_SAMPLES_B[family]
-            fields["schedule"] = {**ours["schedule"], **SMOKE_RATES_B.get(family, {})}
+            fields["schedule"] = {**own_fields["schedule"], **SMOKE_RATES_B.get(family, {})}
         return fields
-    ours = SMALL.get(network, SMALL_B if by_paper_b else SMALL_A)
-    return {**fields, **ours, **SMALL_SHAPES.get(network, {}), **(SMALL_IMAGENET if family == "imagenet" else {})}
+    own_fields = SMALL.get(network, SMALL_B if by_paper_b else SMALL_A)
+    return {**fields, **own_fields, **SMALL_SHAPES.get(network, {}), **(SMALL_IMAGENET if family == "imagenet" else {})}

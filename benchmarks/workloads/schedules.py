@@ -1,4 +1,4 @@
-"""Learning rate as a function of the samples seen: stateless, the same for every layer of a gradient."""
+"""The learning rate as a function of the samples seen: stateless, and the same for every layer of a gradient."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from methods.later import Later
 
 
 class Schedule(BaseModel):
-    """A warm-up, then cosine annealing, steps down, or a constant rate: torch.optim.lr_scheduler's, once an epoch.
+    """A warm-up, then cosine annealing, steps down, a constant rate or an inverse square root.
 
-    Or the inverse square root of Vaswani et al. (arXiv:1706.03762), section 5.3: lr (warm-up / epochs)^0.5 after it.
+    The first three are torch.optim.lr_scheduler's, stepped once an epoch; the last is lr (warm-up / epochs)^0.5
+    (Vaswani et al., arXiv:1706.03762, section 5.3).
 
     Sources: A (arXiv:2410.05985v1), section 4.1 and Table 10: constant warm-up, cosine. Past T_max the paper does not
     say: torch's cosine rises again, `hold` stays at its last value, the floor. B (arXiv:2203.06638), section 3.1:
-    linear warm-up from one worker's rate; cosine for LAP-SGD and LPP-SGD, steps down (Lin et al., arXiv:1808.07217)
-    for MB-SGD and PL-SGD.
+    linear warm-up from one worker's rate; cosine for LAP-SGD and LPP-SGD, steps down (Lin et al., arXiv:1808.07217) for
+    MB-SGD and PL-SGD.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,10 +49,10 @@ class Schedule(BaseModel):
         return epochs
 
     def __call__(self, epochs: float, *, factor: float = 1.0) -> float:
-        """The learning rate after so many epochs' worth of samples (tickets x batch / samples).
+        """Returns the learning rate after so many epochs' worth of samples (tickets x batch / samples).
 
-        factor multiplies lr. A linear warm-up starts from warm_up_lr as it is, one worker's rate; a constant one is
-        multiplied, too.
+        factor multiplies lr, and the rate of a constant warm-up; a linear warm-up starts from warm_up_lr unmultiplied,
+        one worker's rate.
         """
         if self.stepped == "epoch":
             epochs = math.floor(epochs + 1e-9)  # the quotient of a whole epoch may fall short of it by rounding
@@ -62,7 +63,7 @@ class Schedule(BaseModel):
         return self.lr * factor * self._share(epochs)
 
     def _share(self, epochs: float) -> float:
-        """Factor of lr after the warm-up."""
+        """Returns the factor of lr after the warm-up."""
         if self.kind == "constant":
             return 1.0
         if self.kind == "multistep":

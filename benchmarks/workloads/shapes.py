@@ -1,4 +1,4 @@
-"""Shapes of inputs and outputs, and the memory that outputs take. Imports no torch, unless a task of one's own does."""
+"""Shapes of inputs and outputs, and the memory that outputs take. Imports torch only for a user's own task."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ TESTED, TESTED_SCORES = 500, 2**21
 """Samples of a test batch at most, and scores of each head of all of them together."""
 
 
-def inputs_of(work: Workload, known: DataCard) -> tuple[int, ...]:
-    """The shape of one input: (channels, height, width), or (words,)."""
+def inputs_of(work: Workload, card: DataCard) -> tuple[int, ...]:
+    """Returns the shape of one input: (channels, height, width), or (words,)."""
     if work.tokens is not None:
         return (work.tokens.context,)
-    return (work.text.length,) if work.text is not None else work.input_shape(known)
+    return (work.text.length,) if work.text is not None else work.input_shape(card)
 
 
-def outputs_of(work: Workload, known: DataCard, batch: int, vocabulary: int | None = None) -> tuple[int, ...]:
-    """The shape of a batch's outputs, as the task wants them. vocabulary: as of `network_of`.
+def outputs_of(work: Workload, card: DataCard, batch: int, vocabulary: int | None = None) -> tuple[int, ...]:
+    """Returns the shape of a batch's outputs that the task expects, such as (128, 10). vocabulary: as for `network_of`.
 
-    Raises UserError where the function of a task of one's own fails.
+    Raises UserError where the function of a user's own task fails.
     """
-    words = work.vocabulary_on(known) if vocabulary is None else vocabulary
-    inputs, labels = (batch, *inputs_of(work, known)), words or 0 if work.tokens is not None else known.classes
+    words = work.vocabulary_on(card) if vocabulary is None else vocabulary
+    inputs, labels = (batch, *inputs_of(work, card)), words or 0 if work.tokens is not None else card.classes
     if (task := work.own.own_task(work.task)) is not None:
         from benchmarks.workloads.tasks import own  # torch, which others go without
 
@@ -44,33 +44,33 @@ def outputs_of(work: Workload, known: DataCard, batch: int, vocabulary: int | No
     return work.trained_for.output_shape(inputs, labels)
 
 
-def check_memory(work: Workload, known: DataCard) -> None:
+def check_memory(work: Workload, card: DataCard) -> None:
     """Raises UserError where the outputs of a batch, or the scores of its attention, would fill this machine's memory.
 
     That is the least that a run takes: of one batch in flight, and of a network of one's own its outputs alone.
     """
-    shape, attends = outputs_of(work, known, work.batch), _attention(work, known)
+    shape, attends = outputs_of(work, card, work.batch), _attention(work, card)
     outputs, scores = 4 * COPIES * math.prod(shape), 0
     if attends is not None:
-        tested = min(test_batch(work, known), work.samples_of(known)[1] or TESTED)
+        tested = min(test_batch(work, card), work.samples_of(card)[1] or TESTED)
         scores = attends.scores_bytes * max(work.batch * (attends.blocks + PASSING), tested * PASSING)
-    needed, there = outputs + scores, machine_memory()
-    if needed > there // SHARE:
-        said, mend = f"outputs of {' x '.join(f'{one:,}' for one in shape)} numbers", "context or vocabulary"
+    needed, available = outputs + scores, machine_memory()
+    if needed > available // SHARE:
+        reason, mend = f"outputs of {' x '.join(f'{length:,}' for length in shape)} numbers", "context or vocabulary"
         if attends is not None and scores > outputs:
-            said = f"attention over {attends.places:,} places (heads: {attends.heads}, blocks: {attends.blocks})"
+            reason = f"attention over {attends.places:,} places (heads: {attends.heads}, blocks: {attends.blocks})"
             mend = "or fewer heads, or a shorter context" if work.tokens is not None else "or fewer heads or places"
         raise UserError(
-            f"workload.batch={work.batch}: {needed / 1e9:.1f} GB are needed for {said} and its gradients, more than "
-            f"half of this machine's {there / 1e9:.1f} GB: set a smaller batch, {mend}."
+            f"workload.batch={work.batch}: {needed / 1e9:.1f} GB are needed for {reason} and its gradients, more than "
+            f"half of this machine's {available / 1e9:.1f} GB: set a smaller batch, {mend}."
         )
 
 
-def test_batch(work: Workload, known: DataCard) -> int:
+def test_batch(work: Workload, card: DataCard) -> int:
     """Samples of a test batch at most: fewer over many tokens or places, but as many as of a training batch."""
     if work.tokens is not None:
         places = work.tokens.context
-    elif (attends := _attention(work, known)) is not None:
+    elif (attends := _attention(work, card)) is not None:
         places = attends.places
     else:
         return TESTED
@@ -90,9 +90,9 @@ class _Attention(NamedTuple):
         return 4 * self.heads * self.places**2
 
 
-def _attention(work: Workload, known: DataCard) -> _Attention | None:
+def _attention(work: Workload, card: DataCard) -> _Attention | None:
     if work.network not in NETWORKS or not (network := NETWORKS[work.network]).attends:
         return None
-    (blocks,), sides = work.blocks or network.blocks, inputs_of(work, known)[-2:]
+    (blocks,), sides = work.blocks or network.blocks, inputs_of(work, card)[-2:]
     places = math.prod(sides) // (work.patch ** len(sides) if network.patched else 1)
     return _Attention(blocks, work.heads or heads_of(work.width), max(1, places))

@@ -41,26 +41,26 @@ Blocks = Annotated[int, Field(ge=1, le=1000, description="of a stage; a network 
 Precision = Literal["float32", "tf32", "bf16"]
 
 
-def _known(network: str, info: ValidationInfo) -> str:
+def _check_network(network: str, info: ValidationInfo) -> str:
     if network not in NETWORKS and _own(info).network_of(network) is None:
         raise ValueError(f"there is no network {network!r} here: of one of your own name the file with --network")
     return network
 
 
 def _own(info: ValidationInfo) -> Own:
-    """What the user's own files gave, by the context of a validation."""
+    """Returns the user's own files' contents, from the context of a validation."""
     own = (info.context or {}).get("own", NONE)
     assert isinstance(own, Own)
     return own
 
 
-Network = Annotated[str, AfterValidator(_known)]
+Network = Annotated[str, AfterValidator(_check_network)]
 
 
-def _known_task(task: str, info: ValidationInfo) -> str:
+def _check_task(task: str, info: ValidationInfo) -> str:
     if task not in tasks.names() and _own(info).own_task(task) is None:
-        there = ", ".join(tasks.names())
-        raise ValueError(f"there is no task {task!r} here, only {there}: of one of your own name the file with --task")
+        names = ", ".join(tasks.names())
+        raise ValueError(f"there is no task {task!r} here, only {names}: of one of your own name the file with --task")
     return task
 
 
@@ -99,9 +99,12 @@ PARTS: dict[str, type[BaseModel]] = {"optimizer": Optimizer, "schedule": Schedul
 
 
 class Workload(BaseModel):
-    """All that a run shares with its rivals in a table. Every field is recorded, and part of the run's identity.
+    """The settings that a run shares with its rivals in a table.
 
-    own: what its names mean beside the suite's, by the context of its validation.
+    Every field is recorded, and part of the run's identity.
+
+    own: the user's own networks, task and data, in which names are looked up first; taken from the validation's
+    context.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -123,7 +126,7 @@ class Workload(BaseModel):
     tokens: Annotated[Tokens | None, Later(None)] = None
     task: Annotated[
         str,
-        AfterValidator(_known_task),
+        AfterValidator(_check_task),
         Later("classification"),
         Field(description="what the network is trained for, with its loss and its measures"),
     ] = "classification"
@@ -183,108 +186,108 @@ class Workload(BaseModel):
 
     @property
     def own(self) -> Own:
-        """What the user's own files gave."""
+        """Returns the user's own networks, task and data."""
         return self._own
 
     @property
     def own_network(self) -> OwnNetwork | None:
-        """The network, where it is the user's own."""
+        """Returns the network, if it is the user's own."""
         return self.own.network_of(self.network)
 
     @property
     def trained_for(self) -> Task:
-        """The task, the suite's or the user's own."""
+        """Returns the task, the suite's or the user's own."""
         return self.own.task_of(self.task)
 
     @property
     def card(self) -> DataCard:
-        """The card of its data, as published."""
+        """Returns the card of its data, as published."""
         return self.own.card_of(self.dataset)
 
     @property
     def name(self) -> str:
-        """Name of the papers' workload, the same at every scale."""
+        """Returns the name of the papers' workload, such as "cifar10-resnet18", the same at every scale."""
         return f"{self.family}-{self.network}"
 
     @property
     def label(self) -> str:
-        """The network as it is, in words, on the data of its card."""
+        """Describes network and data: "ResNet-18 (width 8, cifar stem) on 1x8x8 Handwritten digits"."""
         return self.label_on(self.card)
 
-    def label_on(self, known: DataCard) -> str:
-        """The network as it is, in words, on the data as they are found."""
+    def label_on(self, card: DataCard) -> str:
+        """Describes the network and the data. card: of the data as they were found."""
         if self.own_network is not None:
             settings = ", ".join(self._settings_of(self.own_network))
-            return f"{self.network} ({settings}) on {self._size_on(known)} {known.title}"
+            return f"{self.network} ({settings}) on {self._size_on(card)} {card.title}"
         if self.text is not None:
             shape = f"2 layers of {self.width}, word vectors of {self.embedding}"
-            return f"{title_of(self.network)} ({shape}) on {self._size_on(known)} {known.title}"
+            return f"{title_of(self.network)} ({shape}) on {self._size_on(card)} {card.title}"
         blocks = f", blocks {self.blocks}" if self.blocks else ""
         heads = f", {self.heads} heads" if self.heads else ""
         stem = f", {self.stem} stem" if self.network in ("resnet18", "resnet50") else ""
         shape = f"width {self.width}{blocks}{heads}{stem}"
-        return f"{title_of(self.network)} ({shape}) on {self._size_on(known)} {known.title}"
+        return f"{title_of(self.network)} ({shape}) on {self._size_on(card)} {card.title}"
 
-    def _size_on(self, known: DataCard) -> str:
+    def _size_on(self, card: DataCard) -> str:
         """Returns the size of one input: "200 words of", "64 characters of", "3x32x32"."""
         if self.text is not None:
             return f"{self.text.length} words of"
         if self.tokens is not None:
             unit = f"tokens (bpe, {self.tokens.vocabulary})" if self.tokens.unit == "bpe" else self.tokens.unit
             return f"{self.tokens.context} {unit} of"
-        return "x".join(map(str, self.input_shape(known)))
+        return "x".join(map(str, self.input_shape(card)))
 
-    def _settings_of(self, own: OwnNetwork) -> Iterator[str]:
-        """The file of a network of the user's own, and the settings that it takes."""
-        yield own.file.name
+    def _settings_of(self, network: OwnNetwork) -> Iterator[str]:
+        """Yields the file of a user's own network, and the settings that its function takes."""
+        yield network.file.name
         for field in ("width", "blocks", "stem", "heads", "patch"):
-            if field in own.takes and (value := getattr(self, field)) is not None:
+            if field in network.takes and (value := getattr(self, field)) is not None:
                 yield f"{field} {value}"
 
     def at(self, scale: str, settings: dict[str, Any] | None = None) -> Workload:
-        """The workload of the same name at another scale, as it is without settings but for these."""
+        """Returns the workload of the same name at another scale, with these settings and none of this one's."""
         return workload(self.family, self.network, scale, settings, like=self.like, own=self.own)
 
-    def input_shape(self, known: DataCard) -> tuple[int, ...]:
-        """Shape of one image, (channels, height, width): the card's, unless a resolution is set; () for a text."""
+    def input_shape(self, card: DataCard) -> tuple[int, ...]:
+        """Returns the shape of one image, (channels, height, width), at the resolution if one is set; () for a text."""
         if self.resolution is not None:
-            return (known.shape[0], self.resolution, self.resolution)
-        return tuple(known.shape)
+            return (card.shape[0], self.resolution, self.resolution)
+        return tuple(card.shape)
 
-    def vocabulary_on(self, known: DataCard) -> int | None:
-        """Returns how many words or tokens the data may have, before they are read; None where inputs are none."""
+    def vocabulary_on(self, card: DataCard) -> int | None:
+        """Returns the most words or tokens that the data may have; None where inputs are neither."""
         if self.tokens is not None:
-            return {"characters": known.characters, "bytes": 256, "bpe": self.tokens.vocabulary}[self.tokens.unit]
+            return {"characters": card.characters, "bytes": 256, "bpe": self.tokens.vocabulary}[self.tokens.unit]
         return self.text.vocabulary + 2 if self.text is not None else None
 
-    def samples_of(self, known: DataCard) -> tuple[int | None, int | None]:
-        """Samples for training and for testing; of a corpus windows, None where its tokens are not counted yet."""
-        there: tuple[int | None, int | None] = known.train_samples, known.test_samples
+    def samples_of(self, card: DataCard) -> tuple[int | None, int | None]:
+        """Returns how many samples are trained and tested on; None for a corpus whose tokens are not counted yet."""
+        available: tuple[int | None, int | None] = card.train_samples, card.test_samples
         if self.tokens is not None:
-            counted = there if self.tokens.unit == "characters" else known.counted or (None, None)
+            counted = available if self.tokens.unit == "characters" else card.counted or (None, None)
             # the last token of a window has to be followed by one
-            there = tuple(count and (count - 1) // self.tokens.context for count in counted)  # type: ignore[assignment]
-        return self.train_samples or there[0], self.test_samples or there[1]
+            available = tuple(count and (count - 1) // self.tokens.context for count in counted)  # type: ignore[assignment]
+        return self.train_samples or available[0], self.test_samples or available[1]
 
     @property
     def departures(self) -> list[str]:
-        """Departures from the paper's workload of that name, in words."""
-        paper, said = self.at("paper"), list[str]()
+        """Returns sentences on what differs from the paper's workload of that name."""
+        paper, departures = self.at("paper"), list[str]()
         if self.like is not None:
             of_file = f" of {self.own_network.file.name}" if self.own_network is not None else ""
-            said.append(f"network: {title_of(self.network)}{of_file}, with {title_of(self.like)}'s settings")
+            departures.append(f"network: {title_of(self.network)}{of_file}, with {title_of(self.like)}'s settings")
         if self.dataset != paper.dataset:
-            said.append(f"data: {self.card.label}")
+            departures.append(f"data: {self.card.label}")
         published = dict(_flat(paper))
-        for field, ours in _flat(self):
-            theirs = published.get(field)
-            if field not in SAID_ELSEWHERE and ours != theirs:
-                said.append(f"{field} {_brief(field, ours)} (paper scale: {_brief(field, theirs)})")
-        return said
+        for field, value in _flat(self):
+            published_value = published.get(field)
+            if field not in SAID_ELSEWHERE and value != published_value:
+                departures.append(f"{field} {_brief(field, value)} (paper scale: {_brief(field, published_value)})")
+        return departures
 
     @property
     def charged_stem(self) -> str:
-        """Stem of the network whose seconds are charged: the paper's, unless the run departs from its scale's.
+        """Returns the stem whose seconds are charged: the paper's, unless it was set for this run.
 
         At the smaller scales the images may be too small for the paper's stem.
         """
@@ -292,18 +295,21 @@ class Workload(BaseModel):
 
     @property
     def charged(self) -> Workload:
-        """The paper's workload whose network a simulated step is charged for, unless its own FLOPs are."""
+        """Returns the paper's workload, whose network's seconds a simulated step is charged (unless price=flops)."""
         return self.at("paper", {"stem": self.charged_stem})
 
     def check_device(self, device: str, *, tf32: bool) -> None:
-        """device: its name. tf32: whether it has that. Raises UserError where it cannot compute in this precision."""
+        """Raises UserError where the device cannot compute in this precision.
+
+        device: its name; tf32: whether it has TF32.
+        """
         if self.precision == "tf32" and not tf32:
             raise UserError(
                 f"workload.precision=tf32: the {device} has no TF32; set float32 or bf16, or take a GPU that has."
             )
 
     def at_batch(self, published: int) -> dict[str, int]:
-        """The settings that give a row its batch: as published at paper scale, in proportion at the others."""
+        """Returns the settings for a published batch: as it is at paper scale, in proportion at others."""
         paper = self.at("paper").batch
         settings = {"batch": max(1, self.batch * published // paper)}
         return settings if self.price_batch is None else {**settings, "price_batch": published}
@@ -333,25 +339,26 @@ def workload(
     like: str | None = None,
     own: Own = NONE,
 ) -> Workload:
-    """The workload of that name; settings: fields to set, dotted ones reach inside ("schedule.lr").
+    """Returns the workload of that name at a scale. settings: fields to set; "schedule.lr" sets a part.
 
-    like: the network of the papers whose settings one begins with that no paper trains on the family, be it the
-    suite's or the user's own; the family's first where none is named, or one that no paper trains on it. own: what the
-    user's own files gave, which names may mean.
-    Raises UserError on an unknown name, field or value, offering the nearest.
+    like: the network of the papers whose settings are taken for one that no paper trains on the family (of the suite or
+    the user's own); by default the family's first. own: the user's own networks, task and data. Raises UserError on an
+    unknown name, field or value, offering the nearest.
     """
-    networks = (*NETWORKS, *(its.name for its in own.networks))
-    for what, given, there in (("family", family, FAMILIES), ("network", network, networks), ("scale", scale, SCALES)):
-        if given not in there:
-            raise UserError(unknown(what, given, there))
+    networks = (*NETWORKS, *(defaults.name for defaults in own.networks))
+    for kind, name, choices in (("family", family, FAMILIES), ("network", network, networks), ("scale", scale, SCALES)):
+        if name not in choices:
+            raise UserError(unknown(kind, name, choices))
     fields = {"family": family, "network": network, "scale": scale}
-    its = fields_of(family, network, scale) if (family, network) in PAIRS else _begun_like(family, network, scale, like)
-    return _with_settings({**fields, **its}, settings or {}, own)
+    defaults = (
+        fields_of(family, network, scale) if (family, network) in PAIRS else _fields_like(family, network, scale, like)
+    )
+    return _with_settings({**fields, **defaults}, settings or {}, own)
 
 
-def _begun_like(family: str, network: str, scale: str, like: str | None) -> dict[str, Any]:
-    """Fields of a network that no paper trains on the family: those of `like`, but for what is the network's own."""
-    of_family = [other for data, other in PAIRS if data == family]
+def _fields_like(family: str, network: str, scale: str, like: str | None) -> dict[str, Any]:
+    """Returns the fields of a network that no paper trains on the family: `like`'s, with its own width and price."""
+    of_family = [network_name for data, network_name in PAIRS if data == family]
     like = like if like in of_family else of_family[0]
     fields = {**fields_of(family, like, scale), "blocks": None, "price": "flops", "like": like}
     if network not in NETWORKS:
@@ -364,51 +371,51 @@ def _begun_like(family: str, network: str, scale: str, like: str | None) -> dict
 
 def _with_settings(fields: dict[str, Any], settings: dict[str, Any], own: Own) -> Workload:
     for key, value in settings.items():
-        first, _, rest = key.partition(".")
+        first, _, inner = key.partition(".")
         if first not in Workload.model_fields:
             raise UserError(unknown("field of workload", first, Workload.model_fields))
-        if not rest:
+        if not inner:
             fields[first] = _parsed(value)
             continue
         part = fields.get(first, Workload.model_fields[first].default)
         if first not in PARTS or part is None:
             raise UserError(f"workload.{first} has no parts: set workload.{first} itself.")
-        if rest not in PARTS[first].model_fields:
-            raise UserError(unknown(f"field of workload.{first}", rest, PARTS[first].model_fields))
-        fields[first] = {**_plain(part), rest: _parsed(value)}  # validated below, with all the rest
+        if inner not in PARTS[first].model_fields:
+            raise UserError(unknown(f"field of workload.{first}", inner, PARTS[first].model_fields))
+        fields[first] = {**_plain(part), inner: _parsed(value)}  # validated below, with all the rest
     try:
-        made = Workload.model_validate({key: _plain(value) for key, value in fields.items()}, context={"own": own})
+        work = Workload.model_validate({key: _plain(value) for key, value in fields.items()}, context={"own": own})
     except ValidationError as error:
         wrong = error.errors()[0]
-        where = ".".join(map(str, wrong["loc"][:1] if wrong["type"] == "missing" else wrong["loc"]))
-        given = f"workload.{where}={wrong['input']!r}" if where else "workload.blocks"
-        raise UserError(f"Bad value: {given}: {wrong['msg'].removeprefix('Value error, ')}.") from error
-    _check_samples(made, made.card)
-    return made
+        field = ".".join(map(str, wrong["loc"][:1] if wrong["type"] == "missing" else wrong["loc"]))
+        setting = f"workload.{field}={wrong['input']!r}" if field else "workload.blocks"
+        raise UserError(f"Bad value: {setting}: {wrong['msg'].removeprefix('Value error, ')}.") from error
+    _check_samples(work, work.card)
+    return work
 
 
-def _check_samples(made: Workload, data: DataCard) -> None:
-    ours = {"text": "texts with labels", "corpus": "a text to be cut into tokens"}.get(data.kind, "images")
-    theirs = "texts with labels" if made.text else "a text to be cut into tokens" if made.tokens else "images"
-    if ours != theirs:
+def _check_samples(work: Workload, data: DataCard) -> None:
+    kind = {"text": "texts with labels", "corpus": "a text to be cut into tokens"}.get(data.kind, "images")
+    needed = "texts with labels" if work.text else "a text to be cut into tokens" if work.tokens else "images"
+    if kind != needed:
         raise UserError(
-            f"{made.dataset} has {ours}, and {title_of(made.network)} on {made.family} takes {theirs}: name a table of "
-            f"{ours}."
+            f"{work.dataset} has {kind}, and {title_of(work.network)} on {work.family} takes {needed}: name a table of "
+            f"{kind}."
         )
-    if made.train_samples is not None and made.train_samples < made.batch:
-        raise UserError(f"workload.train_samples={made.train_samples}: one batch takes {made.batch}.")
-    samples, _ = made.samples_of(data)
-    if data.own is not None and samples is not None and samples < made.batch:
+    if work.train_samples is not None and work.train_samples < work.batch:
+        raise UserError(f"workload.train_samples={work.train_samples}: one batch takes {work.batch}.")
+    samples, _ = work.samples_of(data)
+    if data.own is not None and samples is not None and samples < work.batch:
         raise UserError(
-            f"{made.dataset} has {samples} training samples, and one batch takes {made.batch}: set a "
+            f"{work.dataset} has {samples} training samples, and one batch takes {work.batch}: set a "
             "smaller workload.batch."
         )
-    for split, wanted, there in (
-        ("train", made.train_samples, data.train_samples),
-        ("test", made.test_samples, data.test_samples),
+    for split, samples, available in (
+        ("train", work.train_samples, data.train_samples),
+        ("test", work.test_samples, data.test_samples),
     ):
-        if wanted is not None and wanted > there and made.tokens is None:
-            raise UserError(f"workload.{split}_samples={wanted}: {made.dataset} has only {there}.")
+        if samples is not None and samples > available and work.tokens is None:
+            raise UserError(f"workload.{split}_samples={samples}: {work.dataset} has only {available}.")
 
 
 def _plain(value: Any) -> Any:
@@ -416,7 +423,7 @@ def _plain(value: Any) -> Any:
 
 
 def _parsed(value: Any) -> Any:
-    """'1,1,1,1' -> a list; everything else is left to the field's type."""
+    """Parses a list, '1,1,1,1'; leaves everything else to the field's type."""
     if isinstance(value, str) and value.strip() in ("()", "[]"):
         return []
     if isinstance(value, str) and "," in value:

@@ -68,14 +68,14 @@ def test_runs_on_another_form_of_the_data_count_where_these_are_not_here(
         for folder in (elsewhere, tmp_path)
     )
     kept = made(there, "2026-01")
-    assert (there.any_form, here.any_form) == (False, True)
+    assert (there.form_is_open, here.form_is_open) == (False, True)
     assert here.id != there.id
     held = Journals((kept,))
     assert held.of(here) is kept
     assert not held.done(here), "`run` needs the data"
     table_runs = find_runs(resolve(table("table3"), replace(CHOSEN, scale="small", data=tmp_path)), held)
     assert "on another form of their data" in made_elsewhere([table_runs])
-    published = replace(here, any_form=False)
+    published = replace(here, form_is_open=False)
     assert held.of(published) is None, "where the published form is, another counts for nothing"
 
 

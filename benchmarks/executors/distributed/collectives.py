@@ -58,14 +58,14 @@ class GroupBuckets:
             raise ValueError(f"{self.name} was brought {layer.name} in another order than in its first steps")
         return reduction
 
-    def send(self, reduction: BucketReduction) -> list[BucketReduction]:
+    def send(self, sent: BucketReduction) -> list[BucketReduction]:
         """Sends a full bucket -> the reductions to wait for now: all others of the round at its last bucket, else none.
 
         Waiting at every bucket would couple ranks that are slow in turns.
         """
-        del self._open[reduction.bucket]
-        reduction.send()
-        if not self._round or reduction.bucket is not self._buckets[-1]:
+        del self._open[sent.bucket]
+        sent.send()
+        if not self._round or sent.bucket is not self._buckets[-1]:
             return []
         return [bucket.last for bucket in self._buckets[:-1] if bucket.last is not None]
 

@@ -62,8 +62,10 @@ class Exchanges:
                 return len(items) + max(0, channel.producers - self._closed.get(channel, 0))
             return place - items.get_count or int(not items)
 
-        needed = "the end" if place == END else f"item {place}"
-        yield Wait(behind, lambda: f"{needed} of {channel.name} ({items.put_count} came, {items.get_count} are gone)")
+        description = "the end" if place == END else f"item {place}"
+        yield Wait(
+            behind, lambda: f"{description} of {channel.name} ({items.put_count} came, {items.get_count} are gone)"
+        )
         if place == END:
             player.take([END])
             return None

@@ -57,9 +57,9 @@ class Player(Activity):
 
     def end(self) -> None:
         """Notes that the worker has ended. Raises ScheduleMismatch where the schedule goes on."""
-        left = len(self.schedule.effects) - self.effect_count
-        if left or self.position < len(self.schedule.numbers):
-            raise self.mismatch(f"it ends, and the schedule has {left} more effects")
+        remaining = len(self.schedule.effects) - self.effect_count
+        if remaining or self.position < len(self.schedule.numbers):
+            raise self.mismatch(f"it ends, and the schedule has {remaining} more effects")
 
     def next(self, count: int) -> Sequence[int]:
         """Returns the schedule's next numbers without using them up. Raises ScheduleMismatch where there are fewer."""

@@ -1,4 +1,4 @@
-"""Tar archives, read in memory and in one pass, within bounds: some kilobytes can unpack to more than any memory."""
+"""Reads tar archives in memory, in one pass and within bounds: some kilobytes can unpack to more than any memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CHUNK_BYTES = 2**16
 
 @dataclass(frozen=True)
 class Bounds:
-    """Bounds of an unpacked archive. member_bytes: of one member, or one header, such as a path."""
+    """Limits of an unpacked archive. member_bytes: of one member, or of one header such as a path."""
 
     unpacked_bytes: int
     member_bytes: int
@@ -34,14 +34,14 @@ class OutOfBounds(OSError):
 
 
 def members(stream: BinaryIO, bounds: Bounds) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
-    """Every member, with the archive that its content is read from before the next one is asked for.
+    """Yields every member and the open archive; read its content (`content`) before the next one is asked for.
 
     Raises one of UNREADABLE.
     """
-    unpacked: Any = _Bounded(_unpacked(stream), bounds)
-    with _opened(unpacked) as tar:  # typed as Any: typeshed knows no `members`
+    unpacked: Any = _Bounded(_decompress(stream), bounds)
+    with _open_tar(unpacked) as tar:  # typed as Any: typeshed knows no `members`
         for number in itertools.count(1):
-            member = _next(tar)
+            member = _next_member(tar)
             if member is None:
                 return
             if number > bounds.members:
@@ -51,26 +51,26 @@ def members(stream: BinaryIO, bounds: Bounds) -> Iterator[tuple[tarfile.TarInfo,
 
 
 def content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    """Content of a regular file; b"" for any other member."""
+    """Returns the content of a regular file; b"" for any other member."""
     file = tar.extractfile(member) if member.isfile() else None
     return file.read() if file else b""
 
 
-def _opened(unpacked: Any) -> Any:
+def _open_tar(unpacked: Any) -> Any:
     try:
         return tarfile.open(fileobj=unpacked, mode="r:")
     except (ValueError, RecursionError) as error:
         raise tarfile.ReadError(f"a header is wrong ({error})") from error
 
 
-def _next(tar: tarfile.TarFile) -> tarfile.TarInfo | None:
+def _next_member(tar: tarfile.TarFile) -> tarfile.TarInfo | None:
     try:
         return tar.next()
     except (ValueError, RecursionError) as error:  # headers of headers of headers
         raise tarfile.ReadError(f"a header is wrong ({error})") from error
 
 
-def _unpacked(stream: BinaryIO) -> Any:
+def _decompress(stream: BinaryIO) -> Any:
     start = stream.read(6)
     stream.seek(0)
     if start.startswith(b"\x1f\x8b"):
@@ -81,7 +81,7 @@ def _unpacked(stream: BinaryIO) -> Any:
 
 
 class _Xz(io.RawIOBase):
-    """Reads as lzma.LZMAFile does, with a bound of memory, which LZMAFile lacks."""
+    """Decompresses xz as lzma.LZMAFile does, with a bound of memory, which LZMAFile lacks."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.stream, self.rest = stream, b""
@@ -109,7 +109,7 @@ class _Xz(io.RawIOBase):
 
 
 class _Bounded:
-    """Stream for tarfile that only reads forward, within bounds."""
+    """A stream for tarfile that reads forward only, and raises OutOfBounds beyond the limits."""
 
     def __init__(self, stream: Any, bounds: Bounds) -> None:
         self.stream, self.bounds, self.position = stream, bounds, 0

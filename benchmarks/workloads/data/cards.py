@@ -20,11 +20,11 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Augmentation of training images: a crop of the image's own size after padding with black, and a mirror image.
+    """Augmentation of training images: a random crop of the padded image, and a mirror image.
 
-    `crop_padding` counts pixels on each side; 0 leaves the crop out. `flip` mirrors half of the images left to right.
-    `resized_crop`, for image folders alone, takes 8 to 100 % of an image's area at 3:4 to 4:3 of its sides, as
-    torchvision's RandomResizedCrop does; without it an image is cropped as for evaluation.
+    `crop_padding`: black pixels added on each side before the crop; 0 leaves the crop out. `flip` mirrors half of the
+    images left to right. `resized_crop`, for image folders alone, is torchvision's RandomResizedCrop (8 to 100 % of the
+    area, at 3:4 to 4:3); without it an image is cropped as for evaluation.
     """
 
     crop_padding: int = 0
@@ -43,7 +43,7 @@ class DataFile:
 
 @dataclass(frozen=True)
 class Download:
-    """Download of a data set: where its files are published, and how they lie on a disk.
+    """A published download: where its files are, and how they lie on a disk.
 
     `labels_key` and `files` are CIFAR's; a download without them is pinned by its archive's checksum alone.
     """
@@ -60,15 +60,15 @@ class Download:
     files: tuple[DataFile, ...] = ()
 
     def split(self, name: str) -> tuple[DataFile, ...]:
-        """The files of one split, in their published order."""
+        """Returns the files of one split, in their published order."""
         return tuple(file for file in self.files if file.split == name)
 
 
 @dataclass(frozen=True)
 class ImageTree:
-    """The data set as lossless files, FOLDER/{train,test}/CLASS/NAME.png, in another order than the download's.
+    """The same data as lossless files, FOLDER/{train,test}/CLASS/NAME.png, in another order than the download's.
 
-    `sha256` is of names and pixels (`benchmarks.workloads.data.images.png_tree.fingerprint`); `label` says what it is.
+    `sha256` is of names and pixels (`png_tree.fingerprint`). `label` describes it for people.
     """
 
     folder: str
@@ -78,7 +78,9 @@ class ImageTree:
 
 @dataclass(frozen=True)
 class OwnData:
-    """Data of the user's own: the card's file, the folder or file that they lie in, what share is held out.
+    """A user's own data.
+
+    file: the card; place: the folder or file with the data; held_out: the share held out for testing.
 
     That share is of each class, drawn; of a corpus, at its end. columns: of texts and labels, where a table has them;
     test: the table for testing, where that is a file of its own.
@@ -145,13 +147,13 @@ class DataCard:
 
     @property
     def published(self) -> Download:
-        """The published download of a card that has one."""
+        """Returns the published download of a card that has one."""
         assert self.download is not None, f"{self.name} is not downloaded"
         return self.download
 
     @property
     def as_tree(self) -> ImageTree:
-        """The tree of images, of a card that has such."""
+        """Returns the tree of images, of a card that has one."""
         assert self.tree is not None, f"{self.name} has no form as a tree"
         return self.tree
 
@@ -162,15 +164,15 @@ class DataCard:
 
     @property
     def numbers(self) -> tuple[int, int, int]:
-        """Classes, training samples, test samples."""
+        """Returns the numbers of classes, training samples and test samples."""
         return self.classes, self.train_samples, self.test_samples
 
     def unlike(self, paper: DataCard) -> str:
-        """Label of the data where they are not the paper's as published; else ""."""
+        """Returns the data's label where they are not the paper's as published; else ""."""
         return "" if self.name == paper.name and self.numbers == paper.numbers else self.label
 
     def identity(self) -> dict[str, Any]:
-        """Fields of a card that decide a run's numbers, as plain JSON values, for the hash that identifies a run."""
+        """Returns the fields that decide a run's numbers, as JSON, for the hash that identifies a run."""
         fields = {
             "name": self.name,
             "sha256": self.fingerprint,
@@ -183,13 +185,13 @@ class DataCard:
 
 
 def names() -> tuple[str, ...]:
-    """The names of the suite's data cards, sorted."""
+    """Returns the names of the suite's data cards, sorted."""
     return tuple(sorted(path.stem for path in CARDS.glob("*.toml")))
 
 
 @cache
 def card(name: str) -> DataCard:
-    """The suite's data card of that name.
+    """Returns the suite's data card of that name.
 
     Raises UserError where there is none, offering the nearest names, and where the file is not a valid card.
     """

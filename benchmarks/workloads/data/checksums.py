@@ -36,30 +36,32 @@ def verified(card: DataCard, place: Path, files: Iterable[DataFile]) -> dict[str
 
 
 def _unpack(card: DataCard, archive: Path) -> dict[str, bytes]:
-    """The archive's files by name, in memory, after its own checksum was compared."""
-    wanted = {f"{card.published.folder}/{file.name}": file.name for file in card.published.files}
+    """Returns the archive's files by name, after comparing the archive's own checksum."""
+    names = {f"{card.published.folder}/{file.name}": file.name for file in card.published.files}
     with reading.opened(archive, archives.PACKED_BYTES) as stream:
         check_archive(card, archive, stream)
         return {
             name: archives.content(tar, member)
             for member, tar in archives.members(stream, BOUNDS)
-            if (name := wanted.get(member.name))
+            if (name := names.get(member.name))
         }
 
 
 def check_archive(card: DataCard, place: Path, stream: BufferedReader) -> None:
-    """Compare the archive that is open as `stream`, and rewind it. Raises UserError where it is not the published one.
+    """Compares the md5 of an archive open as `stream`, and rewinds it.
 
-    What is read afterwards from the same stream is what was compared, whatever becomes of the file.
+    Raises UserError where it is not the published one.
+
+    Reading on from the same stream gives what was compared, whatever becomes of the file.
     """
-    found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    _compare(card, str(place), card.published.md5, found)
+    md5 = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    _compare(card, str(place), card.published.md5, md5)
     stream.seek(0)
 
 
-def _compare(card: DataCard, what: str, published: str, found: str) -> None:
-    if found != published:
+def _compare(card: DataCard, name: str, published: str, md5: str) -> None:
+    if md5 != published:
         raise UserError(
-            f"{card.title}: {what} is damaged or not the published file (md5 {found}, published {published}); it was "
+            f"{card.title}: {name} is damaged or not the published file (md5 {md5}, published {published}); it was "
             f"not opened and is left as it was: move it away, then {card.obtain}."
         )

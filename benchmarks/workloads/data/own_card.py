@@ -31,7 +31,7 @@ Channels = tuple[float, ...] | Literal["measured"]
 
 
 class OwnCardFile(BaseModel):
-    """Fields of the card's file."""
+    """The fields of a user's data card, validated."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -79,28 +79,31 @@ class OwnCardFile(BaseModel):
 
 
 def load(path: Path) -> DataCard:
-    """The card of a file, whose data are read. Raises UserError where card or data are not sound."""
+    """Returns the card of a file, after reading its data once. Raises UserError where either is invalid."""
     file = path.expanduser().resolve()
-    said = _said(file)
-    if said.name in names():
-        raise UserError(f"{file.name}: the name {said.name} is taken by a data set of the suite: give it another.")
+    fields = _parse_file(file)
+    if fields.name in names():
+        raise UserError(f"{file.name}: the name {fields.name} is taken by a data set of the suite: give it another.")
     place = OwnData(
         file,
-        (file.parent / (said.folder or said.file)).resolve(),
-        said.held_out,
-        (said.text, said.label) if said.text else None,
-        (file.parent / said.test_file).resolve() if said.test_file else None,
+        (file.parent / (fields.folder or fields.file)).resolve(),
+        fields.held_out,
+        (fields.text, fields.label) if fields.text else None,
+        (file.parent / fields.test_file).resolve() if fields.test_file else None,
     )
-    found = {"images": _of_images, "text": _of_texts, "corpus": _of_corpus}[said.kind](said, place)
-    for key, stated, there in (("classes", said.classes, found.classes), ("sha256", said.sha256, found.fingerprint)):
-        if stated is not None and stated != there:
+    data = {"images": _of_images, "text": _of_texts, "corpus": _of_corpus}[fields.kind](fields, place)
+    for key, stated, measured in (
+        ("classes", fields.classes, data.classes),
+        ("sha256", fields.sha256, data.fingerprint),
+    ):
+        if stated is not None and stated != measured:
             raise UserError(
-                f"{file.name}: {key} is {stated} in the card, and {there} in {place.place}: correct one of them."
+                f"{file.name}: {key} is {stated} in the card, and {measured} in {place.place}: correct one of them."
             )
-    return found
+    return data
 
 
-def _said(file: Path) -> OwnCardFile:
+def _parse_file(file: Path) -> OwnCardFile:
     try:
         values = reading.parsed_toml(reading.content(file, _FILE_BYTES).decode("utf-8"))
         if strange := next((key for key in values if key not in OwnCardFile.model_fields), None):
@@ -110,50 +113,51 @@ def _said(file: Path) -> OwnCardFile:
         raise UserError(f"There is no file {file}: --data-card takes the path of a TOML file.") from None
     except ValidationError as error:
         wrong = error.errors()[0]
-        where = ".".join(map(str, wrong["loc"]))
+        field = ".".join(map(str, wrong["loc"]))
         raise UserError(
-            f"{file.name}: {where + ': ' if where else ''}{wrong['msg'].removeprefix('Value error, ')}."
+            f"{file.name}: {field + ': ' if field else ''}{wrong['msg'].removeprefix('Value error, ')}."
         ) from error
     except (OSError, ValueError) as error:
         raise UserError(f"The data card {file} cannot be read ({error}): mend it.") from error
 
 
-def _of_images(said: OwnCardFile, place: OwnData) -> DataCard:
+def _of_images(fields: OwnCardFile, place: OwnData) -> DataCard:
     from benchmarks.workloads.data.images import own_images
 
-    found = own_images.read(said.name, place, (said.shape[0], said.shape[1], said.shape[2]))
-    measured = own_images.measured(found.train.images)
+    images = own_images.read(fields.name, place, (fields.shape[0], fields.shape[1], fields.shape[2]))
+    measured = own_images.mean_and_std(images.train.images)
     mean, std = (
-        its if stated == "measured" else stated for stated, its in zip((said.mean, said.std), measured, strict=True)
+        measured_value if stated == "measured" else stated
+        for stated, measured_value in zip((fields.mean, fields.std), measured, strict=True)
     )
-    size = "x".join(map(str, said.shape))
+    size = "x".join(map(str, fields.shape))
     return _card(
-        said,
+        fields,
         place,
-        found.classes,
-        (len(found.train.labels), len(found.test.labels)),
-        found.sha256,
+        images.classes,
+        (len(images.train.labels), len(images.test.labels)),
+        images.sha256,
         f"images of {size} pixels",
         mean=mean,
         std=std,
     )
 
 
-def _of_texts(said: OwnCardFile, place: OwnData) -> DataCard:
+def _of_texts(fields: OwnCardFile, place: OwnData) -> DataCard:
     from benchmarks.workloads.data.text import own_texts
     from benchmarks.workloads.data.text.reviews import fingerprint
 
     classes, texts = own_texts.read(place)
     counts = texts.train, len(texts.labels) - texts.train
-    return _card(said, place, classes, counts, fingerprint(texts), "texts", mean=(), std=())
+    return _card(fields, place, classes, counts, fingerprint(texts), "texts", mean=(), std=())
 
 
-def _of_corpus(said: OwnCardFile, place: OwnData) -> DataCard:
+def _of_corpus(fields: OwnCardFile, place: OwnData) -> DataCard:
     from benchmarks.workloads.data.text import corpus
 
     text = corpus.read_own(place)
     return _card(
-        said,
+        fields,
         place,
         0,
         (len(text.train), len(text.test)),
@@ -166,31 +170,31 @@ def _of_corpus(said: OwnCardFile, place: OwnData) -> DataCard:
 
 
 def _card(
-    said: OwnCardFile, place: OwnData, classes: int, counts: tuple[int, int], sha256: str, what: str, **further: Any
+    fields: OwnCardFile, place: OwnData, classes: int, counts: tuple[int, int], sha256: str, kind: str, **further: Any
 ) -> DataCard:
-    title, (train, test) = said.title or said.name, counts
+    title, (train, test) = fields.title or fields.name, counts
     kinds = f"{classes:,} {'class' if classes == 1 else 'classes'}, " if classes else ""
     label = (
-        f"{title}: {kinds}{train:,} training and {test:,} test {what}, "
+        f"{title}: {kinds}{train:,} training and {test:,} test {kind}, "
         f"sha256 {sha256[:12]} ({place.file.name}): not the paper's data"
     )
     try:
         return DataCard(
-            name=said.name,
+            name=fields.name,
             title=title,
             family="",
             label=label,
             classes=classes,
-            shape=said.shape,
+            shape=fields.shape,
             train_samples=train,
             test_samples=test,
-            augmentation=said.augmentation,
-            source=said.source,
-            licence=said.licence,
+            augmentation=fields.augmentation,
+            source=fields.source,
+            licence=fields.licence,
             obtain=f"see {place.file.name}",
             fingerprint=sha256,
             download=None,
-            kind=said.kind,
+            kind=fields.kind,
             own=place,
             **further,
         )

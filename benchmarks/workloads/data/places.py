@@ -1,4 +1,4 @@
-"""Folders that data is looked for in, and that downloads are kept in."""
+"""Folders to look for data in, and to keep downloads in."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ VARIABLE = "BENCHMARKS_DATA"
 
 
 def places(folder: Path | None) -> list[Path]:
-    """Folders to look for data in: `folder` alone where one is named, else $BENCHMARKS_DATA, then the cache."""
+    """Returns the folders to look in: `folder` alone where one is named, else $BENCHMARKS_DATA, then the cache."""
     named = os.environ.get(VARIABLE)
     usual = [*([Path(named)] if named else []), cache_folder()]
     return [place.expanduser() for place in ([folder] if folder else usual)]
 
 
 def cache_folder() -> Path:
-    """Folder of downloads: `benchmarks` below $XDG_CACHE_HOME or ~/.cache."""
+    """Returns the folder of downloads: `benchmarks` below $XDG_CACHE_HOME or ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "benchmarks"

@@ -1,4 +1,4 @@
-"""Is the data there? Asked before a run starts; nothing is opened, and nothing downloaded."""
+"""Checks, before a run starts, whether its data is there; opens and downloads nothing."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ class Finder(Protocol):
     """Interface of the modules that find data on a disk."""
 
     def locate(self, card: DataCard, folder: Path | None = None) -> Path | None:
-        """The first place that holds the data, or None; it is not opened."""
+        """Returns the first place that holds the data, or None; opens nothing."""
 
     def missing(self, card: DataCard, folder: Path | None = None) -> UserError:
-        """Error for data that are missing: where they were looked for, and how to get them."""
+        """Returns the error for missing data: where they were looked for, and how to get them."""
 
 
 def finder(card: DataCard) -> Finder:
-    """Module that finds the data of a card that is not embedded."""
+    """Returns the module that finds the data of a card that is not embedded."""
     if card.kind == "folder":
         from benchmarks.workloads.data.images import folder_tree
 
@@ -47,8 +47,8 @@ def downloaded_by(card: DataCard) -> str:
     return {"folder": "", "text": "datasets", "images": "us"}[card.kind]
 
 
-def as_found(card: DataCard, folder: Path | None) -> DataCard:
-    """The card of the form of the data that training will find: the published one where nothing is there yet.
+def card_on_disk(card: DataCard, folder: Path | None) -> DataCard:
+    """Returns the card of the form of the data that training will find: the published one where nothing is there yet.
 
     A folder of images has the numbers of what is there, and their label. Raises UserError where it has another layout.
     """
@@ -64,8 +64,8 @@ def as_found(card: DataCard, folder: Path | None) -> DataCard:
     return cifar_places.form(card, cifar_places.locate(card, folder))
 
 
-def any_form(card: DataCard, folder: Path | None) -> bool:
-    """Whether the data set has several forms, of the same samples, and none of them is here."""
+def form_is_open(card: DataCard, folder: Path | None) -> bool:
+    """Returns whether the data set has several forms, of the same samples, and none of them is here."""
     return card.tree is not None and finder(card).locate(card, folder) is None
 
 
@@ -74,6 +74,6 @@ def check_present(card: DataCard, folder: Path | None) -> None:
     if card.own is not None:
         return  # they were read when the card was
     if not card.embedded and (folder is not None or not downloaded_by(card)):
-        found = finder(card)
-        if found.locate(card, folder) is None:
-            raise found.missing(card, folder)
+        module = finder(card)
+        if module.locate(card, folder) is None:
+            raise module.missing(card, folder)

@@ -32,9 +32,9 @@ class Purpose(IntEnum):
 
 
 def draw(count: int, purpose: Purpose, a: int = 0, b: int = 0, c: int = 0) -> NDArray[np.uint64]:
-    """`count` words of 64 random bits, shape (count,), for one key of four words.
+    """Returns `count` words of 64 random bits, shape (count,), for one key of four words.
 
-    Raises ValueError unless `a`, `b` and `c` lie in [0, 2**32): a longer number would take up its neighbour's place.
+    Raises ValueError unless `a`, `b` and `c` lie in [0, 2**32): a longer number would overlap its neighbour.
     """
     if not (0 <= a < _WORD and 0 <= b < _WORD and 0 <= c < _WORD):
         raise ValueError(f"the words of a random key must lie in [0, 2**32), not {(a, b, c)}")
@@ -42,10 +42,10 @@ def draw(count: int, purpose: Purpose, a: int = 0, b: int = 0, c: int = 0) -> ND
 
 
 def order(count: int, purpose: Purpose, a: int = 0, b: int = 0) -> NDArray[np.int64]:
-    """A random permutation of 0 .. count - 1, shape (count,), for one key. Raises what `draw` raises."""
+    """Returns a random permutation of 0 .. count - 1, shape (count,), for one key. Raises what `draw` raises."""
     return np.argsort(draw(count, purpose, a, b), kind="stable").astype(np.int64, copy=False)
 
 
 def below(bits: NDArray[np.uint64], limit: int) -> NDArray[np.int64]:
-    """Numbers in [0, limit) from the upper 32 of each word's bits (bias below limit / 2**32)."""
+    """Returns numbers in [0, limit), from the upper 32 of each word's bits (bias below limit / 2**32)."""
     return ((bits >> np.uint64(32)) * np.uint64(limit) >> np.uint64(32)).astype(np.int64)

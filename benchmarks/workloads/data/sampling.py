@@ -1,4 +1,4 @@
-"""Draws samples, alike for every kind of data: a fixed part of a split, and those of each batch."""
+"""Draws samples, alike for every kind of data: a fixed subset of a split, and the batches of an epoch."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from benchmarks.workloads.data.random_keys import Purpose, draw, order
 _PERMUTATIONS_KEPT = 4  # workers at the end of an epoch and at the start of the next ask for different ones
 
 
-def check_samples(data: str, split: str, wanted: int | None, there: int) -> None:
-    """Raises UserError where a part of a split is to be empty, or larger than the split. None: the whole of it."""
-    if wanted is not None and not 1 <= wanted <= there:
-        raise UserError(f"{data} has {there} {split} samples, not {wanted}: take from 1 to {there} of them.")
+def check_samples(data: str, split: str, samples: int | None, available: int) -> None:
+    """Raises UserError unless 1 <= samples <= available; None means all."""
+    if samples is not None and not 1 <= samples <= available:
+        raise UserError(f"{data} has {available} {split} samples, not {samples}: take from 1 to {available} of them.")
 
 
 def balanced(labels: NDArray[np.int64], samples: int) -> NDArray[np.int64]:
-    """The positions, ascending, of a fixed subset with equal shares of the classes (to within one, while they last).
+    """Returns the positions, ascending, of a fixed subset with equal shares of the classes (to within one).
 
     It depends on `labels` and `samples` alone, and a smaller subset lies within a larger one.
     """
@@ -33,7 +33,7 @@ def balanced(labels: NDArray[np.int64], samples: int) -> NDArray[np.int64]:
 
 
 class Sampler:
-    """Batches of positions in the training split: one permutation per (seed, epoch), cut; several threads may ask.
+    """Cuts one permutation per (seed, epoch) of the training split into batches; several threads may ask.
 
     Raises UserError where a batch is larger than the training split, ValueError for a seed outside [0, 2**32).
     """
@@ -50,7 +50,7 @@ class Sampler:
         self._orders_lock = Lock()
 
     def steps(self, replicas: int = 1) -> int:
-        """Full batches in an epoch, the remainder dropped so that `replicas` divides their number.
+        """Returns the number of full batches in an epoch, rounded down to a multiple of `replicas`.
 
         Raises UserError where none would be left.
         """
@@ -63,15 +63,15 @@ class Sampler:
         return full - full % replicas
 
     def order(self, epoch: int) -> NDArray[np.int64]:
-        """The epoch's order of the training samples, drawn from (seed, epoch): shape (samples,), not to write to."""
+        """Returns the epoch's order of the training samples, drawn from (seed, epoch): shape (samples,), read-only."""
         with self._orders_lock:
-            kept = self._orders.pop(epoch, None)
-            if kept is None:
-                kept = order(self.samples, Purpose.PERMUTATION, self.seed, epoch)
-            self._orders[epoch] = kept  # the last entry is the one used last
+            permutation = self._orders.pop(epoch, None)
+            if permutation is None:
+                permutation = order(self.samples, Purpose.PERMUTATION, self.seed, epoch)
+            self._orders[epoch] = permutation  # the last entry is the one used last
             if len(self._orders) > _PERMUTATIONS_KEPT:
                 del self._orders[next(iter(self._orders))]
-            return kept
+            return permutation
 
     def check(self, index: int) -> None:
         """Raises IndexError unless an epoch has that batch."""
@@ -79,6 +79,9 @@ class Sampler:
             raise IndexError(f"an epoch has batches 0 to {self.steps() - 1}, not {index}")
 
     def chosen(self, epoch: int, index: int) -> NDArray[np.int64]:
-        """The positions of one batch, shape (batch,). Raises IndexError unless it is a full batch of the epoch."""
+        """Returns the positions of one batch, shape (batch,).
+
+        Raises IndexError unless it is a full batch of the epoch.
+        """
         self.check(index)
         return self.order(epoch)[index * self.size : (index + 1) * self.size]

@@ -9,15 +9,12 @@ from torch import Tensor
 
 
 def host_buffer(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Memory on the host, not filled, for one batch that goes to the device: to be used once.
-
-    Pinned where that is CUDA: torch hands it out again only when the copies from it are done.
-    """
+    """Returns uninitialised host memory for one batch that goes to the device; use it once."""
     return torch.empty(tuple(shape), dtype=dtype, pin_memory=device.type == "cuda")
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """The tensor, on the host, as the device has it; on CUDA copied on the current stream, in that stream's order."""
+    """Copies a tensor from the host to the device; on CUDA asynchronously, on the current stream."""
     if device.type != "cuda":
         return tensor.to(device)
     pinned = tensor if tensor.is_pinned() else tensor.pin_memory()

@@ -34,7 +34,9 @@ def build(
     patch: int = 4,
     seed: int = 0,
 ) -> Layers:
-    """Layer name -> module, in forward order; each takes what the one before gives, as one tensor.
+    """Builds a network -> layer name -> module, in forward order.
+
+    Each takes the one tensor that the one before returns.
 
     shape: of one input, (channels, height, width) or (words,): the network maps (B, *shape), float32 images or int64
     words, to logits (B, classes), and `gpt` to (B, words, classes). width, blocks: as `names` describes them; None: as
@@ -42,9 +44,9 @@ def build(
     alone, how many words there are, and the size of their vectors. heads: of `gpt` and `vit`, of attention; None: by
     the width. patch: of `vit` alone, pixels a side.
 
-    The initial weights follow from the seed; torch's global generator is left as it was.
-    Raises UserError on blocks of another number of stages, without a vocabulary where one is needed, and on heads
-    or a patch that divide no width or image.
+    The initial weights follow from the seed; torch's global generator is left as it was. Raises UserError on blocks of
+    another number of stages, without a vocabulary where one is needed, and on heads or a patch that divide no width or
+    image.
     """
     published = NETWORKS[network]
     blocks = tuple(blocks or published.blocks)
@@ -52,15 +54,17 @@ def build(
     check_shape(network, shape, width=width, heads=heads, patch=patch)
     plan = Plan(classes, tuple(shape), width, blocks, stem, vocabulary, embedding, heads, patch)
     if len(blocks) != len(published.blocks):
-        known = published.blocks
-        raise UserError(f"{network} needs {len(known)} numbers of blocks, as in {known}, not {blocks}.")
+        published_blocks = published.blocks
+        raise UserError(
+            f"{network} needs {len(published_blocks)} numbers of blocks, as in {published_blocks}, not {blocks}."
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return BUILDERS[network](plan)
 
 
 def forward_all(layers: Sequence[nn.Module], x: Tensor) -> Tensor:
-    """The output of the last layer: of inputs (B, ...), logits (B, classes)."""
+    """Returns the last layer's output: logits (B, classes) of inputs (B, ...)."""
     for layer in layers:
         x = layer(x)
     return x

@@ -33,14 +33,16 @@ class Recurrent(nn.Module):
 
 
 class LastStep(nn.Module):
-    """(B, words, hidden) -> the last word's, (B, hidden)."""
+    """Returns the last word's state: (B, words, hidden) -> (B, hidden)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x[:, -1]
 
 
 def lstm(plan: Plan) -> Layers:
-    """One nn.LSTM per layer, so that each is updated by itself; PyTorch's own initial weights.
+    """Builds an embedding, one nn.LSTM per layer, so that each is updated by itself, and a head.
+
+    PyTorch's initial weights.
 
     int64 words (B, words) -> (B, classes). Raises UserError without a vocabulary.
     """

@@ -1,10 +1,10 @@
-"""The networks that there are, known without building one: names, titles, widths as published. Imports no torch.
+"""Names, titles and published sizes of the networks, known without building one. Imports no torch.
 
 Every other file beside this one holds networks. It declares them by a literal, which is read without running the file:
 
     NETWORKS = {"resnet18": {"title": "ResNet-18", "width": 64, "blocks": (2, 2, 2, 2)}}
 
-and has a function of each one's name, which takes a `Plan` and gives the layers.
+and has a function of each one's name, which takes a `Plan` and returns the layers.
 """
 
 from __future__ import annotations
@@ -21,13 +21,12 @@ from benchmarks.workloads import networks
 
 @dataclass(frozen=True)
 class Network:
-    """A network of the suite, its width and blocks as published.
+    """A network of the suite, with its published width and blocks.
 
-    inputs: what it takes, "images", "words" or "tokens".
-
-    width: channels of the first stage, or what else its file says. blocks: of each stage. layers: names of the first
-    layer, of a block (its stage; its place there, from 0, or its number, from 1), and of the last layer. patched:
-    whether it cuts images into patches. attends: whether every block has attention over all places.
+    inputs: what it takes, "images", "words" or "tokens". width: channels of the first stage, unless its file says
+    otherwise. blocks: per stage. layers: names of the first layer, of a block (by its stage and its place there, from
+    0, or by its number, from 1), and of the last layer. patched: whether it cuts images into patches. attends:
+    whether every block has attention over all places.
     """
 
     title: str
@@ -45,11 +44,11 @@ MODULES = tuple(_DECLARED)
 
 
 def _networks() -> dict[str, Network]:
-    """Networks by name. Raises ValueError where two files declare one name."""
+    """Returns networks by name. Raises ValueError where two files declare one name."""
     named = [(name, Network(**fields)) for its in _DECLARED.values() for name, fields in its.items()]
-    if len(found := dict(named)) < len(named):
+    if len(by_name := dict(named)) < len(named):
         raise ValueError(f"Two files of {networks.__path__[0]} declare one network: {[name for name, _ in named]}")
-    return found
+    return by_name
 
 
 NETWORKS = _networks()
@@ -57,7 +56,7 @@ NETWORKS = _networks()
 
 @dataclass(frozen=True)
 class OwnNetwork:
-    """A network of the user's own. function: gives its layers. takes: the arguments that it names."""
+    """A user's own network. function: returns its layers. takes: which of ARGUMENTS the function names."""
 
     name: str
     file: Path
@@ -66,12 +65,12 @@ class OwnNetwork:
 
 
 def title_of(network: str) -> str:
-    """Title of a network, "ResNet-18"; a user's network is called by its name."""
+    """Returns a network's title, such as "ResNet-18"; a user's network is called by its name."""
     return NETWORKS[network].title if network in NETWORKS else network
 
 
 def layer_names(network: str, blocks: Sequence[int] | None = None) -> list[str]:
-    """Layers that are updated as units: the first one, a block each, and the head. blocks: None as published."""
+    """Returns the names of the layers: the first one, one per block, and the head. blocks: None: as published."""
     first, block, last = NETWORKS[network].layers
     stages = enumerate(blocks or NETWORKS[network].blocks, start=1)
     places = ((stage, i) for stage, count in stages for i in range(count))
@@ -79,7 +78,7 @@ def layer_names(network: str, blocks: Sequence[int] | None = None) -> list[str]:
 
 
 def layer_count(network: str, blocks: Sequence[int] | None = None) -> int:
-    """Number of a network's layers."""
+    """Returns the number of a network's layers."""
     return len(layer_names(network, blocks))
 
 

@@ -27,7 +27,7 @@ from benchmarks.errors import UserError
 from benchmarks.workloads import own_code
 from benchmarks.workloads.networks.names import NETWORKS, OwnNetwork
 from benchmarks.workloads.networks.parts import Layers
-from benchmarks.workloads.own_code import place, told
+from benchmarks.workloads.own_code import error_in_file, place
 from benchmarks.workloads.tasks import Task, check_fit
 
 ARGUMENTS = ("shape", "classes", "width", "blocks", "stem", "vocabulary", "embedding", "heads", "patch")
@@ -37,24 +37,24 @@ workload's settings `width`, `blocks` (None unless set), `stem`, `heads` (None u
 
 
 def load(word: str) -> OwnNetwork:
-    """The network of a file, under its function's name. word: "my_net.py", or "my_net.py:mlp".
+    """Loads the network of a file, under its function's name. word: "my_net.py", or "my_net.py:mlp".
 
     Raises UserError where the file is missing or fails, where it has no such function or several to choose from, and
-    where the function wants what nothing gives.
+    where the function has a parameter that is not in ARGUMENTS.
     """
-    path, _, wanted = word.partition(":")
+    path, _, function_name = word.partition(":")
     file = Path(path).expanduser().resolve()
     module = own_code.load(file, "--network", "own_network_")
-    name, function = _chosen(file, module, wanted)
+    name, function = _chosen(file, module, function_name)
     if name in NETWORKS:
         raise UserError(
             f"{file.name}: the name {name} is taken by a network of the suite: call the function otherwise."
         )
-    return OwnNetwork(name, file, function, _takes(file, name, function))
+    return OwnNetwork(name, file, function, _accepted_arguments(file, name, function))
 
 
-def _chosen(file: Path, module: ModuleType, wanted: str) -> tuple[str, Callable[..., Any]]:
-    """The function of that name; where none is wanted the only one that builds a network."""
+def _chosen(file: Path, module: ModuleType, function_name: str) -> tuple[str, Callable[..., Any]]:
+    """Returns name and function: that of this name, or the only one that builds a network where the name is ""."""
     functions = {
         name: value
         for name, value in vars(module).items()
@@ -62,12 +62,12 @@ def _chosen(file: Path, module: ModuleType, wanted: str) -> tuple[str, Callable[
         and value.__module__ == module.__name__
         and {"shape", "classes"} <= inspect.signature(value).parameters.keys()
     }
-    if wanted:
-        value = getattr(module, wanted, None)
+    if function_name:
+        value = getattr(module, function_name, None)
         if not inspect.isfunction(value):
-            there = f"; it has {', '.join(functions)}" if functions else ""
-            raise UserError(f"{file.name} has no function {wanted}{there}.")
-        return wanted, value
+            choices = f"; it has {', '.join(functions)}" if functions else ""
+            raise UserError(f"{file.name} has no function {function_name}{choices}.")
+        return function_name, value
     public = [name for name in functions if not name.startswith("_")]
     if len(public) == 1:
         return public[0], functions[public[0]]
@@ -82,45 +82,49 @@ def _chosen(file: Path, module: ModuleType, wanted: str) -> tuple[str, Callable[
     )
 
 
-def _takes(file: Path, name: str, function: Callable[..., Any]) -> tuple[str, ...]:
+def _accepted_arguments(file: Path, name: str, function: Callable[..., Any]) -> tuple[str, ...]:
     parameters = inspect.signature(function).parameters.values()
-    named = [taken for taken in parameters if taken.kind not in (taken.VAR_POSITIONAL, taken.VAR_KEYWORD)]
-    for taken in named:
-        if taken.kind is taken.POSITIONAL_ONLY or (taken.name not in ARGUMENTS and taken.default is taken.empty):
+    named = [
+        argument for argument in parameters if argument.kind not in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD)
+    ]
+    for argument in named:
+        if argument.kind is argument.POSITIONAL_ONLY or (
+            argument.name not in ARGUMENTS and argument.default is argument.empty
+        ):
             raise UserError(
-                f"{place(file, function)}: {name} wants '{taken.name}', which nothing gives by that name: networks are "
-                f"called with those of {', '.join(ARGUMENTS)} that they name; all else needs a default."
+                f"{place(file, function)}: {name} wants '{argument.name}', which nothing gives by that name: networks "
+                f"are called with those of {', '.join(ARGUMENTS)} that they name; all else needs a default."
             )
-    return tuple(taken.name for taken in named if taken.name in ARGUMENTS)
+    return tuple(argument.name for argument in named if argument.name in ARGUMENTS)
 
 
-def build(own: OwnNetwork, offered: Mapping[str, Any], *, seed: int = 0) -> Layers:
-    """The layers by name, in forward order. offered: all of ARGUMENTS. torch's generator is left as it was.
+def build(network: OwnNetwork, offered: Mapping[str, Any], *, seed: int = 0) -> Layers:
+    """Builds the layers by name, in forward order. offered: all of ARGUMENTS. torch's generator is left as it was.
 
-    Raises UserError where the function fails, or gives no layers that could be updated one by one.
+    Raises UserError where the function fails, or returns no layers that could be updated one by one.
     """
-    name = own.name
-    with torch.random.fork_rng(devices=[]), told(own.file, f"{name} fails"):
+    name = network.name
+    with torch.random.fork_rng(devices=[]), error_in_file(network.file, f"{name} fails"):
         torch.manual_seed(seed)
-        made = own.function(**{key: offered[key] for key in own.takes})
-    where = place(own.file, own.function)
-    if not (isinstance(made, Mapping) and made and all(isinstance(layer, nn.Module) for layer in made.values())):
+        built = network.function(**{key: offered[key] for key in network.takes})
+    line = place(network.file, network.function)
+    if not (isinstance(built, Mapping) and built and all(isinstance(layer, nn.Module) for layer in built.values())):
         raise UserError(
-            f"{where}: {name} gives {_said(made)}, not a dict of layers: each name with its nn.Module, in the order of "
-            "the forward pass."
+            f"{line}: {name} gives {_describe_result(built)}, not a dict of layers: each name with its "
+            "nn.Module, in the order of the forward pass."
         )
-    layers = {str(key): layer for key, layer in made.items()}
+    layers = {str(key): layer for key, layer in built.items()}
     if strange := next((key for key in layers if not key.isprintable()), None):
-        raise UserError(f"{where}: {name} names a layer {strange!r}: a name has no control characters.")
-    _check_weights(where, layers)
+        raise UserError(f"{line}: {name} names a layer {strange!r}: a name has no control characters.")
+    _check_weights(line, layers)
     return layers
 
 
-def _said(made: object) -> str:
-    if isinstance(made, Mapping) and made:
-        other = next(value for value in made.values() if not isinstance(value, nn.Module))
-        return f"a dict with a {type(other).__name__}"
-    return "an empty dict" if isinstance(made, Mapping) else f"a {type(made).__name__}"
+def _describe_result(result: object) -> str:
+    if isinstance(result, Mapping) and result:
+        stray = next(value for value in result.values() if not isinstance(value, nn.Module))
+        return f"a dict with a {type(stray).__name__}"
+    return "an empty dict" if isinstance(result, Mapping) else f"a {type(result).__name__}"
 
 
 def _check_weights(where: str, layers: Layers) -> None:
@@ -137,12 +141,12 @@ def _check_weights(where: str, layers: Layers) -> None:
                 f"{where}: layer '{name}' has frozen weights, which no method leaves out: make them buffers."
             )
         for weight in weights:
-            if (other := owner.setdefault(id(weight), name)) != name:
-                raise UserError(f"{where}: layers '{other}' and '{name}' share weights: give each its own.")
+            if (owner_name := owner.setdefault(id(weight), name)) != name:
+                raise UserError(f"{where}: layers '{owner_name}' and '{name}' share weights: give each its own.")
 
 
 class Tried(NamedTuple):
-    """What a network has, by a trial. batchnorm: whether a layer normalises by the batch."""
+    """What a trial found out about a network. batchnorm: whether a layer normalises by the batch."""
 
     layers: int
     batchnorm: bool
@@ -150,7 +154,11 @@ class Tried(NamedTuple):
 
 @lru_cache(maxsize=256)
 def tried(
-    own: OwnNetwork, offers: tuple[tuple[str, Any], ...], dtype: torch.dtype, its: Task, wanted: tuple[int, ...]
+    network: OwnNetwork,
+    offers: tuple[tuple[str, Any], ...],
+    dtype: torch.dtype,
+    task: Task,
+    output_shape: tuple[int, ...],
 ) -> Tried:
     """Tries the network on a batch of two.
 
@@ -158,28 +166,28 @@ def tried(
     Raises UserError where it fails, where its replicas would not start alike or would share weights, where a pass draws
     random numbers, and where the output does not fit the task or does not depend on all weights.
     """
-    offered, name = dict(offers), own.name
-    where, shape = place(own.file, own.function), (2, *offered["shape"])
+    offered, name = dict(offers), network.name
+    line, shape = place(network.file, network.function), (2, *offered["shape"])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        layers, again = (build(own, offered) for _ in range(2))
-        _check_alike(where, layers, again)
-        inputs = from_last(offered["vocabulary"], shape) if dtype == torch.int64 else torch.rand(shape)
-        first, second = (_pass(own, made, inputs) for made in (layers, again))
-    _check_output(where, name, first, second)
-    check_fit(f"{where}: {name}", tuple(first.shape), wanted, its)
-    _check_used(where, layers)
+        layers, again = (build(network, offered) for _ in range(2))
+        _check_alike(line, layers, again)
+        inputs = descending_integers(offered["vocabulary"], shape) if dtype == torch.int64 else torch.rand(shape)
+        first, second = (_pass(network, copy, inputs) for copy in (layers, again))
+    _check_output(line, name, first, second)
+    check_fit(f"{line}: {name}", tuple(first.shape), output_shape, task)
+    _check_used(line, layers)
     parts = [part for layer in layers.values() for part in layer.modules()]
     return Tried(len(layers), any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in parts))
 
 
-def from_last(numbers: int, shape: tuple[int, ...]) -> Tensor:
-    """Whole numbers below `numbers`, the highest first, round and round."""
+def descending_integers(numbers: int, shape: tuple[int, ...]) -> Tensor:
+    """Returns integers numbers - 1, numbers - 2, ..., 0, repeated, in this shape."""
     return (numbers - 1 - torch.arange(math.prod(shape)) % numbers).view(shape)
 
 
 def _check_output(where: str, name: str, first: Tensor, second: Tensor) -> None:
-    """Checks the outputs of two passes over one batch of two."""
+    """Raises UserError unless two passes over one batch give equal and finite outputs."""
     if not bool(torch.isfinite(first).all()):
         raise UserError(f"{where}: {name} makes numbers that are not finite of a batch of 2, before any training.")
     if not torch.equal(first, second):
@@ -191,40 +199,42 @@ def _check_output(where: str, name: str, first: Tensor, second: Tensor) -> None:
 
 def _check_alike(where: str, first: Layers, second: Layers) -> None:
     for name, layer in first.items():
-        weights, others = list(layer.state_dict().values()), list(second[name].state_dict().values())
+        weights, other_weights = list(layer.state_dict().values()), list(second[name].state_dict().values())
         if any(
-            weight.data_ptr() == its.data_ptr() for weight, its in zip(weights, others, strict=True) if weight.numel()
+            weight.data_ptr() == other_weight.data_ptr()
+            for weight, other_weight in zip(weights, other_weights, strict=True)
+            if weight.numel()
         ):
             raise UserError(
                 f"{where}: layer '{name}' is the same module at every call: make a new one in the function."
             )
-        if not all(map(torch.equal, weights, others)):
+        if not all(map(torch.equal, weights, other_weights)):
             raise UserError(
                 f"{where}: layer '{name}' starts with other weights at every call: draw them with torch's own "
                 "generator."
             )
 
 
-def _pass(own: OwnNetwork, layers: Layers, x: Tensor) -> Tensor:
-    """The output, as the executors compute it: layer by layer, each with an input of its own; gradients of all."""
+def _pass(network: OwnNetwork, layers: Layers, x: Tensor) -> Tensor:
+    """Runs both passes layer by layer on detached inputs, as executors do -> the output."""
     outputs: list[Tensor] = []
     for name, layer in layers.items():
-        taken = x.detach().requires_grad_() if outputs else x
-        with told(own.file, f"layer '{name}' fails on a batch of {tuple(taken.shape)}"):
-            made: object = layer(taken)
-        x = _one_tensor(own, name, made)
+        inputs = x.detach().requires_grad_() if outputs else x
+        with error_in_file(network.file, f"layer '{name}' fails on a batch of {tuple(inputs.shape)}"):
+            output_given: object = layer(inputs)
+        x = _one_tensor(network, name, output_given)
         outputs.append(x)
     for name, output in zip(layers, outputs, strict=True):
-        with told(own.file, f"the backward pass of layer '{name}' fails"):
+        with error_in_file(network.file, f"the backward pass of layer '{name}' fails"):
             torch.autograd.backward(output.sum())
     return x.detach()
 
 
-def _one_tensor(own: OwnNetwork, layer: str, made: object) -> Tensor:
-    if isinstance(made, Tensor) and made.is_floating_point():
-        return made
-    what = f"a {made.dtype} tensor" if isinstance(made, Tensor) else f"a {type(made).__name__}"
-    raise UserError(f"{own.file.name}: layer '{layer}' gives {what}, not one tensor of floating-point numbers.")
+def _one_tensor(network: OwnNetwork, layer: str, value: object) -> Tensor:
+    if isinstance(value, Tensor) and value.is_floating_point():
+        return value
+    kind = f"a {value.dtype} tensor" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+    raise UserError(f"{network.file.name}: layer '{layer}' gives {kind}, not one tensor of floating-point numbers.")
 
 
 def _check_used(where: str, layers: Layers) -> None:

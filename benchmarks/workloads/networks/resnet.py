@@ -80,12 +80,12 @@ class Bottleneck(nn.Module):
 
 
 def resnet18(plan: Plan) -> Layers:
-    """Stem, four stages of basic blocks, head: (B, channels, H, W) -> (B, classes)."""
+    """Builds stem, four stages of basic blocks and head: (B, channels, H, W) -> (B, classes)."""
     return _torchvisions(plan, BasicBlock)
 
 
 def resnet50(plan: Plan) -> Layers:
-    """Stem, four stages of bottlenecks, head: (B, channels, H, W) -> (B, classes)."""
+    """Builds stem, four stages of bottlenecks and head: (B, channels, H, W) -> (B, classes)."""
     return _torchvisions(plan, Bottleneck)
 
 
@@ -96,11 +96,7 @@ def _torchvisions(plan: Plan, block: type[BasicBlock | Bottleneck]) -> Layers:
 
 
 class PlainBlock(nn.Module):
-    """He et al., section 4.2: two 3 x 3 convolutions and a shortcut without parameters (option A).
-
-    (B, inplanes, H, W) -> (B, planes, H / stride, W / stride). Where the block has more channels than its input, the
-    shortcut takes every `stride`-th pixel and adds channels of 0.
-    """
+    """Two 3 x 3 convolutions and a shortcut without parameters (He et al., section 4.2, option A)."""
 
     def __init__(self, inplanes: int, planes: int, stride: int) -> None:
         super().__init__()
@@ -116,7 +112,7 @@ class PlainBlock(nn.Module):
 
 
 def resnet20(plan: Plan) -> Layers:
-    """Three stages of `width`, twice and four times `width` channels: (B, channels, H, W) -> (B, classes)."""
+    """Builds three stages of `width`, twice and four times `width` channels: (B, channels, H, W) -> (B, classes)."""
     first = stem("cifar", plan.channels, plan.width)
     blocks, channels = stages(plan.blocks, plan.width, plan.width, PlainBlock)
     return kaiming({"stem": first, **blocks, "head": nn.Sequential(*pooled(channels, plan.classes))})

@@ -35,13 +35,13 @@ class Fire(nn.Module):
 
 
 def squeezenet(plan: Plan) -> Layers:
-    """SqueezeNet; at width 16 with the ImageNet stem torchvision's squeezenet1_1 without dropout, initialised as there.
+    """Builds SqueezeNet: (B, channels, H, W) -> (B, classes).
 
-    (B, channels, H, W) -> (B, classes).
+    At width 16 with the ImageNet stem it is torchvision's squeezenet1_1 without dropout, initialised as there.
 
     Ours: with the CIFAR stem the first convolution keeps the 32 x 32 pixels (stride 1, padding 1), the three poolings
     leave 16, 8 and 4 pixels a side, every convolution but the last is followed by BatchNorm, and the last by no ReLU:
-    without these, SGD at paper B's rates ends with all logits at 0. No dropout: its generator is all threads' own.
+    without these, SGD at paper B's rates ends with all logits at 0. No dropout: its generator is shared by all threads.
     """
     small, channels = plan.stem == "cifar", 4 * plan.width
     wrap: Callable[[nn.Conv2d], nn.Module] = _normed if small else lambda convolution: convolution

@@ -10,14 +10,14 @@ from benchmarks.workloads.networks.parts import Layers, Plan
 
 
 class Positions(nn.Embedding):
-    """Adds to each place a vector of its own, which is learned: (B, places, channels) -> the same shape."""
+    """Adds a learned vector to each place: (B, places, channels) -> the same shape."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.weight[: x.shape[1]]
 
 
 class Attention(nn.Module):
-    """softmax(q k^T / sqrt(channels of a head)) v, of (B, heads, places, channels of a head) each, which it gives, too.
+    """Computes softmax(q k^T / sqrt(c)) v; q, k, v and the result have the shape (B, heads, places, c).
 
     causal: a place sees itself and the places before it. Plain products, since they repeat bit for bit on every device,
     which torch's fused kernel does not promise of its backward pass on CUDA. On a CPU that one is hardly faster (batch
@@ -37,7 +37,7 @@ class Attention(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Attention in several heads, between products with weights: (B, places, channels) -> the same shape."""
+    """Multi-head self-attention with its projections: (B, places, channels) -> the same shape."""
 
     def __init__(self, channels: int, heads: int, *, causal: bool, bias: bool) -> None:
         super().__init__()
@@ -75,16 +75,16 @@ class Block(nn.Module):
 
 
 def blocks(plan: Plan, *, causal: bool, bias: bool) -> Layers:
-    """The blocks, named block1 and on."""
+    """Returns the blocks, named block1 and on."""
     heads = plan.heads or heads_of(plan.width)
     return {f"block{i + 1}": Block(plan.width, heads, causal=causal, bias=bias) for i in range(plan.blocks[0])}
 
 
-def prepared(layers: Layers) -> Layers:
-    """Draws the layers' weights as GPT-2's, marks positions, norms and biases by `no_decay`, and returns the layers.
+def initialised(layers: Layers) -> Layers:
+    """Draws the layers' weights as GPT-2's, marks positions, norms and biases `no_decay`, and returns the layers.
 
-    Normal of deviation 0.02, over sqrt(2 blocks) where a product is added to what it was made of (twice a block);
-    biases 0, norms 1; convolutions by the number of their inputs.
+    Normal with standard deviation 0.02, divided by sqrt(2 blocks) for the projections that end a residual branch (two
+    per block); biases 0, norms 1; convolutions by the number of their inputs.
     """
     residuals = 2 * sum(isinstance(layer, Block) for layer in layers.values())
     for name, module in nn.ModuleDict(layers).named_modules():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from benchmarks.workloads.networks.parts import Layers, Plan
-from benchmarks.workloads.networks.transformer import Positions, blocks, prepared
+from benchmarks.workloads.networks.transformer import Positions, blocks, initialised
 
 # ours: DeiT-Ti's channels (Touvron et al., arXiv:2012.12877, table 1) and a third of its blocks; width: channels
 NETWORKS = {
@@ -22,7 +22,7 @@ NETWORKS = {
 
 
 class Patches(nn.Conv2d):
-    """One vector a patch, row by row: (B, inplanes, H, W) -> (B, patches, planes)."""
+    """Embeds each patch, row by row: (B, inplanes, H, W) -> (B, patches, planes)."""
 
     def __init__(self, inplanes: int, planes: int, side: int) -> None:
         super().__init__(inplanes, planes, side, side)
@@ -32,22 +32,22 @@ class Patches(nn.Conv2d):
 
 
 class MeanOfPlaces(nn.Module):
-    """(B, places, channels) -> (B, channels)."""
+    """Averages over the places: (B, places, channels) -> (B, channels)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x.mean(1)
 
 
 def vit(plan: Plan) -> Layers:
-    """Patches and positions, blocks, then a norm, the mean and a linear layer: (B, channels, H, W) -> (B, classes).
+    """Builds embedding, blocks and head: (B, channels, H, W) -> (B, classes).
 
     A patch is `patch` pixels a side. Ours: the mean over the places instead of a token for the class (as Beyer et al.,
-    arXiv:2205.01580), initial weights as `gpt`'s, and no dropout. Positions begin as large as the patches, of deviation
-    1: with 0.02, a short run tells places apart too late (51 %, not 89 %, on digits at scale smoke).
+    arXiv:2205.01580), initial weights as `gpt`'s, and no dropout. Positions begin as large as the patches, with
+    standard deviation 1: with 0.02, a short run tells places apart too late (51 %, not 89 %, on digits at scale smoke).
     """
     channels, patch, (inplanes, height, width) = plan.width, plan.patch, plan.shape
     positions = Positions((height // patch) * (width // patch), channels)
-    layers = prepared(
+    layers = initialised(
         {
             "embedding": nn.Sequential(Patches(inplanes, channels, patch), positions),
             **blocks(plan, causal=False, bias=True),

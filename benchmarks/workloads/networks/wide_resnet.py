@@ -11,10 +11,10 @@ NETWORKS = {"wrn16_8": {"title": "WRN-16-8", "width": 8, "blocks": (2, 2, 2)}}  
 
 
 class WideBlock(nn.Module):
-    """Zagoruyko and Komodakis, figure 1 (c): BatchNorm and ReLU before each of two 3 x 3 convolutions.
+    """BatchNorm and ReLU before each of two 3 x 3 convolutions (Zagoruyko and Komodakis, figure 1 (c)).
 
-    (B, inplanes, H, W) -> (B, planes, H / stride, W / stride). A shortcut
-    that changes the shape is a 1 x 1 convolution of the input after its BatchNorm and ReLU.
+    (B, inplanes, H, W) -> (B, planes, H / stride, W / stride). A shortcut that changes the shape is a 1 x 1 convolution
+    of the input after its BatchNorm and ReLU.
     """
 
     def __init__(self, inplanes: int, planes: int, stride: int) -> None:
@@ -30,10 +30,7 @@ class WideBlock(nn.Module):
 
 
 def wrn16_8(plan: Plan) -> Layers:
-    """A first convolution of 16 channels, then three stages of 16, 32 and 64 times `width` (table 1 there).
-
-    (B, channels, H, W) -> (B, classes).
-    """
+    """Builds a first convolution of 16 channels, then three stages of 16, 32 and 64 times `width` (table 1 there)."""
     first = conv3x3(plan.channels, 16)
     blocks, channels = stages(plan.blocks, 16, 16 * plan.width, WideBlock)
     head = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(True), *pooled(channels, plan.classes))

@@ -50,7 +50,7 @@ class Task:
 
 @dataclass(frozen=True)
 class OwnTask:
-    """A task of the user's own."""
+    """A user's own task, and the file that defines it."""
 
     file: Path
     task: Task
@@ -58,7 +58,7 @@ class OwnTask:
 
 @cache
 def names() -> tuple[str, ...]:
-    """The suite's tasks, sorted."""
+    """Returns the names of the suite's tasks, sorted."""
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "own"))
 
 
@@ -71,9 +71,9 @@ def task(name: str) -> Task:
     return made
 
 
-def check_fit(network: str, made: tuple[int, ...], wanted: tuple[int, ...], its: Task) -> None:
-    """Raises UserError where the shape that a network makes of a batch of two is not the one that the task wants."""
-    if made != wanted:
+def check_fit(network: str, shape: tuple[int, ...], expected: tuple[int, ...], task: Task) -> None:
+    """Raises UserError unless the network's output has the expected shape, for a batch of two."""
+    if shape != expected:
         raise UserError(
-            f"{network} makes {made} of a batch of 2, not {wanted}, {its.output_words}: so {its.title} wants it."
+            f"{network} makes {shape} of a batch of 2, not {expected}, {task.output_words}: so {task.title} wants it."
         )

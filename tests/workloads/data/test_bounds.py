@@ -172,7 +172,7 @@ def test_an_image_without_an_end(make: Make, words: str, tmp_path: Path) -> None
     for split in ("train", "val"):
         (tmp_path / split / "cat").mkdir(parents=True)
         make(tmp_path / split / "cat" / "1.png")
-    refused(lambda: decode.opened(str(tmp_path / "train" / "cat" / "1.png")), words, tmp_path)
+    refused(lambda: decode.open_rgb(str(tmp_path / "train" / "cat" / "1.png")), words, tmp_path)
     if make is not huge:
         refused(lambda: folder_tree.index(tmp_path), words, tmp_path)
 

@@ -18,7 +18,7 @@ from benchmarks.workloads.data.cards import DataCard, OwnData, card
 from benchmarks.workloads.data.places import cache_folder
 from benchmarks.workloads.data.present import check_present
 from benchmarks.workloads.data.text import corpus, corpus_places, encoding_cache, imdb, prose, text_file
-from benchmarks.workloads.data.text.corpus import LongText, parted
+from benchmarks.workloads.data.text.corpus import LongText, split_at
 from benchmarks.workloads.data.text.encoding import codec, encode
 from benchmarks.workloads.data.text.options import Tokens
 from benchmarks.workloads.data.text.reviews import fingerprint as of_reviews
@@ -36,7 +36,7 @@ def small(tmp_path: Path) -> tuple[DataCard, Path]:
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / "tinyshakespeare.txt").write_bytes(PLAY.encode())
-    sha256 = corpus.fingerprint(parted(PLAY, 1000))
+    sha256 = corpus.fingerprint(split_at(PLAY, 1000))
     return replace(SHAKESPEARE, train_samples=1000, test_samples=len(PLAY) - 1000, fingerprint=sha256), folder
 
 
@@ -96,7 +96,7 @@ def test_reviews_make_a_text_in_their_order(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_the_fingerprint_tells_where_a_text_is_parted() -> None:
-    assert len({corpus.fingerprint(parted(PLAY, at)) for at in (0, 1, 2, 500)}) == 4
+    assert len({corpus.fingerprint(split_at(PLAY, at)) for at in (0, 1, 2, 500)}) == 4
 
 
 def test_a_folder_of_files_is_read_by_name(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_byte_pairs_are_those_of_the_text() -> None:
     pytest.importorskip("tokenizers")
     from benchmarks.workloads.data.text import bpe
 
-    learnt = bpe._learnt(PLAY.splitlines(keepends=True), 280)
+    learnt = bpe._train_tokenizer(PLAY.splitlines(keepends=True), 280)
     for text in (PLAY, "Any — other\r\n text.\n\n\x00", "no line's end"):
         assert learnt.decode(bpe._ids(learnt, text).tolist()) == text
 
@@ -214,7 +214,7 @@ def test_real_tiny_shakespeare() -> None:
 
 @pytest.mark.parametrize("unit", ["characters", "bytes", "bpe"])
 def test_a_codec_has_the_ids_of_the_encoding_and_joins_them_again(unit: Literal["characters", "bytes", "bpe"]) -> None:
-    tokens, (train, test) = Tokens(unit=unit, vocabulary=270), parted(PLAY, 1000)
+    tokens, (train, test) = Tokens(unit=unit, vocabulary=270), split_at(PLAY, 1000)
     found, code = encode(train, test + "\u2603", tokens), codec(train, test + "\u2603", tokens)
     assert code.vocabulary == found.vocabulary
     assert code.encode(train) == found.train.tolist()

@@ -130,7 +130,7 @@ def test_without_augmentation_training_images_are_cropped_as_test_images(folder:
     made = make(folder, augment=False)
     assert torch.equal(made.batch(0, 1)[0], made.batch(0, 1)[0])
     sample = int(made.chosen(1, 0)[0])
-    image = decode.for_evaluation(decode.opened(made.data.train.path(sample)), SIDE)
+    image = decode.for_evaluation(decode.open_rgb(made.data.train.path(sample)), SIDE)
     expected = functional.normalize(functional.to_tensor(image), made.data.card.mean, made.data.card.std)
     torch.testing.assert_close(made.batch(1, 0)[0][0], expected, rtol=1e-5, atol=1e-6)
 
@@ -183,7 +183,7 @@ def test_the_test_split_comes_whole_in_order(folder: Path) -> None:
     assert torch.cat([labels for _, labels in parts]).tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     whole = next(made.test())[0]
     assert torch.equal(torch.cat([images for images, _ in parts]), whole)
-    image = decode.for_evaluation(decode.opened(made.data.test.path(5)), SIDE)
+    image = decode.for_evaluation(decode.open_rgb(made.data.test.path(5)), SIDE)
     expected = functional.normalize(functional.to_tensor(image), made.data.card.mean, made.data.card.std)
     torch.testing.assert_close(whole[5], expected, rtol=1e-5, atol=1e-6)
 

@@ -68,7 +68,7 @@ def pretend_hub(monkeypatch: pytest.MonkeyPatch, load: Callable[[str], Any]) -> 
     package = ModuleType("datasets")
     package.load_dataset = load  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "datasets", package)
-    monkeypatch.setattr(huggingface, "_silent", lambda: "")
+    monkeypatch.setattr(huggingface, "_server_error", lambda: "")
 
 
 def columns(reviews: list[tuple[int, str]]) -> dict[str, list[Any]]:
@@ -251,9 +251,9 @@ def test_a_failure_at_hugging_face_is_one_sentence(monkeypatch: pytest.MonkeyPat
 
 
 def test_without_a_network_nothing_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
-    probe = huggingface._silent
+    probe = huggingface._server_error
     pretend_hub(monkeypatch, lambda name: pytest.fail("asked"))
-    monkeypatch.setattr(huggingface, "_silent", probe)
+    monkeypatch.setattr(huggingface, "_server_error", probe)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)

@@ -15,7 +15,7 @@ from benchmarks.workloads.data.cards import OwnData
 from benchmarks.workloads.data.images import own_images
 from benchmarks.workloads.data.load import load
 from benchmarks.workloads.data.places import cache_folder
-from benchmarks.workloads.data.present import as_found, check_present
+from benchmarks.workloads.data.present import card_on_disk, check_present
 from benchmarks.workloads.data.text.options import Text, Tokens
 from benchmarks.workloads.own import Own
 from benchmarks.workloads.workload import workload
@@ -44,7 +44,7 @@ def test_a_folder_of_images_is_a_data_set(leaves: Path) -> None:
         "(leaves.toml): not the paper's data"
     )
     assert found.unlike(cards.card("cifar10")) == found.label
-    assert as_found(found, leaves.parent) == found
+    assert card_on_disk(found, leaves.parent) == found
     check_present(found, Path("elsewhere"))
     made = load(found)
     assert made.card == found
@@ -116,7 +116,7 @@ def test_pixels_are_kept_and_a_damaged_cache_is_made_anew(leaves: Path, monkeypa
     first = own_card.load(leaves).fingerprint
     (kept,) = (cache_folder() / "images").glob("*.pixels")
     with monkeypatch.context() as patch:
-        patch.setattr(own_images, "opened", None)  # nothing is decoded
+        patch.setattr(own_images, "open_rgb", None)  # nothing is decoded
         assert own_card.load(leaves).fingerprint == first
     kept.write_bytes(bytes(kept.stat().st_size))
     assert own_card.load(leaves).fingerprint == first

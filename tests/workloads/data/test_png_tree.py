@@ -22,7 +22,7 @@ from benchmarks.workloads.data import cards
 from benchmarks.workloads.data.cards import DataCard, ImageTree, card
 from benchmarks.workloads.data.images import cifar, cifar_places, png_tree
 from benchmarks.workloads.data.places import cache_folder
-from benchmarks.workloads.data.present import as_found, check_present
+from benchmarks.workloads.data.present import card_on_disk, check_present
 
 CLASSES = ("ape", "bee", "cat")
 TREE = "cifar100-png"
@@ -49,8 +49,8 @@ def made(tmp_path: Path) -> Made:
                 Image.fromarray(images[name]).save(place / name)
     mine = replace(card("cifar100"), classes=3, train_samples=12, test_samples=6)
     mine = replace(mine, tree=ImageTree(TREE, "", "a tree"))
-    pixels = np.stack([images[file.path].transpose(2, 0, 1).copy() for file in png_tree.listed(mine, place)])
-    sha256 = png_tree.fingerprint(png_tree.listed(mine, place), np.ascontiguousarray(pixels))
+    pixels = np.stack([images[file.path].transpose(2, 0, 1).copy() for file in png_tree.list_files(mine, place)])
+    sha256 = png_tree.fingerprint(png_tree.list_files(mine, place), np.ascontiguousarray(pixels))
     return Made(replace(mine, tree=ImageTree(TREE, sha256, "a tree")), place, images)
 
 
@@ -197,8 +197,8 @@ def test_a_plan_knows_the_form_without_opening_it(made: Made, below: str, monkey
     monkeypatch.setattr(png_tree, "read", lambda *_: pytest.fail("the tree was read"))
     folder = made.place.parent / below
     assert data_sha256(made.card, folder) == made.card.as_tree.sha256 != made.card.fingerprint
-    assert as_found(made.card, folder).label == "a tree"
-    assert as_found(made.card, folder).identity() != made.card.identity()
+    assert card_on_disk(made.card, folder).label == "a tree"
+    assert card_on_disk(made.card, folder).identity() != made.card.identity()
     check_present(made.card, folder)
 
 

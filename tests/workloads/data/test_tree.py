@@ -13,7 +13,7 @@ from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.data.images import folder_tree
 from benchmarks.workloads.data.load import load
 from benchmarks.workloads.data.places import cache_folder
-from benchmarks.workloads.data.present import as_found
+from benchmarks.workloads.data.present import card_on_disk
 
 IMAGENET = card("imagenet")
 
@@ -82,7 +82,7 @@ WNIDS = tuple(sorted(folder_tree.IMAGENETTE))
 )
 def test_a_folder_is_called_what_it_is(tmp_path: Path, name: str, classes: tuple[str, ...], title: str) -> None:
     plant(tmp_path / name, classes=classes)
-    found = as_found(IMAGENET, tmp_path / name)
+    found = card_on_disk(IMAGENET, tmp_path / name)
     many = len(classes)
     said = f"{many} classes, {2 * many} training and {many} test images"
     assert (found.title, found.classes, found.train_samples) == (title, many, 2 * many)
@@ -94,10 +94,10 @@ def test_a_folder_is_called_what_it_is(tmp_path: Path, name: str, classes: tuple
 
 def test_the_published_numbers_make_it_imagenet(tmp_path: Path) -> None:
     tiny = replace(IMAGENET, classes=2, train_samples=4, test_samples=2)
-    found = as_found(tiny, plant(tmp_path))
+    found = card_on_disk(tiny, plant(tmp_path))
     assert (found.title, found.label) == ("ImageNet-1k", "ImageNet-1k: 2 classes, 4 training and 2 test images")
     assert found.unlike(tiny) == ""
-    assert as_found(IMAGENET, tmp_path).unlike(IMAGENET) != ""
+    assert card_on_disk(IMAGENET, tmp_path).unlike(IMAGENET) != ""
 
 
 def test_the_environment_variable_comes_before_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,12 +22,12 @@ class Split(NamedTuple):
     labels: NDArray[np.int64]
 
     def take(self, chosen: NDArray[np.int64]) -> Split:
-        """The samples at these positions, as copies."""
+        """Returns the samples at these positions, as copies."""
         return Split(self.images[chosen], self.labels[chosen])
 
 
 def fingerprint(train: Split, test: Split) -> str:
-    """The sha256 of both splits: of each array's name and shape, then its bytes (labels little-endian)."""
+    """Returns the sha256 of both splits: of each array's name and shape, then its bytes (labels little-endian)."""
     digest = hashlib.sha256()
     for name, split in (("train", train), ("test", test)):
         for part, array, kind in (("images", split.images, "|u1"), ("labels", split.labels, "<i8")):
@@ -36,16 +36,16 @@ def fingerprint(train: Split, test: Split) -> str:
     return digest.hexdigest()
 
 
-def keep_pixels(path: Path, pixels: NDArray[np.uint8], mark: Path, words: str = "") -> None:
-    """Keep decoded images, and beside them a mark. A cache that cannot be written costs time, and is no error."""
+def store_pixels(path: Path, pixels: NDArray[np.uint8], mark: Path, words: str = "") -> None:
+    """Caches decoded images, and beside them a mark with `words`. A cache that cannot be written is no error."""
     with suppress(ResultsError, OSError):
         for file, content in ((path, pixels.data), (mark, words.encode())):
             with whole(file) as stream:
                 stream.write(content)
 
 
-def kept_pixels(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
-    """Pixels kept in the cache; None where missing or of another size. The caller compares their fingerprint."""
+def load_pixels(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+    """Returns cached images; None where missing or of another size. The caller compares their fingerprint."""
     try:
         with reading.opened(path, int(np.prod(shape))) as stream:
             return np.fromfile(stream, np.uint8).reshape(shape)

@@ -22,7 +22,7 @@ from benchmarks.workloads.data.places import cache_folder
 
 
 def read(card: DataCard, *, folder: Path | None = None) -> tuple[Split, Split]:
-    """The training and the test split.
+    """Returns the training and the test split.
 
     Looked for in `folder`, and nowhere else, where it is given; otherwise in $BENCHMARKS_DATA, then in the cache, into
     which it is downloaded at last. Each may hold the unpacked folder, be that folder, or hold the archive; or hold, or
@@ -30,23 +30,26 @@ def read(card: DataCard, *, folder: Path | None = None) -> tuple[Split, Split]:
 
     Raises UserError where the data is missing or is not what was published; nothing found is changed.
     """
-    return read_place(card, obtained(card, folder))
+    return read_place(card, locate_or_download(card, folder))
 
 
-def obtained(card: DataCard, folder: Path | None = None) -> Path:
-    """The place that `locate` finds, or where the data was downloaded to. Raises UserError where it is missing."""
-    found = locate(card, folder)
-    if found is None and folder is not None:
+def locate_or_download(card: DataCard, folder: Path | None = None) -> Path:
+    """Returns where the data is, downloading it if need be.
+
+    Raises UserError where it is missing from a given folder.
+    """
+    place = locate(card, folder)
+    if place is None and folder is not None:
         raise missing(card, folder)
-    if found is None:
+    if place is None:
         from benchmarks.workloads.data.images.download import fetch
 
-        found = fetch(card, cache_folder())
-    return found
+        place = fetch(card, cache_folder())
+    return place
 
 
 def read_place(card: DataCard, place: Path) -> tuple[Split, Split]:
-    """Both splits from the unpacked folder, the archive or the tree at `place`. Raises UserError as `read` does."""
+    """Returns both splits from the unpacked folder, archive or tree at `place`. Raises UserError as `read` does."""
     if is_tree(card, place):
         from benchmarks.workloads.data.images import png_tree
 
@@ -64,7 +67,7 @@ def _split(card: DataCard, files: Iterable[DataFile], contents: Mapping[str, byt
 
 
 class _Arrays(pickle.Unpickler):
-    """Opens dictionaries, lists, strings, numbers and NumPy arrays, and calls nothing else."""
+    """Unpickles dictionaries, lists, strings, numbers and NumPy arrays, and nothing else."""
 
     _known: ClassVar[dict[tuple[str, str], Any]] = {
         ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],  # moved in NumPy 2

@@ -12,9 +12,9 @@ from benchmarks.workloads.data.places import places
 
 
 def locate(card: DataCard, folder: Path | None = None) -> Path | None:
-    """The first unpacked folder, archive or tree in the places where `cifar.read` looks, or None; nothing is opened.
+    """Returns the first unpacked folder, archive or tree in the places where `cifar.read` looks, or None.
 
-    Whether it is sound is not asked: a broken one is named by `cifar.read`, never passed over.
+    Opens nothing.
     """
     trees = [card.tree.folder] if card.tree is not None else []
     for place in places(folder):
@@ -29,19 +29,19 @@ def locate(card: DataCard, folder: Path | None = None) -> Path | None:
 
 
 def is_tree(card: DataCard, place: Path) -> bool:
-    """Whether a place that `locate` found is the card's tree of images: by its name, as for the published forms."""
+    """Returns whether a place is the card's tree of images: by its name, like the published forms."""
     return card.tree is not None and os.path.basename(os.path.abspath(place)) == card.tree.folder
 
 
 def form(card: DataCard, place: Path | None) -> DataCard:
-    """The card of the form that is at `place`: of a tree with its fingerprint and label, else as published."""
+    """Returns the card of the form at `place`: of a tree with its fingerprint and label, else as published."""
     if place is None or not is_tree(card, place):
         return card
     return replace(card, fingerprint=card.as_tree.sha256, label=card.as_tree.label)
 
 
 def missing(card: DataCard, folder: Path | None = None) -> UserError:
-    """Error for data that are missing: where they were looked for, and how to get them."""
+    """Returns the error for missing data: where they were looked for, and how to get them."""
     looked = ", then ".join(map(str, places(folder)))
     tree = f"{card.tree.folder}/ (a tree of PNG), " if card.tree is not None else ""
     return UserError(

@@ -36,8 +36,8 @@ class Box(NamedTuple):
     width: int
 
 
-def opened(path: str) -> Image.Image:
-    """The image in red, green and blue, whatever it is stored in. Raises UserError, naming the file."""
+def open_rgb(path: str) -> Image.Image:
+    """Returns the image as RGB, whatever it is stored in. Raises UserError, naming the file."""
     try:
         with reading.opened(Path(path), FILE_BYTES) as file, Image.open(file) as image:
             return image.convert("RGB")
@@ -46,7 +46,7 @@ def opened(path: str) -> Image.Image:
 
 
 def for_evaluation(image: Image.Image, side: int) -> Image.Image:
-    """The centre, `side` pixels square, of the image with its short side scaled to 256 / 224 of that."""
+    """Returns the centre, `side` pixels square, of the image scaled so that its short side is 256 / 224 of that."""
     width, height = image.size
     short = round(side * 256 / 224)
     size = (short, int(short * height / width)) if width <= height else (int(short * width / height), short)
@@ -56,14 +56,14 @@ def for_evaluation(image: Image.Image, side: int) -> Image.Image:
 
 
 def for_training(image: Image.Image, side: int, words: NDArray[np.uint64]) -> Image.Image:
-    """A random part of the image, scaled to `side` pixels square. words: random ones, shape (WORDS,)."""
+    """Returns a random part of the image, scaled to `side` pixels square. words: random, shape (WORDS,)."""
     top, left, height, width = random_box(*image.size, words)
     part = image.crop((left, top, left + width, top + height))
     return part.resize((side, side), Image.Resampling.BILINEAR)
 
 
 def random_box(width: int, height: int, words: NDArray[np.uint64]) -> Box:
-    """torchvision's RandomResizedCrop.get_params, which takes the centre where ten attempts do not fit the image."""
+    """Returns torchvision's RandomResizedCrop.get_params: the centre, where ten attempts do not fit the image."""
     lowest, highest = map(math.log, RATIO)
     for at in range(0, 4 * _ATTEMPTS, 4):
         area, ratio = (words[at : at + 2] >> np.uint64(11)) * 2.0**-53  # in [0, 1)
@@ -85,5 +85,5 @@ def _place(words: NDArray[np.uint64], at: int, room: int) -> int:
 
 
 def mirrored(words: NDArray[np.uint64]) -> bool:
-    """Whether an image is to be mirrored left to right."""
+    """Returns whether an image is to be mirrored left to right, by the last of its random words."""
     return bool(below(words[-1:], 2)[0])

@@ -20,7 +20,7 @@ _NOISE = 16  # added to each value of a scene, or taken from it, at most
 
 
 def read(card: DataCard) -> tuple[Split, Split]:
-    """The training and the test split of the card's data set, checked against the card's fingerprint.
+    """Returns the training and the test split of the card's data set, checked against the card's fingerprint.
 
     Raises UserError where scikit-learn is missing or brings other digits.
     """
@@ -33,29 +33,29 @@ def read(card: DataCard) -> tuple[Split, Split]:
             _scenes(train, per_class[0], Purpose.TRAIN_SCENES),
             _scenes(test, per_class[1], Purpose.TEST_SCENES),
         )
-    found = fingerprint(train, test)
-    if found != card.fingerprint:
+    sha256 = fingerprint(train, test)
+    if sha256 != card.fingerprint:
         raise UserError(
-            f"{card.title}: the digits of the installed scikit-learn are not those of the data card (sha256 {found}, "
+            f"{card.title}: the digits of the installed scikit-learn are not those of the data card (sha256 {sha256}, "
             f"the card says {card.fingerprint}): install scikit-learn again, in a version that pyproject.toml allows."
         )
     return train, test
 
 
 def _digits(card: DataCard) -> tuple[Split, Split]:
-    """1797 images of 8 x 8 pixels, split once and for all, by class, into 1437 and 360."""
+    """Returns scikit-learn's 1797 images of 8 x 8 pixels, always split into the same 1437 and 360, by class."""
     table = _table(card)
     images = np.rint(table[:, :-1] * (255 / _BRIGHTEST)).astype(np.uint8).reshape(-1, 1, 8, 8)
     labels = table[:, -1].astype(np.int64)
     shuffled = order(len(labels), Purpose.SPLIT)
     held_out = np.concatenate([shuffled[labels[shuffled] == digit][:_TEST_DIGITS_PER_CLASS] for digit in range(10)])
-    kept = np.setdiff1d(np.arange(len(labels)), held_out)
+    training = np.setdiff1d(np.arange(len(labels)), held_out)
     digits = Split(images, labels)
-    return digits.take(kept), digits.take(np.sort(held_out))
+    return digits.take(training), digits.take(np.sort(held_out))
 
 
 def _table(card: DataCard) -> NDArray[np.float64]:
-    """One row per image: 64 values from 0 to 16, then the digit; shape (1797, 65)."""
+    """Returns one row per image: 64 values from 0 to 16, then the digit; shape (1797, 65)."""
     package = importlib.util.find_spec("sklearn")
     if package is None or package.origin is None:
         raise UserError(f"{card.title} needs scikit-learn, which is not installed: {card.obtain}.")
@@ -69,7 +69,7 @@ def _table(card: DataCard) -> NDArray[np.float64]:
 
 
 def _pairs(digits: Split, per_class: int, purpose: Purpose) -> Split:
-    """`per_class` different pairs of each of the 100 classes, side by side: images of 8 x 16 pixels."""
+    """Makes `per_class` different pairs of digits of each of the 100 classes, side by side: images of 8 x 16 pixels."""
     by_class = [np.flatnonzero(digits.labels == digit) for digit in range(10)]
     left, right = np.concatenate([_choose(by_class, kind, per_class, purpose) for kind in range(100)], axis=1)
     images = np.concatenate([digits.images[left], digits.images[right]], axis=3)
@@ -77,7 +77,7 @@ def _pairs(digits: Split, per_class: int, purpose: Purpose) -> Split:
 
 
 def _choose(by_class: list[NDArray[np.int64]], kind: int, count: int, purpose: Purpose) -> NDArray[np.int64]:
-    """Positions of the left and right digits of `count` pairs of class `kind`, shape (2, count)."""
+    """Draws the positions of the left and right digits of `count` pairs of class `kind`, shape (2, count)."""
     lefts, rights = by_class[kind // 10], by_class[kind % 10]
     codes = below(draw(4 * count, purpose, kind), len(lefts) * len(rights))  # enough for `count` different ones
     _, first = np.unique(codes, return_index=True)
@@ -86,13 +86,13 @@ def _choose(by_class: list[NDArray[np.int64]], kind: int, count: int, purpose: P
 
 
 def _scenes(digits: Split, per_class: int, purpose: Purpose) -> Split:
-    """`per_class` scenes of each of 20 classes: the digit, plus 10 where it is darker than what it stands on."""
+    """Makes `per_class` images of each of 20 classes: the digit, plus 10 where it is darker than its background."""
     images = np.stack([_scene(digits, kind, number, purpose) for kind in range(20) for number in range(per_class)])
     return Split(images, np.repeat(np.arange(20), per_class))
 
 
 def _scene(digits: Split, kind: int, number: int, purpose: Purpose) -> NDArray[np.uint8]:
-    """A digit, two or three times its size, in one colour somewhere on another, with noise; shape (3, 32, 32)."""
+    """Draws a digit, two or three times its size, on a background of another colour, with noise; shape (3, 32, 32)."""
     words = draw(10 + 3 * _SIDE * _SIDE // 8, purpose, kind, number)
     those = np.flatnonzero(digits.labels == kind % 10)
     digit = digits.images[those[below(words[0:1], len(those))[0]], 0].astype(np.int64)

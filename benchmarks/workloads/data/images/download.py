@@ -21,11 +21,7 @@ STALLED_SECONDS = 20.0
 
 
 def fetch(card: DataCard, cache: Path) -> Path:
-    """Download the card's archive, verify and unpack it, and move it into `cache`; its folder there.
-
-    Processes that want the same data wait for the first one's download. Raises UserError where the download fails, its
-    checksum differs or the cache cannot be written; the cache is then as it was.
-    """
+    """Downloads, verifies and unpacks the card's archive into `cache` -> its folder there."""
     target = cache / card.published.folder
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -57,7 +53,7 @@ def _unpacked(card: DataCard, folder: Path) -> Path:
 
 @contextmanager
 def _no_endless_wait() -> Iterator[None]:
-    """torchvision's download takes no timeout, so that a silent network would hold it for minutes."""
+    """Sets a socket timeout: torchvision's download takes none, so that a silent network would hold it for minutes."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(STALLED_SECONDS)
     try:

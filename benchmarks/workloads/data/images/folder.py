@@ -1,7 +1,7 @@
-"""Folders of images, ImageNet-1k's layout: decoded by Pillow as they are needed, some batches ahead of the training.
+"""Image folders in ImageNet-1k's layout, decoded by Pillow while training runs, some batches ahead.
 
-Threads decode, since Pillow releases Python's lock while it decodes and scales, and since training processes are
-daemons, which may have no processes of their own.
+Threads decode: Pillow releases Python's lock while it decodes and scales, and training processes are daemons, which may
+start no processes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _MOST_THREADS = 16
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Samples of one split: the chosen ones' places in its list of files, and their labels, both of shape (N,)."""
+    """The chosen samples of one split: their indices in its list of files, and their labels, both of shape (N,)."""
 
     classes: tuple[str, ...]
     files: folder_tree.Files
@@ -44,14 +44,14 @@ class Part:
     labels: NDArray[np.int64]
 
     def path(self, sample: int) -> str:
-        """The file of a sample, by its place in this part."""
+        """Returns the file of a sample, by its index in this part."""
         kind, name = self.classes[self.labels[sample]], self.files.names[self.places[sample]]
         return os.path.join(self.files.folder, kind, name)
 
 
 @dataclass(frozen=True, eq=False)
 class FolderSet:
-    """Both splits of a folder. The card has the numbers and the fingerprint of what was found."""
+    """Both splits of a folder. Its card has the numbers and the fingerprint of what was found."""
 
     card: DataCard
     train: Part
@@ -60,7 +60,7 @@ class FolderSet:
     bytes_per_token: ClassVar[None] = None
 
     def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool) -> FolderBatches:
-        """A run's batches. Raises what `FolderBatches` raises."""
+        """Returns a run's batches. Raises what `FolderBatches` raises."""
         return FolderBatches(self, batch=batch, seed=seed, device=device, augment=augment)
 
 
@@ -72,22 +72,22 @@ def load(
     test_samples: int | None = None,
     resolution: int = SIDE,
 ) -> FolderSet:
-    """List the card's folder; of each split all samples, or a fixed subset with equal shares of the classes.
+    """Lists the card's folder; all samples of each split, or a fixed subset with equal shares of the classes.
 
-    resolution: the side of the square that the network gets, in pixels. Nothing is decoded yet.
-    Raises UserError where the folder is missing or has another layout, or a subset is larger than the split.
+    resolution: the side of the square that the network gets, in pixels. Nothing is decoded yet. Raises UserError where
+    the folder is missing or has another layout, or a subset is larger than the split.
     """
     place = folder_tree.locate(card, folder)
     if place is None:
         raise folder_tree.missing(card, folder)
     if resolution < 1:
         raise UserError(f"Images of {resolution} pixels cannot be: choose a resolution of 1 or more, usually {SIDE}.")
-    found = folder_tree.index(place)
-    known = replace(
-        folder_tree.form(card, place), shape=(3, resolution, resolution), fingerprint=found.identified.sha256
+    tree = folder_tree.index(place)
+    found_card = replace(
+        folder_tree.form(card, place), shape=(3, resolution, resolution), fingerprint=tree.identified.sha256
     )
-    train = _part(known, "train", found.classes, found.train, train_samples)
-    return FolderSet(known, train, _part(known, "test", found.classes, found.test, test_samples))
+    train = _part(found_card, "train", tree.classes, tree.train, train_samples)
+    return FolderSet(found_card, train, _part(found_card, "test", tree.classes, tree.test, test_samples))
 
 
 def _part(card: DataCard, split: str, classes: tuple[str, ...], files: folder_tree.Files, samples: int | None) -> Part:
@@ -133,7 +133,7 @@ class FolderBatches(Sampler):
         weakref.finalize(self, self._pool.shutdown, wait=False, cancel_futures=True)
 
     def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
-        """The images, augmented and normalised, and the labels of one training batch of an epoch.
+        """Returns the images, augmented and normalised, and the labels of one training batch of an epoch.
 
         Raises IndexError unless `index` is one of the epoch's full batches.
         """
@@ -145,7 +145,10 @@ class FolderBatches(Sampler):
         return self._finished(loading)
 
     def test(self, batch: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
-        """The test split in its order, normalised, in batches of at most `batch`; the next one is decoded meanwhile."""
+        """Yields the test split in its order, normalised, in batches of at most `batch`.
+
+        Decodes the next one meanwhile.
+        """
         samples = np.arange(len(self.data.test.labels))
         parts = [samples[start : start + batch] for start in range(0, len(samples), batch)]
         loading = self._load(self.data.test, parts[0], None)
@@ -156,7 +159,7 @@ class FolderBatches(Sampler):
         yield self._finished(loading)
 
     def _load_ahead(self, number: int) -> None:
-        """Begin what comes next, unless it was begun before. What an earlier epoch never asked for is given up."""
+        """Begins to decode the next batches, and cancels those of an earlier epoch that were never asked for."""
         steps = self.steps()
         for old in [pending for pending in self._pending if pending // steps < number // steps]:
             for image in self._pending.pop(old).images:
@@ -193,8 +196,8 @@ class FolderBatches(Sampler):
 
 
 def _decode(into: NDArray[np.uint8], path: str, words: NDArray[np.uint64] | None, resized: bool, flip: bool) -> None:
-    """Fill `into`, of shape (side, side, 3). words: a training image's random ones, None for a test image."""
-    image, side = decode.opened(path), len(into)
+    """Fills `into` (side, side, 3) with an image. words: a training image's random words; None for a test image."""
+    image, side = decode.open_rgb(path), len(into)
     if words is not None and resized:
         into[:] = np.asarray(decode.for_training(image, side, words))
     else:

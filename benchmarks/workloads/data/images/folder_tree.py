@@ -33,8 +33,8 @@ IMAGENETTE = frozenset(
 _LISTERS = 8  # a network's file system answers each question late, but many at once
 
 
-class Identified(NamedTuple):
-    """Content of a folder: the sha256 of its files' names and sizes, and numbers of classes and samples."""
+class FolderContent(NamedTuple):
+    """Identifies a folder's content: sha256 of its files' names and sizes, numbers of classes and samples."""
 
     sha256: str
     classes: int
@@ -44,7 +44,7 @@ class Identified(NamedTuple):
 
 @dataclass(frozen=True)
 class Files:
-    """One split: the names of its images, class by class, and how many of them each class has."""
+    """The images of one split: names, class by class, and how many each class has."""
 
     folder: str
     names: tuple[str, ...]
@@ -53,41 +53,42 @@ class Files:
 
 @dataclass(frozen=True)
 class Tree:
-    """A listed folder: a class's label is its place in `classes`, which are sorted."""
+    """A listed folder: a class's label is its index in `classes`, which are sorted."""
 
     classes: tuple[str, ...]
     train: Files
     test: Files
-    identified: Identified
+    identified: FolderContent
 
 
-def find(card: DataCard, folder: Path | None = None) -> Identified | None:
-    """Content of the card's folder on this machine; None if there is no folder. Raises UserError like `index`."""
+def find(card: DataCard, folder: Path | None = None) -> FolderContent | None:
+    """Returns the content of the card's folder on this machine; None if there is none.
+
+    Raises UserError like `index`.
+    """
     place = locate(card, folder)
     return None if place is None else index(place).identified
 
 
 def locate(card: DataCard, folder: Path | None = None) -> Path | None:
-    """The card's folder: in `folder`, and nowhere else, where it is given; else in $BENCHMARKS_DATA, then the cache.
+    """Returns the card's folder: in `folder` alone where it is given; else in $BENCHMARKS_DATA, then in the cache.
 
-    Each may be the folder, or hold it as `imagenet`, as `ILSVRC/Data/CLS-LOC`, or, if it is the only one, under any
-    name but that of another card's images. Whether it is sound is not asked: a broken one is named by `index`, never
-    passed over.
-
-    Raises UserError where a place holds several folders of images and none of a usual name.
+    Each of these may be the folder, or hold it as `imagenet`, as `ILSVRC/Data/CLS-LOC`, or, if it is the only one,
+    under any name but that of another card's images. A broken folder is returned as well, so that `index` names what is
+    wrong. Raises UserError where a place holds several folders of images and none of a usual name.
     """
     for place in places(folder):
-        if _looks_right(place) or (folder is not None and (place / TRAIN).is_dir()):
+        if _is_image_folder(place) or (folder is not None and (place / TRAIN).is_dir()):
             return place
         for candidate in (place / name for name in USUAL):
             if candidate.is_dir():
                 return candidate
-        taken = {tree.folder for name in cards.names() if (tree := cards.card(name).tree) is not None}
-        inside = sorted(path for path in _folders(place) if path.name not in taken and _looks_right(path))
+        other_cards = {tree.folder for name in cards.names() if (tree := cards.card(name).tree) is not None}
+        inside = sorted(path for path in _folders(place) if path.name not in other_cards and _is_image_folder(path))
         if len(inside) > 1:
-            found = ", ".join(path.name for path in inside)
+            names = ", ".join(path.name for path in inside)
             raise UserError(
-                f"{card.title}: {place} holds several folders of images ({found}): name one, such as "
+                f"{card.title}: {place} holds several folders of images ({names}): name one, such as "
                 f"`python -m benchmarks run table5 --scale small --data {inside[0]}`, or call it {USUAL[0]}."
             )
         if inside:
@@ -96,23 +97,25 @@ def locate(card: DataCard, folder: Path | None = None) -> Path | None:
 
 
 def form(card: DataCard, place: Path) -> DataCard:
-    """The card with the numbers of the folder at `place`, and called what that is. Raises UserError as `index` does.
+    """Returns the card with the numbers and the name of the folder at `place`. Raises UserError as `index` does.
 
-    It is the card's own data set where all its numbers are; they are said in the label all the same.
+    It keeps the card's name where all its numbers are found; the label states them all the same.
     """
     tree = index(place)
     _, classes, train, test = tree.identified
-    said = f"{classes:,} {'class' if classes == 1 else 'classes'}, {train:,} training and {test:,} test images"
+    sizes = f"{classes:,} {'class' if classes == 1 else 'classes'}, {train:,} training and {test:,} test images"
     title = card.title
     if (classes, train, test) != (card.classes, card.train_samples, card.test_samples):
         imagenette = place.name.startswith("imagenette2") and set(tree.classes) == IMAGENETTE
         title = "Imagenette" if imagenette else f"{place.name} (a folder of images)"
-        said += f" ({card.title}: {card.classes:,} classes, {card.train_samples:,} and {card.test_samples:,})"
-    return replace(card, title=title, label=f"{title}: {said}", classes=classes, train_samples=train, test_samples=test)
+        sizes += f" ({card.title}: {card.classes:,} classes, {card.train_samples:,} and {card.test_samples:,})"
+    return replace(
+        card, title=title, label=f"{title}: {sizes}", classes=classes, train_samples=train, test_samples=test
+    )
 
 
 def missing(card: DataCard, folder: Path | None = None) -> UserError:
-    """Error for a folder that is missing: where it was looked for, and how to get it."""
+    """Returns the error for a missing folder: where it was looked for, and how to get it."""
     looked = ", then ".join(str(place) for place in places(folder))
     return UserError(
         f"{card.title} is missing: looked for {TRAIN}/ and {TEST[0]}/, each with a folder of images per class, in "
@@ -122,57 +125,57 @@ def missing(card: DataCard, folder: Path | None = None) -> UserError:
 
 @lru_cache(maxsize=2)  # two, as long as a change of folders takes: the names of ImageNet's files fill 130 MB
 def index(place: Path) -> Tree:
-    """List the folder at `place`, once per process: what is changed in it afterwards goes unnoticed.
+    """Lists the folder at `place`, once per process: later changes in it go unnoticed.
 
-    Hidden files, and files that are no images by their endings, are passed over.
-    Raises UserError where train/, val/, a class or every image of a class is missing, or classes differ.
+    Hidden files, and files that are no images by their endings, are passed over. Raises UserError where train/, val/, a
+    class or every image of a class is missing, or classes differ.
     """
     train, test = _split(place, (TRAIN,)), _split(place, TEST)
     if train.keys() != test.keys():
-        lost = sorted(train.keys() ^ test.keys())
+        odd = sorted(train.keys() ^ test.keys())
         raise UserError(
-            f"{place}: {TRAIN}/ has {len(train)} classes and {TEST[0]}/ has {len(test)}, and {lost[0]} is in one of "
+            f"{place}: {TRAIN}/ has {len(train)} classes and {TEST[0]}/ has {len(test)}, and {odd[0]} is in one of "
             f"them only: both splits need a folder of the same name for every class."
         )
     classes = tuple(sorted(train))
     digest = hashlib.sha256()
-    for split, found in (("train", train), ("test", test)):
+    for split, images in (("train", train), ("test", test)):
         for kind in classes:
             lines = (
-                b"%s %s %d\n" % (split.encode(), os.fsencode(f"{kind}/{name}"), size) for name, size in found[kind]
+                b"%s %s %d\n" % (split.encode(), os.fsencode(f"{kind}/{name}"), size) for name, size in images[kind]
             )
             digest.update(b"".join(lines))
     files = _files(place, (TRAIN,), classes, train), _files(place, TEST, classes, test)
-    return Tree(classes, *files, Identified(digest.hexdigest(), len(classes), *(len(part.names) for part in files)))
+    return Tree(classes, *files, FolderContent(digest.hexdigest(), len(classes), *(len(part.names) for part in files)))
 
 
 Listing = list[tuple[str, int]]  # names and sizes in bytes
 
 
-def _files(place: Path, names: tuple[str, ...], classes: tuple[str, ...], found: dict[str, Listing]) -> Files:
-    listings = [found[kind] for kind in classes]
+def _files(place: Path, names: tuple[str, ...], classes: tuple[str, ...], images_of: dict[str, Listing]) -> Files:
+    listings = [images_of[kind] for kind in classes]
     images = tuple(name for name, _ in chain.from_iterable(listings))
     return Files(str(_folder_of(place, names)), images, tuple(map(len, listings)))
 
 
 def _split(place: Path, names: tuple[str, ...]) -> dict[str, Listing]:
-    """Class -> its images, sorted."""
+    """Maps class -> its images, sorted."""
     folder = _folder_of(place, names)
     try:
         classes = list(_folders(folder))
         with ThreadPoolExecutor(_LISTERS) as threads:
-            found = dict(zip((path.name for path in classes), threads.map(_images, classes), strict=True))
-        loose = ", but images that belong into such folders" if not found and _images(folder) else ""
+            images_of = dict(zip((path.name for path in classes), threads.map(_images, classes), strict=True))
+        loose = ", but images that belong into such folders" if not images_of and _images(folder) else ""
     except OSError as error:
         raise UserError(f"{folder} cannot be listed ({error}): make it readable.") from error
-    if not found:
+    if not images_of:
         raise UserError(
             f"{folder} has no folder per class{loose}: every image lies in {folder.name}/CLASS/, as torchvision's "
             f"ImageFolder reads them."
         )
-    if empty := sorted(name for name, images in found.items() if not images):
+    if empty := sorted(name for name, images in images_of.items() if not images):
         raise UserError(f"{folder / empty[0]} has no images ({', '.join(IMAGES)}): fill it, or remove it.")
-    return found
+    return images_of
 
 
 def _folder_of(place: Path, names: tuple[str, ...]) -> Path:
@@ -191,10 +194,10 @@ def _images(folder: Path) -> Listing:
 
 
 def _size(entry: os.DirEntry[str]) -> int:
-    found = entry.stat()
-    if not stat.S_ISREG(found.st_mode):
+    status = entry.stat()
+    if not stat.S_ISREG(status.st_mode):
         raise UserError(f"{entry.path} is no regular file, as every image has to be: remove it.")
-    return found.st_size
+    return status.st_size
 
 
 def _is_image(name: str) -> bool:
@@ -202,14 +205,17 @@ def _is_image(name: str) -> bool:
 
 
 def _folders(place: Path) -> Iterator[Path]:
-    """The folders in a folder, without the hidden ones; nothing where it cannot be looked into."""
+    """Yields the folders in a folder that are not hidden; nothing where it cannot be read."""
     if os.path.isdir(place) and os.access(place, os.R_OK | os.X_OK):
         with os.scandir(place) as entries:
             yield from (place / entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
 
 
-def _looks_right(place: Path) -> bool:
-    """Whether there are train/ and val/ (or test/), and an image in a class: reviews lie in a tree like that, too."""
+def _is_image_folder(place: Path) -> bool:
+    """Returns whether there are train/ and val/ (or test/), and an image in a class.
+
+    IMDb's reviews lie in such a tree, too, without images.
+    """
     if not any(os.path.isdir(place / name) for name in TEST):
         return False
     first = next(_folders(place / TRAIN), None)
@@ -220,6 +226,9 @@ def _looks_right(place: Path) -> bool:
 
 @lru_cache(maxsize=64)  # a plan asks at every run, and 12,500 reviews are looked through in vain
 def _has_images(folder: Path, changed: int) -> bool:
-    """changed: when names in it last were, in nanoseconds."""
+    """Returns whether the folder has images.
+
+    changed: its modification time, so that a change clears the cached answer.
+    """
     with os.scandir(folder) as entries:
         return any(_is_image(entry.name) for entry in entries)

@@ -34,7 +34,7 @@ class ImageSet:
     bytes_per_token: ClassVar[None] = None
 
     def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool) -> ImageBatches:
-        """A run's batches. Raises what `ImageBatches` raises."""
+        """Returns a run's batches. Raises what `ImageBatches` raises."""
         return ImageBatches(self, batch=batch, seed=seed, device=device, augment=augment)
 
 
@@ -45,7 +45,7 @@ def load(
     train_samples: int | None = None,
     test_samples: int | None = None,
 ) -> ImageSet:
-    """Read what the card describes; of each split all samples, or a fixed subset with equal shares of the classes.
+    """Reads what the card describes; all samples of each split, or a fixed subset with equal shares of the classes.
 
     Raises UserError where the data is missing or damaged, or a subset is larger than the data.
     """
@@ -63,15 +63,15 @@ def load(
 
 
 def _read(card: DataCard, folder: Path | None) -> tuple[DataCard, Split, Split]:
-    """Both splits, and the card of the form that they were found in."""
+    """Returns the card of the form of the data that was found, and both splits."""
     from benchmarks.workloads.data.images import cifar, cifar_places, digits, own_images
 
     if card.own is not None:
-        found = own_images.read(card.name, card.own, (card.shape[0], card.shape[1], card.shape[2]))
-        return replace(card, fingerprint=found.sha256), found.train, found.test
+        splits = own_images.read(card.name, card.own, (card.shape[0], card.shape[1], card.shape[2]))
+        return replace(card, fingerprint=splits.sha256), splits.train, splits.test
     if card.embedded:
         return card, *digits.read(card)
-    place = cifar.obtained(card, folder)
+    place = cifar.locate_or_download(card, folder)
     return cifar_places.form(card, place), *cifar.read_place(card, place)
 
 
@@ -82,7 +82,7 @@ def _subset(split: Split, samples: int | None) -> Split:
 
 
 class _Draws(NamedTuple):
-    """A batch's random choices, on the CPU: `rows` and `columns` in [0, 2 * padding], shape (B,), and `flips`."""
+    """The random choices of a batch, on the CPU: `rows` and `columns` in [0, 2 * padding], shape (B,), and `flips`."""
 
     rows: NDArray[np.int64]
     columns: NDArray[np.int64]
@@ -115,7 +115,7 @@ class ImageBatches(Sampler):
         self._rows = rows.flatten().to(device)
 
     def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
-        """The images, augmented and normalised, and the labels of one training batch of an epoch.
+        """Returns the images, augmented and normalised, and the labels of one training batch of an epoch.
 
         Raises IndexError unless `index` is one of the epoch's full batches.
         """
@@ -128,7 +128,7 @@ class ImageBatches(Sampler):
         return self._normalise(images), labels
 
     def test(self, batch: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
-        """The test split in its order, normalised, in batches of at most `batch`."""
+        """Yields the test split in its order, normalised, in batches of at most `batch`."""
         images, labels = self._test
         for start in range(0, len(labels), batch):
             yield self._normalise(images[start : start + batch]), labels[start : start + batch]
@@ -139,7 +139,7 @@ class ImageBatches(Sampler):
         return _Draws(below(rows, places), below(columns, places), below(flips, 2).astype(np.bool_) & self._flip)
 
     def _augmented(self, chosen: NDArray[np.int64], draws: _Draws) -> tuple[Tensor, Tensor]:
-        """Cropped and mirrored bytes, and labels.
+        """Returns cropped and mirrored bytes, and labels.
 
         The images to be mirrored are gathered behind the others, so that one slice is mirrored; the crop puts each back
         in its place. As it comes after the mirror here, a mirrored image is cropped from its other side.
@@ -157,7 +157,7 @@ class ImageBatches(Sampler):
         return self._crop(images, corners), self._train[1].index_select(0, positions)
 
     def _crop(self, images: Tensor, corners: Tensor) -> Tensor:
-        """Crops of shape (B, C, H, W) whose first bytes are at `corners`, shape (B,), in the padded images' memory.
+        """Returns crops (B, C, H, W) whose first bytes are at `corners` (B,) in the padded images' memory.
 
         Every run of W bytes in it is a window, and a crop is C * H of those: so whole rows are copied, not bytes.
         """

@@ -10,10 +10,7 @@ from benchmarks.workloads.memory_format import memory_format
 
 
 class Normaliser:
-    """Bytes of shape (B, C, H, W) -> float32, (x / 255 - mean) / std per channel, as one product and one sum.
-
-    They lie in memory as the device's networks take them.
-    """
+    """Converts bytes (B, C, H, W) to float32, (x / 255 - mean) / std per channel, by one product and one sum."""
 
     def __init__(self, card: DataCard, device: torch.device) -> None:
         mean, std = (torch.tensor(values, dtype=torch.float64) for values in (card.mean, card.std))

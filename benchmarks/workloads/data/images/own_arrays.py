@@ -18,17 +18,18 @@ _LABELS_BYTES = 2**30  # beside the images
 
 
 def read(path: Path, shape: tuple[int, int, int], image_bytes: int) -> tuple[Split, Split]:
-    """Both splits. x: uint8, (N, height, width, channels), or channels first, or none of grey; y: from 0, one a class.
+    """Returns both splits of an .npz. x: uint8, (N, height, width, channels), channels first, or grey without channels.
 
-    image_bytes: as many as all images may have. Raises UserError where the file cannot be read, or has other arrays.
+    y: labels from 0, without gaps. image_bytes: the most that all images may have. Raises UserError where the file
+    cannot be read, or has other arrays.
     """
     try:
         arrays = _arrays(path, image_bytes + _LABELS_BYTES)
     except UserError:
         raise
     except Exception as error:  # whatever a damaged file makes zipfile and NumPy raise
-        said = " ".join(str(error).split())
-        raise UserError(f"The arrays {path} cannot be read ({said}): write them anew by numpy.savez.") from error
+        message = " ".join(str(error).split())
+        raise UserError(f"The arrays {path} cannot be read ({message}): write them anew by numpy.savez.") from error
     train, test = (
         Split(_images(path, x, arrays[x], shape), _labels(path, y, arrays[y], len(arrays[x])))
         for x, y in (NAMES[:2], NAMES[2:])
@@ -47,37 +48,37 @@ def _arrays(path: Path, most_bytes: int) -> dict[str, NDArray[Any]]:
     with reading.opened(path, most_bytes) as stream:
         with ZipFile(stream) as file:
             sizes = {part.filename.removesuffix(".npy"): part.file_size for part in file.infolist()}
-        if lost := next((name for name in NAMES if name not in sizes), None):
-            raise UserError(f"{path.name}: there is no {lost}: it has to have {', '.join(NAMES)}.")
+        if missing := next((name for name in NAMES if name not in sizes), None):
+            raise UserError(f"{path.name}: there is no {missing}: it has to have {', '.join(NAMES)}.")
         if sum(sizes[name] for name in NAMES) > most_bytes:  # a zip of some kilobytes can hold any size
             raise OSError(f"they have more than {most_bytes:,} bytes")
         stream.seek(0)
-        with np.load(stream, allow_pickle=False) as found:
-            return {name: found[name] for name in NAMES}
+        with np.load(stream, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in NAMES}
 
 
-def _images(path: Path, name: str, found: NDArray[Any], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+def _images(path: Path, name: str, array: NDArray[Any], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     channels, height, width = shape
-    if found.dtype != np.uint8:
+    if array.dtype != np.uint8:
         raise UserError(
-            f"{path.name}: {name} is of {found.dtype}, and whole numbers from 0 to 255 (uint8) were expected."
+            f"{path.name}: {name} is of {array.dtype}, and whole numbers from 0 to 255 (uint8) were expected."
         )
-    if found.size and found.shape[1:] == shape:
-        return np.ascontiguousarray(found)
-    last = found[..., None] if channels == 1 and found.ndim == 3 else found
-    if not found.size or last.shape[1:] != (height, width, channels):
+    if array.size and array.shape[1:] == shape:
+        return np.ascontiguousarray(array)
+    last = array[..., None] if channels == 1 and array.ndim == 3 else array
+    if not array.size or last.shape[1:] != (height, width, channels):
         raise UserError(
-            f"{path.name}: {name} has the shape {found.shape}, and (N, {height}, {width}, {channels}) was expected by "
+            f"{path.name}: {name} has the shape {array.shape}, and (N, {height}, {width}, {channels}) was expected by "
             "the data card's."
         )
     return np.ascontiguousarray(last.transpose(0, 3, 1, 2))
 
 
-def _labels(path: Path, name: str, found: NDArray[Any], images: int) -> NDArray[np.int64]:
-    labels = found[:, 0] if found.ndim == 2 and found.shape[1] == 1 else found
+def _labels(path: Path, name: str, array: NDArray[Any], images: int) -> NDArray[np.int64]:
+    labels = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
     if labels.dtype.kind not in "iu" or labels.shape != (images,):
         raise UserError(
-            f"{path.name}: {name} is of {found.dtype} and has the shape {found.shape}, and {images} whole numbers were "
+            f"{path.name}: {name} is of {array.dtype} and has the shape {array.shape}, and {images} whole numbers were "
             "expected."
         )
     if labels.min() < 0:

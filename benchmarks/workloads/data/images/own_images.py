@@ -19,8 +19,8 @@ from benchmarks.errors import UserError
 from benchmarks.workloads.data import class_folders
 from benchmarks.workloads.data.cards import OwnData
 from benchmarks.workloads.data.images import arrays, own_arrays
-from benchmarks.workloads.data.images.arrays import Split, keep_pixels, kept_pixels
-from benchmarks.workloads.data.images.decode import opened
+from benchmarks.workloads.data.images.arrays import Split, load_pixels, store_pixels
+from benchmarks.workloads.data.images.decode import open_rgb
 from benchmarks.workloads.data.images.folder_tree import IMAGES
 from benchmarks.workloads.data.places import cache_folder
 from benchmarks.workloads.memory import machine_memory
@@ -31,8 +31,8 @@ Shape = tuple[int, int, int]
 _SHARES = 4  # of the machine's memory: each training process holds the images
 
 
-class Found(NamedTuple):
-    """Both splits, images as uint8 of shape (N, C, H, W). sha256: of names and pixels, or of arrays."""
+class OwnImages(NamedTuple):
+    """A user's images, both splits, uint8 (N, C, H, W). sha256: of names and pixels, or of arrays."""
 
     train: Split
     test: Split
@@ -40,33 +40,33 @@ class Found(NamedTuple):
     sha256: str
 
 
-def read(name: str, place: OwnData, shape: Shape) -> Found:
-    """All images, of this shape: those of another size are scaled until they cover it, and cut at their edges.
+def read(name: str, place: OwnData, shape: Shape) -> OwnImages:
+    """Returns all images in this shape; others are scaled until they cover it, and cut at their edges.
 
     Raises UserError where the folder has another layout, an image cannot be read, or all do not fit into memory.
     """
     if place.place.suffix == ".npz":
         train, test = own_arrays.read(place.place, shape, machine_memory() // _SHARES)
-        return Found(train, test, int(train.labels.max()) + 1, arrays.fingerprint(train, test))
+        return OwnImages(train, test, int(train.labels.max()) + 1, arrays.fingerprint(train, test))
     tree = class_folders.tree(place.place, IMAGES, place.held_out)
     files = (*tree.train, *tree.test)
     _check_memory(name, len(files), shape)
     folder = cache_folder() / "images"
     mark = folder / f"{hashlib.sha256(f'{tree.state} {shape}'.encode()).hexdigest()[:32]}.read"
-    pixels = _kept(folder, mark, tree, shape)
+    pixels = _load_cached(folder, mark, tree, shape)
     if pixels is None:
         pixels = np.empty((len(files), *shape), np.uint8)
         for into, file in zip(pixels, files, strict=True):
             into[...] = _decoded(file.path, shape)
         sha256 = fingerprint(tree, pixels)
-        keep_pixels(folder / f"{sha256}.pixels", pixels, mark, sha256)
+        store_pixels(folder / f"{sha256}.pixels", pixels, mark, sha256)
     labels, cut = np.array([file.label for file in files], np.int64), len(tree.train)
     train, test = (Split(pixels[part], labels[part]) for part in (slice(cut), slice(cut, None)))
-    return Found(train, test, len(tree.classes), fingerprint(tree, pixels))
+    return OwnImages(train, test, len(tree.classes), fingerprint(tree, pixels))
 
 
 def fingerprint(tree: class_folders.ClassTree, pixels: Pixels) -> str:
-    """The sha256 of the images' shape and, in their order, of SPLIT/CLASS/NAME, a line feed and the bytes (C, H, W)."""
+    """Returns the sha256 of the shape and, image by image, of SPLIT/CLASS/NAME, a line feed and the bytes (C, H, W)."""
     digest = hashlib.sha256(f"{pixels.shape[1:]}\n".encode())
     splits = ["train"] * len(tree.train) + ["test"] * len(tree.test)
     for split, file, image in zip(splits, (*tree.train, *tree.test), pixels, strict=True):
@@ -75,8 +75,8 @@ def fingerprint(tree: class_folders.ClassTree, pixels: Pixels) -> str:
     return digest.hexdigest()
 
 
-def measured(images: Pixels) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation per channel, of values between 0 and 1, to four digits."""
+def mean_and_std(images: Pixels) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Returns mean and standard deviation per channel, of values between 0 and 1, to four digits."""
     channels = images.transpose(1, 0, 2, 3).reshape(images.shape[1], -1)
     levels = np.arange(256)
     counts = [np.bincount(channel, minlength=256) for channel in channels]  # exact, whatever the size
@@ -101,18 +101,18 @@ def _check_memory(name: str, images: int, shape: Shape) -> None:
 
 def _decoded(path: str, shape: Shape) -> Pixels:
     channels, height, width = shape
-    image = opened(path)
+    image = open_rgb(path)
     if image.size != (width, height):
         image = ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR)
     values = np.asarray(image if channels == 3 else image.convert("L"))
     return values.reshape(height, width, channels).transpose(2, 0, 1)
 
 
-def _kept(folder: Path, mark: Path, tree: class_folders.ClassTree, shape: Shape) -> Pixels | None:
-    """The pixels that were kept, or None where they are missing or not as they were written."""
+def _load_cached(folder: Path, mark: Path, tree: class_folders.ClassTree, shape: Shape) -> Pixels | None:
+    """Returns the cached pixels, or None where they are missing or not as they were written."""
     try:
         sha256 = reading.content(mark, 64).decode()
     except (OSError, ValueError):
         return None
-    pixels = kept_pixels(folder / f"{sha256}.pixels", (len(tree.train) + len(tree.test), *shape))
+    pixels = load_pixels(folder / f"{sha256}.pixels", (len(tree.train) + len(tree.test), *shape))
     return pixels if pixels is not None and fingerprint(tree, pixels) == sha256 else None

@@ -23,7 +23,7 @@ from benchmarks.errors import UserError
 from benchmarks.workloads.data import class_folders
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.class_folders import ClassFile
-from benchmarks.workloads.data.images.arrays import Split, keep_pixels, kept_pixels
+from benchmarks.workloads.data.images.arrays import Split, load_pixels, store_pixels
 from benchmarks.workloads.data.images.decode import UNREADABLE
 from benchmarks.workloads.data.places import cache_folder
 from results import reading
@@ -34,16 +34,16 @@ Pixels = NDArray[np.uint8]
 
 
 def read(card: DataCard, place: Path) -> tuple[Split, Split]:
-    """The training and the test split of the tree at `place`, the images as uint8 of shape (N, *card.shape).
+    """Returns both splits of the tree at `place`, images as uint8 (N, *card.shape).
 
     Raises UserError where the tree is not the card's: another number of classes or images, a file that is no regular
     one or cannot be decoded, or other contents. A cache that cannot be written costs time, and is no error.
     """
-    files = listed(card, place)
-    kept = cache_folder() / "images" / f"{card.name}-{card.as_tree.sha256[:16]}.pixels"
-    mark = kept.parent / f"{_state(card, place, files)}.read"
+    files = list_files(card, place)
+    cached = cache_folder() / "images" / f"{card.name}-{card.as_tree.sha256[:16]}.pixels"
+    mark = cached.parent / f"{_state(card, place, files)}.read"
     shape = len(files), *card.shape
-    pixels = kept_pixels(kept, shape) if os.path.exists(mark) else None
+    pixels = load_pixels(cached, shape) if os.path.exists(mark) else None
     if pixels is None or fingerprint(files, pixels) != card.as_tree.sha256:
         pixels = np.empty(shape, np.uint8)
         for image, file in zip(pixels, files, strict=True):
@@ -53,7 +53,7 @@ def read(card: DataCard, place: Path) -> tuple[Split, Split]:
                 f"{card.title}: the images in {place} are not those of the data card (sha256 {sha256}, in the card "
                 f"{card.as_tree.sha256}): a file was changed or renamed; make the tree anew, or {card.obtain}."
             )
-        keep_pixels(kept, pixels, mark)
+        store_pixels(cached, pixels, mark)
     labels = np.array([file.label for file in files], np.int64)
     parts = slice(card.train_samples), slice(card.train_samples, None)
     train, test = (Split(pixels[part], labels[part]) for part in parts)
@@ -61,7 +61,7 @@ def read(card: DataCard, place: Path) -> tuple[Split, Split]:
 
 
 def fingerprint(files: Sequence[ClassFile], pixels: Pixels) -> str:
-    """The sha256 of SPLIT/CLASS/NAME, a line feed and the bytes (C, H, W) of every image, in the tree's order."""
+    """Returns the sha256 of SPLIT/CLASS/NAME, a line feed and the bytes (C, H, W), image by image."""
     digest = hashlib.sha256()
     for file, image in zip(files, pixels, strict=True):
         digest.update(os.fsencode(file.path) + b"\n")
@@ -69,20 +69,20 @@ def fingerprint(files: Sequence[ClassFile], pixels: Pixels) -> str:
     return digest.hexdigest()
 
 
-def listed(card: DataCard, place: Path) -> list[ClassFile]:
-    """The tree's files in their order, by paths below it, none opened. Raises UserError as `read` does."""
+def list_files(card: DataCard, place: Path) -> list[ClassFile]:
+    """Returns the tree's files in order, paths relative to it; opens none. Raises UserError as `read` does."""
     files: list[ClassFile] = []
     for split, samples in (("train", card.train_samples), ("test", card.test_samples)):
         try:
-            kinds = class_folders.listed(place / split, (".png",), alone=True)
+            kinds = class_folders.list_classes(place / split, (".png",), alone=True)
         except OSError as error:
             raise UserError(f"{card.title} in {place} cannot be listed ({error}): make the tree whole.") from error
         if len(kinds) != card.classes:
             raise UserError(f"{place / split} has {len(kinds)} classes, not {card.classes}: make the tree anew.")
-        found = [file for of_class in kinds.values() for file in of_class]
-        if len(found) != samples:
-            raise UserError(f"{place / split} has {len(found)} images, not {samples}: make the tree anew.")
-        files += (file._replace(path=file.path.removeprefix(f"{place}{os.sep}")) for file in found)
+        in_split = [file for of_class in kinds.values() for file in of_class]
+        if len(in_split) != samples:
+            raise UserError(f"{place / split} has {len(in_split)} images, not {samples}: make the tree anew.")
+        files += (file._replace(path=file.path.removeprefix(f"{place}{os.sep}")) for file in in_split)
     return files
 
 
@@ -99,7 +99,7 @@ def _decoded(card: DataCard, path: Path) -> Pixels:
 
 
 def _state(card: DataCard, place: Path, files: Sequence[ClassFile]) -> str:
-    """Digest of a tree's names, sizes and times, 32 hexadecimal digits; no file is opened."""
+    """Returns a digest of a tree's names, sizes and times, 32 hexadecimal digits; opens no file."""
     lines = (f"{file.path} {file.size} {file.changed}\n" for file in files)
-    said = f"{card.as_tree.sha256} {os.path.realpath(place)}\n{''.join(lines)}"
-    return hashlib.sha256(os.fsencode(said)).hexdigest()[:32]
+    text = f"{card.as_tree.sha256} {os.path.realpath(place)}\n{''.join(lines)}"
+    return hashlib.sha256(os.fsencode(text)).hexdigest()[:32]

@@ -1,6 +1,7 @@
-"""Byte pairs (Sennrich et al., arXiv:1508.07909), over bytes and within words as GPT-2 has them, by `tokenizers`.
+"""Byte-pair encoding (Sennrich et al., arXiv:1508.07909), over bytes and within words as in GPT-2, by `tokenizers`.
 
-All 256 bytes are tokens, so that every text can be cut. A text is cut line by line; no pair reaches over a line's end.
+All 256 bytes are tokens, so that every text can be encoded. Texts are encoded line by line; no pair crosses a line's
+end.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ _LINES_AT_ONCE = 10_000
 
 
 def encode(train: str, test: str, vocabulary: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Learn `vocabulary` tokens from the training text alone -> both texts' ids.
+    """Learns `vocabulary` tokens from the training text alone -> the ids of both texts.
 
     Raises UserError where the package is missing, or where the training text has too few different pairs.
     """
-    learnt = _learnt(train.splitlines(keepends=True), vocabulary)
+    learnt = _train_tokenizer(train.splitlines(keepends=True), vocabulary)
     return _ids(learnt, train), _ids(learnt, test)
 
 
 def codec(train: str, vocabulary: int) -> tuple[Callable[[str], list[int]], Callable[[Sequence[int]], str]]:
-    """Learn the tokens as `encode` does -> what cuts a text into ids, and what joins ids. Raises as `encode`."""
-    learnt = _learnt(train.splitlines(keepends=True), vocabulary)
+    """Learns the tokens as `encode` does -> functions that encode a text and decode ids. Raises as `encode`."""
+    learnt = _train_tokenizer(train.splitlines(keepends=True), vocabulary)
 
     def joined(ids: Sequence[int]) -> str:
         return str(learnt.decode(list(ids), skip_special_tokens=False))
@@ -36,7 +37,7 @@ def codec(train: str, vocabulary: int) -> tuple[Callable[[str], list[int]], Call
     return lambda text: _ids(learnt, text).tolist(), joined
 
 
-def _learnt(lines: list[str], vocabulary: int) -> Any:
+def _train_tokenizer(lines: list[str], vocabulary: int) -> Any:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else it warns of processes that are forked later
     try:
         from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -45,27 +46,27 @@ def _learnt(lines: list[str], vocabulary: int) -> Any:
             "workload.tokens.unit=bpe needs the package tokenizers, which is not installed: `uv sync --extra bpe`, or "
             "set characters or bytes."
         ) from error
-    made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         min_frequency=2,
         show_progress=False,
     )
-    made.train_from_iterator(lines, trainer)
-    if (found := made.get_vocab_size()) < vocabulary:
+    tokenizer.train_from_iterator(lines, trainer)
+    if (learnt := tokenizer.get_vocab_size()) < vocabulary:
         raise UserError(
-            f"workload.tokens.vocabulary={vocabulary}: the training text has pairs for {found} tokens that come twice: "
-            "set that or fewer."
+            f"workload.tokens.vocabulary={vocabulary}: the training text has pairs for {learnt} tokens that come "
+            "twice: set that or fewer."
         )
-    return made
+    return tokenizer
 
 
 def _ids(learnt: Any, text: str) -> NDArray[np.int32]:
-    """The text's ids, some lines at a time: an encoding takes many times the memory of its ids."""
+    """Encodes a text, some lines at a time: an encoding takes many times the memory of its ids."""
     lines, parts = text.splitlines(keepends=True), list[list[int]]()
     for start in range(0, len(lines), _LINES_AT_ONCE):
-        parts += (each.ids for each in learnt.encode_batch_fast(lines[start : start + _LINES_AT_ONCE]))
+        parts += (encoding.ids for encoding in learnt.encode_batch_fast(lines[start : start + _LINES_AT_ONCE]))
     return np.concatenate([np.asarray(part, np.int32) for part in parts])

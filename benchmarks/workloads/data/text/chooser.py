@@ -8,15 +8,15 @@ from benchmarks.workloads.data.random_keys import Purpose, below, draw
 
 
 class Chooser:
-    """The choices of one text, of which there may be `count`."""
+    """Makes the random choices of one text, of which there may be `count`."""
 
     def __init__(self, count: int, purpose: Purpose, number: int) -> None:
         self._bits = iter(draw(count, purpose, number).reshape(-1, 1))
 
     def below(self, limit: int) -> int:
-        """A number from 0 to limit - 1."""
+        """Returns a number from 0 to limit - 1."""
         return int(below(next(self._bits), limit)[0])
 
     def of(self, values: Sequence[str]) -> str:
-        """One of the values."""
+        """Returns one of the values."""
         return values[self.below(len(values))]

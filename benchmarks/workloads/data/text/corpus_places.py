@@ -1,4 +1,4 @@
-"""Looks for long texts: a file, or the reviews that a text is made of."""
+"""Finds long texts on a disk: a file, or IMDb's reviews, of which one text is made."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from benchmarks.workloads.data.text import imdb_places
 
 
 def of_reviews(card: DataCard) -> bool:
-    """Whether the text is made of IMDb's reviews, and not one file."""
+    """Returns whether the text is made of IMDb's reviews, and not one file."""
     return not card.published.archive.endswith(".txt")
 
 
 def locate(card: DataCard, folder: Path | None = None) -> Path | None:
-    """The first place that holds the text, or None; nothing is opened."""
+    """Returns the first place that holds the text, or None; opens nothing."""
     if of_reviews(card):
         return imdb_places.locate(card, folder)
     for place in places(folder):
@@ -28,7 +28,7 @@ def locate(card: DataCard, folder: Path | None = None) -> Path | None:
 
 
 def missing(card: DataCard, folder: Path | None = None) -> UserError:
-    """Error for a text that is missing: what was looked for, where, and how to get it."""
+    """Returns the error for a missing text: what was looked for, where, and how to get it."""
     if of_reviews(card):
         return imdb_places.missing(card, folder)
     looked = ", then in ".join(map(str, places(folder)))
@@ -36,6 +36,6 @@ def missing(card: DataCard, folder: Path | None = None) -> UserError:
 
 
 def _names(card: DataCard) -> tuple[str, str]:
-    """The file's name by itself, and as it is published, in a folder of its own."""
+    """Returns the file's name, and its path as published, in a folder of its own."""
     published = card.published
     return published.archive, f"{published.folder}/{PurePosixPath(published.url).name}"

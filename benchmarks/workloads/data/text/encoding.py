@@ -1,4 +1,4 @@
-"""A long text as token ids: its characters, its bytes, or byte pairs that were learnt from its training part."""
+"""Encodes a long text as token ids: characters, bytes, or byte pairs learnt from its training part."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CODE_POINTS = 0x110000
 
 
 class Encoded(NamedTuple):
-    """Token ids of both splits, int32 of shape (tokens,), below `vocabulary`; the held-out text's bytes in UTF-8."""
+    """Token ids of both splits, int32 (tokens,), below `vocabulary`. test_bytes: of the held-out text, in UTF-8."""
 
     train: NDArray[np.int32]
     test: NDArray[np.int32]
@@ -27,7 +27,7 @@ class Encoded(NamedTuple):
 
 
 def encode(train: str, test: str, tokens: Tokens) -> Encoded:
-    """Cut both splits into tokens. No unit learns anything from the held-out one.
+    """Encodes both splits. Nothing is learnt from the held-out one.
 
     Raises UserError where byte pairs cannot be learnt.
     """
@@ -46,20 +46,20 @@ def _bytes(content: bytes) -> NDArray[np.int32]:
 
 
 def _characters(train: str, test: str) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
-    """The training part's characters, numbered by code point; all others are one more token, where there are any."""
+    """Numbers the training part's characters by code point; all others are one more token, where there are any."""
     points, held_out = (np.frombuffer(part.encode("utf-32-le"), "<u4") for part in (train, test))
-    seen = np.zeros(_CODE_POINTS, np.bool_)
-    seen[points] = True
-    known = np.flatnonzero(seen)
-    ids = np.full(_CODE_POINTS, len(known), np.int32)
-    ids[known] = np.arange(len(known))
-    return ids[points], ids[held_out], len(known) + (not seen[held_out].all())
+    in_training = np.zeros(_CODE_POINTS, np.bool_)
+    in_training[points] = True
+    alphabet = np.flatnonzero(in_training)
+    ids = np.full(_CODE_POINTS, len(alphabet), np.int32)
+    ids[alphabet] = np.arange(len(alphabet))
+    return ids[points], ids[held_out], len(alphabet) + (not in_training[held_out].all())
 
 
 class Codec(NamedTuple):
-    """Cuts other texts into the tokens of a training text, and joins tokens again; ids are those of `encode`.
+    """Encodes other texts by the tokens of a training text, and decodes ids; ids are those of `encode`.
 
-    encode: raises UserError on what no token stands for. decode: what is no UTF-8 becomes U+FFFD.
+    encode: raises UserError for what no token stands for. decode: what is no UTF-8 becomes U+FFFD.
     """
 
     vocabulary: int
@@ -68,7 +68,7 @@ class Codec(NamedTuple):
 
 
 def codec(train: str, test: str, tokens: Tokens) -> Codec:
-    """Returns what cuts and joins texts as `encode` cuts both splits. Raises UserError as `encode` does."""
+    """Returns a codec with the ids of `encode`. Raises UserError as that does."""
     match tokens.unit:
         case "bytes":
             return Codec(256, lambda text: list(text.encode()), lambda ids: bytes(ids).decode(errors="replace"))
@@ -79,14 +79,16 @@ def codec(train: str, test: str, tokens: Tokens) -> Codec:
 
 
 def _codec_of_characters(train: str, test: str) -> Codec:
-    known = sorted(set(train))
-    ids = {character: id for id, character in enumerate(known)}
-    others = ["\ufffd"] if set(test) - ids.keys() else []
-    characters = [*known, *others]
+    alphabet = sorted(set(train))
+    ids = {character: id for id, character in enumerate(alphabet)}
+    replacement = ["\ufffd"] if set(test) - ids.keys() else []
+    characters = [*alphabet, *replacement]
 
     def encode(text: str) -> list[int]:
-        if lost := sorted(set(text) - ids.keys()):
-            raise UserError(f"{', '.join(map(repr, lost))}: not among the {len(ids)} characters of the training text.")
+        if unknown_characters := sorted(set(text) - ids.keys()):
+            raise UserError(
+                f"{', '.join(map(repr, unknown_characters))}: not among the {len(ids)} characters of the training text."
+            )
         return [ids[character] for character in text]
 
     return Codec(len(characters), encode, lambda tokens: "".join(characters[id] for id in tokens))

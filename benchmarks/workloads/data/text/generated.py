@@ -45,33 +45,33 @@ _CHOICES_PER_REVIEW = 96
 
 
 def read(card: DataCard) -> Reviews:
-    """The generated reviews, none of them twice, checked against the card's fingerprint.
+    """Generates reviews, none of them twice, and checks them against the card's fingerprint.
 
     Raises UserError where they differ, because this module or the card was changed.
     """
-    known: set[str] = set()
-    train = _split(card.train_samples, Purpose.REVIEWS_TRAIN, known)
-    found = ordered(train, _split(card.test_samples, Purpose.REVIEWS_TEST, known))
-    if (sha256 := fingerprint(found)) != card.fingerprint:
+    texts_seen: set[str] = set()
+    train = _split(card.train_samples, Purpose.REVIEWS_TRAIN, texts_seen)
+    reviews = ordered(train, _split(card.test_samples, Purpose.REVIEWS_TEST, texts_seen))
+    if (sha256 := fingerprint(reviews)) != card.fingerprint:
         raise UserError(
             f"{card.title}: what was generated is not what the data card describes (sha256 {sha256}, the card says "
             f"{card.fingerprint}): restore the generator's file, or write that number into the card."
         )
-    return found
+    return reviews
 
 
-def _split(samples: int, purpose: Purpose, known: set[str]) -> list[Labelled]:
-    """Draws `samples` reviews, the classes in turn; skips duplicates, and those that are too short or too long."""
-    found: list[Labelled] = []
+def _split(samples: int, purpose: Purpose, texts_seen: set[str]) -> list[Labelled]:
+    """Draws `samples` reviews, the classes in turn; skips those of `texts_seen`, and any too short or too long."""
+    reviews: list[Labelled] = []
     number = 0
-    while len(found) < samples:
-        label = len(found) % 2
+    while len(reviews) < samples:
+        label = len(reviews) % 2
         text = _review(label, Chooser(_CHOICES_PER_REVIEW, purpose, number))
         number += 1
-        if text not in known and SHORTEST <= len(basic_english(text)) <= LONGEST:
-            known.add(text)
-            found.append((label, text))
-    return found
+        if text not in texts_seen and SHORTEST <= len(basic_english(text)) <= LONGEST:
+            texts_seen.add(text)
+            reviews.append((label, text))
+    return reviews
 
 
 def _review(label: int, chooser: Chooser) -> str:

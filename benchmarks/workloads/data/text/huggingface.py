@@ -1,4 +1,4 @@
-"""The IMDb reviews from Hugging Face, without its half minute of retries where there is no network."""
+"""Downloads the IMDb reviews from Hugging Face, without its half minute of retries where there is no network."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _ANSWER_SECONDS = 5.0
 
 
 class Unavailable(Exception):
-    """The reviews cannot be had there; the text goes on a sentence that says where they were looked for."""
+    """The reviews cannot be had there. Its text continues a sentence that says where they were looked for."""
 
 
 def download() -> tuple[list[Labelled], list[Labelled]]:
-    """Labels and texts of the training and the test split, through the package `datasets`, which keeps its own cache.
+    """Returns labels and texts of both splits, through the package `datasets`, which keeps its own cache.
 
     With $HF_HUB_OFFLINE set only that cache is asked. Raises Unavailable where the package or the data cannot be had.
     """
@@ -26,14 +26,14 @@ def download() -> tuple[list[Labelled], list[Labelled]]:
         from datasets import load_dataset  # type: ignore[attr-defined]
     except ImportError as error:  # not installed, or Python found the folder of data cards in its stead
         raise Unavailable("for which the package datasets is not installed") from error
-    if not _offline() and (silence := _silent()):
+    if not _offline() and (silence := _server_error()):
         raise Unavailable(f"which does not answer ({silence}; if it was downloaded before, set HF_HUB_OFFLINE=1)")
     try:
-        found = load_dataset(REPOSITORY)
-        return _labelled(found["train"]), _labelled(found["test"])
+        splits = load_dataset(REPOSITORY)
+        return _labelled(splits["train"]), _labelled(splits["test"])
     except Exception as error:  # of many kinds and packages, all of which mean the same here
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise Unavailable(f"which failed ({said.rstrip('.')})") from error
+        message = " ".join(str(error).split()) or type(error).__name__
+        raise Unavailable(f"which failed ({message.rstrip('.')})") from error
 
 
 def _labelled(split: Any) -> list[Labelled]:
@@ -44,8 +44,8 @@ def _offline() -> bool:
     return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
 
 
-def _silent() -> str:
-    """Why the server does not answer; empty if it does, whatever it says."""
+def _server_error() -> str:
+    """Returns why the server does not answer; "" if it does, whatever it answers."""
     address = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     try:
         urllib.request.urlopen(address, timeout=_ANSWER_SECONDS).close()

@@ -35,7 +35,7 @@ class _File(NamedTuple):
 
 
 def read(card: DataCard, *, folder: Path | None = None) -> Reviews:
-    """All labelled reviews, verified.
+    """Returns all labelled reviews, verified.
 
     Looked for in `folder`, and nowhere else, where it is given; otherwise in $BENCHMARKS_DATA, then in the cache, and
     at last at Hugging Face. Each place may hold the folder aclImdb, be it, or hold an archive (.tar.gz, .tar.xz, .tar).
@@ -48,33 +48,33 @@ def read(card: DataCard, *, folder: Path | None = None) -> Reviews:
     if folder is not None:
         raise missing(card, folder)
     try:
-        found = huggingface.download()
+        reviews = huggingface.download()
     except huggingface.Unavailable as error:
         raise missing(card, also=f", then at Hugging Face ({huggingface.REPOSITORY}), {error}") from error
-    return verified(card, ordered(*found), "Hugging Face's copy")
+    return verified(card, ordered(*reviews), "Hugging Face's copy")
 
 
 def read_place(card: DataCard, place: Path) -> Reviews:
-    """All labelled reviews from the folder or the archive at `place`. Raises UserError as `read` does."""
+    """Returns all labelled reviews from the folder or archive at `place`. Raises UserError as `read` does."""
     splits: dict[str, list[Labelled]] = {"train": [], "test": []}
     try:
         for file in _bounded(_in_folder(card, place) if place.is_dir() else _in_archive(card, place)):
             splits[file.split].append((file.label, _text(card, place, file)))
     except archives.UNREADABLE as error:
-        said = (str(error) or type(error).__name__).splitlines()[0].rstrip(":")  # tarfile lists all that it tried
-        raise UserError(f"{card.title} in {place} is damaged or cannot be read ({said}): {card.obtain}.") from error
+        message = (str(error) or type(error).__name__).splitlines()[0].rstrip(":")  # tarfile lists all that it tried
+        raise UserError(f"{card.title} in {place} is damaged or cannot be read ({message}): {card.obtain}.") from error
     return verified(card, ordered(splits["train"], splits["test"]), str(place))
 
 
 def verified(card: DataCard, reviews: Reviews, place: str) -> Reviews:
-    """The reviews, if they are those of the data card. Raises UserError, naming the place, where they are not."""
+    """Returns the reviews. Raises UserError, naming the place, where they are not those of the data card."""
     labels = {"train": reviews.labels[: reviews.train], "test": reviews.labels[reviews.train :]}
-    wanted = {"train": card.train_samples, "test": card.test_samples}
+    samples = {"train": card.train_samples, "test": card.test_samples}
     for split, label in FOLDERS:
-        found, published = labels[split].count(label), wanted[split] // card.classes
-        if found != published:
+        count, published = labels[split].count(label), samples[split] // card.classes
+        if count != published:
             raise UserError(
-                f"{card.title}: {place} holds {found} reviews in {split}/{KINDS[label]}, not the published {published};"
+                f"{card.title}: {place} holds {count} reviews in {split}/{KINDS[label]}, not the published {published};"
                 f" it was left as it is: move it away, then {card.obtain}."
             )
     if (sha256 := fingerprint(reviews)) != card.fingerprint:
@@ -97,9 +97,9 @@ def _bounded(files: Iterator[_File]) -> Iterator[_File]:
 def _in_folder(card: DataCard, place: Path) -> Iterator[_File]:
     for (split, label), inner in zip(FOLDERS, class_folders(place), strict=True):
         if not inner.is_dir():
-            wanted = ", ".join(f"{split}/{KINDS[label]}" for split, label in FOLDERS)
+            needed = ", ".join(f"{split}/{KINDS[label]}" for split, label in FOLDERS)
             raise UserError(
-                f"{card.title}: {place} has no folder {split}/{KINDS[label]}, but it needs {wanted} with one .txt file "
+                f"{card.title}: {place} has no folder {split}/{KINDS[label]}, but it needs {needed} with one .txt file "
                 f"per review: {card.obtain}."
             )
         for name in sorted(os.listdir(inner)):
@@ -112,14 +112,14 @@ def _is_review(name: str) -> bool:
 
 
 def _in_archive(card: DataCard, place: Path) -> Iterator[_File]:
-    """An archive of the published name must be the published one; others are judged by their reviews alone."""
+    """Yields the reviews of an archive. One of the published name must have the published checksum."""
     with reading.opened(place, archives.PACKED_BYTES) as stream:
         if place.name == card.published.archive:
             check_archive(card, place, stream)
         for member, tar in archives.members(stream, BOUNDS):
-            found = _member(member.name, card.published.folder)
-            if found is not None and member.isfile():
-                yield _File(*found, _content(card, place, tar, member))
+            parts = _member(member.name, card.published.folder)
+            if parts is not None and member.isfile():
+                yield _File(*parts, _content(card, place, tar, member))
 
 
 def _content(card: DataCard, place: Path, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
@@ -132,7 +132,7 @@ def _content(card: DataCard, place: Path, tar: tarfile.TarFile, member: tarfile.
 
 
 def _member(path: str, folder: str) -> tuple[str, int, str] | None:
-    """Split, label and file name, if this is the path of a labelled review in an archive."""
+    """Returns split, label and file name of a labelled review, by its path in an archive; None for any other file."""
     match PurePosixPath(path).parts:
         case (*_, top, split, kind, name) if top == folder and split in ("train", "test") and kind in KINDS:
             return (split, KINDS.index(kind), name) if _is_review(name) else None

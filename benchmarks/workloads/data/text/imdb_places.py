@@ -1,4 +1,4 @@
-"""Looks for the IMDb reviews: a folder, an archive, or neither."""
+"""Finds the IMDb reviews on a disk: a folder or an archive."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _PACKINGS = (".tar.gz", ".tar.xz", ".tar")
 
 
 def locate(card: DataCard, folder: Path | None = None) -> Path | None:
-    """The first folder or archive in the places where `read` looks, or None; nothing is opened.
+    """Returns the first folder or archive in the places where `imdb.read` looks, or None; opens nothing.
 
-    Whether it is sound is not asked: a broken one is named by `read`, never passed over.
+    A broken one is returned as well, so that `read` names what is wrong.
     """
     download = card.published
     for place in places(folder):
@@ -34,20 +34,20 @@ def locate(card: DataCard, folder: Path | None = None) -> Path | None:
 
 
 def missing(card: DataCard, folder: Path | None = None, *, also: str = "") -> UserError:
-    """Error for reviews that are missing: what was looked for, where (`also` at the end), and how to get it."""
-    looked, wanted = ", then in ".join(map(str, places(folder))), card.published
+    """Returns the error for missing reviews: what was looked for, where (`also` at the end), and how to get it."""
+    looked, source = ", then in ".join(map(str, places(folder))), card.published
     return UserError(
-        f"{card.title} is missing: looked for {wanted.folder}/ and {', '.join(_archives(wanted))} in {looked}{also}; "
+        f"{card.title} is missing: looked for {source.folder}/ and {', '.join(_archives(source))} in {looked}{also}; "
         f"{card.obtain}."
     )
 
 
 def class_folders(place: Path) -> tuple[Path, ...]:
-    """The four folders of reviews."""
+    """Returns the four folders of reviews, one per split and class."""
     return tuple(place / split / KINDS[label] for split, label in FOLDERS)
 
 
 def _archives(download: Download) -> tuple[str, ...]:
-    """The published archive's name, then what it is called when packed in another way."""
+    """Returns the published archive's name, then its names in other packings."""
     stem = download.archive.removesuffix(".tar.gz")
     return tuple(stem + packing for packing in _PACKINGS)

@@ -1,4 +1,4 @@
-"""Reviews as rows of tokens, in memory, and a run's batches of them."""
+"""Reviews as rows of tokens, in memory, and their batches."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class TextSet:
     bytes_per_token: ClassVar[None] = None
 
     def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool = False) -> TextBatches:
-        """A run's batches; no text is augmented. Raises what `TextBatches` raises."""
+        """Returns a run's batches; texts are not augmented. Raises what `TextBatches` raises."""
         return TextBatches(self, batch=batch, seed=seed, device=device)
 
 
@@ -58,7 +58,7 @@ class TextBatches(Sampler):
         self._test = data.test_tokens.to(device), data.test_labels.to(device)
 
     def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
-        """The tokens and labels of one training batch; the asker may write into them.
+        """Returns the tokens and labels of one training batch, which the caller may overwrite.
 
         Raises IndexError unless `index` is one of the epoch's full batches.
         """
@@ -67,7 +67,7 @@ class TextBatches(Sampler):
         return tokens.index_select(0, chosen).long(), labels.index_select(0, chosen)
 
     def test(self, batch: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
-        """The test split in its order, in batches of at most `batch`."""
+        """Yields the test split in its order, in batches of at most `batch`."""
         tokens, labels = self._test
         for start in range(0, len(labels), batch):
             yield tokens[start : start + batch].long(), labels[start : start + batch]
@@ -81,45 +81,45 @@ def load(
     test_samples: int | None = None,
     text: Text | None = None,
 ) -> TextSet:
-    """Read what the card describes; of each split all reviews, or a fixed subset with equal shares of the classes.
+    """Reads what the card describes; all reviews of each split, or a fixed subset with equal shares of the classes.
 
-    The vocabulary is that of all training reviews, whatever the subset. `text` is how they are cut (none: `Text()`).
+    The vocabulary is that of all training reviews, whatever the subset. text: how reviews are cut; None: `Text()`.
 
     Raises UserError where the reviews are missing or damaged, or a subset is larger than the data.
     """
     text = text or Text()
     check_samples(card.title, "train", train_samples, card.train_samples)
     check_samples(card.title, "test", test_samples, card.test_samples)
-    card, known = _corpus(card, folder)
-    train = _part(known, 0, known.train, train_samples)
-    test = _part(known, known.train, len(known.labels), test_samples)
+    card, corpus = _corpus(card, folder)
+    train = _part(corpus, 0, corpus.train, train_samples)
+    test = _part(corpus, corpus.train, len(corpus.labels), test_samples)
     return TextSet(
         card=card,
         text=text,
-        train_tokens=_tokens(known, train, text),
-        train_labels=torch.from_numpy(known.labels[train]),
-        test_tokens=_tokens(known, test, text),
-        test_labels=torch.from_numpy(known.labels[test]),
-        vocabulary_size=min(len(known.words), text.vocabulary + len(SPECIALS)),
+        train_tokens=_tokens(corpus, train, text),
+        train_labels=torch.from_numpy(corpus.labels[train]),
+        test_tokens=_tokens(corpus, test, text),
+        test_labels=torch.from_numpy(corpus.labels[test]),
+        vocabulary_size=min(len(corpus.words), text.vocabulary + len(SPECIALS)),
     )
 
 
 def _corpus(card: DataCard, folder: Path | None) -> tuple[DataCard, Corpus]:
-    """All texts, and the card of what was found."""
+    """Returns the card of what was found, and all texts."""
     if card.own is None:
         return card, corpus(*generated.read(card)) if card.embedded else token_cache.read(card, folder=folder)
     texts = own_texts.read(card.own)[1]
-    found = replace(card, fingerprint=fingerprint(texts))
-    return found, token_cache.kept(found, texts)
+    found_card = replace(card, fingerprint=fingerprint(texts))
+    return found_card, token_cache.load_or_tokenize(found_card, texts)
 
 
-def _part(known: Corpus, start: int, stop: int, samples: int | None) -> NDArray[np.int64]:
-    """The positions of one split's reviews, or of a balanced part of them."""
+def _part(corpus: Corpus, start: int, stop: int, samples: int | None) -> NDArray[np.int64]:
+    """Returns the positions of one split's reviews, or of a balanced subset of them."""
     if samples is None:
         return np.arange(start, stop)
-    return start + balanced(known.labels[start:stop], samples)
+    return start + balanced(corpus.labels[start:stop], samples)
 
 
-def _tokens(known: Corpus, chosen: NDArray[np.int64], text: Text) -> Tensor:
-    found = rows(known, chosen, vocabulary=text.vocabulary, length=text.length, keep=text.keep)
-    return torch.from_numpy(found)
+def _tokens(corpus: Corpus, chosen: NDArray[np.int64], text: Text) -> Tensor:
+    ids = rows(corpus, chosen, vocabulary=text.vocabulary, length=text.length, keep=text.keep)
+    return torch.from_numpy(ids)

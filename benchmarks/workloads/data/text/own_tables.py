@@ -1,4 +1,4 @@
-"""One's own texts in a table, a column of texts and one of labels: CSV, JSON lines, Parquet, or a saved data set."""
+"""A user's table with columns of texts and labels: CSV, JSON lines, Parquet, or a saved data set."""
 
 from __future__ import annotations
 
@@ -24,59 +24,59 @@ Named = tuple[str, str]
 """A class's name, and a text."""
 
 
-def read(own: OwnData, columns: tuple[str, str]) -> tuple[int, Reviews]:
+def read(data: OwnData, columns: tuple[str, str]) -> tuple[int, Reviews]:
     """Returns the number of classes and all texts, in an order that does not depend on that of the rows.
 
     columns: of texts and of labels. A class is a label as it is spelled; they are sorted, numbers by their size.
     Raises UserError, with row and column, where the table cannot be read or has something else there.
     """
-    tables = {name: list(_named(name, rows, columns)) for name, rows in _splits(own).items()}
+    tables = {name: list(_named(name, rows, columns)) for name, rows in _splits(data).items()}
     train, *tests = tables.values()
-    classes = _classes(own, {name for name, _ in train})
+    classes = _classes(data, {name for name, _ in train})
     labels = {name: label for label, name in enumerate(classes)}
     if not tests:
-        return len(classes), ordered(*_parted(own, [(labels[name], text) for name, text in train], classes))
+        return len(classes), ordered(*_hold_out(data, [(labels[name], text) for name, text in train], classes))
     if strange := next((name for name, _ in tests[0] if name not in labels), None):
         raise UserError(f"{list(tables)[1]}: the class {strange} is not among the texts for training: add some there.")
     return len(classes), ordered(*([(labels[name], text) for name, text in split] for split in (train, tests[0])))
 
 
-def _splits(own: OwnData) -> dict[str, Iterable[Row]]:
-    """The rows for training, and those for testing unless they are to be held out, by what each is called."""
-    if own.place.is_dir():
-        saved = _saved(own.place)
+def _splits(data: OwnData) -> dict[str, Iterable[Row]]:
+    """Returns the rows for training, and for testing unless a share is held out, by the name of their source."""
+    if data.place.is_dir():
+        saved = _saved(data.place)
         names = [name for name in ("train", "test", "validation") if name in saved][:2]
-        splits = {f"{own.place.name}, {name}": saved[name] for name in names}
+        splits = {f"{data.place.name}, {name}": saved[name] for name in names}
     else:
-        splits = {path.name: _rows(path) for path in (own.place, own.test) if path is not None}
-    if len(splits) != (2 if own.held_out is None else 1):
+        splits = {path.name: _rows(path) for path in (data.place, data.test) if path is not None}
+    if len(splits) != (2 if data.held_out is None else 1):
         raise UserError(
-            f"{own.file.name}: {own.place.name} has to have texts for training, and either others for testing or "
+            f"{data.file.name}: {data.place.name} has to have texts for training, and either others for testing or "
             "held_out in the data card, as in held_out = 0.2."
         )
     return splits
 
 
-def _named(where: str, rows: Iterable[Row], columns: tuple[str, str]) -> Iterator[Named]:
+def _named(table: str, rows: Iterable[Row], columns: tuple[str, str]) -> Iterator[Named]:
     size = 0
     for number, row in enumerate(rows, 1):
-        if number == 1 and (lost := next((name for name in columns if name not in row), None)):
-            raise UserError(f"{where}: {unknown('column', lost, [str(name) for name in row])}")
+        if number == 1 and (missing := next((name for name in columns if name not in row), None)):
+            raise UserError(f"{table}: {unknown('column', missing, [str(name) for name in row])}")
         text, label = (row.get(name) for name in columns)
         if not isinstance(text, str) or not _is_unicode(text):
-            raise _wrong(where, number, columns[0], text, "a text")
+            raise _error(table, number, columns[0], text, "a text")
         if not isinstance(label, str | int) or not str(label).strip():
-            raise _wrong(where, number, columns[1], label, "a word or a whole number")
+            raise _error(table, number, columns[1], label, "a word or a whole number")
         size += len(text)
         if size > text_file.ALL_BYTES:
             raise UserError(
-                f"{where}: the texts have more than {text_file.ALL_BYTES:,} characters: take a part of them."
+                f"{table}: the texts have more than {text_file.ALL_BYTES:,} characters: take a part of them."
             )
         yield str(label).strip(), text
 
 
 def _is_unicode(text: str) -> bool:
-    """Whether a text has a form in UTF-8, which JSON's escapes of half a character lack."""
+    """Returns whether a text can be written in UTF-8; JSON's escapes of half a character cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -84,27 +84,27 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _wrong(where: str, number: int, column: str, value: object, wanted: str) -> UserError:
-    there = "nothing" if value is None or value == "" else f"{value!r:.60}"
-    return UserError(f"{where}, row {number}: column {column} has {there}, and {wanted} was expected.")
+def _error(table: str, number: int, column: str, value: object, expected: str) -> UserError:
+    shown = "nothing" if value is None or value == "" else f"{value!r:.60}"
+    return UserError(f"{table}, row {number}: column {column} has {shown}, and {expected} was expected.")
 
 
-def _classes(own: OwnData, names: set[str]) -> list[str]:
+def _classes(data: OwnData, names: set[str]) -> list[str]:
     if not names:
-        raise UserError(f"{own.place} has no rows: put some there.")
-    class_folders.check_several(own.place, names)
+        raise UserError(f"{data.place} has no rows: put some there.")
+    class_folders.check_class_count(data.place, names)
     numbers = all(name.removeprefix("-").isdecimal() and len(name) <= _DIGITS for name in names)
     return sorted(names, key=lambda name: (int(name) if numbers else 0, name))
 
 
-def _parted(own: OwnData, labelled: list[Labelled], classes: list[str]) -> tuple[list[Labelled], list[Labelled]]:
-    """Sets an equal share of each class apart for testing, drawn once and for all."""
+def _hold_out(data: OwnData, labelled: list[Labelled], classes: list[str]) -> tuple[list[Labelled], list[Labelled]]:
+    """Splits off a share of each class for testing, drawn once and for all."""
     train, test = list[Labelled](), list[Labelled]()
-    for label, texts in groupby(sorted(labelled), key=lambda one: one[0]):
+    for label, texts in groupby(sorted(labelled), key=lambda sample: sample[0]):
         of_class = list(texts)
-        chosen = class_folders.held_out_of(classes[label], len(of_class), own.held_out or 0.0, label)
-        for at, one in enumerate(of_class):
-            (test if at in chosen else train).append(one)
+        chosen = class_folders.held_out_positions(classes[label], len(of_class), data.held_out or 0.0, label)
+        for at, sample in enumerate(of_class):
+            (test if at in chosen else train).append(sample)
     return train, test
 
 
@@ -157,12 +157,12 @@ def _parquet(path: Path) -> Iterator[Row]:
             for part in parquet.ParquetFile(stream).iter_batches():
                 yield from part.to_pylist()
     except (OSError, ValueError, pyarrow.ArrowException) as error:
-        said = " ".join(str(error).split())
-        raise UserError(f"The table {path} cannot be read ({said}): put a sound one there.") from error
+        message = " ".join(str(error).split())
+        raise UserError(f"The table {path} cannot be read ({message}): put a sound one there.") from error
 
 
 def _saved(folder: Path) -> dict[str, Iterable[Row]]:
-    """The splits of a data set saved by Hugging Face `datasets`; "train" where there is one split."""
+    """Returns the splits of a data set saved by Hugging Face `datasets`; {"train": ...} where it has one split."""
     try:
         import datasets
     except ImportError as error:
@@ -173,8 +173,10 @@ def _saved(folder: Path) -> dict[str, Iterable[Row]]:
         for path in folder.rglob("*"):
             if not path.is_dir():
                 reading.opened(path, text_file.ALL_BYTES).close()
-        found = datasets.load_from_disk(str(folder))  # type: ignore[attr-defined]
+        loaded = datasets.load_from_disk(str(folder))  # type: ignore[attr-defined]
     except Exception as error:  # of many kinds and packages
-        said = " ".join(str(error).split())
-        raise UserError(f"The data set in {folder} cannot be read ({said}): save it anew by save_to_disk.") from error
-    return dict(found) if isinstance(found, dict) else {"train": found}
+        message = " ".join(str(error).split())
+        raise UserError(
+            f"The data set in {folder} cannot be read ({message}): save it anew by save_to_disk."
+        ) from error
+    return dict(loaded) if isinstance(loaded, dict) else {"train": loaded}

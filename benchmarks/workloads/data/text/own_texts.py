@@ -1,4 +1,4 @@
-"""One's own texts: one file a text, one folder a class, read as UTF-8; or a table, a row a text."""
+"""A user's texts: one file per text in a folder per class, in UTF-8; or a table, one row per text."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _texts(files: tuple[ClassFile, ...]) -> Iterator[Labelled]:
         try:
             yield file.label, reading.content(Path(file.path), FILE_BYTES).decode("utf-8")
         except (OSError, ValueError) as error:
-            said = " ".join(str(error).split())
+            message = " ".join(str(error).split())
             raise UserError(
-                f"The text {file.path} cannot be read ({said}): put a sound one, in UTF-8, there."
+                f"The text {file.path} cannot be read ({message}): put a sound one, in UTF-8, there."
             ) from error

@@ -41,12 +41,12 @@ class _Person(NamedTuple):
 
 
 def text(characters: int) -> str:
-    """Generates `characters` characters of scenes, a paragraph each; the last is cut off."""
-    found, size = list[str](), 0
+    """Generates `characters` characters of scenes, one paragraph each; the last is cut off."""
+    paragraphs, size = list[str](), 0
     while size < characters:
-        found.append("".join(_scene(Chooser(_CHOICES_PER_SCENE, Purpose.PROSE, len(found)))))
-        size += len(found[-1])
-    return "".join(found)[:characters]
+        paragraphs.append("".join(_scene(Chooser(_CHOICES_PER_SCENE, Purpose.PROSE, len(paragraphs)))))
+        size += len(paragraphs[-1])
+    return "".join(paragraphs)[:characters]
 
 
 def _scene(chooser: Chooser) -> Iterator[str]:
@@ -69,6 +69,6 @@ def _scene(chooser: Chooser) -> Iterator[str]:
 
 
 def _persons(chooser: Chooser) -> tuple[_Person, _Person]:
-    """A woman and a man, in either order, so that a pronoun has one meaning."""
+    """Chooses a woman and a man, in either order, so that a pronoun has one meaning."""
     woman, man = _Person(chooser.of(_WOMEN), "she", "her"), _Person(chooser.of(_MEN), "he", "his")
     return (woman, man) if chooser.below(2) else (man, woman)

@@ -1,4 +1,4 @@
-"""Labelled texts in an order of their own, and its fingerprint: the same wherever they were read from."""
+"""Labelled texts in a canonical order, and its fingerprint: the same wherever they were read from."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Reviews(NamedTuple):
 
 
 def ordered(train: Iterable[Labelled], test: Iterable[Labelled]) -> Reviews:
-    """Both splits in the order that does not depend on the source: by label, then by text, by code points."""
+    """Sorts both splits by label, then by text (code points), so that the order does not depend on the source."""
     first, second = sorted(train), sorted(test)
     both = (*first, *second)
     return Reviews(tuple(text for _, text in both), tuple(label for label, _ in both), len(first))
 
 
 def fingerprint(reviews: Reviews) -> str:
-    """The sha256 of the reviews in their order: of each a line `split label bytes`, then its text, in UTF-8."""
+    """Returns the sha256 of the reviews in order: of each a line `split label bytes`, then its text, in UTF-8."""
     digest = hashlib.sha256()
     for index, (text, label) in enumerate(zip(reviews.texts, reviews.labels, strict=True)):
         content = text.encode("utf-8")

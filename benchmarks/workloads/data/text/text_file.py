@@ -1,4 +1,4 @@
-"""A file of text, read as UTF-8 and to an end."""
+"""Reads a whole file of UTF-8 text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ALL_BYTES = 2**28
 
 
 def read(path: Path) -> str:
-    """All of it. Raises UserError where it cannot be read, is too large, empty, or not UTF-8."""
+    """Returns the text. Raises UserError where the file cannot be read, is too large, empty, or not UTF-8."""
     try:
         content = reading.content(path, ALL_BYTES)
     except OSError as error:

@@ -31,7 +31,7 @@ _REPLACED = (
 
 
 def basic_english(text: str) -> list[str]:
-    """The tokens of a text: lower case, punctuation marks apart, quotation marks and HTML line breaks dropped."""
+    """Tokenizes a text: lower case, punctuation apart, quotation marks and HTML line breaks dropped."""
     text = text.lower()
     for old, new in _REPLACED:
         text = text.replace(old, new)
@@ -39,7 +39,7 @@ def basic_english(text: str) -> list[str]:
 
 
 def vocabulary(counts: Mapping[str, int]) -> list[str]:
-    """Words by id: <unk>, <pad>, then all others, the most common first, equally common ones by code points.
+    """Returns the words by id: <unk>, <pad>, then all others, most common first, equally common ones by code points.
 
     A word that is spelled like a special is that special.
     """
@@ -62,36 +62,38 @@ class Corpus(NamedTuple):
 
 
 def corpus(texts: Sequence[str], labels: Sequence[int], train: int) -> Corpus:
-    """Tokenize texts, with the whole vocabulary of the first `train` of them; a word of the others alone is <unk>."""
-    seen: defaultdict[str, int] = defaultdict()
-    seen.default_factory = seen.__len__  # a new word's number is how many there were before it
+    """Tokenizes texts, with the whole vocabulary of the first `train`; words that only the others have are <unk>."""
+    first_numbers: defaultdict[str, int] = defaultdict()
+    first_numbers.default_factory = first_numbers.__len__  # a new word's number is how many there were before it
     ends = np.zeros(len(texts), np.int64)
-    numbers = np.fromiter(chain.from_iterable(_numbered(texts, seen, ends)), np.int32)
+    numbers = np.fromiter(chain.from_iterable(_word_numbers(texts, first_numbers, ends)), np.int32)
     trained = numbers[: ends[train - 1]] if train else numbers[:0]
-    counts = np.bincount(trained, minlength=len(seen)).tolist()
-    words = vocabulary({word: count for word, count in zip(seen, counts, strict=True) if count})
-    known = {word: number for number, word in enumerate(words)}
-    renumbered = np.fromiter((known.get(word, UNKNOWN_ID) for word in seen), np.int32, len(seen))
+    counts = np.bincount(trained, minlength=len(first_numbers)).tolist()
+    words = vocabulary({word: count for word, count in zip(first_numbers, counts, strict=True) if count})
+    ids = {word: number for number, word in enumerate(words)}
+    renumbered = np.fromiter((ids.get(word, UNKNOWN_ID) for word in first_numbers), np.int32, len(first_numbers))
     return Corpus(tuple(words), renumbered[numbers], ends, np.asarray(labels, np.int64), train)
 
 
-def _numbered(texts: Iterable[str], seen: Mapping[str, int], ends: NDArray[np.int64]) -> Iterator[Iterator[int]]:
-    """Each text's words as numbers; `ends` is filled on the way."""
+def _word_numbers(
+    texts: Iterable[str], first_numbers: Mapping[str, int], ends: NDArray[np.int64]
+) -> Iterator[Iterator[int]]:
+    """Yields each text's words as numbers; fills `ends` on the way."""
     end = 0
     for index, text in enumerate(texts):
         tokens = basic_english(text)
         end += len(tokens)
         ends[index] = end
-        yield map(seen.__getitem__, tokens)
+        yield map(first_numbers.__getitem__, tokens)
 
 
 def rows(
     corpus: Corpus, chosen: NDArray[np.int64], *, vocabulary: int, length: int, keep: Literal["first", "last"]
 ) -> NDArray[np.int32]:
-    """The ids of the texts at these positions, shape (chosen, length).
+    """Returns the ids of the texts at these positions, shape (chosen, length).
 
     A longer text keeps its `keep` tokens, a shorter one is padded on the left, so that the last is always a word. Only
-    the `vocabulary` most common words are known, the others are <unk>.
+    the `vocabulary` most common words have ids of their own, the others are <unk>.
     """
     starts = np.concatenate([[0], corpus.ends[:-1]])[chosen]
     ends = corpus.ends[chosen]

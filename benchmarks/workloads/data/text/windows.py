@@ -1,4 +1,4 @@
-"""A long text as windows of tokens: drawn at random places for training, one after another for testing."""
+"""Windows of tokens of a long text: at random places for training, one after another for testing."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ class WindowSet:
     bytes_per_token: float
 
     def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool = False) -> WindowBatches:
-        """A run's batches; no text is augmented. Raises what `WindowBatches` raises."""
+        """Returns a run's batches; texts are not augmented. Raises what `WindowBatches` raises."""
         return WindowBatches(self, batch=batch, seed=seed, device=device)
 
 
 class WindowBatches(Sampler):
-    """Training and test batches on one device: int64 tokens (B, context), and those that follow each, (B, context).
+    """Training and test batches on one device: int64 tokens (B, context), and the token after each, (B, context).
 
-    A training batch lies at places that depend on (seed, epoch, index) alone; several threads may ask at once.
+    The places of a training batch depend on (seed, epoch, index) alone; several threads may ask at once.
 
     Raises UserError where a batch is larger than an epoch, ValueError for a seed outside [0, 2**32).
     """
@@ -60,13 +60,16 @@ class WindowBatches(Sampler):
         self._most = max(1, _LOGITS // (self._context * data.vocabulary_size))
 
     def chosen(self, epoch: int, index: int) -> NDArray[np.int64]:
-        """Starts of the windows of one batch, shape (batch,). Raises IndexError unless the epoch has that batch."""
+        """Returns the starts of one batch's windows, shape (batch,).
+
+        Raises IndexError unless the epoch has that batch.
+        """
         self.check(index)
         places = len(self._train) - self._context
         return below(draw(self.size, Purpose.WINDOWS, self.seed, epoch, index), places)
 
     def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
-        """The tokens of one training batch, and their followers; the asker may write into them.
+        """Returns the tokens of one training batch, and the token after each; the caller may overwrite them.
 
         Raises IndexError unless `index` is one of the epoch's full batches.
         """
@@ -74,7 +77,7 @@ class WindowBatches(Sampler):
         return _pair(self._train[starts[:, None] + self._within])
 
     def test(self, batch: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
-        """The held-out text in its order, at most `batch` windows at a time, fewer where logits would fill the memory.
+        """Yields the held-out text in order, at most `batch` windows at a time (fewer if logits would fill memory).
 
         Every token is a target once, but for the first, and for those at the end that fill no window.
         """
@@ -85,7 +88,7 @@ class WindowBatches(Sampler):
 
 
 def _pair(windows: Tensor) -> tuple[Tensor, Tensor]:
-    """int32 (B, context + 1) -> int64 inputs and targets, (B, context) each, in memory of their own."""
+    """Splits int32 windows (B, context + 1) into int64 inputs and targets, (B, context) each, as copies."""
     return windows[:, :-1].long(), windows[:, 1:].long()
 
 
@@ -97,19 +100,19 @@ def load(
     test_samples: int | None = None,
     tokens: Tokens | None = None,
 ) -> WindowSet:
-    """Read and cut the text that the card describes. tokens: how it is cut (none: `Tokens()`).
+    """Reads and encodes the text that the card describes. tokens: how it is cut; None: `Tokens()`.
 
-    train_samples: windows of an epoch (none: as many as the training text fills). test_samples: the first so many
-    windows of the held-out text (none: all).
+    train_samples: windows of an epoch (None: as many as the training text fills). test_samples: the first so many
+    windows of the held-out text (None: all).
 
     Raises UserError where the text is missing, damaged or shorter than a window, or has fewer windows for testing.
     """
     tokens = tokens or Tokens()
-    card, found = encoding_cache.read(card, tokens, folder=folder)
+    card, encoded = encoding_cache.read(card, tokens, folder=folder)
     if tokens.unit != "characters":
-        card = replace(card, counted=(len(found.train), len(found.test)))
-    train, test = ((len(ids) - 1) // tokens.context for ids in (found.train, found.test))
-    for split, ids, windows in (("training", found.train, train), ("held-out", found.test, test)):
+        card = replace(card, counted=(len(encoded.train), len(encoded.test)))
+    train, test = ((len(ids) - 1) // tokens.context for ids in (encoded.train, encoded.test))
+    for split, ids, windows in (("training", encoded.train, train), ("held-out", encoded.test, test)):
         if windows < 1:
             raise UserError(
                 f"{card.title}: the {split} text has {len(ids)} tokens, and a window takes {tokens.context + 1}: set a "
@@ -119,10 +122,10 @@ def load(
     return WindowSet(
         card=card,
         tokens=tokens,
-        train_ids=torch.from_numpy(found.train),
-        test_ids=torch.from_numpy(found.test),
+        train_ids=torch.from_numpy(encoded.train),
+        test_ids=torch.from_numpy(encoded.test),
         train_windows=train_samples or train,
         test_windows=test_samples or test,
-        vocabulary_size=found.vocabulary,
-        bytes_per_token=found.test_bytes / len(found.test),
+        vocabulary_size=encoded.vocabulary,
+        bytes_per_token=encoded.test_bytes / len(encoded.test),
     )

@@ -1,7 +1,7 @@
-"""Arrays kept in the cache: whole or not there, each file with its sha256, and marks of the sources they came from.
+"""Caches arrays in .npz files, each with its sha256, and remembers by marks which sources they were made from.
 
-An empty file marks a source that was read and found to be what its card says, by its names, sizes and times; so one
-that changed is read again, and one that did not is not.
+A mark is an empty file named by the source's names, sizes and times. So a source that changed is read again, and one
+that did not is not.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from results.reading import opened
 Arrays = dict[str, NDArray[Any]]
 FOLDER = "text"
 KEPT_BYTES = 2**30  # IMDb's tokens have some 50 MB
-_Kept = TypeVar("_Kept")
+Cached = TypeVar("Cached")
 
 
-def recalled(
-    card: DataCard, place: Path | None, *, named: bool, load: Callable[[], _Kept | None], make: Callable[[], _Kept]
-) -> _Kept:
-    """Returns what `load` gives if the source at `place` is known, else what `make` reads from it and makes known.
+def load_or_make(
+    card: DataCard, place: Path | None, *, named: bool, load: Callable[[], Cached | None], make: Callable[[], Cached]
+) -> Cached:
+    """Returns what `load` gives if the source at `place` was read before, unchanged; else what `make` reads from it.
 
-    named: the user said where to look; what is kept does where nothing is found (place is None) only if not.
+    place: None where no source was found: the cache is then used, unless the user had named where to look (named).
     """
     mark = cache_folder() / FOLDER / f"{_state(card, place)}.read" if place else None
-    if (os.path.exists(mark) if mark else not named) and (known := load()) is not None:
-        return known
-    found = make()
+    if (os.path.exists(mark) if mark else not named) and (cached := load()) is not None:
+        return cached
+    made = make()
     if mark:
         with suppress(OSError):
             mark.touch()
-    return found
+    return made
 
 
 def load(path: Path, *names: str) -> Arrays | None:
-    """The arrays of these names that `store` wrote, or None where the file is missing or not as it was written."""
+    """Returns the arrays of these names that `store` wrote; None where the file is missing or not as it was written."""
     try:
         # np.load leaves a damaged file open that it opened itself.
         with opened(path, KEPT_BYTES) as stream, np.load(stream, allow_pickle=False) as file:
@@ -57,7 +57,7 @@ def load(path: Path, *names: str) -> Arrays | None:
 
 
 def store(path: Path, arrays: Arrays) -> None:
-    """Write the arrays, whole or not at all. Raises ResultsError where the folder cannot be written."""
+    """Writes the arrays, whole or not at all. Raises ResultsError where the folder cannot be written."""
     named: Any = {**arrays, "sha256": np.frombuffer(_digest(arrays), np.uint8)}
     with whole(path) as file:
         np.savez(file, **named)
@@ -72,7 +72,7 @@ def _digest(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def _state(card: DataCard, place: Path) -> str:
-    """Digest of a source's names, sizes and times, 32 hexadecimal digits; no file is opened."""
+    """Returns a digest of a source's names, sizes and times, 32 hexadecimal digits; opens no file."""
     digest = hashlib.sha256(f"{card.fingerprint} {os.path.realpath(place)}\n".encode())
     for line in sorted(_entries(place)):
         digest.update(line.encode("utf-8", "surrogateescape"))
