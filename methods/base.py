@@ -153,7 +153,7 @@ class Method(ABC):
 
     @property
     def drops_gradients(self) -> bool:
-        """Whether it may leave gradients out, as it then declares (`Drop`)."""
+        """Whether workers may leave gradients unapplied, which they then declare by `Drop` effects."""
         return False
 
     @property
@@ -211,7 +211,11 @@ class Method(ABC):
 
     @property
     def trained_as(self) -> Method:
-        """The method that is trained in its place: `same_as`, if its own class defines that, else itself."""
+        """The method that is trained in its place: `same_as` where this class itself defines it, else the method
+        itself.
+
+        An inherited `same_as` does not count, since a subclass may do something else.
+        """
         equivalent = self.same_as if "same_as" in vars(type(self)) else None
         return self if equivalent is None else equivalent.trained_as
 

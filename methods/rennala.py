@@ -61,6 +61,6 @@ class Rennala(ASGD):
 def step_by(collected: Sequence[Sequence[Gradient]]) -> Program:
     """One update by the mean of several gradients, each a list of all layers'."""
     means = []
-    for same in zip(*collected, strict=True):
-        means.append((yield Accumulate(*same)))
+    for of_layer in zip(*collected, strict=True):
+        means.append((yield Accumulate(*of_layer)))
     yield Update(*means)

@@ -51,15 +51,15 @@ RIVALS: dict[str, dict[str, Any]] = {
 WHOLE = "ddp, whole rows"
 """Every rank's to all others, as short ones are sent."""
 APART = ("lapsgd, apart", "independent loops")
-Given = argparse.Namespace
+Setting = argparse.Namespace
 
 
-def options(method: str, setting: Given) -> dict[str, Any]:
+def options(method: str, setting: Setting) -> dict[str, Any]:
     return OPTIONS[method] | {"devices": setting.ranks}
 
 
-def prepared(setting: Given, method: str) -> Training:
-    """This rank's, of a run on as many devices."""
+def prepared(setting: Setting, method: str) -> Training:
+    """Returns this rank's training, of a run on as many devices as ranks."""
     if setting.full_width:
         samples = setting.batches * setting.batch
         settings = {"train_samples": str(samples), "test_samples": "128", "batch": str(setting.batch)}
@@ -72,21 +72,21 @@ def prepared(setting: Given, method: str) -> Training:
     return training(work, method, data, "distributed", options=options(method, setting))
 
 
-def plain(made: Training, rank: int, ranks: int, wrap: Callable[[Any], Any]) -> Callable[[], list[float]]:
-    """A hand-written loop over this rank's batches -> its losses."""
-    network = torch.nn.Sequential(*made.network().values()).train()
-    wrapped, chosen = wrap(network), made.work.optimizer
+def plain(training: Training, rank: int, ranks: int, wrap: Callable[[Any], Any]) -> Callable[[], list[float]]:
+    """Makes a hand-written loop over this rank's batches -> a function that runs an epoch and returns its losses."""
+    network = torch.nn.Sequential(*training.network().values()).train()
+    wrapped, chosen = wrap(network), training.work.optimizer
     optimizer = torch.optim.SGD(
         network.parameters(), lr=1.0, momentum=chosen.momentum, weight_decay=chosen.weight_decay, fused=True
     )
 
     def epoch() -> list[float]:
-        torch.set_num_threads(made.work.threads)
+        torch.set_num_threads(training.work.threads)
         losses = []
-        for i in range(rank, made.team.steps_per_epoch, ranks):
-            images, labels = made.batches.batch(0, i)
+        for i in range(rank, training.team.steps_per_epoch, ranks):
+            images, labels = training.batches.batch(0, i)
             for group in optimizer.param_groups:
-                group["lr"] = made.team.learning_rate(i - rank)
+                group["lr"] = training.team.learning_rate(i - rank)
             loss = torch.nn.functional.cross_entropy(wrapped(images), labels)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -98,9 +98,9 @@ def plain(made: Training, rank: int, ranks: int, wrap: Callable[[Any], Any]) -> 
 
 
 class Rank:
-    """One of the processes: all that it can be asked for, an epoch each."""
+    """One of the processes: trains an epoch of any of its rivals when asked (`turn`)."""
 
-    def __init__(self, rank: int, port: int, setting: Given) -> None:
+    def __init__(self, rank: int, port: int, setting: Setting) -> None:
         keep_freed_memory()
         torch.set_flush_denormal(True)
         self.rank, self.ranks, self.place = rank, setting.ranks, RankPlace(rank, setting.ranks, port=port)
@@ -110,16 +110,16 @@ class Rank:
         self.turns: dict[str, Callable[[], Any]] = {}
         self.cpu: dict[str, list[float]] = {}  # seconds of this process, all threads
         self.lasting = contextlib.ExitStack()
-        made = [self._ours(method, method, setting) for method in setting.methods]
+        trainings = [self._ours(method, method, setting) for method in setting.methods]
         for name, settings in RIVALS.items():
             if "ddp" in setting.methods:
                 wrap = partial(torch.nn.parallel.DistributedDataParallel, **settings)
-                self.turns[name] = plain(made[0], rank, setting.ranks, wrap)
+                self.turns[name] = plain(trainings[0], rank, setting.ranks, wrap)
         if "ddp" in setting.methods and setting.ranks > 2:  # two share nothing
             self._ours("ddp", WHOLE, setting)
             self.turns[WHOLE] = partial(self._whole, self.turns[WHOLE])
         if "lapsgd" in setting.methods:
-            self._apart(made[0])
+            self._apart(trainings[0])
 
     def _whole(self, turn: Callable[[], Any]) -> Any:
         least, shares.LEAST_BYTES = shares.LEAST_BYTES, sys.maxsize
@@ -129,56 +129,58 @@ class Rank:
             dist.barrier()  # whoever follows has no part in the epoch's end
             shares.LEAST_BYTES = least
 
-    def _apart(self, made: Training) -> None:
-        """Loops that never meet."""
-        alone = training(made.work, "lapsgd", made.data, "threads", options={"devices": 1, "switch": 0.0})
-        alone.team.batches = self._every_other(made)
-        alone.team.accounts.steps_per_epoch = made.team.steps_per_epoch // self.ranks
-        self.turns[APART[0]] = lambda: _epoch(alone)
-        self.turns[APART[1]] = plain(made, self.rank, self.ranks, lambda network: network)
+    def _apart(self, training_given: Training) -> None:
+        """Adds loops that never communicate, for comparison."""
+        single = training(
+            training_given.work, "lapsgd", training_given.data, "threads", options={"devices": 1, "switch": 0.0}
+        )
+        single.team.batches = self._every_other(training_given)
+        single.team.accounts.steps_per_epoch = training_given.team.steps_per_epoch // self.ranks
+        self.turns[APART[0]] = lambda: _epoch(single)
+        self.turns[APART[1]] = plain(training_given, self.rank, self.ranks, lambda network: network)
 
-    def _every_other(self, made: Training) -> Callable[[int, int], Any]:
-        """This rank's batches."""
-        return lambda epoch, i: made.batches.batch(epoch, self.ranks * i + self.rank)
+    def _every_other(self, training: Training) -> Callable[[int, int], Any]:
+        """Returns this rank's batches."""
+        return lambda epoch, i: training.batches.batch(epoch, self.ranks * i + self.rank)
 
-    def _ours(self, name: str, turn: str, setting: Given) -> Training:
+    def _ours(self, name: str, turn: str, setting: Setting) -> Training:
         method = methods.create(name, options(name, setting))
         root = dist.PrefixStore(turn, self.store)
-        ours = RankSession(root, 1, self.rank, self.ranks, method.workers, timeout_seconds=300.0)
-        self.lasting.enter_context(session.session_entered(ours))
-        made = prepared(setting, name)
+        rank_session = RankSession(root, 1, self.rank, self.ranks, method.workers, timeout_seconds=300.0)
+        self.lasting.enter_context(session.session_entered(rank_session))
+        training_made = prepared(setting, name)
         if self.rank:
-            ours.publish_ready()
-            threading.Thread(target=made.executor.follow, daemon=True).start()  # type: ignore[attr-defined]
+            rank_session.publish_ready()
+            threading.Thread(target=training_made.executor.follow, daemon=True).start()  # type: ignore[attr-defined]
             self.turns[turn] = lambda: []
         else:
-            self.turns[turn] = lambda: _epoch(made)
-        return made
+            self.turns[turn] = lambda: _epoch(training_made)
+        return training_made
 
-    def turn(self, what: str) -> tuple[float, list[float]]:
-        """Seconds until all ranks are through."""
+    def turn(self, name: str) -> tuple[float, list[float]]:
+        """Trains one epoch -> seconds until all ranks have finished, and the losses."""
         dist.barrier()
         begun, busy = time.perf_counter(), time.process_time()
-        losses = self.turns[what]()
+        losses = self.turns[name]()
         gathering = 0.0
         if isinstance(losses, tuple):
             losses, gathering = losses
         dist.barrier()
-        self.cpu.setdefault(what, []).append(time.process_time() - busy)
+        self.cpu.setdefault(name, []).append(time.process_time() - busy)
         return time.perf_counter() - begun - gathering, losses
 
 
-def _epoch(made: Training) -> tuple[list[float], float]:
-    torch.set_num_threads(made.work.threads)
-    made.team.begin_epoch(0)
-    made.executor.run(made.method.workers(made.team))
-    made.team.accounts.end_epoch()
-    gathering: float = getattr(made.executor, "gathering_seconds", 0.0)
-    return [float(loss) for _, loss in sorted(zip(made.team.tickets, made.team.losses, strict=True))], gathering
+def _epoch(training: Training) -> tuple[list[float], float]:
+    torch.set_num_threads(training.work.threads)
+    training.team.begin_epoch(0)
+    training.executor.run(training.method.workers(training.team))
+    training.team.accounts.end_epoch()
+    gathering: float = getattr(training.executor, "gathering_seconds", 0.0)
+    return [float(loss) for _, loss in sorted(zip(training.team.tickets, training.team.losses, strict=True))], gathering
 
 
-def serve(rank: int, port: int, setting: Given) -> None:
-    """Rank 0 prints."""
+def serve(rank: int, port: int, setting: Setting) -> None:
+    """Runs one rank; rank 0 prints the results."""
     member = Rank(rank, port, setting)
     names = list(member.turns)
     times: dict[str, list[float]] = {name: [] for name in names}
@@ -189,10 +191,10 @@ def serve(rank: int, port: int, setting: Given) -> None:
             losses[name] += of_turn
             if turn:  # after one to warm up
                 times[name].append(setting.ranks * seconds / setting.batches)
-    theirs: list[Any] = [None] * setting.ranks
-    dist.all_gather_object(theirs, losses.get(DDP, []))
+    rank_losses: list[Any] = [None] * setting.ranks
+    dist.all_gather_object(rank_losses, losses.get(DDP, []))
     if not rank:
-        _print(times, losses, theirs, setting)
+        _print(times, losses, rank_losses, setting)
         scale = 1e3 * setting.ranks / setting.batches
         busy = {name: f"{scale * statistics.median(seconds[1:]):.1f}" for name, seconds in member.cpu.items()}
         print(f"milliseconds of rank 0's CPU a batch of its own: {busy}", flush=True)
@@ -200,18 +202,18 @@ def serve(rank: int, port: int, setting: Given) -> None:
     os._exit(0)  # a rank that follows is still in its thread
 
 
-def _print(times: dict[str, list[float]], losses: dict[str, list[float]], theirs: Any, setting: Given) -> None:
+def _print(times: dict[str, list[float]], losses: dict[str, list[float]], rank_losses: Any, setting: Setting) -> None:
     print(ranges(times))
     pairs = [*(("ddp", name) for name in (*RIVALS, WHOLE)), *(("lapsgd", name) for name in APART)]
-    for ours, rival in pairs:
-        if ours in times and rival in times:
-            text = f"{ratio(times, rival, ours):.3f} ({spread(times, rival, ours)})"
-            print(f"{ours} on {setting.ranks} ranks over {rival}: {text}")
+    for method, rival in pairs:
+        if method in times and rival in times:
+            text = f"{ratio(times, rival, method):.3f} ({spread(times, rival, method)})"
+            print(f"{method} on {setting.ranks} ranks over {rival}: {text}")
     if "ddp" in losses:
-        both = [loss for pair in zip(*theirs, strict=True) for loss in pair]
-        apart = max(abs(a - b) for a, b in zip(losses["ddp"], both, strict=True))
-        same = "to the last bit" if losses["ddp"] == both else f"to {apart:.2g}"
-        print(f"losses of {len(both)} batches: DDP's and DistributedDataParallel's are the same {same}")
+        interleaved = [loss for pair in zip(*rank_losses, strict=True) for loss in pair]
+        apart = max(abs(a - b) for a, b in zip(losses["ddp"], interleaved, strict=True))
+        difference = "to the last bit" if losses["ddp"] == interleaved else f"to {apart:.2g}"
+        print(f"losses of {len(interleaved)} batches: DDP's and DistributedDataParallel's are the same {difference}")
 
 
 def main() -> None:

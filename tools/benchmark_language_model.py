@@ -55,7 +55,7 @@ class BareBlock(nn.Module):
 
 
 class BareGPT(nn.Module):
-    """int64 tokens (B, T) -> logits (B, T, vocabulary), through one matrix of embeddings at both ends."""
+    """GPT with one embedding matrix at both ends: int64 tokens (B, T) -> logits (B, T, vocabulary)."""
 
     def __init__(self, vocabulary: int, channels: int, context: int, blocks: int, heads: int) -> None:
         super().__init__()
@@ -71,22 +71,22 @@ class BareGPT(nn.Module):
         return functional.linear(self.norm(x), self.tokens.weight)
 
 
-def bare_loop(made: Training, vocabulary: int) -> Timed:
-    """An epoch of the same batches, by one optimizer."""
-    network = BareGPT(vocabulary, made.work.width, 64, 4, 4)
+def bare_loop(training_given: Training, vocabulary: int) -> Timed:
+    """Returns a function that times a hand-written loop over the same batches, with one optimizer."""
+    network = BareGPT(vocabulary, training_given.work.width, 64, 4, 4)
     weights = list(network.parameters())
     groups = [
         {"params": [weight for weight in weights if weight.ndim > 1], "weight_decay": 0.1},
         {"params": [weight for weight in weights if weight.ndim == 1], "weight_decay": 0.0},
     ]
-    optimizer, steps = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.99), fused=True), made.batches.steps()
+    optimizer, steps = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.99), fused=True), training_given.batches.steps()
 
     def timed() -> float:
         begun = time.perf_counter()
         for i in range(steps):
-            tokens, following = made.batches.batch(0, i)
+            tokens, following = training_given.batches.batch(0, i)
             for group in optimizer.param_groups:
-                group["lr"] = made.work.schedule(i / steps)
+                group["lr"] = training_given.work.schedule(i / steps)
             loss = functional.cross_entropy(network(tokens).flatten(0, 1), following.flatten())
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(weights, 1.0)
@@ -98,7 +98,7 @@ def bare_loop(made: Training, vocabulary: int) -> Timed:
 
 
 def random_windows(work: Workload, vocabulary: int) -> WindowSet:
-    """Tokens drawn alike: no data need be there."""
+    """Returns windows of random tokens, so that no data is needed."""
     assert work.tokens is not None
     generator = torch.Generator().manual_seed(0)
     ids = torch.randint(0, vocabulary, (100_000,), dtype=torch.int32, generator=generator)
@@ -109,28 +109,28 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--width", type=int, default=128, help="channels, in 4 heads and 4 blocks")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     keep_freed_memory()
     torch.set_num_threads(1)
-    work = workload("tinyshakespeare", "gpt", "paper", {"width": given.width, "heads": 4, "train_samples": 600})
+    work = workload("tinyshakespeare", "gpt", "paper", {"width": arguments.width, "heads": 4, "train_samples": 600})
     vocabulary = card(work.dataset).characters
     data = random_windows(work, vocabulary)
-    made = training(work, "bp", data)
+    prepared = training(work, "bp", data)
     rivals = {
-        "bare loop": bare_loop(made, vocabulary),
+        "bare loop": bare_loop(prepared, vocabulary),
         "BP, threads": epoch(training(work, "bp", data, "threads")),
-        "BP, virtual": epoch(made),
+        "BP, virtual": epoch(prepared),
         "Async LU, virtual": epoch(training(work, "async_lu", data)),
     }
     torch.set_flush_denormal(True)
-    found = take_turns(rivals, given.rounds)
-    print(ranges(found))
+    times = take_turns(rivals, arguments.rounds)
+    print(ranges(times))
     missed = 0
-    for of, over, what, goal in GOALS:
-        share = ratio(found, over, of)
+    for of, over, label, goal in GOALS:
+        share = ratio(times, over, of)
         missed += share < goal
         verdict = "ok    " if share >= goal else "MISSED"
-        print(f"{verdict} share of {what}: {share:.3f} (goal: at least {goal:.3g}); {spread(found, over, of)}")
+        print(f"{verdict} share of {label}: {share:.3f} (goal: at least {goal:.3g}); {spread(times, over, of)}")
     return int(missed > 0)
 
 

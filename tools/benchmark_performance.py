@@ -52,12 +52,12 @@ LEAD = {"resnet18": 1.1, "resnet50": 1.2, "lstm": 1.2}
 """By network, what Async LU on real threads is to have over BP's best."""
 
 
-def verdict(what: str, value: float, goal: float, *, at_least: bool = True, detail: str = "") -> None:
+def verdict(label: str, value: float, goal: float, *, at_least: bool = True, detail: str = "") -> None:
     met = value >= goal if at_least else value <= goal
     if not met:
-        missed.append(what)
+        missed.append(label)
     print(
-        f"{'ok    ' if met else 'MISSED'} {what}: {value:.3f} (goal: {'at least' if at_least else 'at most'} {goal:g})"
+        f"{'ok    ' if met else 'MISSED'} {label}: {value:.3f} (goal: {'at least' if at_least else 'at most'} {goal:g})"
         f"{'; ' + detail if detail else ''}",
         flush=True,
     )
@@ -68,7 +68,9 @@ def verdict(what: str, value: float, goal: float, *, at_least: bool = True, deta
 
 @dataclass(frozen=True)
 class Rival:
-    """executor: None for a bare loop. policy: how OpenMP's idle threads wait, None: the runtime's default.
+    """One way to train that is timed. executor: None for a bare loop.
+
+    policy: how OpenMP's idle threads wait; None: default.
 
     loops: bare ones, each in a thread of its own. preload: False leaves the allocator to the C library.
     """
@@ -84,20 +86,21 @@ class Rival:
     preload: bool = True
 
     def build(self) -> Callable[[], float]:
-        """-> what takes one round: seconds per batch of an epoch."""
+        """Returns a function that trains one epoch and returns its seconds per batch."""
         keep_freed_memory()  # as in every process that trains; all rivals alike
         work, data = data_of(self.network, self.scale)
         work = work.model_copy(update={"threads": self.threads})
         if self.loops:
             return bare_in_threads([training(work, self.method, data) for _ in range(self.loops)])
-        made = training(work, self.method, data, self.executor or executors.DEFAULT, record=self.record)
-        return bare(made) if self.executor is None else epoch(made)
+        built = training(work, self.method, data, self.executor or executors.DEFAULT, record=self.record)
+        return bare(built) if self.executor is None else epoch(built)
 
 
 def data_of(network: str, scale: Scale) -> tuple[Workload, DataSet]:
-    """Epochs long enough for the ramps at their ends to matter little; at full width they cost no work on one core.
+    """Returns workload and data: epochs long enough for the ramps at their ends to matter little.
 
-    At scale small batches have the shape of IMDb's, of words drawn alike.
+    At full width an epoch is short, since one core has no ramps. At scale small batches have the shape of IMDb's, of
+    random words.
     """
     if scale == "smoke":
         work = workload("cifar100", network, scale, {"train_samples": "3840"})
@@ -110,7 +113,7 @@ def data_of(network: str, scale: Scale) -> tuple[Workload, DataSet]:
 
 
 def serve(pipe: Connection, rival: Rival) -> None:
-    """Run in a process of its own: time a round whenever it is asked for, until the other end hangs up."""
+    """Runs in a process of its own: times a round whenever it is asked to, until the other end hangs up."""
     timed = rival.build()
     try:
         while True:
@@ -124,15 +127,15 @@ def serve(pipe: Connection, rival: Rival) -> None:
 
 
 class Timer:
-    """A rival's process; called, it times one round -> seconds per batch."""
+    """A rival's process; calling it times one round -> seconds per batch."""
 
     def __init__(self, rival: Rival) -> None:
         context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs, rival), daemon=True)
+        self.pipe, child_pipe = context.Pipe()
+        self.process = context.Process(target=serve, args=(child_pipe, rival), daemon=True)
         with openmp.applied(rival.policy), memory.preloaded() if rival.preload else nullcontext():
             self.process.start()
-        theirs.close()
+        child_pipe.close()
 
     def __call__(self) -> float:
         self.pipe.send(None)
@@ -144,73 +147,78 @@ class Timer:
 
 
 def rounds(rivals: Mapping[str, Rival], count: int) -> dict[str, list[float]]:
-    """-> per rival, seconds per batch of each round; they take turns."""
+    """Times the rivals in turns -> per rival, seconds per batch of each round."""
     timers = {name: Timer(rival) for name, rival in rivals.items()}
-    found = take_turns(timers, count)
+    times = take_turns(timers, count)
     for timer in timers.values():
         timer.end()
-    return found
+    return times
 
 
 def baselines(network: str, scale: Scale) -> dict[str, Rival]:
-    """BP as a bare loop: up to as many threads as cores, every policy that does not spin for ever, both allocators."""
-    own, found = os.environ.get(openmp.VARIABLE), dict[str, Rival]()
+    """Returns BP as a bare loop with 1 to as many threads as cores, each wait policy, and both allocators."""
+    user_policy, rivals = os.environ.get(openmp.VARIABLE), dict[str, Rival]()
     for preload in (True, False) if preloads() else (True,):
         allocator = "" if preload else ", nothing preloaded"
         bp = Rival(network, executor=None, scale=scale, preload=preload)
-        found[f"BP, 1 thread{allocator}"] = bp
+        rivals[f"BP, 1 thread{allocator}"] = bp
         for threads in range(2, usable_cores() + 1):
-            for policy in (own,) if own else (None, "PASSIVE"):
+            for policy in (user_policy,) if user_policy else (None, "PASSIVE"):
                 name = f"BP, {threads} threads, wait policy {policy or 'default'}{allocator}"
-                found[name] = replace(bp, threads=threads, policy=policy)
-    return found
+                rivals[name] = replace(bp, threads=threads, policy=policy)
+    return rivals
 
 
 def preloads() -> str | None:
-    """The allocator that training processes preload by themselves; None where there is none, or a user chose."""
+    """Returns the allocator that training processes preload by default; None without one, or where the user chose."""
     return None if memory.PRELOAD in os.environ else memory.to_preload()
 
 
-def on_virtual_clock(what: str, network: str, count: int, goal: float, **settings: Any) -> None:
-    """BP against a bare loop, Async LU against BP, all with the same threads and policy."""
+def on_virtual_clock(label: str, network: str, count: int, goal: float, **settings: Any) -> None:
+    """Times BP against a bare loop, and Async LU against BP, all with the same threads and policy."""
     rivals = {
         "bare loop": Rival(network, executor=None, **settings),
         "virtual BP": Rival(network, **settings),
         "virtual Async LU": Rival(network, "async_lu", **settings),
     }
-    found = rounds(rivals, count)
+    times = rounds(rivals, count)
     threads = f"{settings.get('threads', 1)} thread(s), wait policy {settings.get('policy') or 'default'}"
-    bp = ratio(found, "bare loop", "virtual BP")
-    verdict(f"{what}: virtual BP's samples/s over the bare loop's", bp, goal, detail=f"{threads}; {ranges(found)}")
-    lu = ratio(found, "virtual Async LU", "virtual BP")
-    verdict(f"{what}: virtual Async LU's time per gradient over virtual BP's", lu, 1.05, at_least=False, detail=threads)
+    bp = ratio(times, "bare loop", "virtual BP")
+    verdict(f"{label}: virtual BP's samples/s over the bare loop's", bp, goal, detail=f"{threads}; {ranges(times)}")
+    lu = ratio(times, "virtual Async LU", "virtual BP")
+    verdict(
+        f"{label}: virtual Async LU's time per gradient over virtual BP's", lu, 1.05, at_least=False, detail=threads
+    )
 
 
-def on_threads(what: str, network: str, count: int, goal: float, scale: Scale = "smoke") -> None:
-    """Async LU on real threads against what two threads reach here at best, and against the best that BP reaches."""
+def on_threads(label: str, network: str, count: int, goal: float, scale: Scale = "smoke") -> None:
+    """Times Async LU on real threads against two bare loops in two threads, and against BP's best."""
     lu, ceiling, rivals = "Async LU, 1 forward and 2 backward threads", "two bare loops", baselines(network, scale)
-    ours = {ceiling: Rival(network, executor=None, scale=scale, loops=2), lu: Rival(network, "async_lu", "threads")}
-    found = rounds({**rivals, **{name: replace(rival, scale=scale) for name, rival in ours.items()}}, count)
-    best = min(rivals, key=lambda name: ratio(found, name, lu))
-    print(f"       {what}: {ranges(found)}")
-    against = f"{what}: Async LU's samples/s on real threads over"
+    own_rivals = {
+        ceiling: Rival(network, executor=None, scale=scale, loops=2),
+        lu: Rival(network, "async_lu", "threads"),
+    }
+    times = rounds({**rivals, **{name: replace(rival, scale=scale) for name, rival in own_rivals.items()}}, count)
+    best = min(rivals, key=lambda name: ratio(times, name, lu))
+    print(f"       {label}: {ranges(times)}")
+    against = f"{label}: Async LU's samples/s on real threads over"
     verdict(
         f"{against} those of two bare loops in two threads",
-        ratio(found, ceiling, lu),
+        ratio(times, ceiling, lu),
         0.85,
-        detail=spread(found, ceiling, lu),
+        detail=spread(times, ceiling, lu),
     )
-    verdict(f"{against} BP's best", ratio(found, best, lu), goal, detail=f"{spread(found, best, lu)}; {best}")
+    verdict(f"{against} BP's best", ratio(times, best, lu), goal, detail=f"{spread(times, best, lu)}; {best}")
 
 
-def recording(what: str, network: str, count: int) -> None:
-    """Measure how much locks and recording slow down a run on threads."""
+def recording(label: str, network: str, count: int) -> None:
+    """Measures how much locks and recording slow down a run on threads."""
     for title, method in {"BP": "bp", "Async LU": "async_lu", "Hogwild!": "hogwild"}.items():
         plain = Rival(network, method, executors.THREADS.name)
-        found = rounds({"plain": plain, "recorded": replace(plain, record=True)}, count)
-        said = f"{what}: {title}'s time per gradient on threads, recorded over not recorded"
-        value, detail = ratio(found, "recorded", "plain"), spread(found, "recorded", "plain")
-        verdict(said, value, 1.10, at_least=False, detail=f"{detail}; {ranges(found)}")
+        times = rounds({"plain": plain, "recorded": replace(plain, record=True)}, count)
+        description = f"{label}: {title}'s time per gradient on threads, recorded over not recorded"
+        value, detail = ratio(times, "recorded", "plain"), spread(times, "recorded", "plain")
+        verdict(description, value, 1.10, at_least=False, detail=f"{detail}; {ranges(times)}")
 
 
 def main() -> int:
@@ -234,8 +242,8 @@ def main() -> int:
             on_virtual_clock(f"smoke {network}", network, chosen.rounds, 0.95)
         recording("smoke resnet18", "resnet18", chosen.rounds)
     if not (chosen.threads_only or chosen.quick):
-        what, count = "ResNet-18, width 64, batch 128", max(3, chosen.rounds // 3)
-        on_virtual_clock(what, "resnet18", count, 0.97, scale="paper", threads=usable_cores())
+        label, count = "ResNet-18, width 64, batch 128", max(3, chosen.rounds // 3)
+        on_virtual_clock(label, "resnet18", count, 0.97, scale="paper", threads=usable_cores())
     print(f"{len(missed)} goals missed" + (": " + "; ".join(missed) if missed else ""))
     return 1 if missed else 0
 

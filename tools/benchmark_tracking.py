@@ -36,7 +36,7 @@ BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def write_journals(out: Path, runs: int, evaluations: int) -> None:
-    """Journals as training leaves them, of Table 3's runs with as many seeds as it takes; written at once, unsynced."""
+    """Writes journals as training leaves them, of Table 3's runs with as many seeds as needed; unsynced."""
     table = tables.table("table3")
     length = {"epochs": str(evaluations), "patience": str(evaluations)}
 
@@ -45,14 +45,14 @@ def write_journals(out: Path, runs: int, evaluations: int) -> None:
         return distinct(resolve(table, chosen).runs)
 
     planned = planned_of(-(-runs // len(planned_of(1))))
-    found = environment.describe()
+    machine = environment.describe()
     for number, run in enumerate(itertools.islice(planned, runs)):
         started = BEGUN + timedelta(minutes=number)
         head = {
             "type": "run",
             "id": run.id,
             "spec": run.spec.document(),
-            "environment": found,
+            "environment": machine,
             "labels": run.labels.document(),
         }
         lines: list[dict[str, object]] = [{**head, "started": started.isoformat(timespec="milliseconds")}]
@@ -64,7 +64,7 @@ def write_journals(out: Path, runs: int, evaluations: int) -> None:
 
 
 def evaluation(epoch: int, number: int) -> dict[str, object]:
-    """A line with ten metrics, the three clocks among them."""
+    """Returns a journal line with ten metrics, the three clocks among them."""
     part = 1 - 1 / (1 + epoch / 20 + number / 997)
     metrics = {
         "train_loss": 4.6 * (1 - part),
@@ -85,19 +85,19 @@ def evaluation(epoch: int, number: int) -> dict[str, object]:
 def end(epochs: int, started: datetime) -> dict[str, object]:
     layers = [{"layer": f"stage{i}", "updates": 2.0, "seconds": 0.01, "wait_seconds": 0.0, "reads": 72} for i in (1, 2)]
     ended = (started + timedelta(seconds=2.1 * epochs)).isoformat(timespec="milliseconds")
-    kept = {"reason": "", "epochs": epochs, "early_stopped": False, "staleness": layers}
-    return {"type": "end", "status": "finished", **kept, "wall_seconds": 2.1 * epochs, "ended": ended}
+    last_line = {"reason": "", "epochs": epochs, "early_stopped": False, "staleness": layers}
+    return {"type": "end", "status": "finished", **last_line, "wall_seconds": 2.1 * epochs, "ended": ended}
 
 
-def timed(what: str, goal: float, work: Callable[[], tracking.FeedReport], profile: bool) -> tuple[float, bool]:
-    """-> the seconds that it took, and whether the goal is met; one line is printed."""
+def timed(label: str, goal: float, work: Callable[[], tracking.FeedReport], profile: bool) -> tuple[float, bool]:
+    """Calls `work` and prints one line -> its seconds, and whether they meet the goal."""
     profiler = cProfile.Profile()
     began = time.perf_counter()
     report = profiler.runcall(work) if profile else work()
     seconds = time.perf_counter() - began
     counts = f"{report.added} added, {report.replaced} replaced, {report.unchanged} unchanged"
     word = "ok    " if seconds <= goal else "MISSED"
-    print(f"{word} {what}: {seconds:.1f} s (goal: at most {goal:g} s); {counts}", flush=True)
+    print(f"{word} {label}: {seconds:.1f} s (goal: at most {goal:g} s); {counts}", flush=True)
     if profile:
         pstats.Stats(profiler).sort_stats("cumulative").print_stats(45)
     return seconds, seconds <= goal

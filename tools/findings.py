@@ -79,15 +79,15 @@ def measures_of(finding: Finding, runs: Runs) -> tuple[Measure, ...]:
 
 
 def values(runs: Runs, row: str, measure: Measure) -> dict[int, float]:
-    """Map seed -> value, for the runs that have a value."""
+    """Maps seed -> value, for the runs that have a value."""
     by_seed = {run.seed: measure.of(run) for run in sorted(runs.get(row, ()), key=lambda run: run.seed)}
     return {seed: value for seed, value in by_seed.items() if value is not None}
 
 
 def paired(runs: Runs, a: str, b: str, measure: Measure) -> dict[int, float]:
-    """Map seed -> a row's value of the measure minus another row's, for the seeds that both have."""
-    ours, theirs = (values(runs, row, measure) for row in (a, b))
-    return {seed: ours[seed] - theirs[seed] for seed in ours if seed in theirs}
+    """Maps seed -> row a's value minus row b's, for the seeds that both have."""
+    first_values, second_values = (values(runs, row, measure) for row in (a, b))
+    return {seed: first_values[seed] - second_values[seed] for seed in first_values if seed in second_values}
 
 
 def mean(numbers: Collection[float]) -> float:
@@ -119,7 +119,7 @@ def verdict(of_seeds: Mapping[int, float]) -> str:
 
 
 def block(runs: Runs, finding: Finding) -> Iterator[str]:
-    """The Markdown of a finding: its rows, then its comparisons."""
+    """Yields the Markdown of a finding: its rows, then its comparisons."""
     measures = measures_of(finding, runs)
     headings = [measure.heading for measure in measures]
     yield from (f"**{finding.title}**", "", f"| | {' | '.join(headings)} | n |", "|---" * (len(headings) + 2) + "|")
@@ -139,7 +139,7 @@ def block(runs: Runs, finding: Finding) -> Iterator[str]:
 
 
 def headline(runs: Runs, finding: Finding) -> Iterator[str]:
-    """The README's table: every method beside BP."""
+    """Yields the README's table: every method beside BP."""
     quality, seconds = measures_of(finding, runs)
     heading = quality.heading.replace(quality.bare_heading, quality.name)
     yield f"| {finding.title} | {heading} | minus BP, seed by seed | simulated s an epoch | n |"
@@ -151,14 +151,14 @@ def headline(runs: Runs, finding: Finding) -> Iterator[str]:
         yield f"| {words} | {' | '.join(cells)} | {len(best)} |"
 
 
-def there(runs: Runs, finding: Finding) -> bool:
-    """Whether a comparison of the finding has enough seeds for a picture."""
+def has_enough_seeds(runs: Runs, finding: Finding) -> bool:
+    """Returns whether a comparison of the finding has enough seeds for a picture."""
     measure = measures_of(finding, runs)[0]
     return any(len(paired(runs, a, b, measure)) >= FEWEST for a, b in finding.against)
 
 
 def picture(runs: Runs, finding: Finding, stem: Path) -> tuple[Path, ...]:
-    """Draw the first measure of every row: a dot per seed, and above the dots their mean and its interval."""
+    """Draws the first measure of every row: a dot per seed, and above the dots their mean and its interval."""
     look_of, measure = looks(finding.rows), measures_of(finding, runs)[0]
     sizes = Sizes((6.4, 0.32 * len(finding.rows) + 0.9), (canvas.COLUMN, 0.2 * len(finding.rows) + 0.6))
 
@@ -194,16 +194,28 @@ def reproduced_block(reproduction: Reproduced, table_runs: TableRuns) -> Iterato
     headings = [f"{measure.heading}: published | {'simulated' if measure.clock else 'here'}" for measure in measures]
     yield from (f"**{reproduction.title}**", "", f"| | {' | '.join(headings)} | n |")
     yield "|---" * (2 * len(measures) + 2) + "|"
-    made = assemble(table_runs)
-    rows = {row.row: dict(zip((measure.key for measure in made.measures), row.cells, strict=True)) for row in made.rows}
+    result = assemble(table_runs)
+    rows = {
+        row.row: dict(zip((measure.key for measure in result.measures), row.cells, strict=True)) for row in result.rows
+    }
     for row, words in reproduction.rows.items():
         texts = []
         for measure in measures:
-            both, ours = rows[row][measure.key], rows[row][measure.key].measured
-            texts.append(spread(both.published.mean, both.published.std) if both.published is not None else "-")
-            ours_text = both.reason if ours is None or ours.mean is None else spread(ours.mean, ours.std)
-            decided = ours is not None and ours.n > 1 and both.published is not None
-            texts.append(f"{ours_text} ({light(both, measure, 'paper').status})" if decided else ours_text)
+            published_and_measured, measured = rows[row][measure.key], rows[row][measure.key].measured
+            texts.append(
+                spread(published_and_measured.published.mean, published_and_measured.published.std)
+                if published_and_measured.published is not None
+                else "-"
+            )
+            ours_text = (
+                published_and_measured.reason
+                if measured is None or measured.mean is None
+                else spread(measured.mean, measured.std)
+            )
+            decided = measured is not None and measured.n > 1 and published_and_measured.published is not None
+            texts.append(
+                f"{ours_text} ({light(published_and_measured, measure, 'paper').status})" if decided else ours_text
+            )
         yield f"| {words} | {' | '.join(texts)} | {len(table_runs.complete(reproduction.network, row))} |"
 
 
@@ -215,7 +227,10 @@ def spread(mean: float, std: float | None) -> str:
 
 
 def tuned(choice: Tuned, existing: Journals) -> TunedTable | None:
-    """Returns rows as `tune` compares them, with the seeds that all have; None where fewer than two were tuned."""
+    """Returns the tuned rows for the seeds that every row has run, at published and at best settings.
+
+    None where fewer than two rows were tuned.
+    """
     chosen = replace(CHOSEN, methods=tuple(choice.methods), networks=(choice.network,))
     searches = [search_of(cell, BUDGET, existing.of) for cell in resolve(table(choice.table), chosen).cells]
     over = [search for search in searches if search.over]
@@ -226,32 +241,36 @@ def tuned(choice: Tuned, existing: Journals) -> TunedTable | None:
     return tuned_table(resolve(table(choice.table), shared), BUDGET, over, existing) if len(over) > 1 else None
 
 
-def tuned_block(choice: Tuned, made: TunedTable) -> Iterator[str]:
+def tuned_block(choice: Tuned, tuned_table: TunedTable) -> Iterator[str]:
     yield from (f"**{choice.title}**", "")
-    best = made.judged.heading.replace(made.judged.bare_heading, made.judged.name)
+    best = tuned_table.judged.heading.replace(tuned_table.judged.bare_heading, tuned_table.judged.name)
     yield f"| | rate | {best} | its best rate | {best} there | n |"
     yield "|---|---|---|---|---|---|"
-    for search in made.searches:
-        cells = [text for side in SIDES for text in at_rate(choice, made, search, side)]
-        n = len(made.records("best", choice.network, search.row))
+    for search in tuned_table.searches:
+        cells = [text for side in SIDES for text in at_rate(choice, tuned_table, search, side)]
+        n = len(tuned_table.records("best", choice.network, search.row))
         yield f"| {search.row.label} | {' | '.join(cells)} | {n} |"
-    compared = [pair for pair in pairs(made) if pair.measure.key == made.judged.key]
-    held = f"of {len(compared)} pairs, held to {100 * compared[0].best.level:.3g} %" if compared else ""
-    yield from ("", f"| {made.judged.heading}, 95 % interval | as published | each at its best | {held} |")
+    compared = [pair for pair in pairs(tuned_table) if pair.measure.key == tuned_table.judged.key]
+    held_out = f"of {len(compared)} pairs, held to {100 * compared[0].best.level:.3g} %" if compared else ""
+    yield from ("", f"| {tuned_table.judged.heading}, 95 % interval | as published | each at its best | {held_out} |")
     yield "|---|---|---|---|"
     for pair in compared:
         sides = f"{contrast(pair, 'published')} | {contrast(pair, 'best')}"
         yield f"| {pair.first.label} minus {pair.second.label} | {sides} | {pair.kind} |"
 
 
-def at_rate(choice: Tuned, made: TunedTable, search: Search, side: Side) -> tuple[str, str]:
+def at_rate(choice: Tuned, tuned_table: TunedTable, search: Search, side: Side) -> tuple[str, str]:
     """Returns a row's learning rate in words, and its best value there."""
-    summary, _ = made.sides[side].value(choice.network, search.row.key, made.judged)
-    best, interval, form = "not run", made.interval(side, choice.network, search.row), f".{digits(made.judged)}f"
+    summary, _ = tuned_table.sides[side].value(choice.network, search.row.key, tuned_table.judged)
+    best, interval, form = (
+        "not run",
+        tuned_table.interval(side, choice.network, search.row),
+        f".{digits(tuned_table.judged)}f",
+    )
     if summary is not None and summary.mean is not None:
         ends = f" [{interval.low:{form}}, {interval.high:{form}}]" if interval is not None else ""
         best = f"{summary.mean:{form}}{ends}"
-    run = next(run for run in made.sides[side].grid.runs if run.labels.row == search.row.key)
+    run = next(run for run in tuned_table.sides[side].grid.runs if run.labels.row == search.row.key)
     edge = " and ".join(edges(search.trials)) if side == "best" else ""
     return f"{run.work.schedule.lr:g}{f', the {edge} tried' if edge else ''}", best
 
@@ -267,7 +286,7 @@ def contrast(pair: RowPair, side: Side) -> str:
 
 
 def blocks(existing: Journals) -> tuple[dict[str, str], dict[str, Callable[[Path], Sequence[Path]]]]:
-    """Returns by a finding's name its Markdown, and, if it has enough runs, the function that draws its picture."""
+    """Maps a finding's name -> its Markdown, and the function that draws its picture if it has enough runs."""
     texts: dict[str, Iterator[str]] = {}
     drawn: dict[str, Callable[[Path], Sequence[Path]]] = {}
     for finding in FINDINGS:
@@ -275,7 +294,7 @@ def blocks(existing: Journals) -> tuple[dict[str, str], dict[str, Callable[[Path
         texts[finding.name] = block(runs, finding)
         if finding is FINDINGS[0]:
             texts["headline"] = headline(runs, finding)
-        if there(runs, finding):
+        if has_enough_seeds(runs, finding):
             drawn[finding.name] = partial(picture, runs, finding)
     for beside in REPRODUCED:
         if (table_runs := reproduced(beside, existing)) is not None:
@@ -283,15 +302,15 @@ def blocks(existing: Journals) -> tuple[dict[str, str], dict[str, Callable[[Path
             lines = list(pictures.curves(table_runs))
             drawn[beside.name] = partial(curves, lines, title=beside.title, y_label=f"Test {table_runs.judge.heading}")
     for rows in TUNED:
-        if (made := tuned(rows, existing)) is not None:
-            texts[rows.name] = tuned_block(rows, made)
-            drawn[rows.name] = partial(draw, made)
+        if (tuned_table := tuned(rows, existing)) is not None:
+            texts[rows.name] = tuned_block(rows, tuned_table)
+            drawn[rows.name] = partial(draw, tuned_table)
     return {name: "\n".join(lines) for name, lines in texts.items()}, drawn
 
 
-def filled(page: str, made: Mapping[str, str]) -> str:
+def fill_page(page: str, blocks_made: Mapping[str, str]) -> str:
     """Returns the page with its marked places replaced. Raises KeyError for a mark that names no finding."""
-    return MARKED.sub(lambda mark: f"{mark[1]}{made[mark[2]]}\n{mark[3]}", page)
+    return MARKED.sub(lambda mark: f"{mark[1]}{blocks_made[mark[2]]}\n{mark[3]}", page)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -302,7 +321,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     records = [record for folder in chosen.runs for record in journals.some(folder).records]
     records.sort(key=lambda record: (record.started, record.id))
     texts, drawn = blocks(Journals(tuple(records), ()))
-    pages = {path: filled(path.read_text(encoding="utf-8"), texts) for path in PAGES}
+    pages = {path: fill_page(path.read_text(encoding="utf-8"), texts) for path in PAGES}
     if chosen.check:
         return int(any(path.read_text(encoding="utf-8") != now for path, now in pages.items()))
     for path, now in pages.items():

@@ -10,12 +10,12 @@ BEST = "best_accuracy_percent"
 
 @dataclass(frozen=True)
 class Finding:
-    """Rows of tables that share data, network and card: those that are shown, and pairs (a, b) held against each other.
+    """Rows of tables that share data, network and card: the rows shown, and pairs (a, b) that are compared.
 
-    rows: key of a table's row -> its words here. against: pairs of keys; the table shows the first minus the second, in
-    the first of the measures, in which the picture is, too; none: the best of what the runs are judged by, and seconds
-    per epoch. interactions: two pairs each; what is shown is the first
-    pair's difference minus the second pair's, which is 0 where two effects add up.
+    rows: key of a table's row -> its words here. against: pairs of keys; the table shows the first minus the second.
+    measures: the first is compared and drawn; none: the best of what the runs are judged by, and seconds per epoch.
+    interactions: two pairs each; shown is the first pair's difference minus the second's, which is 0 where two effects
+    add up.
     """
 
     name: str
@@ -30,7 +30,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Reproduced:
-    """A table at the papers' own scale, beside what was published. settings: of the workload, other than published."""
+    """A table at the papers' own scale, beside what was published.
+
+    settings: of the workload, where not as published.
+    """
 
     name: str
     title: str

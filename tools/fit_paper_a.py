@@ -31,10 +31,10 @@ MFU = "model_flops_utilisation_percent"
 
 
 def network_seconds(network: str) -> tuple[NetworkSeconds, float]:
-    """The card's entry, and the FLOP/s that the published seconds amount to."""
+    """Returns the card's entry, and the FLOP/s that the published seconds amount to."""
     work = workload("cifar100", network, "paper")
-    known = data_card(work.dataset)
-    layers = counted(work, known, network_of(work, known), TABLE_9_BATCH)
+    data = data_card(work.dataset)
+    layers = counted(work, data, network_of(work, data), TABLE_9_BATCH)
     table9 = published.load("table9")
     f, b = (table9[network, "bp", measure].mean for measure in ("forward_seconds", "backward_seconds"))
     flops = np.array([layer.forward_flops for layer in layers])
@@ -53,19 +53,19 @@ def network_seconds(network: str) -> tuple[NetworkSeconds, float]:
 
 
 def ideal_card() -> Card:
-    """paper-a-ideal: links and updates cost nothing."""
-    made = {network: network_seconds(network) for network in ("resnet18", "resnet50")}
+    """Returns the card paper-a-ideal, whose links and updates cost nothing."""
+    seconds = {network: network_seconds(network) for network in ("resnet18", "resnet50")}
     return Card(
         name="paper-a-ideal",
         title="3 x NVIDIA A100 80GB PCIe of paper A, links and updates free",
         source="arXiv:2410.05985v1, Table 9 (totals), split over layers by FLOPs",
-        flops_per_second=math.sqrt(math.prod(rate for _, rate in made.values())),
-        networks={network: entry for network, (entry, _) in made.items()},
+        flops_per_second=math.sqrt(math.prod(rate for _, rate in seconds.values())),
+        networks={network: entry for network, (entry, _) in seconds.items()},
     )
 
 
 def fitted_link(ideal: Card) -> Costs:
-    """The latency and bandwidth that come nearest to the published seconds per epoch of Async LU and BU."""
+    """Fits latency and bandwidth to the published seconds per epoch of Async LU and BU."""
     targets = {key: values for key, values in published_epoch_seconds().items() if key[1] in PAPER_A.rows}
 
     def link(parameters: np.ndarray) -> Costs:
@@ -83,7 +83,7 @@ def fitted_link(ideal: Card) -> Costs:
 
 
 def main() -> None:
-    """Fit, write both cards, and print what they predict."""
+    """Fits and writes both cards, and prints what they predict."""
     ideal = ideal_card()
     card = ideal.model_copy(
         update={
@@ -97,8 +97,8 @@ def main() -> None:
             "link": fitted_link(ideal),
         }
     )
-    for made in (ideal, card):
-        write(made, CARDS / f"{made.name}.toml", "Made by tools/fit_paper_a.py; do not edit by hand.")
+    for fitted in (ideal, card):
+        write(fitted, CARDS / f"{fitted.name}.toml", "Made by tools/fit_paper_a.py; do not edit by hand.")
     print(
         f"link: {card.link.latency_seconds * 1e3:.3f} ms, {card.link.bytes_per_second / 1e9:.2f} GB/s; "
         f"device: {card.flops_per_second / 1e12:.1f} TFLOP/s"
@@ -110,16 +110,16 @@ def main() -> None:
 
 
 def _version_3(card: Card) -> None:
-    """paper-a3: as many lanes as PD-ASGD has workers on a device, with the capacity that gives its published MFU."""
+    """Prints paper-a3's lane capacity, fitted to PD-ASGD's published MFU; its lanes are PD-ASGD's workers."""
     values = published.load(*VERSION_3.tables)
-    ours, theirs = VERSION_3.rows
-    gain = values["resnet18", ours, MFU].mean / values["resnet18", theirs, MFU].mean
+    decoupled, sequential = VERSION_3.rows
+    gain = values["resnet18", decoupled, MFU].mean / values["resnet18", sequential, MFU].mean
 
     def excess(capacity: float) -> float:
-        made = card.model_copy(update={"lanes": 3, "lane_capacity": capacity})
-        known = made.networks["resnet18"]
-        seconds = {row: seconds_per_epoch(made, known, row, simulated=60) for row in VERSION_3.rows}
-        return seconds[theirs] / seconds[ours] - gain
+        trial = card.model_copy(update={"lanes": 3, "lane_capacity": capacity})
+        entry = trial.networks["resnet18"]
+        seconds = {row: seconds_per_epoch(trial, entry, row, simulated=60) for row in VERSION_3.rows}
+        return seconds[sequential] / seconds[decoupled] - gain
 
     print(f"paper-a3: lane_capacity {brentq(excess, 1.0, 3.0, xtol=1e-4):.4f} for a gain of {gain:.3f} over DDP")
 

@@ -28,24 +28,24 @@ from benchmarks.workloads.workload import Workload, workload
 from results import published
 
 
-def step_seconds(work: Workload, one: Table, row: Row) -> float:
-    """Published training seconds over the steps of one device."""
+def step_seconds(work: Workload, table: Table, row: Row) -> float:
+    """Returns the published training seconds over the number of steps of one device."""
     samples = work.train_samples or data_card(work.dataset).train_samples
-    total = published.load(one.id)[work.network, row.key, "train_time_seconds"].mean
-    steps = samples // (row.batch or work.batch) // int(one.options_of(row)["devices"])
+    total = published.load(table.id)[work.network, row.key, "train_time_seconds"].mean
+    steps = samples // (row.batch or work.batch) // int(table.options_of(row)["devices"])
     return total / (work.epochs * steps)
 
 
 def network_seconds(fit: Fit) -> tuple[NetworkSeconds, float]:
-    """The card's entry, and the FLOP/s of the part that grows with the batch."""
-    one = tables.table(*fit.tables)
-    work = workload(one.family, fit.networks[0], "paper")
-    rows = {row.batch or work.batch: row for row in one.rows if row.key in fit.rows}
+    """Returns the card's entry, and the FLOP/s of the part of a step that grows with the batch."""
+    table = tables.table(*fit.tables)
+    work = workload(table.family, fit.networks[0], "paper")
+    rows = {row.batch or work.batch: row for row in table.rows if row.key in fit.rows}
     small, large = sorted(rows)
-    first, second = (step_seconds(work, one, rows[batch]) for batch in (small, large))
+    first, second = (step_seconds(work, table, rows[batch]) for batch in (small, large))
     per_sample = (second - first) / (large - small)
-    known = data_card(work.dataset)
-    layers = counted(work, known, network_of(work, known), work.batch)
+    data = data_card(work.dataset)
+    layers = counted(work, data, network_of(work, data), work.batch)
     flops = [layer.forward_flops for layer in layers]
     whole = step_flops(layers)
     seconds = first + per_sample * (work.batch - small)
@@ -53,7 +53,7 @@ def network_seconds(fit: Fit) -> tuple[NetworkSeconds, float]:
     entry = NetworkSeconds(
         what=f"{work.label}, batch {work.batch}, RTX 2080 Ti",
         batch=work.batch,
-        families=("imagenet",) if one.family == "imagenet" else ("cifar10", "cifar100"),
+        families=("imagenet",) if table.family == "imagenet" else ("cifar10", "cifar100"),
         stem=work.stem,
         fixed_share=(seconds - per_sample * work.batch) / seconds,
         layers=tuple(layer.name for layer in layers),
@@ -66,10 +66,10 @@ def network_seconds(fit: Fit) -> tuple[NetworkSeconds, float]:
 
 
 def main() -> None:
-    """Fit, write the card, and print what it predicts."""
-    made = {fit.networks[0]: network_seconds(fit) for fit in MB_SGD}
-    rates = [rate for _, rate in made.values()]
-    alone = Card(
+    """Fits and writes the card, and prints what it predicts."""
+    seconds = {fit.networks[0]: network_seconds(fit) for fit in MB_SGD}
+    rates = [rate for _, rate in seconds.values()]
+    without_capacity = Card(
         name="paper-b",
         title="NVIDIA RTX 2080 Ti of paper B, fitted to its MB-SGD rows",
         source="arXiv:2203.06638, Tables 1, 2, 6, 9 and 10",
@@ -82,12 +82,14 @@ def main() -> None:
         flops_per_second=math.exp(sum(map(math.log, rates)) / len(rates)),
         peak_flops_per_second=13.4e12,
         lanes=8,
-        networks={network: entry for network, (entry, _) in made.items()},
+        networks={network: entry for network, (entry, _) in seconds.items()},
     )
     lap = tables.table(*LAP_SGD.tables)
     row = next(row for row in lap.rows if row.key in LAP_SGD.rows)
-    theirs = published.load(lap.id)[LAP_SGD.networks[0], row.key, "train_time_seconds"].mean
-    card = alone.model_copy(update={"lane_capacity": training_seconds(alone, lap, row) / theirs})
+    published_seconds = published.load(lap.id)[LAP_SGD.networks[0], row.key, "train_time_seconds"].mean
+    card = without_capacity.model_copy(
+        update={"lane_capacity": training_seconds(without_capacity, lap, row) / published_seconds}
+    )
     write(card, CARDS / "paper-b.toml", "Made by tools/fit_paper_b.py; do not edit by hand.")
     for name, entry in card.networks.items():
         print(f"{name}: {entry.fixed_share:.0%} of a step of {entry.batch} whatever its batch")

@@ -23,37 +23,40 @@ from tests.golden.cases import FILE, Case, carried_out, cases, here, kept, moved
 def main() -> int:
     torch.set_num_threads(1)
     before, every = kept(), cases()
-    made = {case.name: outcome(case, before["cases"].get(case.name, {})) for case in every}
-    if refused := list(unraised(every, before, made)):
+    results = {case.name: outcome(case, before["cases"].get(case.name, {})) for case in every}
+    if refused := list(moved_without_version(every, before, results)):
         print(*refused, "Raise their version (HISTORY in benchmarks/runner/numerics.py), or mend the code.", sep="\n")
         return 1
-    FILE.write_text(json.dumps({"where": here(), "cases": made}, indent=1) + "\n", encoding="utf-8")
-    print(f"{len(made)} golden runs, of which {sum(before['cases'].get(name) != made[name] for name in made)} are new")
+    FILE.write_text(json.dumps({"where": here(), "cases": results}, indent=1) + "\n", encoding="utf-8")
+    changed = sum(before["cases"].get(name) != result for name, result in results.items())
+    print(f"{len(results)} golden runs, of which {changed} are new")
     return 0
 
 
 def outcome(case: Case, was: Mapping[str, Any]) -> dict[str, Any]:
-    """Entry of a case for the file. Its recorded schedule is replayed as long as case and version are unchanged."""
+    """Returns a case's entry for the file. Its recorded schedule is replayed while case and version are unchanged."""
     schedule = {}
     if case.executor == "replay":
         stands = was.get("numerics") == case.version and was.get("case") == case.digest
         schedule = {"schedule": was["schedule"] if stands else recorded(case)}
     try:
-        given = carried_out(case, *schedule.values())
+        result = carried_out(case, *schedule.values())
     except ScheduleMismatch as error:
-        given = {"weights": f"its schedule does not fit: {error}"}
-    return {"case": case.digest, "numerics": case.version, **given, **schedule}
+        result = {"weights": f"its schedule does not fit: {error}"}
+    return {"case": case.digest, "numerics": case.version, **result, **schedule}
 
 
-def unraised(every: Sequence[Case], before: Mapping[str, Any], made: Mapping[str, Any]) -> Iterator[str]:
-    """A sentence for each case that moved though its version stands; one that is made otherwise is another case."""
+def moved_without_version(
+    every: Sequence[Case], before: Mapping[str, Any], outcomes: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yields a sentence for each case that moved though its version is unchanged; a changed case is not compared."""
     exactly = before["where"] == here()
     for case in every:
-        was, now = before["cases"].get(case.name, {}), made[case.name]
+        was, now = before["cases"].get(case.name, {}), outcomes[case.name]
         if (was.get("case"), was.get("numerics")) == (now["case"], now["numerics"]):
-            what = moved(case, was, now, exactly=exactly)
-            if what:
-                yield f"{case.name}: {'; '.join(what)}"
+            change = moved(case, was, now, exactly=exactly)
+            if change:
+                yield f"{case.name}: {'; '.join(change)}"
 
 
 if __name__ == "__main__":

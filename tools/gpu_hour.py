@@ -48,24 +48,24 @@ Arguments = argparse.Namespace
 Rows = list[dict[str, Any]]
 
 
-class LeftOut(Exception):
-    """The step cannot be carried out here; a later call tries again."""
+class StepSkipped(Exception):
+    """The step cannot be carried out here now; a later call tries again."""
 
 
 def tests(arguments: Arguments) -> Rows:
-    """Run the tests marked `cuda`: backpropagation beside the virtual clock's, every method, streams."""
+    """Runs the tests marked `cuda`: backpropagation beside the virtual clock's, every method, streams."""
     files = [str(path) for path in CHECKOUT.glob("tests/**/test_*.py") if "mark.cuda" in path.read_text("utf-8")]
     command = [sys.executable, "-m", "pytest", "-q", "-n0", "-m", "cuda", "-p", "no:cacheprovider", *files]
-    done = subprocess.run(command, cwd=CHECKOUT, check=False, capture_output=True, text=True)
-    print(done.stdout, done.stderr)
-    done.check_returncode()
-    return [{"what": done.stdout.strip().splitlines()[-1]}]
+    process = subprocess.run(command, cwd=CHECKOUT, check=False, capture_output=True, text=True)
+    print(process.stdout, process.stderr)
+    process.check_returncode()
+    return [{"what": process.stdout.strip().splitlines()[-1]}]
 
 
 def speed(arguments: Arguments, precision: str) -> Rows:
-    """BP and Async LU of ResNet-18 beside bare loops; ratios are medians of those within a round."""
+    """Times BP and Async LU of ResNet-18 beside bare loops; ratios are medians of those within a round."""
     if precision == "tf32" and arguments.device == "cpu":
-        raise LeftOut("TF32 is CUDA's")
+        raise StepSkipped("TF32 is CUDA's")
     scale, batch, batches = ("smoke", 16, 4) if arguments.device == "cpu" else ("paper", 128, BATCHES)
     sizes = {"train_samples": str(batch * batches), "test_samples": str(batch), "batch": str(batch)}
     work = workload("cifar10", "resnet18", scale, {**sizes, "precision": precision})
@@ -73,8 +73,8 @@ def speed(arguments: Arguments, precision: str) -> Rows:
     virtual, threads = make("bp", executor="virtual"), make("bp", executor="threads")
     rivals = {"virtual BP": epoch(virtual), "threads BP": epoch(threads)}
     for workers in (1, 2):
-        made = make("async_lu", executor="threads", options={"backward_workers": workers})
-        rivals[f"Async LU, {workers} backward"] = epoch(made)
+        training_made = make("async_lu", executor="threads", options={"backward_workers": workers})
+        rivals[f"Async LU, {workers} backward"] = epoch(training_made)
     for layout, suffix in ((torch.contiguous_format, ""), (torch.channels_last, ", channels_last")):
         rivals[f"bare loop{suffix}"] = bare(virtual, layout=layout, bf16=precision == "bf16")
         rivals[f"bare loop{suffix}, fastest algorithms"] = bare(virtual, layout=layout, bf16=precision == "bf16")
@@ -101,16 +101,16 @@ def card(arguments: Arguments) -> Rows:
 
 
 def table_work(arguments: Arguments, table: str) -> Workload:
-    """The table's ResNet-18. Raises LeftOut where its data is not there."""
+    """Returns the table's ResNet-18 workload. Raises LeftOut where its data is not there."""
     work = workload(table_of(table).family, "resnet18", "smoke" if arguments.device == "cpu" else "paper")
     data = data_card(work.dataset)
     if not data.embedded and finder(data).locate(data, arguments.data) is None:
-        raise LeftOut(f"{data.title} is not there: name its folder with --data")
+        raise StepSkipped(f"{data.title} is not there: name its folder with --data")
     return work
 
 
 def train_methods(arguments: Arguments, table: str, work: Workload, seeds: str, epochs: int, out: Path) -> None:
-    """METHODS side by side, the schedule in proportion to the epochs."""
+    """Trains METHODS side by side, the schedule shortened in proportion to the epochs."""
     share = epochs / work.epochs
     settings: dict[str, object] = {
         "lapsgd.updaters": 1,
@@ -129,7 +129,7 @@ def train_methods(arguments: Arguments, table: str, work: Workload, seeds: str, 
 
 
 def size(arguments: Arguments) -> Rows:
-    """Times two epochs of Table 3's methods side by side -> the epochs that one table and seed have time for."""
+    """Times two epochs of Table 3's methods side by side -> how many epochs one table and seed have time for."""
     work, folder, begun = table_work(arguments, "table3"), arguments.out / "sized", time.monotonic()
     train_methods(arguments, "table3", work, "1", SIZED_EPOCHS, folder)
     whole = time.monotonic() - begun
@@ -143,10 +143,10 @@ def size(arguments: Arguments) -> Rows:
 
 
 def train(arguments: Arguments, table: str, seed: int) -> Rows:
-    """Trains one table's methods with one seed; finished runs are found again, so that a repeat goes on."""
+    """Trains one table's methods with one seed; finished runs are kept, so that a repeat goes on."""
     work, sized = table_work(arguments, table), read(arguments.out).get("size", {})
     if sized.get("status") != "finished":
-        raise LeftOut("the step `size` has not finished")
+        raise StepSkipped("the step `size` has not finished")
     train_methods(arguments, table, work, f"{seed}-{seed}", sized["rows"][0]["epochs"], arguments.out / "out")
     rows = []
     for record in map(read_journal, sorted((arguments.out / "out").glob("runs/*/journal.jsonl"))):
@@ -173,7 +173,7 @@ def file_of(folder: Path, step: str) -> Path:
 
 
 def read(folder: Path) -> dict[str, dict[str, Any]]:
-    """The folder's records by step. Raises ValueError on a file that is no JSON."""
+    """Returns the folder's records by step. Raises ValueError on a file that is no JSON."""
     paths = {step: file_of(folder, step) for step in STEPS}
     return {step: json.loads(path.read_text("utf-8")) for step, path in paths.items() if path.is_file()}
 
@@ -186,11 +186,11 @@ def write(arguments: Arguments, step: str, status: str, reason: str, seconds: fl
 
 
 def carry_out(step: str, arguments: Arguments) -> None:
-    """Does the step's job in this process, and writes its record."""
+    """Runs the step in this process, and writes its record."""
     begun, status, reason, rows = time.monotonic(), "finished", "", Rows()
     try:
         rows = STEPS[step][0](arguments)
-    except LeftOut as why:
+    except StepSkipped as why:
         status, reason = "left out", str(why)
     except Exception as error:
         traceback.print_exc()
@@ -199,7 +199,7 @@ def carry_out(step: str, arguments: Arguments) -> None:
 
 
 def in_own_process(command: Sequence[str], log: Path, limit_seconds: float) -> None:
-    """Runs the command; it and its children are gone at the limit."""
+    """Runs the command; kills it and its children at the limit."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as file:
         process = subprocess.Popen(command, cwd=CHECKOUT, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
@@ -213,7 +213,7 @@ def in_own_process(command: Sequence[str], log: Path, limit_seconds: float) -> N
 
 
 def call(arguments: Arguments) -> int:
-    """Does what is left of the chosen steps and fits in the minutes -> the exit code."""
+    """Runs the chosen steps that are left and fit in the minutes -> the exit code."""
     if arguments.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("no CUDA device: the hour is for a machine with one; --device cpu tries it out.")
     if any(record["device"] != arguments.device for record in read(arguments.out).values()):
@@ -224,16 +224,18 @@ def call(arguments: Arguments) -> int:
         raise ValueError(f"there is no such step; steps are {', '.join(STEPS)}")
     settled = ("finished",) if arguments.retry else ("finished", "failed")
     for step in steps:
-        records, left = read(arguments.out), deadline - time.monotonic()
+        records, seconds_left = read(arguments.out), deadline - time.monotonic()
         if records.get(step, {}).get("status") in settled:
             continue
         sized = sum(row["seconds"] for row in records.get("size", {"rows": []})["rows"])
         need = TRIAL_SECONDS if arguments.device == "cpu" else STEPS[step][1] or sized
-        if need > left:
-            print(f"{step} takes about {need:.0f} s, {max(left, 0):.0f} s are left: the same call goes on there")
+        if need > seconds_left:
+            print(
+                f"{step} takes about {need:.0f} s, {max(seconds_left, 0):.0f} s are left: the same call goes on there"
+            )
             break
         file_of(arguments.out, step).unlink(missing_ok=True)
-        log, limit = arguments.out / "logs" / f"{step}.log", min(left, max(2 * need, 60.0))
+        log, limit = arguments.out / "logs" / f"{step}.log", min(seconds_left, max(2 * need, 60.0))
         in_own_process([sys.executable, __file__, *sys.argv[1:], "--here", step], log, limit)
         if step not in read(arguments.out):
             write(arguments, step, "failed", f"no answer within {limit:.0f} s; see {log.name}", limit, [])
@@ -243,9 +245,9 @@ def call(arguments: Arguments) -> int:
 
 
 def summary(records: Mapping[str, dict[str, Any]]) -> Iterator[str]:
-    """A page of Markdown: where it ran, a line for each step, then every step's own table."""
+    """Yields a page of Markdown: the machine, a line for each step, then every step's own table."""
     yield "# An hour on a GPU\n"
-    yield from (f"{where}\n" for where in dict.fromkeys(map(_where, records.values())))
+    yield from (f"{machine}\n" for machine in dict.fromkeys(map(_where, records.values())))
     yield _table([{**record, "machine": None, "rows": None} for record in records.values()])
     yield f"\nNot reached: {', '.join(step for step in STEPS if step not in records) or 'none'}."
     for name, record in records.items():

@@ -38,15 +38,15 @@ def training(
     options: Mapping[str, Any] | None = None,
     record: bool = False,
 ) -> Training:
-    """A run, ready to be trained. Raises UserError where the method cannot run on the executor."""
+    """Returns a run, ready to be trained. Raises UserError where the method cannot run on the executor."""
     card = cards.load("paper-a-ideal") if executors.executor(executor).needs_card else None
-    made = methods.create(method, dict(options or {}))
-    run = plan.alone(work, made, executor=executor, device=device, record=record, card=card)
+    method_made = methods.create(method, dict(options or {}))
+    run = plan.alone(work, method_made, executor=executor, device=device, record=record, card=card)
     return Training(run.spec, data, card)
 
 
 def random_texts(work: Workload) -> TextSet:
-    """Rows of words drawn alike from the workload's vocabulary, as many as it trains on: no data need be there."""
+    """Returns rows of random words, as many as the workload trains on, so that no data is needed."""
     data, text = data_card(work.dataset), work.text or Text()
     count = work.train_samples or data.train_samples
     words, generator = text.vocabulary + len(SPECIALS), torch.Generator().manual_seed(0)
@@ -60,50 +60,50 @@ def synchronise(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def epoch(made: Training) -> Timed:
-    """One epoch through the executor."""
+def epoch(training: Training) -> Timed:
+    """Returns a function that trains one epoch through the executor and gives its seconds per batch."""
 
     def timed() -> float:
-        torch.set_num_threads(made.work.threads)
-        synchronise(made.device)
-        made.team.begin_epoch(0)
+        torch.set_num_threads(training.work.threads)
+        synchronise(training.device)
+        training.team.begin_epoch(0)
         begun = time.perf_counter()
-        made.executor.run(made.method.workers(made.team))
-        synchronise(made.device)
+        training.executor.run(training.method.workers(training.team))
+        synchronise(training.device)
         seconds = time.perf_counter() - begun
-        made.team.accounts.end_epoch()  # who leaves batches out is not fast
-        return seconds / made.team.steps_per_epoch
+        training.team.accounts.end_epoch()  # who leaves batches out is not fast
+        return seconds / training.team.steps_per_epoch
 
     return timed
 
 
-def bare(made: Training, *, layout: torch.memory_format = torch.preserve_format, bf16: bool = False) -> Timed:
-    """A hand-written loop on the same network and the same batches, which lie in memory as the suite has them."""
-    network = torch.nn.Sequential(*made.network().values()).train()
+def bare(training: Training, *, layout: torch.memory_format = torch.preserve_format, bf16: bool = False) -> Timed:
+    """Returns a function that trains one epoch by a hand-written loop on the same network and batches."""
+    network = torch.nn.Sequential(*training.network().values()).train()
     network.to(memory_format=layout)
-    precision: Any = partial(torch.autocast, made.device.type, torch.bfloat16) if bf16 else nullcontext
-    optimizer, steps = _optimizer(made.work, network), made.batches.steps()
+    precision: Any = partial(torch.autocast, training.device.type, torch.bfloat16) if bf16 else nullcontext
+    optimizer, steps = _optimizer(training.work, network), training.batches.steps()
 
     def timed() -> float:
-        torch.set_num_threads(made.work.threads)
-        synchronise(made.device)
+        torch.set_num_threads(training.work.threads)
+        synchronise(training.device)
         begun = time.perf_counter()
         for i in range(steps):
-            images, labels = made.batches.batch(0, i)
+            images, labels = training.batches.batch(0, i)
             with precision():
                 logits = network(images.to(memory_format=layout))
                 loss = torch.nn.functional.cross_entropy(logits, labels)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-        synchronise(made.device)
+        synchronise(training.device)
         return (time.perf_counter() - begun) / steps
 
     return timed
 
 
 def with_cudnn(rival: Timed, *, fastest: bool) -> Timed:
-    """The rival with cuDNN's fastest algorithms, or with repeatable ones, as the suite has them."""
+    """Returns the rival with cuDNN's fastest algorithms, or with repeatable ones, as the suite has them."""
 
     def timed() -> float:
         torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = fastest, not fastest
@@ -112,9 +112,9 @@ def with_cudnn(rival: Timed, *, fastest: bool) -> Timed:
     return timed
 
 
-def bare_in_threads(made: Sequence[Training]) -> Timed:
-    """Bare loops that share nothing, each in a thread with one torch thread: what threads reach here at best."""
-    loops = [bare(training) for training in made]
+def bare_in_threads(trainings: Sequence[Training]) -> Timed:
+    """Returns a function that times bare loops in one thread each, which share nothing: the best possible here."""
+    loops = [bare(training) for training in trainings]
 
     def alone(loop: Timed) -> None:
         torch.set_flush_denormal(True)  # as every worker's thread
@@ -128,13 +128,13 @@ def bare_in_threads(made: Sequence[Training]) -> Timed:
             thread.start()
         for thread in threads:
             thread.join()
-        return (time.perf_counter() - begun) / sum(training.batches.steps() for training in made)
+        return (time.perf_counter() - begun) / sum(training.batches.steps() for training in trainings)
 
     return timed
 
 
 def _optimizer(work: Workload, network: torch.nn.Module) -> torch.optim.Optimizer:
-    """torch's own, fused, one for all layers."""
+    """Returns torch's own fused optimizer, one for all layers."""
     chosen, lr = work.optimizer, work.schedule.lr
     if chosen.name == "adam":
         betas = chosen.momentum, 0.999
@@ -156,18 +156,18 @@ def take_turns(rivals: Mapping[str, Timed], count: int) -> dict[str, list[float]
 
 
 def ratio(times: Mapping[str, list[float]], of: str, over: str) -> float:
-    """The median over the rounds of the ratios within a round."""
+    """Returns the median over the rounds of the ratios within a round."""
     return statistics.median(a / b for a, b in zip(times[of], times[over], strict=True))
 
 
 def spread(times: Mapping[str, list[float]], of: str, over: str) -> str:
-    """Range and number of the ratios within a round, as a text."""
+    """Returns range and number of the ratios within a round, as text."""
     ratios = [a / b for a, b in zip(times[of], times[over], strict=True)]
     return f"{min(ratios):.2f} to {max(ratios):.2f} in {len(ratios)} rounds"
 
 
 def ranges(times: Mapping[str, list[float]]) -> str:
-    """Milliseconds a batch of each rival: the median and the range over the rounds."""
+    """Returns milliseconds per batch of each rival, median and range over the rounds, as text."""
     return "; ".join(
         f"{name}: {statistics.median(rounds) * 1e3:.1f} ({min(rounds) * 1e3:.1f} to {max(rounds) * 1e3:.1f}) ms a batch"
         for name, rounds in times.items()

@@ -19,7 +19,10 @@ Arrows = Mapping[str, Set[str]]
 
 
 class Picture(Contract):
-    """file: Markdown with one Mermaid block. packages: those that it shows, each named by its last part there."""
+    """An import-linter contract: the arrows of a Mermaid picture are the imports between packages.
+
+    file: Markdown with one Mermaid block. packages: those that it shows, each by the last part of its name.
+    """
 
     type_name = "picture"
 
@@ -37,27 +40,31 @@ class Picture(Contract):
 
 
 def read(text: str) -> dict[str, set[str]]:
-    """The arrows of the Mermaid picture in a Markdown text; dotted ones, which are no imports, left out."""
+    """Returns the arrows of the Mermaid picture in a Markdown text, without dotted ones, which are no imports."""
     _, _, picture = text.partition("```mermaid")
-    found: dict[str, set[str]] = {}
+    arrows: dict[str, set[str]] = {}
     for start, end in ARROW.findall(picture.partition("```")[0]):
-        found.setdefault(start, set()).add(end)
-    return found
+        arrows.setdefault(start, set()).add(end)
+    return arrows
 
 
 def imports(graph: Any, packages: list[str]) -> dict[str, set[str]]:
-    """Package -> the packages that any file of it imports, by the last parts of their names."""
-    home = {module: max(mine, key=len) for module in graph.modules if (mine := [r for r in packages if _in(module, r)])}
-    found: dict[str, set[str]] = {package.split(".")[-1]: set() for package in packages}
+    """Maps each package -> the packages that any file of it imports, by the last parts of their names."""
+    home = {
+        module: max(containing, key=len)
+        for module in graph.modules
+        if (containing := [r for r in packages if _in(module, r)])
+    }
+    arrows: dict[str, set[str]] = {package.split(".")[-1]: set() for package in packages}
     for module, package in home.items():
-        for other in graph.find_modules_directly_imported_by(module):
-            if home.get(other, package) != package:
-                found[package.split(".")[-1]].add(home[other].split(".")[-1])
-    return found
+        for imported in graph.find_modules_directly_imported_by(module):
+            if home.get(imported, package) != package:
+                arrows[package.split(".")[-1]].add(home[imported].split(".")[-1])
+    return arrows
 
 
 def complaints(drawn: Arrows, real: Arrows) -> Iterator[str]:
-    """A sentence for each arrow that is wrong, and for each that is missing."""
+    """Yields a sentence for each arrow that is wrong, and for each that is missing."""
     for start, ends in drawn.items():
         for end in sorted(ends):
             if end not in real.get(start, ()):
@@ -70,14 +77,14 @@ def complaints(drawn: Arrows, real: Arrows) -> Iterator[str]:
 
 
 def _reached(arrows: Arrows, start: str, without: str = "") -> set[str]:
-    """All packages along arrows from `start`, but for the direct arrow to `without`."""
-    waiting, seen = [end for end in arrows.get(start, ()) if end != without], set[str]()
+    """Returns all packages reached along arrows from `start`, ignoring the direct arrow to `without`."""
+    waiting, reached = [end for end in arrows.get(start, ()) if end != without], set[str]()
     while waiting:
         package = waiting.pop()
-        if package not in seen:
-            seen.add(package)
+        if package not in reached:
+            reached.add(package)
             waiting += arrows.get(package, ())
-    return seen
+    return reached
 
 
 def _in(module: str, package: str) -> bool:

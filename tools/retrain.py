@@ -37,32 +37,39 @@ WALL = "train_seconds"
 
 
 def main() -> int:
-    asked = _arguments()
-    done = {json.loads(line)["started"] for line in asked.to.read_text().splitlines()} if asked.to.exists() else set()
-    drawn = random.Random(asked.seed).sample(some(asked.runs).records, asked.sample)  # in the order of their starts
+    arguments = _arguments()
+    finished = (
+        {json.loads(line)["started"] for line in arguments.to.read_text().splitlines()}
+        if arguments.to.exists()
+        else set()
+    )
+    drawn = random.Random(arguments.seed).sample(
+        some(arguments.runs).records, arguments.sample
+    )  # in the order of their starts
     waiting = sorted(
-        (one for one in drawn if one.started not in done), key=lambda one: (one.spec.workload.name, one.started)
+        (drawn_record for drawn_record in drawn if drawn_record.started not in finished),
+        key=lambda drawn_record: (drawn_record.spec.workload.name, drawn_record.started),
     )
     begun, loaded = time.monotonic(), dict[str, DataSet]()
     for number, record in enumerate(waiting, start=1):
-        epochs = min(asked.epochs or record.spec.workload.epochs, record.evaluations[-1].epoch)
+        epochs = min(arguments.epochs or record.spec.workload.epochs, record.evaluations[-1].epoch)
         expected = float((record.end or {})["wall_seconds"]) * epochs / record.evaluations[-1].epoch
-        if time.monotonic() - begun + expected > 60 * asked.minutes:
+        if time.monotonic() - begun + expected > 60 * arguments.minutes:
             print(f"{len(waiting) - number + 1} of {len(drawn)} are left; give the command again")
             return 2
         started = time.monotonic()
-        other = differences(record, epochs, _data(record, asked.data, loaded))
+        differing = differences(record, epochs, _data(record, arguments.data, loaded))
         line = {
             "started": record.started,
             "row": record.row,
             "seed": record.seed,
             "workload": record.spec.workload.name,
         }
-        line |= {"epochs": epochs, "seconds": round(time.monotonic() - started, 1), "differences": other}
-        with asked.to.open("a") as file:
+        line |= {"epochs": epochs, "seconds": round(time.monotonic() - started, 1), "differences": differing}
+        with arguments.to.open("a") as file:
             file.write(json.dumps(line) + "\n")
         print(line, flush=True)
-    lines = [json.loads(line) for line in asked.to.read_text().splitlines()]
+    lines = [json.loads(line) for line in arguments.to.read_text().splitlines()]
     print(f"{sum(not line['differences'] for line in lines)} of {len(lines)} runs are equal to the last digit")
     return int(any(line["differences"] for line in lines))
 
@@ -80,33 +87,42 @@ def _arguments() -> argparse.Namespace:
 
 
 def differences(record: Record, epochs: float, data: DataSet) -> list[str]:
-    """Train the run until so many epochs; what is not equal to its journal, in words. Raises SystemExit elsewhere."""
+    """Trains the run for so many epochs -> what differs from its journal, in words.
+
+    Raises SystemExit on another machine.
+    """
     spec = record.spec
-    there = (spec.torch, record.environment["cpu"], record.environment.get("cpu_capability"))
-    here = (torch_minor(), cpu_name(), torch.backends.cpu.get_cpu_capability())
-    if there[:2] != here[:2] or there[2] not in (None, here[2]) or not executor(spec.executor).repeatable:
-        raise SystemExit(f"{record.id[:12]} was made by {there} on {spec.executor}: no bits to expect by {here}")
+    recorded_on = (spec.torch, record.environment["cpu"], record.environment.get("cpu_capability"))
+    machine = (torch_minor(), cpu_name(), torch.backends.cpu.get_cpu_capability())
+    if (
+        recorded_on[:2] != machine[:2]
+        or recorded_on[2] not in (None, machine[2])
+        or not executor(spec.executor).repeatable
+    ):
+        raise SystemExit(
+            f"{record.id[:12]} was made by {recorded_on} on {spec.executor}: no bits to expect by {machine}"
+        )
     training = Training(spec, data, _card(spec.hardware.sha256))
     work = training.work
     history = EvaluationHistory(work.epochs, work.patience, training.task.judge, work.evaluate_every)
-    found = []
+    differing = []
     for point in record.evaluations:
         if point.epoch > epochs:
             break
         history.evaluations.append(metrics := training.until(history.next_at))
-        found += [
+        differing += [
             f"epoch {point.epoch:g}: {name} {point.metrics[name]!r}, now {value!r}"
             for name, value in metrics.items()
             if name != WALL and not _same(point.metrics[name], value)
         ]
     if epochs == record.evaluations[-1].epoch and record.end is not None:
         ends = {"staleness": training.team.per_layer(), "effects": training.team.counted_effects()}
-        found += [name for name, value in ends.items() if not _same(record.end.get(name, {}), value)]
-    return found
+        differing += [name for name, value in ends.items() if not _same(record.end.get(name, {}), value)]
+    return differing
 
 
 def _same(was: Any, now: Any) -> bool:
-    """Whether values are equal to the last digit, as far as the journal has them."""
+    """Returns whether values are equal to the last digit, as far as the journal has them."""
     if isinstance(was, Mapping):
         return all(_same(value, now[name]) for name, value in was.items())
     if isinstance(was, list | tuple):
@@ -115,14 +131,14 @@ def _same(was: Any, now: Any) -> bool:
 
 
 def _card(sha256: str) -> Card | None:
-    """The hardware profile of this digest, of the tables' rows as well; None: real time."""
+    """Returns the hardware card of this digest, tables' own rows included; None: real time."""
     tables = [registry.table(name) for name in registry.IDS]
     cards = [load_card(table.card).delayed(row.delays) for table in tables for row in table.rows]
     return next(card for card in cards if card.sha256 == sha256) if sha256 else None
 
 
 def _data(record: Record, folder: Path | None, loaded: dict[str, DataSet]) -> DataSet:
-    """The run's data, kept until another's are asked for."""
+    """Returns the run's data, cached until another's are needed."""
     work = workload_of(record.spec.workload)
     key = json.dumps([work.dataset, work.train_samples, work.test_samples, str(work.text), work.resolution])
     if key not in loaded:

@@ -17,7 +17,7 @@ PRODUCT = ("benchmarks", "methods", "reports", "results", "tools")
 
 
 def nodes(path: Path) -> Iterator[ast.AST]:
-    """Yields the nodes of a file's tree but for docstrings: any string that stands alone."""
+    """Yields the nodes of a file's tree, without docstrings: any string that stands alone."""
     waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     while waiting:
         node = waiting.pop()
@@ -29,10 +29,13 @@ def nodes(path: Path) -> Iterator[ast.AST]:
 def main() -> None:
     root = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1])
     print(f"{'':12}{'statements':>12}{'expressions':>12}{'imported':>12}")
-    for name, places in {"product": PRODUCT, **{one: (one,) for one in (*PRODUCT, "tests")}}.items():
-        found = [node for place in places for path in (root / place).rglob("*.py") for node in nodes(path)]
-        imports = sum(isinstance(node, ast.Import | ast.ImportFrom) for node in found)
-        counts = [sum(isinstance(node, kind) for node in found) for kind in (ast.stmt, ast.expr, ast.alias)]
+    for name, places in {
+        "product": PRODUCT,
+        **{name_of_package: (name_of_package,) for name_of_package in (*PRODUCT, "tests")},
+    }.items():
+        nodes_found = [node for place in places for path in (root / place).rglob("*.py") for node in nodes(path)]
+        imports = sum(isinstance(node, ast.Import | ast.ImportFrom) for node in nodes_found)
+        counts = [sum(isinstance(node, kind) for node in nodes_found) for kind in (ast.stmt, ast.expr, ast.alias)]
         counts[0] -= imports
         print(f"{name:12}" + "".join(f"{count:12,}" for count in counts))
 

@@ -1,4 +1,4 @@
-"""Defines an analysis: an experiment that fills no table of runs."""
+"""What an analysis is: an experiment that fills no table of trained runs."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ Several = Annotated[
 
 
 class AnalysisOptions(BaseModel):
-    """Options that `--set ID.option=value` can set; this base class has none."""
+    """The options that `--set ID.option=value` sets; this base class has none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 @dataclass(frozen=True)
 class Request:
-    """Choices made on the command line. methods, networks: empty for the analysis's own choice."""
+    """What was chosen on the command line. methods, networks: empty where the analysis chooses itself."""
 
     scale: str
     seeds: tuple[int, ...]
@@ -53,30 +53,35 @@ class Request:
 
     @property
     def figures(self) -> Path:
-        """The folder of pictures. Raises ResultsError where it is a link."""
+        """Returns the folder of pictures. Raises ResultsError where it is a link."""
         return own_folder(self.out, self.out / "figures")
 
-    def networks_among(self, known: Iterable[str], default: Collection[str] = ()) -> list[str]:
-        """Networks that are asked for, or the default, or all. Raises UserError where none is left."""
-        wanted = self.networks or default
-        if chosen := [name for name in known if not wanted or name in wanted]:
+    def networks_among(self, names: Iterable[str], default: Collection[str] = ()) -> list[str]:
+        """Returns the requested networks among these names, by default `default`, or all.
+
+        Raises UserError where none is left.
+        """
+        requested = self.networks or default
+        if chosen := [name for name in names if not requested or name in requested]:
             return chosen
-        raise UserError(f"Nothing to run: there are the networks {', '.join(known)}; name one of them with --network.")
+        raise UserError(f"Nothing to run: there are the networks {', '.join(names)}; name one of them with --network.")
 
     def method(self, name: str, **options: Any) -> Method:
         """Makes the method with the user's settings. Raises UserError where it cannot run on a simulated clock."""
-        made = methods.create(name, {**self.settings.get(name, {}), **options})
-        executors.VIRTUAL.check(made)
-        return made
+        method = methods.create(name, {**self.settings.get(name, {}), **options})
+        executors.VIRTUAL.check(method)
+        return method
 
 
 def exact_cell(value: float, law: float | None = None, source: str = "") -> ResultCell:
-    """A value that no seed changes, beside what a law says of it."""
+    """Returns the cell of a value that no seed changes, beside the value that a law gives."""
     return ResultCell(None if law is None else Published(law, None, None, source), Summary(value, None, 1))
 
 
 @dataclass(frozen=True)
 class Finding:
+    """The result of an analysis: tables, and paths of pictures."""
+
     tables: tuple[ResultTable, ...]
     pictures: tuple[Path, ...] = ()
 
@@ -101,7 +106,10 @@ class Analysis:
         return (sys.modules[self.run.__module__].__doc__ or "").partition("\n")[0]
 
     def options(self, settings: Mapping[str, str]) -> AnalysisOptions:
-        """Raises UserError for an unknown option, offering the nearest, or for a bad value."""
+        """Returns the validated options.
+
+        Raises UserError for an unknown one, offering the nearest, or for a bad value.
+        """
         for key in settings:
             if key not in self.Options.model_fields:
                 raise UserError(unknown(f"option of {self.id}", key, tuple(self.Options.model_fields)))
@@ -109,8 +117,8 @@ class Analysis:
             return self.Options.model_validate({key: _parsed(value) for key, value in settings.items()})
         except ValidationError as error:
             wrong = error.errors()[0]
-            where = ".".join(map(str, wrong["loc"]))
-            raise UserError(f"Bad value: {self.id}.{where}={wrong['input']!r}: {wrong['msg']}.") from error
+            option = ".".join(map(str, wrong["loc"]))
+            raise UserError(f"Bad value: {self.id}.{option}={wrong['input']!r}: {wrong['msg']}.") from error
 
 
 def _parsed(value: str) -> Any:

@@ -1,4 +1,4 @@
-"""The analyses by name: every other file and folder beside this one is an analysis. Loads one when it is asked for."""
+"""The analyses by name: every other file and folder beside this one is one, loaded when first used."""
 
 from __future__ import annotations
 
@@ -24,11 +24,14 @@ IDS = _ids()
 
 @cache
 def analysis(id: str) -> Analysis:
-    """Raises UserError, offering the nearest names, when there is none, or when its file does not define it."""
+    """Returns the analysis.
+
+    Raises UserError, offering the nearest names, where there is none or its file does not define it.
+    """
     if id not in IDS:
         raise UserError(unknown("analysis", id, IDS))
     module = importlib.import_module(f"{analyses.__name__}.{id.replace('-', '_')}")
-    found = getattr(module, "ANALYSIS", None)
-    if not isinstance(found, Analysis) or found.id != id:
+    analysis = getattr(module, "ANALYSIS", None)
+    if not isinstance(analysis, Analysis) or analysis.id != id:
         raise UserError(f"{module.__file__} defines no analysis '{id}': give it ANALYSIS = Analysis(id='{id}', ...).")
-    return found
+    return analysis

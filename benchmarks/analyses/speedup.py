@@ -1,4 +1,4 @@
-"""Section 3.3: the speed-up of decoupled backpropagation over plain backpropagation, measured and by the law.
+"""Section 3.3: the speed-up of decoupled backpropagation over plain backpropagation, simulated and by the law.
 
 A forward pass takes T, a backward pass beta T, there are b batches and K backward workers that meet the forward worker
 in a rendezvous. With b - 1 = q K + r, 0 <= r < K, the last backward pass ends after
@@ -7,8 +7,8 @@ in a rendezvous. With b - 1 = q K + r, 0 <= r < K, the last backward pass ends a
 
 since every K batches the forward worker waits until the first of K backward passes is over, if these take longer. With
 enough workers (K >= beta) this is the paper's T2 = (b + beta) T; for a long stream b / T2 becomes 1 / max(1, beta / K).
-Backpropagation takes T1 = b (1 + beta) T, where the paper prints (b + beta) T; its speed-up
-lambda = b (1 + beta) / (b + beta) follows from the former.
+Backpropagation takes T1 = b (1 + beta) T, where the paper prints (b + beta) T; its speed-up lambda = b (1 + beta) / (b
++ beta) follows from the former.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class SpeedupOptions(AnalysisOptions):
 
 @dataclass(frozen=True)
 class SpeedupPoint:
-    """One measurement beside its law."""
+    """One simulated speed-up beside the law's."""
 
     batches: int
     beta: float
@@ -71,24 +71,24 @@ class SpeedupPoint:
 
 
 def asynchronous_time(batches: int, beta: float, workers: int) -> float:
-    """Time of asynchronous training, the T2 of the paper, in units of T; exact."""
-    rounds, rest = divmod(batches - 1, workers)
-    return 1 + rest + rounds * max(workers, beta) + beta
+    """Returns the time of asynchronous training, the paper's T2, in units of T; exact."""
+    rounds, remainder = divmod(batches - 1, workers)
+    return 1 + remainder + rounds * max(workers, beta) + beta
 
 
 def law(batches: int, beta: float, workers: int, form: str = "corrected") -> float:
-    """The speed-up T1 / T2 of so many batches, with T1 corrected or as printed."""
+    """Returns the speed-up T1 / T2 for so many batches. form: T1 "corrected" or as "printed"."""
     sequential = batches + beta if form == "printed" else batches * (1 + beta)
     return sequential / asynchronous_time(batches, beta, workers)
 
 
 def long_stream(beta: float, workers: int) -> float:
-    """The speed-up of an endless stream."""
+    """Returns the speed-up of an endless stream of batches."""
     return (1 + beta) / max(1.0, beta / workers)
 
 
 def epoch_seconds(method: Method, price: Price, batches: int) -> float:
-    """Simulated seconds of one epoch of so many batches, in the method's last phase."""
+    """Returns the simulated seconds of one epoch of so many batches, in the method's last phase."""
     layers = [(f"layer{index}", 1) for index in range(len(price.forward))]
     team = SimulatedTeam.of(layers, replicas=method.replicas, steps_per_epoch=batches)
     team.accounts.epoch = team.epochs
@@ -99,14 +99,14 @@ def epoch_seconds(method: Method, price: Price, batches: int) -> float:
 
 
 def grid(options: SpeedupOptions, method: str = "async_lu") -> Iterator[SpeedupPoint]:
-    """Every (K, b, beta) of the options, measured on ideal devices."""
+    """Yields a point for every (K, b, beta) of the options, simulated on ideal devices."""
     for beta in options.betas:
         price = Price.uniform(LAYERS, 1.0, beta)
         for batches in options.batches:
-            alone = epoch_seconds(methods.create("bp"), price, batches)
+            sequential_seconds = epoch_seconds(methods.create("bp"), price, batches)
             for workers in options.workers:
-                made = methods.create(method, {"backward_workers": workers})
-                measured = alone / epoch_seconds(made, price, batches)
+                asynchronous = methods.create(method, {"backward_workers": workers})
+                measured = sequential_seconds / epoch_seconds(asynchronous, price, batches)
                 yield SpeedupPoint(batches, beta, workers, law(batches, beta, workers, options.law), measured)
 
 
@@ -122,7 +122,7 @@ def run(request: Request) -> Finding:
 
 
 def _grid_table(options: SpeedupOptions, points: Sequence[SpeedupPoint]) -> ResultTable:
-    found = {(point.workers, point.batches, point.beta): point for point in points}
+    by_parameters = {(point.workers, point.batches, point.beta): point for point in points}
     rows = [
         ResultRow(
             f"workers={workers}",
@@ -130,7 +130,9 @@ def _grid_table(options: SpeedupOptions, points: Sequence[SpeedupPoint]) -> Resu
             f"batches={batches}",
             f"b = {batches}",
             tuple(
-                exact_cell(found[workers, batches, beta].measured, found[workers, batches, beta].law, SOURCE)
+                exact_cell(
+                    by_parameters[workers, batches, beta].measured, by_parameters[workers, batches, beta].law, SOURCE
+                )
                 for beta in options.betas
             ),
         )
@@ -138,7 +140,7 @@ def _grid_table(options: SpeedupOptions, points: Sequence[SpeedupPoint]) -> Resu
         for batches in options.batches
     ]
     worst = max(points, key=lambda point: point.deviation)
-    where = f" (b = {worst.batches}, β = {worst.beta:g}, K = {worst.workers})" if worst.deviation else ""
+    worst_case = f" (b = {worst.batches}, β = {worst.beta:g}, K = {worst.workers})" if worst.deviation else ""
     return ResultTable(
         name="speedup",
         title="Speed-up of Async LU over backpropagation, by batches b, β and backward workers K",
@@ -148,7 +150,7 @@ def _grid_table(options: SpeedupOptions, points: Sequence[SpeedupPoint]) -> Resu
         captions=(
             "virtual executor, ideal devices (uniform layers, links and updates free); deterministic, no seeds",
             f"K: backward workers; {len(points)} points, law {options.law}: none is further off than "
-            f"{100 * worst.deviation:.2g} %{where}",
+            f"{100 * worst.deviation:.2g} %{worst_case}",
         ),
         notes=tuple(_notes(options)),
         conditions=Conditions(executor="virtual", hardware="ideal devices"),
@@ -175,9 +177,11 @@ def _picture(options: SpeedupOptions, points: Sequence[SpeedupPoint], stem: Path
     for workers in options.workers:
         lines = []
         for beta in options.betas:
-            mine = [point for point in points if (point.workers, point.beta) == (workers, beta)]
-            xs = [point.batches for point in mine]
-            lines.append(Law(f"β = {beta:g}", xs, [p.law for p in mine], measured=[point.measured for point in mine]))
+            of_line = [point for point in points if (point.workers, point.beta) == (workers, beta)]
+            xs = [point.batches for point in of_line]
+            lines.append(
+                Law(f"β = {beta:g}", xs, [p.law for p in of_line], measured=[point.measured for point in of_line])
+            )
         panels.append(Panel(f"K = {workers}", "batches, b", "speed-up, λ", lines, log_x=True))
     return laws(panels, stem, title="Async LU over backpropagation: law (lines) and virtual runs (points)")
 
@@ -186,18 +190,18 @@ def _picture(options: SpeedupOptions, points: Sequence[SpeedupPoint], stem: Path
 
 
 def _network_table(request: Request) -> ResultTable:
-    """A long stream of the card's networks, once with the card's links and updates and once with free ones."""
+    """Returns speed-ups of a long stream on the card's networks, with free links and with the card's."""
     card, options = request.card, request.options
     rows = []
-    for name, known in card.networks.items():
+    for name, network in card.networks.items():
         if request.networks and name not in request.networks:
             continue
-        price = card.price(known)
+        price = card.price(network)
         beta = price.backward_seconds / price.forward_seconds
         for workers in options.workers:
-            values = [_long_stream_speedup(one, workers) for one in (_ideal(price), price)]
+            values = [_long_stream_speedup(variant, workers) for variant in (_ideal(price), price)]
             cells = tuple(exact_cell(value, long_stream(beta, workers), SOURCE) for value in values)
-            label = f"{name}, batch {known.batch}: β = {beta:.2f}"
+            label = f"{name}, batch {network.batch}: β = {beta:.2f}"
             rows.append(ResultRow(name, label, f"workers={workers}", f"K = {workers}", cells))
     return ResultTable(
         name="speedup-networks",
@@ -221,12 +225,14 @@ def _network_table(request: Request) -> ResultTable:
 
 
 def _long_stream_speedup(price: Price, workers: int) -> float:
-    alone = epoch_seconds(methods.create("bp"), price, LONG_STREAM)
-    return alone / epoch_seconds(methods.create("async_lu", {"backward_workers": workers}), price, LONG_STREAM)
+    sequential_seconds = epoch_seconds(methods.create("bp"), price, LONG_STREAM)
+    return sequential_seconds / epoch_seconds(
+        methods.create("async_lu", {"backward_workers": workers}), price, LONG_STREAM
+    )
 
 
 def _ideal(price: Price) -> Price:
-    """A copy with the same seconds of computing, no delays, and links and updates that cost nothing."""
+    """Returns a copy with the same seconds of computing, no delays, and free links and updates."""
     return Price(price.forward, price.backward_inputs, price.backward_weights, [0.0] * len(price.forward))
 
 

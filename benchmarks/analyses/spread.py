@@ -1,8 +1,8 @@
-"""Measures how much of an asynchronous result's spread comes from its schedule, and how much from its seed.
+"""How much of an asynchronous result's spread comes from its schedule, and how much from its seed.
 
-On real threads a run at the same seed ends elsewhere each time. Here a method trains several times at seed 0, each run
-recorded; then one of these schedules is replayed under as many seeds. The first says what the order of reads and writes
-does to a result by itself, the second what initial weights, order of samples and augmentation do.
+On real threads a run at the same seed ends differently each time. Here a method trains several times at seed 0, each
+run recorded; then one of these schedules is replayed under as many seeds. The first gives the spread due to the order
+of reads and writes alone, the second that due to initial weights, order of samples and augmentation.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ Ends = dict[str, float]  # after the last epoch, by ENDS
 
 @dataclass(frozen=True)
 class Runs:
-    """One method on one workload. seeds: from 0; the first schedule's own run is the replay at seed 0."""
+    """One method on one workload. seeds: 0, 1, ...; the replay at seed 0 repeats the first schedule's own run."""
 
     work: Workload
     method: Method
@@ -65,29 +65,29 @@ class Runs:
     seeds: tuple[Ends, ...]
 
     def values(self, key: str) -> tuple[list[float], list[float]]:
-        """Values over schedules, and values over seeds."""
+        """Returns a metric's values over schedules, and over seeds."""
         return [end[key] for end in self.schedules], [end[key] for end in self.seeds]
 
 
 def run(request: Request) -> Finding:
-    """Measures the spread of the methods on the networks of the request, by default METHODS on ResNet-18."""
+    """Measures the spread of the requested methods and networks, by default METHODS on ResNet-18."""
     networks = request.networks_among(FAMILIES, ("resnet18",))
     keep_freed_memory()  # as every process that trains does
-    found = [_runs(request, network, name) for network in networks for name in request.methods or METHODS]
-    return Finding((_table(request, found),))
+    results = [_runs(request, network, name) for network in networks for name in request.methods or METHODS]
+    return Finding((_table(request, results),))
 
 
 def _runs(request: Request, network: str, name: str) -> Runs:
     from benchmarks.runner.training import load_data
 
-    own = {key: value for key, value in METHODS.get(name, {}).items() if key not in request.settings.get(name, {})}
-    method, work = request.method(name, **own), _workload(request, network)
+    options = {key: value for key, value in METHODS.get(name, {}).items() if key not in request.settings.get(name, {})}
+    method, work = request.method(name, **options), _workload(request, network)
     executors.THREADS.check(method)
     data = load_data(work, None)
-    many = request.options.runs
-    recorded = [_record(work, method, data) for _ in range(many)]
+    count = request.options.runs
+    recorded = [_record(work, method, data) for _ in range(count)]
     parts = recorded[0][1]
-    replayed = tuple(_replay(work, method, data, seed, parts) for seed in range(many))
+    replayed = tuple(_replay(work, method, data, seed, parts) for seed in range(count))
     return Runs(work, method, tuple(end for end, _ in recorded), replayed)
 
 
@@ -104,7 +104,7 @@ def _workload(request: Request, network: str) -> Workload:
 
 
 def _record(work: Workload, method: Method, data: DataSet) -> tuple[Ends, list[Part]]:
-    """A run on threads at seed 0 -> where it ends, and its schedule."""
+    """Trains on threads at seed 0 -> the last metrics, and the recorded schedule."""
     from benchmarks.executors.threads.recorder import RecordingExecutor
     from benchmarks.runner.training import Training
 
@@ -139,28 +139,28 @@ def _train(training: Any) -> Ends:
 # ---- shown
 
 
-def _table(request: Request, found: Sequence[Runs]) -> ResultTable:
-    many, hardware = request.options.runs, f"{cpu_name()}, {usable_cores()} cores"
+def _table(request: Request, results: Sequence[Runs]) -> ResultTable:
+    count, hardware = request.options.runs, f"{cpu_name()}, {usable_cores()} cores"
     return ResultTable(
         name="spread",
         title="The spread of a result over schedules, and over seeds",
         source="this machine's threads, recorded and replayed",
         measures=MEASURES,
-        rows=tuple(_row(runs) for runs in found),
+        rows=tuple(_row(runs) for runs in results),
         captions=(
-            f"scale {request.scale}; {many} recorded runs of real threads at seed 0 on {hardware}, and the first one's "
-            f"schedule replayed at seeds 0 to {many - 1}",
-            f"sample standard deviations after {found[0].work.epochs} epochs; recorded: readers and writers of a layer "
-            "exclude each other",
+            f"scale {request.scale}; {count} recorded runs of real threads at seed 0 on {hardware}, and the first "
+            f"one's schedule replayed at seeds 0 to {count - 1}",
+            f"sample standard deviations after {results[0].work.epochs} epochs; recorded: readers and writers "
+            "of a layer exclude each other",
         ),
-        notes=tuple(_notes(found)),
+        notes=tuple(_notes(results)),
         conditions=Conditions(
             scale=request.scale,
             executor="threads and replay",
             hardware=hardware,
             device="cpu",
-            seeds=tuple(range(many)),
-            runs=2 * many * len(found),
+            seeds=tuple(range(count)),
+            runs=2 * count * len(results),
         ),
     )
 
@@ -183,17 +183,17 @@ def _cell(value: float, n: int) -> ResultCell:
 
 
 def _title(method: Method) -> str:
-    given = METHODS.get(method.name, {})
-    said = ", ".join(f"{key} {getattr(method.options, key)}" for key in given)
-    return f"{method.title} ({said})" if said else method.title
+    options = METHODS.get(method.name, {})
+    settings = ", ".join(f"{key} {getattr(method.options, key)}" for key in options)
+    return f"{method.title} ({settings})" if settings else method.title
 
 
-def _notes(found: Sequence[Runs]) -> Iterator[str]:
-    for runs in found:
-        where = f"{_title(runs.method)} on {runs.work.network}"
-        same = runs.schedules[0] == runs.seeds[0]
-        bits = "to the last bit" if same else "NOT to the last bit: that is a defect of the replay"
-        yield f"{where}: the replay at seed 0 ended as its recorded run, {bits}."
+def _notes(results: Sequence[Runs]) -> Iterator[str]:
+    for runs in results:
+        name = f"{_title(runs.method)} on {runs.work.network}"
+        exact = runs.schedules[0] == runs.seeds[0]
+        bits = "to the last bit" if exact else "NOT to the last bit: that is a defect of the replay"
+        yield f"{name}: the replay at seed 0 ended as its recorded run, {bits}."
         for key, (word, _) in ENDS.items():
             schedules, seeds = runs.values(key)
             if not all(map(math.isfinite, [*schedules, *seeds])):
@@ -203,12 +203,12 @@ def _notes(found: Sequence[Runs]) -> Iterator[str]:
                 f"{_interval(std_interval(seeds))} over {len(seeds)} seeds",
                 f"{_interval(std_ratio_interval(schedules, seeds))} of their ratio",
             ]
-            yield f"{where}, {word}: 95 % intervals {', '.join(over)}."
+            yield f"{name}, {word}: 95 % intervals {', '.join(over)}."
     yield "Intervals of standard deviations take results for normal, and are wide with few runs."
 
 
-def _interval(found: Interval | None) -> str:
-    return f"{found.low:.3g} to {found.high:.3g}" if found is not None else "none (no spread)"
+def _interval(interval: Interval | None) -> str:
+    return f"{interval.low:.3g} to {interval.high:.3g}" if interval is not None else "none (no spread)"
 
 
 ANALYSIS = Analysis(

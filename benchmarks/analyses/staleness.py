@@ -1,10 +1,10 @@
-"""Section 3.4: how much longer a gradient waits under block updates than under layer-wise ones, over the depth M.
+"""Section 3.4: how much longer a gradient waits under block updates than under layer-wise ones, by depth M.
 
 All layers cost the same, beta T / M for the backward pass of one. Under LU a gradient is used as soon as it is there;
 under BU that of layer m = 1 ... M (1 is nearest to the input, and computed last) waits for the m - 1 layers below it:
 beta T (m - 1) / M. Summed over the layers this is beta T (M - 1) / 2, which the paper prints; its tau_m = beta T m / M
-is off by one, and its "average over the layers" is not divided by M: the average is beta T (M - 1) / (2 M), which
-stays below beta T / 2 however deep the network is.
+is off by one, and its "average over the layers" is not divided by M: the average is beta T (M - 1) / (2 M), which stays
+below beta T / 2 however deep the network is.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class StalenessOptions(AnalysisOptions):
 
 @dataclass(frozen=True)
 class StalenessPoint:
-    """Staleness measured with LU and BU on one network, layer by layer, in units of T."""
+    """Staleness simulated with LU and BU on one network, layer by layer, in units of T."""
 
     layers: int
     beta: float
@@ -81,25 +81,25 @@ class StalenessPoint:
 
 
 def law_of_sum(layers: int, beta: float) -> float:
-    """Staleness summed over the layers by the formula that the paper prints, in units of T."""
+    """Returns the wait summed over the layers by the paper's formula, in units of T."""
     return beta * (layers - 1) / 2
 
 
 def law_of_mean(layers: int, beta: float) -> float:
-    """Mean over the layers, in units of T; the paper never divides the sum by their number."""
+    """Returns the mean wait over the layers, in units of T; the paper never divides the sum by their number."""
     return law_of_sum(layers, beta) / layers
 
 
 def law_of_layer(layer: int, layers: int, beta: float) -> float:
-    """The wait of layer m, 1 the nearest to the input, in units of T."""
+    """Returns the wait of layer m (1 is nearest to the input), in units of T."""
     return beta * (layer - 1) / layers
 
 
 def measure(method: str, layers: int, beta: float, options: StalenessOptions) -> list[LayerStaleness]:
-    """One epoch of uniform layers on ideal devices -> staleness per layer."""
-    made = methods.create(method, {"backward_workers": options.workers})
+    """Simulates one epoch of uniform layers on ideal devices -> staleness per layer."""
+    created = methods.create(method, {"backward_workers": options.workers})
     team = SimulatedTeam.of([(f"layer {m}", 1) for m in range(1, layers + 1)], steps_per_epoch=options.batches)
-    VirtualExecutor(team, Price.uniform(layers, 1.0, beta)).run(made.workers(team))
+    VirtualExecutor(team, Price.uniform(layers, 1.0, beta)).run(created.workers(team))
     return team.accounts.staleness.per_layer()
 
 
@@ -112,9 +112,9 @@ def point(layers: int, beta: float, options: StalenessOptions) -> StalenessPoint
 def run(request: Request) -> Finding:
     options: StalenessOptions = request.options
     points = [point(layers, beta, options) for beta in options.betas for layers in options.depths]
-    one = point(options.depth, options.betas[len(options.betas) // 2], options)
-    pictures = _picture(points, one, request.figures / "staleness")
-    return Finding((_depth_table(options, points), _layer_table(options, one)), pictures)
+    shown = point(options.depth, options.betas[len(options.betas) // 2], options)
+    pictures = _picture(points, shown, request.figures / "staleness")
+    return Finding((_depth_table(options, points), _layer_table(options, shown)), pictures)
 
 
 # ---- tables
@@ -122,13 +122,17 @@ def run(request: Request) -> Finding:
 
 def _depth_table(options: StalenessOptions, points: Sequence[StalenessPoint]) -> ResultTable:
     rows = []
-    for one in points:
-        references = law_of_sum(one.layers, one.beta), law_of_mean(one.layers, one.beta), None, None
-        values = one.wait_sum, one.wait_sum / one.layers, _updates(one.layerwise), _updates(one.block)
-        beta = f"{one.beta:g}"
+    for point in points:
+        references = law_of_sum(point.layers, point.beta), law_of_mean(point.layers, point.beta), None, None
+        values = point.wait_sum, point.wait_sum / point.layers, _updates(point.layerwise), _updates(point.block)
+        beta = f"{point.beta:g}"
         rows.append(
             ResultRow(
-                f"beta={beta}", f"β T = {beta}", f"layers={one.layers}", f"M = {one.layers}", _cells(references, values)
+                f"beta={beta}",
+                f"β T = {beta}",
+                f"layers={point.layers}",
+                f"M = {point.layers}",
+                _cells(references, values),
             )
         )
     worst = max(_deviations(points), default=0.0)
@@ -147,15 +151,15 @@ def _depth_table(options: StalenessOptions, points: Sequence[StalenessPoint]) ->
     )
 
 
-def _layer_table(options: StalenessOptions, one: StalenessPoint) -> ResultTable:
+def _layer_table(options: StalenessOptions, point: StalenessPoint) -> ResultTable:
     rows = []
-    for m, (wait, layerwise, block) in enumerate(zip(one.waits, one.layerwise, one.block, strict=True), 1):
-        references = law_of_layer(m, one.layers, one.beta), None, None
+    for m, (wait, layerwise, block) in enumerate(zip(point.waits, point.layerwise, point.block, strict=True), 1):
+        references = law_of_layer(m, point.layers, point.beta), None, None
         cells = _cells(references, (wait, layerwise["updates"], block["updates"]))
-        rows.append(ResultRow("all", f"M = {one.layers}, β T = {one.beta:g}", f"layer={m}", f"m = {m}", cells))
+        rows.append(ResultRow("all", f"M = {point.layers}, β T = {point.beta:g}", f"layer={m}", f"m = {m}", cells))
     return ResultTable(
         name="staleness-layers",
-        title=f"Relative staleness layer by layer, M = {one.layers}, β T = {one.beta:g}",
+        title=f"Relative staleness layer by layer, M = {point.layers}, β T = {point.beta:g}",
         source=SOURCE,
         measures=LAYER_MEASURES,
         rows=tuple(rows),
@@ -184,34 +188,34 @@ def _updates(layers: Sequence[LayerStaleness]) -> float:
 
 
 def _deviations(points: Sequence[StalenessPoint]) -> Iterator[float]:
-    for one in points:
-        if one.layers > 1:  # a single layer's gradient never waits: law and measurement are 0
-            yield abs(one.wait_sum / law_of_sum(one.layers, one.beta) - 1)
+    for point in points:
+        if point.layers > 1:  # a single layer's gradient never waits: law and measurement are 0
+            yield abs(point.wait_sum / law_of_sum(point.layers, point.beta) - 1)
 
 
 # ---- the picture
 
 
-def _picture(points: Sequence[StalenessPoint], one: StalenessPoint, stem: Path) -> tuple[Path, ...]:
+def _picture(points: Sequence[StalenessPoint], shown: StalenessPoint, stem: Path) -> tuple[Path, ...]:
     from reports.figures.laws import Law, Panel, laws
 
     sums, means = [], []
     for beta in dict.fromkeys(p.beta for p in points):
-        mine = [p for p in points if p.beta == beta]
-        xs = [p.layers for p in mine]
+        of_beta = [p for p in points if p.beta == beta]
+        xs = [p.layers for p in of_beta]
         label = f"β T = {beta:g}"
-        sums.append(Law(label, xs, [law_of_sum(m, beta) for m in xs], measured=[p.wait_sum for p in mine]))
-        average = [p.wait_sum / p.layers for p in mine]
+        sums.append(Law(label, xs, [law_of_sum(m, beta) for m in xs], measured=[p.wait_sum for p in of_beta]))
+        average = [p.wait_sum / p.layers for p in of_beta]
         means.append(Law(label, xs, [law_of_mean(m, beta) for m in xs], measured=average))
-    numbers = range(1, one.layers + 1)
+    numbers = range(1, shown.layers + 1)
     stale = [
-        Law(f"{name}, β T = {one.beta:g}", numbers, measured=[layer["updates"] for layer in layers], key=key)
-        for name, layers, key in (("LU", one.layerwise, "async_lu"), ("BU", one.block, "async_bu"))
+        Law(f"{name}, β T = {shown.beta:g}", numbers, measured=[layer["updates"] for layer in layers], key=key)
+        for name, layers, key in (("LU", shown.layerwise, "async_lu"), ("BU", shown.block, "async_bu"))
     ]
     panels = [
         Panel("summed over layers, as printed", "layers, M", "wait under BU - LU, in T", sums),
         Panel("mean per layer", "layers, M", "wait under BU - LU, in T", means),
-        Panel(f"staleness, M = {one.layers}", "layer, m", "updates since the forward pass", stale),
+        Panel(f"staleness, M = {shown.layers}", "layer, m", "updates since the forward pass", stale),
     ]
     return laws(panels, stem, title="Block updates against layer-wise updates: law (lines) and virtual runs (points)")
 

@@ -1,4 +1,4 @@
-"""Table 10: the paper's hyperparameters beside those that the suite's workloads take. Nothing is trained."""
+"""Table 10: the paper's hyperparameters beside those of the suite's workloads. Trains nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NO_WARM_UP = "no warm-up"
 
 
 def run(request: Request) -> Finding:
-    """The workloads at paper scale and, where that is another, at the request's."""
+    """Compares the workloads at paper scale and, if that is another, at the request's."""
     paper: dict[str, dict[str, Published]] = {}
     for (network, _, measure), value in published.load("table10").items():
         paper.setdefault(network, {})[measure] = value
@@ -46,17 +46,17 @@ def run(request: Request) -> Finding:
 def _row(name: str, paper: Mapping[str, Published], scale: str) -> ResultRow:
     family, network = name.split("/")
     work = workload(family, network, scale)
-    ours = values(work)
+    suite_values = values(work)
     cells = []
     for measure in MEASURES:
-        value = ours[measure.key]
-        there = Summary(value, None, 1) if value is not None else None
-        cells.append(ResultCell(paper.get(measure.key), there, "" if there else NO_WARM_UP))
+        value = suite_values[measure.key]
+        summary = Summary(value, None, 1) if value is not None else None
+        cells.append(ResultCell(paper.get(measure.key), summary, "" if summary else NO_WARM_UP))
     return ResultRow(name, f"{work.name}, {work.optimizer.name}", scale, f"at scale {scale}", tuple(cells))
 
 
 def values(work: Workload) -> dict[str, float | None]:
-    """The workload's value of every measure; None where it has none."""
+    """Returns the workload's value of every measure; None where it has none."""
     schedule, optimizer = work.schedule, work.optimizer
     return {
         "batch_size": float(work.batch),

@@ -1,4 +1,4 @@
-"""Table 9: real seconds of the forward and the backward pass on the machine at hand, beside the paper's."""
+"""Table 9: real seconds of the forward and the backward pass on this machine, beside the paper's."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class Table9Options(AnalysisOptions):
 
 
 def run(request: Request) -> Finding:
-    """Time the paper's networks, or those of the request among them, at the request's scale."""
+    """Times the requested networks, by default the paper's, at the request's scale."""
     works = {name: workload("cifar100", name, request.scale) for name in request.networks_among(NETWORKS)}
     rows = [_row(work, seconds_of(work, request.options)) for work in works.values()]
     return Finding((_table(request, rows, list(works.values())),))
 
 
 def seconds_of(work: Workload, options: Table9Options) -> tuple[list[float], list[float]]:
-    """Real seconds of the forward pass (with the loss) and of the backward pass (the gradients of all parameters).
+    """Returns real seconds of forward passes (with the loss) and of backward passes (gradients of all parameters).
 
     One of each per timed batch, on random inputs of the workload's shape and on its number of threads.
     """
@@ -62,7 +62,7 @@ def seconds_of(work: Workload, options: Table9Options) -> tuple[list[float], lis
 
 
 def _steps(work: Workload, device: torch.device) -> Iterator[tuple[float, float]]:
-    """Batch after batch, the seconds of its forward and of its backward pass."""
+    """Yields, batch after batch, the seconds of its forward and of its backward pass."""
     import torch
 
     from benchmarks.workloads.build import network_of
@@ -70,12 +70,12 @@ def _steps(work: Workload, device: torch.device) -> Iterator[tuple[float, float]
     from benchmarks.workloads.precision import set_flags
 
     set_flags(work.precision)
-    known = card(work.dataset)
-    layers = [module.to(device).train() for module in network_of(work, known).values()]
+    data = card(work.dataset)
+    layers = [module.to(device).train() for module in network_of(work, data).values()]
     parameters = [p for module in layers for p in module.parameters()]
     draw = torch.Generator().manual_seed(0)
-    inputs = torch.randn(work.batch, *work.input_shape(known), generator=draw).to(device)
-    labels = torch.randint(known.classes, (work.batch,), generator=draw).to(device)
+    inputs = torch.randn(work.batch, *work.input_shape(data), generator=draw).to(device)
+    labels = torch.randint(data.classes, (work.batch,), generator=draw).to(device)
     while True:
         begun = _now(device)
         loss = torch.nn.functional.cross_entropy(forward_all(layers, inputs), labels)
@@ -85,7 +85,7 @@ def _steps(work: Workload, device: torch.device) -> Iterator[tuple[float, float]
 
 
 def _now(device: torch.device) -> float:
-    """Seconds, once the device has done what it was asked for."""
+    """Returns the time in seconds, once the device has done all that was launched."""
     import torch
 
     if device.type == "cuda":
@@ -94,8 +94,11 @@ def _now(device: torch.device) -> float:
 
 
 def _row(work: Workload, seconds: tuple[list[float], list[float]]) -> ResultRow:
-    theirs = {key[2]: value for key, value in published.load("table9").items() if key[0] == work.network}
-    cells = tuple(ResultCell(theirs[key], statistics.summary(mine)) for key, mine in zip(KEYS, seconds, strict=True))
+    published_values = {key[2]: value for key, value in published.load("table9").items() if key[0] == work.network}
+    cells = tuple(
+        ResultCell(published_values[key], statistics.summary(measured))
+        for key, measured in zip(KEYS, seconds, strict=True)
+    )
     return ResultRow(work.network, work.label, "bp", "BP, one batch", cells)
 
 

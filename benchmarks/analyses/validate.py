@@ -1,8 +1,8 @@
-"""The simulated clock against reality: seconds per epoch that this machine's card predicts, beside those it takes.
+"""The simulated clock against reality: seconds per epoch predicted by this machine's card, beside real ones.
 
 The card is measured here, effect by effect (runner.calibration). On the threads executor all workers of a method share
 this machine, so on the virtual clock they share its cores, which do as much at once as they were measured to do. The
-prediction computes nothing; it is laid beside the threads executor's real epochs.
+prediction computes nothing; it is compared with the threads executor's real epochs.
 """
 
 from __future__ import annotations
@@ -57,7 +57,10 @@ class ValidateOptions(AnalysisOptions):
 
 @dataclass(frozen=True)
 class Pair:
-    """One method on one workload. predicted: simulated seconds per epoch; measured: real ones; of each round."""
+    """One method on one workload.
+
+    predicted: simulated seconds per epoch, measured: real ones; one of each per round.
+    """
 
     work: Workload
     method: Method
@@ -67,7 +70,7 @@ class Pair:
 
     @property
     def residual_percent(self) -> float:
-        """Median error of the predictions in percent, each against the measurement of its own round.
+        """Returns the median error of the predictions in percent, each against the measurement of its own round.
 
         A machine that is slow for some minutes is then slow on both sides of a ratio.
         """
@@ -76,7 +79,7 @@ class Pair:
 
 
 def run(request: Request) -> Finding:
-    """Validate the methods and networks of the request, by default all of METHODS on all of TIMED."""
+    """Validates the requested methods and networks, by default METHODS on FAMILIES."""
     networks = request.networks_among(TIMED)
     keep_freed_memory()  # as every process that trains does
     pairs = [pair for network in networks for pair in _pairs(request, network)]
@@ -90,22 +93,22 @@ def _pairs(request: Request, network: str) -> list[Pair]:
     options: ValidateOptions = request.options
     work = workload(TIMED[network], network, request.scale, _samples(network, request))
     data = load_data(work, None)
-    made = [_real(request.method(name), work, data) for name in request.methods or METHODS]
-    card, times = Calibration(work, data, workers=WORKERS), [list[float]() for _ in made]
-    for rival in made:
+    rivals = [_real(request.method(name), work, data) for name in request.methods or METHODS]
+    card, times = Calibration(work, data, workers=WORKERS), [list[float]() for _ in rivals]
+    for rival in rivals:
         _epoch(rival)  # warm up
     for _ in range(options.rounds):
         card.round()
-        for rival, seconds in zip(made, times, strict=True):
+        for rival, seconds in zip(rivals, times, strict=True):
             seconds.append(_epoch(rival))
-    each = [slice(i, i + 1) for i in range(options.rounds)]
+    rounds = [slice(i, i + 1) for i in range(options.rounds)]
     prices = {
-        shared: [replace(_price(card.seconds(i)), lane_capacity=card.capacity(i, shared=shared)) for i in each]
+        shared: [replace(_price(card.seconds(i)), lane_capacity=card.capacity(i, shared=shared)) for i in rounds]
         for shared in (False, True)
     }
     return [
         Pair(work, rival.method, _predicted(prices[rival.method.replicas == 1], rival), tuple(seconds), card.capacity())
-        for rival, seconds in zip(made, times, strict=True)
+        for rival, seconds in zip(rivals, times, strict=True)
     ]
 
 
@@ -126,24 +129,24 @@ def _real(method: Method, work: Workload, data: DataSet) -> Training:
     return Training(spec, data, None)
 
 
-def _epoch(made: Training) -> float:
-    """Real seconds of the first epoch, over and over: methods whose phases differ stay in their first."""
+def _epoch(training: Training) -> float:
+    """Returns real seconds of the first epoch, at every call: methods whose phases differ stay in their first."""
     begun = time.perf_counter()
-    made.team.begin_epoch(0)
-    made.executor.run(made.method.workers(made.team))
+    training.team.begin_epoch(0)
+    training.executor.run(training.method.workers(training.team))
     seconds = time.perf_counter() - begun
-    made.team.accounts.end_epoch()  # who leaves batches out is not fast
+    training.team.accounts.end_epoch()  # who leaves batches out is not fast
     return seconds
 
 
 # ---- predicted
 
 
-def _predicted(prices: Sequence[Price], made: Training) -> tuple[float, ...]:
-    team = made.team
+def _predicted(prices: Sequence[Price], training: Training) -> tuple[float, ...]:
+    team = training.team
     sizes = [(layer.name, layer.size) for layer in team.replica.layers]
     return tuple(
-        predicted_seconds(made.method, price, sizes, steps=team.steps_per_epoch, epochs=team.epochs, like=team)
+        predicted_seconds(training.method, price, sizes, steps=team.steps_per_epoch, epochs=team.epochs, like=team)
         for price in prices
     )
 
@@ -161,7 +164,7 @@ def predicted_seconds(
     epochs: int,
     like: Team | None = None,
 ) -> float:
-    """Simulated seconds of a first epoch whose workers all share one machine, lane_capacity of them at full speed.
+    """Simulates a first epoch whose workers share one machine, lane_capacity of them at full speed -> its seconds.
 
     price: of one worker by itself. layers: (name, parameters). like: a team of the same network.
     """

@@ -15,10 +15,10 @@ LAST_SECONDS = 0.2
 
 
 class BackgroundWriter:
-    """A text stream whose writing neither raises nor waits; use it in a `with` statement.
+    """A text stream that writes in a thread: `write` neither raises nor blocks. Use it in a `with` statement.
 
-    error: what the stream met first; what is written afterwards is lost. A character that its encoding lacks is written
-    as "?".
+    error: the first error of the underlying stream; what is written afterwards is lost. A character that its encoding
+    lacks is written as "?".
     """
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -39,26 +39,26 @@ class BackgroundWriter:
 
     @property
     def text(self) -> TextIO:
-        """Itself, for those who ask for a whole one: what is not here is the stream's."""
+        """Returns itself, typed as the stream whose other methods it passes on."""
         return cast("TextIO", self)
 
     def write(self, text: str) -> int:
-        """-> the characters given. To a terminal that is held for long, what is more than MOST is lost."""
+        """Queues the text -> its length. On a terminal that is blocked, text beyond MOST queued pieces is lost."""
         if self._waiting.qsize() < MOST or not self.isatty():
             self._waiting.put(text)
         return len(text)
 
     def flush(self) -> None:
-        """Nothing: whatever was written is flushed as soon as the stream takes it."""
+        """Does nothing: the thread flushes once the stream has taken all that was written."""
 
     def drain(self, seconds: float | None = None) -> bool:
-        """Wait until the stream has taken, or lost, all that was written, so long at most -> whether it has."""
+        """Waits until the stream has taken, or lost, all that was written -> whether it has in time."""
         reached = threading.Event()
         self._waiting.put(reached)
         return reached.wait(seconds)
 
     def isatty(self) -> bool:
-        """Whether a person reads it."""
+        """Returns whether the stream is a terminal that still works."""
         return self._stream is not None and self.error is None and self._stream.isatty()
 
     def __getattr__(self, name: str) -> Any:

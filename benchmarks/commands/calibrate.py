@@ -26,7 +26,7 @@ BATCHES = 12
 
 
 def calibrate(scale: str, device: str, out: Path, console: Console) -> Path:
-    """Time every effect of a batch at the scale's batch, on the threads executor -> the card's path."""
+    """Times every effect of a batch on the threads executor, and writes this machine's card -> its path."""
     keep_freed_memory()  # as every process that trains does
     entries, rates = dict[str, NetworkSeconds](), dict[str, float]()
     for network, family in TIMED.items():
@@ -44,9 +44,9 @@ def calibrate(scale: str, device: str, out: Path, console: Console) -> Path:
             f"{_backward(entry) * 1e3:.2f} ms",
             highlight=False,
         )
-    made = _card(entries, rates, scale, device)
+    measured_card = _card(entries, rates, scale, device)
     path = own_folder(out, out / "hardware") / "this-machine.toml"
-    write(made, path, "Made by `python -m benchmarks calibrate`.")
+    write(measured_card, path, "Made by `python -m benchmarks calibrate`.")
     console.print(f"Written: {path}; use it with --hardware this-machine", highlight=False, markup=False)
     return path
 
@@ -78,20 +78,20 @@ def _card(entries: dict[str, NetworkSeconds], rates: dict[str, float], scale: st
 
 
 def _peak(device: torch.device) -> float:
-    """FLOP/s of a large product of matrices in float32, the most that this device was seen to do."""
+    """Returns the FLOP/s of a large float32 matrix product, the most that this device was seen to do."""
     n = 4096 if device.type == "cuda" else 1024
     a = torch.randn(n, n, device=device)
     return 2 * n**3 / _median(partial(torch.mm, a, a), device)
 
 
 def _median(action: Callable[[], object], device: torch.device) -> float:
-    """Median seconds of one call, after a warm-up."""
+    """Returns the median seconds of one call, after a warm-up."""
     times = [_seconds(action, device) for _ in range(15 + 3)]
     return statistics.median(times[3:])
 
 
 def _seconds(action: Callable[[], object], device: torch.device) -> float:
-    """Seconds of one call; on CUDA between events of the device, without the host's waiting."""
+    """Returns the seconds of one call; on CUDA between events of the device, without the host's waiting."""
     if device.type == "cuda":
         cuda_event: Any = torch.cuda.Event  # torch leaves it untyped
         begun, ended = cuda_event(enable_timing=True), cuda_event(enable_timing=True)

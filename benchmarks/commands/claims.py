@@ -30,18 +30,18 @@ STYLES = {"holds": "bold green", "does not hold": "bold red"}
 
 
 def claims(chosen: Choices, out: Path, console: Console, *, every: Set[str] = frozenset(), why: bool = False) -> int:
-    """Judge all claims on the runs of a folder -> the exit status 0: a claim that does not hold is no error.
+    """Judges all claims on the runs of a folder -> the exit code 0, also where a claim does not hold.
 
-    every: what was left open (views.every_condition.EVERYTHING); why: say all of each, not the verdicts of the decided
-    alone. Raises ResultsError where nothing can be written.
+    every: which of "scale", "executor" and "seeds" the user left open, so that each with runs is judged. why: print the
+    reasons, not only the verdicts of decided claims. Raises ResultsError where nothing can be written.
     """
-    found = journals.read(out)
-    there = at_conditions(chosen.whole, found, every=every, out=out)
-    evidence = [RunsEvidence(one.condition, out, one.full) for one in there]
-    given = [conditions.found(one.full, one.condition) for one in there]
-    judge(list(zip(given, evidence, strict=True)), console, out, why=why)
-    shown = [table_runs for one in evidence for table_runs in one.shown]
-    note(console, (*found.remarks, made_elsewhere(shown), other_data(shown)))
+    runs = journals.read(out)
+    at_each = at_conditions(chosen.whole, runs, every=every, out=out)
+    evidence = [RunsEvidence(at_condition.condition, out, at_condition.full) for at_condition in at_each]
+    found_conditions = [conditions.found(at_condition.full, at_condition.condition) for at_condition in at_each]
+    judge(list(zip(found_conditions, evidence, strict=True)), console, out, why=why)
+    shown = [table_runs for at_condition in evidence for table_runs in at_condition.shown]
+    note(console, (*runs.remarks, made_elsewhere(shown), other_data(shown)))
     return 0
 
 
@@ -53,41 +53,41 @@ def judge(
     *,
     why: bool = False,
 ) -> None:
-    """Judge the claims under each condition, print them, write OUT/claims/<condition>.csv, .md and .json.
+    """Judges the claims under each condition, prints them, and writes OUT/claims/<condition>.csv, .md and .json.
 
-    why: print all that is said of each. Raises ResultsError where nothing can be written.
+    why: print the reasons as well. Raises ResultsError where nothing can be written.
     """
     chosen = tuple(chosen)
-    found = [JudgedAt(given, judged(one, chosen)) for given, one in evidence]
-    for one in found:
-        said = f"{one.given.label}: {counts(one.judged)}. {scale_words(one.given.scale)}"
-        console.print(said, highlight=False, markup=False)
+    results = [JudgedAt(condition, judged(result, chosen)) for condition, result in evidence]
+    for result in results:
+        line = f"{result.given.label}: {counts(result.judged)}. {scale_words(result.given.scale)}"
+        console.print(line, highlight=False, markup=False)
     if why:
-        console.print(_reasons(found))
+        console.print(_reasons(results))
         console.print(f"{RULE} {SEEDS}", highlight=False, markup=False)
     else:
-        if (grid := _decided(found)).row_count:
+        if (grid := _decided(results)).row_count:
             console.print(grid)
-        for words, ids in _open(found).items():
+        for words, ids in _open(results).items():
             console.print(f"{words[0].upper()}{words[1:]}: {', '.join(ids)}", highlight=False, markup=False)
     folder = own_folder(out, out / "claims")
     files = {"md": to_markdown, "csv": to_csv, "json": to_json}
-    for one in found:
+    for result in results:
         for kind, text in files.items():
-            replace(folder / f"{one.given.slug}.{kind}", text(one).encode())
-    names = ", ".join(f"{one.given.slug}.md" for one in found)
+            replace(folder / f"{result.given.slug}.{kind}", text(result).encode())
+    names = ", ".join(f"{result.given.slug}.md" for result in results)
     more = "" if why else "Why, and what would decide the others: claims --why. "
     say(console, f"{more}Written: {folder}/{names}, each with .csv and .json", style="dim")
 
 
-def _decided(found: Sequence[JudgedAt]) -> Grid:
-    """A line for each claim that is decided under any condition: the verdict and the effect under each."""
+def _decided(results: Sequence[JudgedAt]) -> Grid:
+    """Returns a line for each claim that is decided under any condition: verdict and effect under each."""
     grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1), expand=True)
     grid.add_column("Claim", no_wrap=True)
-    for one in found:
-        grid.add_column(escape(printable(one.given.label)), no_wrap=True)
+    for result in results:
+        grid.add_column(escape(printable(result.given.label)), no_wrap=True)
     grid.add_column("As the paper has it", no_wrap=True, overflow="ellipsis", ratio=1)
-    for pairs in zip(*(one.judged for one in found), strict=True):
+    for pairs in zip(*(result.judged for result in results), strict=True):
         if any(_is_decided(verdict) for _, verdict in pairs):
             claim = pairs[0][0]
             grid.add_row(claim.id, *(_line(verdict) for _, verdict in pairs), f"“{claim.text}”")
@@ -103,21 +103,23 @@ def _is_decided(verdict: Verdict) -> bool:
     return verdict.status in STYLES
 
 
-def _open(found: Sequence[JudgedAt]) -> dict[str, list[str]]:
-    """The claims that are decided nowhere, by their status under the last condition."""
+def _open(results: Sequence[JudgedAt]) -> dict[str, list[str]]:
+    """Returns the claims that are decided nowhere, by their status under the last condition."""
     names: dict[str, list[str]] = {}
-    for pairs in zip(*(one.judged for one in found), strict=True):
+    for pairs in zip(*(result.judged for result in results), strict=True):
         if not any(_is_decided(verdict) for _, verdict in pairs):
             names.setdefault(pairs[-1][1].status, []).append(pairs[0][0].id)
     return names
 
 
-def _reasons(found: Sequence[JudgedAt]) -> Grid:
-    """A line for each claim, a column for each condition: the verdict, what was measured, why, what would decide it."""
-    grid = Grid("Claim, source", *(escape(printable(one.given.label)) for one in found), show_lines=True, expand=True)
+def _reasons(results: Sequence[JudgedAt]) -> Grid:
+    """Returns a line per claim and a column per condition: verdict, measurement, reason, and what would decide it."""
+    grid = Grid(
+        "Claim, source", *(escape(printable(result.given.label)) for result in results), show_lines=True, expand=True
+    )
     for number, column in enumerate(grid.columns):
         column.ratio = 2 if number else 1
-    for pairs in zip(*(one.judged for one in found), strict=True):
+    for pairs in zip(*(result.judged for result in results), strict=True):
         claim = pairs[0][0]
         claimed = Text.assemble((claim.id, "bold"), "\n", f"“{claim.text}”", "\n", (claim.source, "dim"))
         grid.add_row(claimed, *(_reason(verdict) for _, verdict in pairs))

@@ -28,48 +28,48 @@ SCHEMA = 2
 
 @dataclass(frozen=True)
 class JudgedAt:
-    """The claims under a condition, with what was found under it."""
+    """The verdicts of all claims under one condition."""
 
     given: Conditions
     judged: Judged
 
 
 def counts(judged: Judged) -> str:
-    """'43 claims: 3 hold, ...'."""
-    found = Counter(verdict.status for _, verdict in judged)
-    said = ", ".join(f"{found[status]} {words}" for status, words in DECISIONS.items())
-    return f"{len(judged)} claims: {said}"
+    """Returns '43 claims: 3 hold, ...'."""
+    by_status = Counter(verdict.status for _, verdict in judged)
+    summary = ", ".join(f"{by_status[status]} {words}" for status, words in DECISIONS.items())
+    return f"{len(judged)} claims: {summary}"
 
 
 def scale_words(scale: str) -> str:
-    """Says what a verdict at a scale is worth."""
+    """Returns a sentence on what a verdict at a scale is worth."""
     if scale == "paper":
         return "Scale paper."
     return f"Scale {scale}: other data or less of it and narrower networks, not the papers' experiments."
 
 
-def to_csv(one: JudgedAt) -> str:
-    """One line per claim, each with the condition."""
+def to_csv(result: JudgedAt) -> str:
+    """Returns one line per claim, each with the condition."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*COLUMNS, *CONDITION])
-    known = [one.given.columns[name] for name in CONDITION]
-    for claim, verdict in one.judged:
+    condition = [result.given.columns[name] for name in CONDITION]
+    for claim, verdict in result.judged:
         head = [claim.id, claim.text, claim.source, " ".join(claim.needs)]
-        said = [verdict.measured, verdict.status, verdict.scale, verdict.why]
+        cells = [verdict.measured, verdict.status, verdict.scale, verdict.why]
         effect = [getattr(verdict.effect, name, None) for name in ("value", "unit", "low", "high", "n")]
         needed = [verdict.need.words, verdict.need.seeds]
-        writer.writerow(map(cell, [*head, *said, *effect, *needed, *known]))
+        writer.writerow(map(cell, [*head, *cells, *effect, *needed, *condition]))
     return text.getvalue()
 
 
-def to_json(one: JudgedAt) -> str:
-    """JSON of the condition and each claim's verdict; infinite numbers are written as in journals."""
+def to_json(result: JudgedAt) -> str:
+    """Returns JSON of the condition and each claim's verdict; infinite numbers are written as in journals."""
     claims = [
         {"id": claim.id, "text": claim.text, "source": claim.source, "needs": claim.needs, **_verdict(verdict)}
-        for claim, verdict in one.judged
+        for claim, verdict in result.judged
     ]
-    head = {"schema": SCHEMA, "condition": one.given.slug, "conditions": asdict(one.given)}
+    head = {"schema": SCHEMA, "condition": result.given.slug, "conditions": asdict(result.given)}
     content = {**head, "rule": RULE, "rule_of_seeds": SEEDS, "claims": claims}
     return json.dumps(strict(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -85,13 +85,13 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def to_markdown(one: JudgedAt) -> str:
-    """A table, with the condition and the rule of decision above it."""
+def to_markdown(result: JudgedAt) -> str:
+    """Returns a table of the verdicts, with the condition and the rule of decision above it."""
     lines = ["| Claim | Source | Measured | Verdict | Why | What would decide it |", "|---|---|---|---|---|---|"]
-    for claim, verdict in one.judged:
+    for claim, verdict in result.judged:
         cells = (claim.source, verdict.measured, verdict.label, verdict.why, verdict.need.words)
         lines.append(f"| `{claim.id}`: “{markdown(claim.text)}” | " + " | ".join(map(markdown, cells)) + " |")
-    said = f"{counts(one.judged)}. {scale_words(one.given.scale)}"
-    known = "\n".join(f"- {name}: {markdown(text)}" for name, text in one.given.columns.items() if text)
-    parts = [f"# The papers' claims: {markdown(one.given.label)}", said, known, RULE, SEEDS, "\n".join(lines)]
+    summary = f"{counts(result.judged)}. {scale_words(result.given.scale)}"
+    condition = "\n".join(f"- {name}: {markdown(text)}" for name, text in result.given.columns.items() if text)
+    parts = [f"# The papers' claims: {markdown(result.given.label)}", summary, condition, RULE, SEEDS, "\n".join(lines)]
     return "\n\n".join(parts) + "\n"

@@ -95,8 +95,8 @@ def show(
 
         show_options(tables[0], _console())
         return
-    known = [*cards.names(), "this-machine"]
-    card = len(tables) == 1 and (tables[0] in known or (tables[0].endswith(".toml") and not is_file(tables[0])))
+    card_names = [*cards.names(), "this-machine"]
+    card = len(tables) == 1 and (tables[0] in card_names or (tables[0].endswith(".toml") and not is_file(tables[0])))
     if card or (len(tables) == 1 and tables[0] in GROUPS):
         from benchmarks.commands.listing import list_experiments
         from benchmarks.commands.show_card import show_card
@@ -109,13 +109,13 @@ def show(
     from benchmarks.commands import engines
     from benchmarks.commands.show import show_audit, show_experiments
 
-    slurm = engines.imagine(engine, selection.out, jobs, _console())
-    found, chosen = choose(selection, tables, hardware=known, node=slurm.node if slurm else None)
+    slurm = engines.configure(engine, selection.out, jobs, _console())
+    experiments, chosen = choose(selection, tables, hardware=card_names, node=slurm.node if slurm else None)
     if audit:
-        show_audit(found, chosen, selection.out, _console())
+        show_audit(experiments, chosen, selection.out, _console())
         return
-    many = _jobs(jobs, chosen) if slurm is None else 1
-    show_experiments(found, chosen, selection.out, many, _console(), slurm)
+    jobs_at_once = _jobs(jobs, chosen) if slurm is None else 1
+    show_experiments(experiments, chosen, selection.out, jobs_at_once, _console(), slurm)
 
 
 @app.command
@@ -142,9 +142,9 @@ def run(
     """
     from benchmarks.commands import run
 
-    found, trainer = _trainer(tables, selection, engine, jobs, per_device, target, care)
+    experiments, trainer = _trainer(tables, selection, engine, jobs, per_device, target, care)
     trainer.tracked, trainer.keep_weights = not no_tracking, keep_weights
-    return run.run(found, trainer)
+    return run.run(experiments, trainer)
 
 
 @app.command
@@ -185,9 +185,9 @@ def tune(
     from benchmarks.commands.resolve import one_table
 
     budget = search.budget()
-    found, trainer = _trainer([table], selection, engine, jobs, per_device, target, care, detachable=False)
+    experiments, trainer = _trainer([table], selection, engine, jobs, per_device, target, care, detachable=False)
     trainer.tracked = not no_tracking
-    return tune.tune(one_table(found, table), trainer, budget)
+    return tune.tune(one_table(experiments, table), trainer, budget)
 
 
 @app.command
@@ -269,12 +269,12 @@ def report(*tables: str, selection: Shown = SHOWN, target: float | None = None, 
     from benchmarks.commands.report import report as make
     from benchmarks.commands.resolve import choose
 
-    found, chosen = choose(selection, tables or None, target=target)
+    experiments, chosen = choose(selection, tables or None, target=target)
     if uri is not None:
         from results import tracking
 
         tracking.fetch(uri, selection.out)
-    names = [one.id for one in found]
+    names = [experiment.id for experiment in experiments]
     return make(names, chosen, out=selection.out, console=_console(), every=selection.every)
 
 
@@ -327,9 +327,9 @@ def compare(first: Path, second: Path, *, csv: Path | None = None, all_: Flag = 
         csv: A file for the comparison.
         all_: Print all cells that differ; else, where they are many, those of a change alone.
     """
-    from benchmarks.commands.compare import compare as lay_beside
+    from benchmarks.commands.compare import compare as compare_sets
 
-    return lay_beside(first, second, _console(), csv, every=all_)
+    return compare_sets(first, second, _console(), csv, every=all_)
 
 
 @app.command
@@ -449,7 +449,7 @@ def doctor(*, out: Path = Path("out"), data: Path | None = None) -> int:
 
 
 def _console() -> Console:
-    """Wide enough for a table where nobody's terminal says otherwise."""
+    """Returns a console, 120 columns wide where the output is no terminal."""
     from benchmarks.commands.screen import Screen
 
     return Screen() if sys.stdout.isatty() else Screen(width=120)
@@ -473,28 +473,28 @@ def _trainer(
     *,
     detachable: bool = True,
 ) -> tuple[list[Experiment], Trainer]:
-    """The experiments asked for, and a trainer for them: of this machine, or of a cluster."""
+    """Returns the chosen experiments, and a trainer for them: on this machine, or on a cluster."""
     from benchmarks.commands import engines
     from benchmarks.commands.resolve import choose
     from benchmarks.commands.training import Trainer
 
     care.check()
-    asked = per_device if jobs is None else jobs
-    slurm = engines.prepare(engine, selection, asked, _console(), detachable=detachable)
-    found, chosen = choose(selection, tables, node=slurm.node if slurm else None, target=target)
-    many = _jobs(jobs, chosen, per_device) if slurm is None else 1
-    return found, Trainer(chosen, selection.out, care, _console(), many, slurm)
+    requested_jobs = per_device if jobs is None else jobs
+    slurm = engines.prepare(engine, selection, requested_jobs, _console(), detachable=detachable)
+    experiments, chosen = choose(selection, tables, node=slurm.node if slurm else None, target=target)
+    jobs_at_once = _jobs(jobs, chosen, per_device) if slurm is None else 1
+    return experiments, Trainer(chosen, selection.out, care, _console(), jobs_at_once, slurm)
 
 
 def _jobs(jobs: int | None, chosen: Choices, per_device: int | None = None) -> int:
-    """Runs side by side. Raises UserError where what was asked for is none."""
+    """Returns the number of runs side by side. Raises UserError where the options give none."""
     from benchmarks.commands.resolve import default_jobs
 
     if jobs is not None and jobs < 1:
         raise UserError(f"--jobs {jobs}: give the number of runs side by side, 1 or more.")
     if per_device is None:
-        alone = not chosen.kind.simulated  # real seconds need the cores alone, on a GPU as well
-        return jobs or (1 if alone else default_jobs(chosen.device))
+        exclusive = not chosen.kind.simulated  # real seconds need the cores alone, on a GPU as well
+        return jobs or (1 if exclusive else default_jobs(chosen.device))
     if per_device < 1:
         raise UserError(f"--per-device {per_device}: give the number of runs side by side on each GPU, 1 or more.")
     if jobs is not None:

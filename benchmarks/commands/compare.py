@@ -27,11 +27,11 @@ COLUMNS = (
 
 
 def compare(first: Path, second: Path, console: Console, csv: Path | None = None, *, every: bool = False) -> int:
-    """Print what changed from A to B, and write every measure of every cell to `csv` if asked -> 0.
+    """Prints what changed from A to B, and writes every measure of every cell to `csv` if given -> the exit code 0.
 
     A and B are folders of results (--out), a folder with a word that chooses among its runs (out@small, out@threads,
-    out@f14cd69: a scale, executor, hardware, torch or commit), a reproduction's CSV, or a committed one's name.
-    every: print all cells that differ, not those of a change alone where they are many.
+    out@f14cd69: a scale, executor, hardware, torch or commit), a reproduction's CSV, or a committed one's name. every:
+    print all cells that differ, even where they are many.
 
     Raises:
         UserError: there is no such folder or reproduction, or it has no runs.
@@ -40,24 +40,24 @@ def compare(first: Path, second: Path, console: Console, csv: Path | None = None
     a, b = side(first), side(second)
     if a.values or b.values:
         a, b = as_values(a, first, b), as_values(b, second, a)
-        found = comparison.compare_values(a.values, b.values)
+        differences = comparison.compare_values(a.values, b.values)
     else:
-        found = comparison.compare_runs(of_rows(a.records), of_rows(b.records), forms())
-    show(a, b, found, console, every=every)
+        differences = comparison.compare_runs(of_rows(a.records), of_rows(b.records), forms())
+    show(a, b, differences, console, every=every)
     if csv is not None:
-        replace(csv, to_csv(found).encode())
+        replace(csv, to_csv(differences).encode())
         say(console, f"Written: {csv}", style="dim")
     return 0
 
 
-def to_csv(found: Comparison) -> str:
-    """One line per cell and measure, then one for what only A or only B has; floats in full."""
+def to_csv(comparison_made: Comparison) -> str:
+    """Returns one line per cell and measure, then one per row that only A or only B has; floats in full."""
     text = io.StringIO()
     writer = csv_module.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for one in found.cells:
-        writer.writerows(_safe(_line(one, change)) for change in one.changes)
-    for lone in found.alone:
+    for compared in comparison_made.cells:
+        writer.writerows(_safe(_line(compared, change)) for change in compared.changes)
+    for lone in comparison_made.alone:
         subject = {"group": lone.group, "network": lone.network, "row": lone.row}
         writer.writerow(_safe({**subject, "verdict": f"only in {lone.side}", "why": lone.why}))
     return text.getvalue()
@@ -67,15 +67,15 @@ def _safe(line: Mapping[str, Any]) -> dict[str, Any]:
     return {name: cell(value) for name, value in line.items()}
 
 
-def _line(one: ComparedCell, change: Change) -> dict[str, Any]:
+def _line(compared: ComparedCell, change: Change) -> dict[str, Any]:
     return {
-        **{name: getattr(one, name) for name in ("group", "network", "row", "incidents")},
+        **{name: getattr(compared, name) for name in ("group", "network", "row", "incidents")},
         **{f"a_{name}": getattr(change.first, name) for name in ("mean", "std", "n")},
         **{f"b_{name}": getattr(change.second, name) for name in ("mean", "std", "n")},
         **{name: getattr(change, name) for name in "measure difference low high ratio p pairs verdict why".split()},
         "level": LEVEL,
-        "common_seeds": one.common,
-        "identical_seeds": one.identical,
-        "settings": "; ".join(map(str, one.settings)),
-        "context": "; ".join(map(str, one.context)),
+        "common_seeds": compared.common,
+        "identical_seeds": compared.identical,
+        "settings": "; ".join(map(str, compared.settings)),
+        "context": "; ".join(map(str, compared.context)),
     }

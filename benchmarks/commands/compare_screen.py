@@ -1,4 +1,4 @@
-"""`compare` on the screen: what is said first, then the cells that differ, then what only one side has."""
+"""Prints a comparison: a summary, the cells that differ, then what only one side has."""
 
 from __future__ import annotations
 
@@ -33,25 +33,27 @@ RULE = (
 )
 
 
-def show(a: Side, b: Side, found: Comparison, console: Console, *, every: bool = False) -> None:
-    """Print a comparison: a summary, contexts, cells with their intervals, and what stands alone.
+def show(a: Side, b: Side, comparison: Comparison, console: Console, *, every: bool = False) -> None:
+    """Prints a comparison: summary, contexts, cells with their intervals, and what only one side has.
 
-    Where more than FEW cells differ, those of a change alone, unless every is asked for.
+    Where more than FEW cells differ, only those that changed beyond noise, unless `every`.
     """
-    _summary(found, console)
-    for line in (*_heads(a, b), *_contexts(a, b, found)):
+    _summary(comparison, console)
+    for line in (*_heads(a, b), *_contexts(a, b, comparison)):
         console.print(Text(printable(line)), soft_wrap=True)
-    _unchanged(found, console)
-    apart = [one for one in found.cells if not one.unchanged]
+    _unchanged(comparison, console)
+    differing = [cell for cell in comparison.cells if not cell.unchanged]
     shown = [
-        one for one in apart if every or len(apart) <= FEW or any(change.verdict == CHANGED for change in one.changes)
+        cell
+        for cell in differing
+        if every or len(differing) <= FEW or any(change.verdict == CHANGED for change in cell.changes)
     ]
-    if len(shown) < len(apart):
-        console.print(f"{len(apart) - len(shown)} cells differ within noise, or undecided: --all.", highlight=False)
+    if len(shown) < len(differing):
+        console.print(f"{len(differing) - len(shown)} cells differ within noise, or undecided: --all.", highlight=False)
     notes = _notes(shown)
     groups: dict[tuple[str, str], list[ComparedCell]] = {}
-    for one in shown:
-        groups.setdefault((one.group, one.network), []).append(one)
+    for cell in shown:
+        groups.setdefault((cell.group, cell.network), []).append(cell)
     for (group, network), cells in groups.items():
         console.print()
         console.print(Text(printable(f"{group} {network}"), style="bold underline"))
@@ -62,52 +64,54 @@ def show(a: Side, b: Side, found: Comparison, console: Console, *, every: bool =
         console.print()
     for why, sign in notes.items():
         console.print(Text(printable(f"[{sign}] {why}"), style="dim"), soft_wrap=True)
-    if found.tested:
-        chance = (1 - LEVEL) * found.tested
-        console.print(f"\n{RULE} Of {found.tested} intervals about {chance:.1f} exclude 0 by chance.", highlight=False)
-    _alone(found.alone, console)
+    if comparison.tested:
+        chance = (1 - LEVEL) * comparison.tested
+        console.print(
+            f"\n{RULE} Of {comparison.tested} intervals about {chance:.1f} exclude 0 by chance.", highlight=False
+        )
+    _alone(comparison.alone, console)
 
 
 def _heads(a: Side, b: Side) -> Iterator[str]:
-    for name, one in (("A", a), ("B", b)):
-        what = f"{len(one.values)} values of tables" if one.values else f"{len(one.records)} runs"
-        yield f"{name}: {one.name}, {what}"
-        yield from (f"{name}: {sentence}" for sentence in one.left_out)
+    for name, side in (("A", a), ("B", b)):
+        contents = f"{len(side.values)} values of tables" if side.values else f"{len(side.records)} runs"
+        yield f"{name}: {side.name}, {contents}"
+        yield from (f"{name}: {sentence}" for sentence in side.left_out)
 
 
-def _contexts(a: Side, b: Side, found: Comparison) -> Iterator[str]:
-    ours = a.context or context(found.first)  # not of runs that stand alone
-    theirs = b.context or context(found.second)
-    apart = dict.fromkeys(one.data for one in found.alone if one.side == "A" and one.data)
-    for mine, theirs_are in apart:
-        yield f"Differs: data, so that these rows stand alone: A {mine}; B {theirs_are}"
-    names = [name for name in CONTEXT if ours.get(name) or theirs.get(name)]
-    same = [name for name in names if ours.get(name) == theirs.get(name)]
+def _contexts(a: Side, b: Side, comparison: Comparison) -> Iterator[str]:
+    first_context = a.context or context(comparison.first)  # not of runs that stand alone
+    second_context = b.context or context(comparison.second)
+    other_data = dict.fromkeys(entry.data for entry in comparison.alone if entry.side == "A" and entry.data)
+    for first_data, second_data in other_data:
+        yield f"Differs: data, so that these rows stand alone: A {first_data}; B {second_data}"
+    names = [name for name in CONTEXT if first_context.get(name) or second_context.get(name)]
+    equal_names = [name for name in names if first_context.get(name) == second_context.get(name)]
     for name in names:
-        if name not in same:
-            yield f"Differs: {name}: A {_listed(ours.get(name))}; B {_listed(theirs.get(name))}"
-    other = sum(any(one.field in CODE for one in cell.context) for cell in found.cells)
-    if other:
-        yield f"Differs: the sources that make the numbers, in {other} of {len(found.cells)} cells"
-    yield from _other_bits(found, [name for name in OF_BITS if name in names and name not in same])
-    if same:
-        yield f"The same: {'; '.join(f'{name} {_listed(ours[name])}' for name in same)}"
+        if name not in equal_names:
+            yield f"Differs: {name}: A {_listed(first_context.get(name))}; B {_listed(second_context.get(name))}"
+    other_code = sum(any(entry.field in CODE for entry in cell.context) for cell in comparison.cells)
+    if other_code:
+        yield f"Differs: the sources that make the numbers, in {other_code} of {len(comparison.cells)} cells"
+    yield from _other_bits(comparison, [name for name in OF_BITS if name in names and name not in equal_names])
+    if equal_names:
+        yield f"The same: {'; '.join(f'{name} {_listed(first_context[name])}' for name in equal_names)}"
 
 
-def _other_bits(found: Comparison, differing: Sequence[str]) -> Iterator[str]:
-    """Why runs of one setting and seed went other ways. differing: what bits hang on, and is not the same."""
-    alike = [one for one in found.cells if not one.settings]
-    common, same = (sum(getattr(one, name) for one in alike) for name in ("common", "identical"))
-    if common == same or not all(run.simulated for run in (*found.first, *found.second)):
+def _other_bits(comparison: Comparison, differing: Sequence[str]) -> Iterator[str]:
+    """Yields why runs of one setting and seed have other bits. differing: what bits depend on, and is not the same."""
+    same_settings = [entry for entry in comparison.cells if not entry.settings]
+    common, identical_runs = (sum(getattr(entry, name) for entry in same_settings) for name in ("common", "identical"))
+    if common == identical_runs or not all(run.simulated for run in (*comparison.first, *comparison.second)):
         return
     why = list(differing)
-    if any(one.field in CODE for cell in alike for one in cell.context):
+    if any(entry.field in CODE for cell in same_settings for entry in cell.context):
         why.append("the sources")
-    here = f"not the same, or not known, here: {', '.join(why)}" if why else "here all of them are the same"
+    reasons = f"not the same, or not known, here: {', '.join(why)}" if why else "here all of them are the same"
     yield (
-        f"Other losses in {common - same} of {common} pairs of runs of one setting and seed. On the virtual clock "
-        "those are equal to the last bit under one torch, one CPU's instructions and one state of the sources, else "
-        f"within noise; {here}"
+        f"Other losses in {common - identical_runs} of {common} pairs of runs of one setting and seed. On the virtual "
+        "clock those are equal to the last bit under one torch, one CPU's instructions and one state of the sources, "
+        f"else within noise; {reasons}"
     )
 
 
@@ -115,15 +119,15 @@ def _listed(values: Sequence[str] | None) -> str:
     return ", ".join(values) if values else "not known"
 
 
-def _unchanged(found: Comparison, console: Console) -> None:
+def _unchanged(comparison: Comparison, console: Console) -> None:
     rows: dict[str, list[str]] = {}
-    for one in found.cells:
-        if one.unchanged:
-            rows.setdefault(f"{one.group} {one.network}", []).append(one.label)
+    for cell in comparison.cells:
+        if cell.unchanged:
+            rows.setdefault(f"{cell.group} {cell.network}", []).append(cell.label)
     count = sum(map(len, rows.values()))
-    runs = sum(one.common for one in found.cells if one.unchanged)
-    what = f"the same to the last bit in losses and seconds ({runs} pairs of runs)" if runs else "the same"
-    console.print(f"\n{count} of {len(found.cells)} cells are {what}.", highlight=False)
+    runs = sum(cell.common for cell in comparison.cells if cell.unchanged)
+    description = f"the same to the last bit in losses and seconds ({runs} pairs of runs)" if runs else "the same"
+    console.print(f"\n{count} of {len(comparison.cells)} cells are {description}.", highlight=False)
     for line in _places(rows, brief=count > MANY) if rows else ():
         console.print(Text(printable(f"  {line}"), style="dim"), soft_wrap=True)
 
@@ -135,9 +139,9 @@ def _grid(cells: Sequence[ComparedCell], notes: Mapping[str, int]) -> Grid:
     for heading in ("A", "B", "B − A", "B / A", "p"):
         grid.add_column(heading, justify="right", no_wrap=True)
     grid.add_column("Verdict", no_wrap=True)
-    for one in cells:
-        label = Text(printable(one.label))
-        changed = [change for change in one.changes if change.verdict != SAME]
+    for cell in cells:
+        label = Text(printable(cell.label))
+        changed = [change for change in cell.changes if change.verdict != SAME]
         for number, change in enumerate(changed):
             grid.add_row("" if number else label, *_texts(change, notes))
         if not changed:
@@ -160,8 +164,8 @@ def _texts(change: Change, notes: Mapping[str, int]) -> Iterator[Text]:
 
 
 def _notes(cells: Sequence[ComparedCell]) -> dict[str, int]:
-    """A number for every reason."""
-    whys = dict.fromkeys(change.why for one in cells for change in one.changes if change.why)
+    """Numbers the reasons that are shown as footnotes."""
+    whys = dict.fromkeys(change.why for cell in cells for change in cell.changes if change.why)
     return {why: number for number, why in enumerate(whys, start=1)}
 
 
@@ -178,33 +182,33 @@ def _signed(value: float | None) -> str:
 
 
 def _remarks(cells: Sequence[ComparedCell]) -> Iterator[str]:
-    for one in cells:
-        said = []
-        if one.identical:
-            said.append(f"{one.identical} of {one.common} common seeds have the same losses to the last bit")
-        if one.settings:
-            said.append(f"other settings, A → B: {', '.join(map(str, one.settings))}")
-        if one.incidents:
-            said.append(one.incidents)
-        if said:
-            yield f"{one.label}: {'; '.join(said)}."
+    for cell in cells:
+        remarks = []
+        if cell.identical:
+            remarks.append(f"{cell.identical} of {cell.common} common seeds have the same losses to the last bit")
+        if cell.settings:
+            remarks.append(f"other settings, A → B: {', '.join(map(str, cell.settings))}")
+        if cell.incidents:
+            remarks.append(cell.incidents)
+        if remarks:
+            yield f"{cell.label}: {'; '.join(remarks)}."
 
 
-def _summary(found: Comparison, console: Console) -> None:
-    verdicts = [change.verdict for one in found.cells for change in one.changes]
+def _summary(comparison: Comparison, console: Console) -> None:
+    verdicts = [change.verdict for cell in comparison.cells for change in cell.changes]
     words = ", ".join(f"{verdicts.count(word)} {word}" for word in (CHANGED, NOISE, UNDECIDED, SAME))
-    console.print(f"{len(found.cells)} cells, {len(verdicts)} values: {words}.", highlight=False)
+    console.print(f"{len(comparison.cells)} cells, {len(verdicts)} values: {words}.", highlight=False)
 
 
-def _alone(alone: Sequence[Alone], console: Console) -> None:
+def _alone(rows_alone: Sequence[Alone], console: Console) -> None:
     for name in ("A", "B"):
-        mine = [one for one in alone if one.side == name]
-        if mine:
-            cells = len({(one.group, one.network, one.row, one.why) for one in mine})
+        of_side = [row for row in rows_alone if row.side == name]
+        if of_side:
+            cells = len({(row.group, row.network, row.row, row.why) for row in of_side})
             console.print(f"\n[bold]Only in {name}[/]: {cells} of its cells", highlight=False)
         reasons: dict[str, dict[str, dict[str, None]]] = {}
-        for one in mine:
-            reasons.setdefault(one.why, {}).setdefault(f"{one.group} {one.network}", {})[one.label] = None
+        for row in of_side:
+            reasons.setdefault(row.why, {}).setdefault(f"{row.group} {row.network}", {})[row.label] = None
         for why, places in reasons.items():
             console.print(Text(printable(f"  {why[0].upper()}{why[1:]}:")), soft_wrap=True)
             for line in _places(places, brief=why in (NO_NETWORK, NO_TABLE)):
@@ -212,7 +216,7 @@ def _alone(alone: Sequence[Alone], console: Console) -> None:
 
 
 def _places(places: Mapping[str, Collection[str]], *, brief: bool) -> list[str]:
-    """Lines that name the rows of each place. brief: one line that counts them, for a whole network or table."""
+    """Formats rows grouped by table and network, "table3 resnet18: BP; DDP"; brief: with numbers instead of names."""
     if brief:
-        return ["; ".join(f"{where} ({len(labels)})" for where, labels in places.items())]
-    return [f"{where}: {'; '.join(labels)}" for where, labels in places.items()]
+        return ["; ".join(f"{place} ({len(labels)})" for place, labels in places.items())]
+    return [f"{place}: {'; '.join(labels)}" for place, labels in places.items()]

@@ -1,4 +1,4 @@
-"""A and B of `compare`: runs of a folder, or the values of a reproduction, and where they were made."""
+"""A and B of `compare`: the runs of a folder, or the values of a reproduction, and their context."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OF_BITS = ("torch", "cpu", "cpu_capability")
 
 @dataclass(frozen=True)
 class Side:
-    """A or B: the runs of a folder, or the values of a reproduction; what is said of it by the names of CONTEXT.
+    """A or B: the runs of a folder, or the values of a reproduction. context: its facts, by the names of CONTEXT.
 
     left_out: sentences on the folder's journals that cannot be used.
     """
@@ -52,7 +52,7 @@ class Side:
 
 
 def side(path: Path) -> Side:
-    """Read the runs or values of a path, or of a committed reproduction by its name.
+    """Reads the runs or values of a path, or of a committed reproduction by its name.
 
     Raises:
         UserError: there is no such folder or reproduction, or it has no runs.
@@ -65,61 +65,61 @@ def side(path: Path) -> Side:
         values = reproductions.read(path)
         if not values:
             raise UserError(f"{path} holds no values: name a reproduction's CSV, or an out folder.")
-        return Side(path.stem, values=values, context=_said(beside))
+        return Side(path.stem, values=values, context=_environment_facts(beside))
     folder, word = path, ""
     if not path.exists() and "@" in path.name:
         head, _, word = str(path).rpartition("@")
         folder = Path(head)
     if not folder.is_dir():
-        known = f" or a committed reproduction ({', '.join(reproductions.names())})" if reproductions.names() else ""
-        raise UserError(f"There is no {folder}: name an out folder{known}.")
-    found = journals.some(folder)
-    chosen = _chosen(found.records, word, folder) if word else found.records
-    return Side(str(path), records=chosen, left_out=found.remarks)
+        choices = f" or a committed reproduction ({', '.join(reproductions.names())})" if reproductions.names() else ""
+        raise UserError(f"There is no {folder}: name an out folder{choices}.")
+    runs = journals.some(folder)
+    chosen = _chosen(runs.records, word, folder) if word else runs.records
+    return Side(str(path), records=chosen, left_out=runs.remarks)
 
 
-def _chosen(found: Sequence[Record], word: str, folder: Path) -> list[Record]:
-    words = [_words(record) for record in found]
+def _chosen(records: Sequence[Record], word: str, folder: Path) -> list[Record]:
+    words = [_words(record) for record in records]
     chosen = [
         record
-        for record, (names, commit) in zip(found, words, strict=True)
+        for record, (names, commit) in zip(records, words, strict=True)
         if word in names or (len(word) >= 4 and commit.startswith(word))
     ]
     if not chosen:
-        there = sorted({name for names, commit in words for name in (*names, commit[:8]) if name})
-        raise UserError(f"No run in {folder} is '{word}': choose one of {', '.join(there)}.")
+        choices = sorted({name for names, commit in words for name in (*names, commit[:8]) if name})
+        raise UserError(f"No run in {folder} is '{word}': choose one of {', '.join(choices)}.")
     return chosen
 
 
 def forms() -> dict[str, str]:
-    """The fingerprints of the suite's data that come in two forms, an archive and a tree of the same images."""
-    found = [card(name) for name in names()]
-    return {one.tree.sha256: one.fingerprint for one in found if one.tree is not None}
+    """Maps fingerprints of data sets' second form, a tree of the same images, to those of the published archive."""
+    data_cards = [card(name) for name in names()]
+    return {data_card.tree.sha256: data_card.fingerprint for data_card in data_cards if data_card.tree is not None}
 
 
 def _words(record: Record) -> tuple[set[str], str]:
-    """Words that choose a run, and its commit."""
+    """Returns the words that choose a run, and its commit."""
     names = {record.scale, record.spec.executor, frames.hardware(record), frames.torch(record)}
     return names, str(record.environment.get("commit") or "")
 
 
-def as_values(one: Side, path: Path, like: Side) -> Side:
-    """A folder as the values of its tables, under the conditions of the reproduction that they stand beside."""
-    if one.values:
-        return one
+def as_values(side_given: Side, path: Path, like: Side) -> Side:
+    """Returns a folder's side as the values of its tables, under the conditions of the reproduction `like`."""
+    if side_given.values:
+        return side_given
     values = reproductions.of_tables(path / "tables", like.values)
     if not values:
-        where = f"{path / 'tables'} on the data of {like.name}"
-        raise UserError(f"There are no tables in {where}: a reproduction is compared with tables; run some.")
-    return replace(one, values=values, context=context(one.records))
+        place = f"{path / 'tables'} on the data of {like.name}"
+        raise UserError(f"There are no tables in {place}: a reproduction is compared with tables; run some.")
+    return replace(side_given, values=values, context=context(side_given.records))
 
 
-def _said(environment: Path) -> dict[str, list[str]]:
-    """Facts in a reproduction's environment file; nothing where there is none."""
+def _environment_facts(environment: Path) -> dict[str, list[str]]:
+    """Returns the facts in a reproduction's environment file; {} where there is none."""
     try:
-        known = parsed_json(environment, TEXT_BYTES)
-        said = {name: [str(value) for value in known[name]] for name in CONTEXT if name in known}
-        return said | {"data": [_DIGEST.sub(r"\1", one) for one in said["data"]]} if "data" in said else said
+        values = parsed_json(environment, TEXT_BYTES)
+        facts = {name: [str(value) for value in values[name]] for name in CONTEXT if name in values}
+        return facts | {"data": [_DIGEST.sub(r"\1", data) for data in facts["data"]]} if "data" in facts else facts
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError) as error:
@@ -127,9 +127,9 @@ def _said(environment: Path) -> dict[str, list[str]]:
 
 
 def context(runs: Iterable[Record]) -> dict[str, list[str]]:
-    """All values that occur, by the names of CONTEXT."""
-    found: dict[str, set[str]] = {name: set() for name in CONTEXT}
+    """Returns all values that occur in the runs, by the names of CONTEXT."""
+    values_of: dict[str, set[str]] = {name: set() for name in CONTEXT}
     for record in runs:
         for name, of_run in CONTEXT.items():
-            found[name].add(str(of_run(record) or ""))
-    return {name: sorted(filter(None, values)) for name, values in found.items()}
+            values_of[name].add(str(of_run(record) or ""))
+    return {name: sorted(filter(None, values)) for name, values in values_of.items()}

@@ -1,4 +1,4 @@
-"""`--engine` and `cancel`: options checked, and a node of the cluster asked, before anything is planned or queued."""
+"""`--engine` and `cancel`: checks the options, and asks a node of the cluster, before anything is planned or queued."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from benchmarks.runner.engines.slurm import Slurm, cancelled
 
 
 def prepare(
-    given: EngineOptions, selection: Selection, jobs: int | None, console: Console, *, detachable: bool = True
+    engine: EngineOptions, selection: Selection, jobs: int | None, console: Console, *, detachable: bool = True
 ) -> Slurm | None:
-    """The cluster that trains the runs, with what a node of it is; None for this machine. Raises UserError.
+    """Returns the cluster that trains the runs, with what a node of it is; None for this machine. Raises UserError.
 
-    A node is asked by a job, unless one has answered. detachable: whether the command has nothing to do but to submit.
+    Submits a job that asks a node, unless one has answered before. detachable: whether the command may end once all is
+    submitted.
     """
-    slurm = imagine(given, selection.out, jobs, console)
+    slurm = configure(engine, selection.out, jobs, console)
     if slurm is None:
         return None
-    if given.detach and not detachable:
+    if engine.detach and not detachable:
         raise UserError("--detach is for `run`: a search chooses its next runs by those that are done; leave it out.")
     cluster.check_installed()
     cluster.check_partition(slurm.options.partition)
@@ -41,21 +42,24 @@ def prepare(
     return slurm
 
 
-def imagine(given: EngineOptions, out: Path, jobs: int | None, console: Console) -> Slurm | None:
-    """The cluster as far as it is known without asking, for `show`; None for this machine. Raises UserError."""
-    if resolve.one_of("engine", given.engine, ENGINES) == "local":
-        for name, value in (("--slurm", given.slurm), ("--per-task", given.per_task), ("--detach", given.detach)):
+def configure(engine: EngineOptions, out: Path, jobs: int | None, console: Console) -> Slurm | None:
+    """Returns the cluster as far as it is known without asking it, for `show`; None for this machine.
+
+    Raises UserError.
+    """
+    if resolve.one_of("engine", engine.engine, ENGINES) == "local":
+        for name, value in (("--slurm", engine.slurm), ("--per-task", engine.per_task), ("--detach", engine.detach)):
             if value:
                 raise UserError(f"{name} is for --engine slurm; add that, or leave it out.")
         return None
     if jobs is not None:
         raise UserError("--jobs and --per-device are for this machine; --engine slurm has --per-task, runs of a job.")
-    asked = options.chosen(given.slurm or (), given.per_task)
-    return Slurm(asked, lambda text: say(console, text), node=probe.known(out), detach=given.detach)
+    slurm_options = options.chosen(engine.slurm or (), engine.per_task)
+    return Slurm(slurm_options, lambda text: say(console, text), node=probe.known(out), detach=engine.detach)
 
 
 def cancel(out: Path, console: Console) -> int:
-    """End the jobs of a folder that are queued or running -> the exit code 0. Raises UserError without a SLURM."""
+    """Cancels the queued and running jobs of a folder -> the exit code 0. Raises UserError where there is no SLURM."""
     cluster.check_installed()
     ended = cancelled(out)
     if not ended:

@@ -65,6 +65,6 @@ EXAMPLES: dict[str, dict[str, str]] = {
 
 
 def epilogue(command: str) -> str:
-    """The examples of a command, a line each below its own purpose."""
+    """Returns the examples of a command, each below its purpose."""
     lines = [f"  # {purpose}\n  python -m benchmarks {line}" for line, purpose in EXAMPLES[command].items()]
     return "\n".join(["Examples:", *lines])

@@ -27,16 +27,16 @@ NO_PARQUET = "Parquet was left out: it needs pyarrow, the extra `parquet` (`pip 
 
 
 def export(out: Path, to: Path, console: Console) -> int:
-    """Write `runs`, `evaluations` and `staleness` under the folder `to`, as .csv and .parquet, whole or not at all.
+    """Writes `runs`, `evaluations` and `staleness` under the folder `to`, as .csv and .parquet, whole or not at all.
 
     Raises:
         UserError: there are no runs.
         ResultsError: a file cannot be written.
     """
-    found = journals.some(out)
+    runs = journals.some(out)
     parquet = find_spec("pyarrow") is not None
     for name, build in FRAMES.items():
-        frame = build(of_rows(found.records))
+        frame = build(of_rows(runs.records))
         files = {"csv": to_csv(frame), **({"parquet": to_parquet(frame)} if parquet else {})}
         for ending, data in files.items():
             replace(to / f"{name}.{ending}", data)
@@ -44,24 +44,26 @@ def export(out: Path, to: Path, console: Console) -> int:
         say(console, f"{name}: {words}")
     if not parquet:
         say(console, NO_PARQUET, style="yellow")
-    note(console, found.remarks)
+    note(console, runs.remarks)
     return 0
 
 
 def to_csv(frame: DataFrame) -> bytes:
-    """UTF-8; floats in full, "NaN", "inf" and "-inf" for what is not finite; text that is missing is empty."""
-    texts = {name: its.map(cell, na_action="ignore") for name, its in frame.items() if its.dtype.kind not in "biuf"}
+    """Returns UTF-8: floats in full, "NaN", "inf" and "-inf" for what is not finite, "" for missing text."""
+    texts = {
+        name: column.map(cell, na_action="ignore") for name, column in frame.items() if column.dtype.kind not in "biuf"
+    }
     return bytes(frame.assign(**texts).to_csv(index=False, na_rep="NaN", lineterminator="\n").encode())
 
 
 def to_parquet(frame: DataFrame) -> bytes:
-    """NaN stays NaN, which pandas' own writer would turn into null."""
+    """Returns Parquet in which NaN stays NaN; pandas' own writer would make it null."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     schema = pa.Schema.from_pandas(frame, preserve_index=False)
-    given = {name: its.to_numpy() if its.dtype == "float64" else its for name, its in frame.items()}
-    columns = [pa.array(given[field.name], type=field.type, from_pandas=False) for field in schema]
+    values = {name: column.to_numpy() if column.dtype == "float64" else column for name, column in frame.items()}
+    columns = [pa.array(values[field.name], type=field.type, from_pandas=False) for field in schema]
     file = io.BytesIO()
     pq.write_table(pa.Table.from_arrays(columns, schema=schema), file)
     return file.getvalue()
@@ -70,7 +72,9 @@ def to_parquet(frame: DataFrame) -> bytes:
 def keep(
     out: Path, name: str, console: Console, folder: Path = reproductions.FOLDER, *, with_runs: bool = False
 ) -> int:
-    """Keep the tables of an out folder as the reproduction of that name, to be committed; its runs as well if asked.
+    """Stores the tables of an out folder as the reproduction of that name, to be committed.
+
+    With_runs: its runs as well.
 
     Raises:
         UserError: the name is no plain file name, or there are no runs.
@@ -84,14 +88,14 @@ def keep(
     files = ", ".join(map(str, written))
     say(console, f"Written: {files} ({size:.0f} kB)")
     if with_runs:
-        kept = reproductions.keep(runs, folder / name)
-        size = sum(path.stat().st_size for path in kept) / 1000
-        say(console, f"Written: the runs, in {len(kept)} files in {folder / name / 'runs'} ({size:.0f} kB)")
+        files_kept = reproductions.keep(runs, folder / name)
+        size = sum(path.stat().st_size for path in files_kept) / 1000
+        say(console, f"Written: the runs, in {len(files_kept)} files in {folder / name / 'runs'} ({size:.0f} kB)")
     return 0
 
 
 def reproduction(tables: Path, environment: Mapping[str, Any], to: Path) -> tuple[Path, Path]:
-    """Write what the tables in a folder measured to the CSV `to`, and the environment beside it as JSON -> both.
+    """Writes a folder's measured values to the CSV `to`, and the environment beside it as JSON -> both paths.
 
     Raises:
         ResultsError: the folder holds no tables, or a file cannot be written.

@@ -30,7 +30,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 
 @dataclass(frozen=True, slots=True)
 class PaperChoices:
-    """Parts of the tables to show; empty: all. name: of the file and the label, for a single table."""
+    """The parts of the tables to show; empty: all. name: of the file and the label, for a single table."""
 
     columns: tuple[str, ...] = ()
     rows: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class PaperChoices:
 
 
 def latex(names: Sequence[str], chosen: PaperChoices, *, out: Path, to: Path, console: Console) -> int:
-    """Write a file for every table and condition, and for its picture, into the folder `to` -> the exit code 0.
+    """Writes a file for every table and condition, and for its picture, into the folder `to` -> the exit code 0.
 
     Raises:
         UserError: there is no such table, condition, column or row.
@@ -49,40 +49,42 @@ def latex(names: Sequence[str], chosen: PaperChoices, *, out: Path, to: Path, co
     """
     if chosen.name and not NAME.fullmatch(chosen.name):
         raise UserError(f"--name {chosen.name}: letters, digits and hyphens, as of a file and a label.")
-    found = [table for name in names for table in _tables(name, chosen.condition, out)]
-    if not found:
+    tables = [table for name in names for table in _tables(name, chosen.condition, out)]
+    if not tables:
         raise UserError("Name at least one table that was run, such as table3.")
-    if chosen.name and len(found) > 1:
-        said = ", ".join(f"{table.name} ({table.conditions.slug})" for table in found)
-        raise UserError(f"--name {chosen.name} is of one table, and these are {len(found)}: {said}; add --condition.")
-    for made in [_chosen(table, chosen) for table in found]:
-        written = [to / f"{made.name}.tex", *_picture(made, out, to)]
-        replace(written[0], str(made).encode())
+    if chosen.name and len(tables) > 1:
+        names_found = ", ".join(f"{table.name} ({table.conditions.slug})" for table in tables)
+        raise UserError(
+            f"--name {chosen.name} is of one table, and these are {len(tables)}: {names_found}; add --condition."
+        )
+    for paper_table in [_chosen(table, chosen) for table in tables]:
+        written = [to / f"{paper_table.name}.tex", *_picture(paper_table, out, to)]
+        replace(written[0], str(paper_table).encode())
         say(console, f"Written: {', '.join(map(str, written))}")
     return 0
 
 
 def _tables(name: str, condition: str, out: Path) -> Iterator[ResultTable]:
-    """Tables of an experiment, under every condition or the one that is named."""
+    """Yields the tables of an experiment, under every condition or the named one."""
     id = experiments.own_table(Path(name)).id if is_file(name) else name
     patterns = [f"*/{id}.json", f"{id}.json"]
     if id in analyses.IDS:
         patterns += [f"*/{id}-*.json", f"{id}-*.json"]
     paths = _by_folder(out / "tables", patterns)
     if not paths:
-        there = sorted({path.stem for path in (out / "tables").glob("**/*.json")})
-        if there and id not in experiments.IDS:
-            raise UserError(unknown("table", name, there))
+        names_there = sorted({path.stem for path in (out / "tables").glob("**/*.json")})
+        if names_there and id not in experiments.IDS:
+            raise UserError(unknown("table", name, names_there))
         raise UserError(f"There is no {id} under {out / 'tables'}: `python -m benchmarks run {name}` makes it.")
     for folder in [one_of("condition", condition, list(paths))] if condition else list(paths):
         yield from map(files.read, paths[folder])
 
 
 def _by_folder(place: Path, patterns: Sequence[str]) -> dict[str, list[Path]]:
-    found: dict[str, list[Path]] = {}
+    by_folder: dict[str, list[Path]] = {}
     for path in sorted({path for pattern in patterns for path in place.glob(pattern)}):
-        found.setdefault("" if path.parent == place else path.parent.name, []).append(path)
-    return found
+        by_folder.setdefault("" if path.parent == place else path.parent.name, []).append(path)
+    return by_folder
 
 
 def _chosen(table: ResultTable, chosen: PaperChoices) -> PaperTable:
@@ -95,41 +97,49 @@ def _chosen(table: ResultTable, chosen: PaperChoices) -> PaperTable:
         names = row_names(chosen.rows)
         _check(f"row of {table.name}", names, dict.fromkeys(row.row for row in table.rows))
         order = {name: place for place, name in enumerate(names)}
-        kept = sorted((row for row in shown.rows if row.row in order), key=lambda row: order[row.row])
-        shown = paper.with_rows(shown, [row for network in shown.networks for row in kept if row.network == network])
+        rows_chosen = sorted((row for row in shown.rows if row.row in order), key=lambda row: order[row.row])
+        shown = paper.with_rows(
+            shown, [row for network in shown.networks for row in rows_chosen if row.network == network]
+        )
     columns = tuple(column for text in chosen.columns for column in _columns(shown, text)) or whole.columns
     return PaperTable(shown, columns, chosen.name or whole.name, chosen.notes)
 
 
 def _columns(table: ResultTable, text: str) -> tuple[PaperColumn, ...]:
-    """'best_accuracy_percent' -> published and measured; 'best_accuracy_percent.interval' -> that alone."""
+    """Parses a column: 'best_accuracy_percent' -> published and measured.
+
+    'best_accuracy_percent.interval' -> that alone.
+    """
     keys = [measure.key for measure in table.measures]
     measure, _, part = text.partition(".")
     index = keys.index(one_of(f"column of {table.name}", measure, keys))
     if not part:
         return paper.columns(table, index)
-    return (PaperColumn(index, next(one for one in PARTS if one == one_of(f"part of {measure}", part, PARTS))),)
+    return (PaperColumn(index, next(name for name in PARTS if name == one_of(f"part of {measure}", part, PARTS))),)
 
 
-def _check(what: str, given: Sequence[str], known: Collection[str]) -> None:
-    for name in given:
-        one_of(what, name, list(known))
+def _check(kind: str, names: Sequence[str], choices: Collection[str]) -> None:
+    for name in names:
+        one_of(kind, name, list(choices))
 
 
-def _picture(made: PaperTable, out: Path, to: Path) -> Iterator[Path]:
-    """Copies of the table's PDFs, and a float for each."""
-    for path in (out / name for name in made.table.pictures if PurePosixPath(name).suffix == ".pdf"):
+def _picture(paper_table: PaperTable, out: Path, to: Path) -> Iterator[Path]:
+    """Writes copies of the table's PDFs, and a float for each -> their paths."""
+    for path in (out / name for name in paper_table.table.pictures if PurePosixPath(name).suffix == ".pdf"):
         if path.is_file() and path.resolve().is_relative_to(out.resolve()):
-            content, name = bytes_of(path, MOST_BYTES), f"{made.name}{path.stem.removeprefix(made.table.name)}"
-            words = f"{made.table.title}. {made.table.drawn} ({made.table.conditions.label})"
+            content, name = (
+                bytes_of(path, MOST_BYTES),
+                f"{paper_table.name}{path.stem.removeprefix(paper_table.table.name)}",
+            )
+            words = f"{paper_table.table.title}. {paper_table.table.drawn} ({paper_table.table.conditions.label})"
             copy, taken_in = (to / f"{name}-figure.{ending}" for ending in ("pdf", "tex"))
-            text = paper.figure(made.table, name, copy.name, words, wide=_wide(content))
-            for file, its in ((copy, content), (taken_in, text.encode())):
-                replace(file, its)
+            text = paper.figure(paper_table.table, name, copy.name, words, wide=_wide(content))
+            for file, data in ((copy, content), (taken_in, text.encode())):
+                replace(file, data)
                 yield file
 
 
 def _wide(pdf: bytes) -> bool:
-    """Whether a page of it is wider than a column."""
-    found = re.search(rb"/MediaBox \[ 0 0 ([\d.]+) ", pdf)
-    return found is not None and float(found[1]) > 72 * COLUMN + 1
+    """Returns whether a page of the PDF is wider than a column."""
+    box = re.search(rb"/MediaBox \[ 0 0 ([\d.]+) ", pdf)
+    return box is not None and float(box[1]) > 72 * COLUMN + 1

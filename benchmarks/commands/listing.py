@@ -1,4 +1,4 @@
-"""`list`, and `show` of a group: what there is, by its names."""
+"""`list`, and `show` of a group: prints what there is, by name."""
 
 from __future__ import annotations
 
@@ -33,8 +33,11 @@ def list_everything(plugins: Sequence[Path], console: Console) -> None:
     console.print("[bold]Hardware cards[/] (--hardware NAME)")
     _columns(console, [(name, hardware.load(name).title, hardware.load(name).source) for name in hardware.names()])
     console.print("[bold]Data sets[/]")
-    known = map(cards.card, cards.names())
-    data_sets = [(one.name, one.title, f"also: {one.tree.label}" if one.tree else one.label) for one in known]
+    data_cards = map(cards.card, cards.names())
+    data_sets = [
+        (data_card.name, data_card.title, f"also: {data_card.tree.label}" if data_card.tree else data_card.label)
+        for data_card in data_cards
+    ]
     _columns(console, data_sets)
     console.print(
         f"[bold]Networks[/] {', '.join(NETWORKS)}   [bold]Scales[/] {', '.join(SCALES)}   "
@@ -43,14 +46,14 @@ def list_everything(plugins: Sequence[Path], console: Console) -> None:
 
 
 def list_experiments(ids: Sequence[str], console: Console) -> None:
-    """Each id with its title, its source and its scales."""
+    """Prints each id with its title, its source and its scales."""
     console.print(f"[bold]Tables, figures and analyses[/] (python -m benchmarks run ID; {', '.join(GROUPS)}: many)")
-    found = [experiment(id) for id in ids]
-    _columns(console, [(one.id, one.title, one.source, scales(one)) for one in found])
+    experiments = [experiment(id) for id in ids]
+    _columns(console, [(item.id, item.title, item.source, scales(item)) for item in experiments])
 
 
-def scales(one: Experiment) -> str:
-    return ", ".join(SCALES) if isinstance(one, Table) or one.scaled else "no scale: simulated"
+def scales(item: Experiment) -> str:
+    return ", ".join(SCALES) if isinstance(item, Table) or item.scaled else "no scale: simulated"
 
 
 def _columns(console: Console, lines: Sequence[tuple[str, ...]]) -> None:

@@ -21,7 +21,7 @@ VALUES = {int: "a whole number", float: "a number", bool: "nothing after it, it 
 
 
 def whole(kind: type[int], tokens: Sequence[Token]) -> int:
-    """Converts a whole number, and refuses 1.5, which the parser would round to 2."""
+    """Parses a whole number, and refuses 1.5, which the parser would round to 2."""
     try:
         return int(tokens[0].value)
     except ValueError as error:
@@ -29,18 +29,18 @@ def whole(kind: type[int], tokens: Sequence[Token]) -> int:
 
 
 def sentence(error: CycloptsError, commands: Iterable[str]) -> str:
-    """commands: all there are, to offer the nearest one."""
+    """Returns one sentence about the parser's error. commands: all there are, to offer the nearest one."""
     if isinstance(error, UnknownCommandError):
         return _unknown_command(error, list(commands))
     if isinstance(error, UnknownOptionError):
-        given = (error.token.keyword or error.token.value).partition("=")[0]
-        known = [name for argument in error.argument_collection for name in argument.names if name.startswith("--")]
-        return unknown("option", given, known)
+        option = (error.token.keyword or error.token.value).partition("=")[0]
+        options = [name for argument in error.argument_collection for name in argument.names if name.startswith("--")]
+        return unknown("option", option, options)
     if isinstance(error, UnusedCliTokensError):
         return f"'{(error.unused_tokens or [''])[0]}' has no place here; {_help(error)} lists what has."
     if isinstance(error, CoercionError) and error.token is not None:
-        wanted = VALUES.get(error.target_type or str, "another value")
-        return f"{_name(error)} {error.token.value}: give {wanted}."
+        expected = VALUES.get(error.target_type or str, "another value")
+        return f"{_name(error)} {error.token.value}: give {expected}."
     if isinstance(error, MissingArgumentError):
         return f"{error.keyword or _name(error)} needs a value; {_help(error)} says which."
     if isinstance(error, RepeatArgumentError):
@@ -49,10 +49,10 @@ def sentence(error: CycloptsError, commands: Iterable[str]) -> str:
 
 
 def _unknown_command(error: UnknownCommandError, commands: list[str]) -> str:
-    given = (error.unused_tokens or [""])[0]
-    if given.startswith("-"):
-        return f"{given} stands before the command: options come after it, as in `python -m benchmarks run table3`."
-    return unknown("command", given, commands)
+    word = (error.unused_tokens or [""])[0]
+    if word.startswith("-"):
+        return f"{word} stands before the command: options come after it, as in `python -m benchmarks run table3`."
+    return unknown("command", word, commands)
 
 
 def _name(error: CoercionError | MissingArgumentError) -> str:

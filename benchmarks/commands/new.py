@@ -20,8 +20,12 @@ STARTERS = Path(__file__).parent / "starters"
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of file that `new` begins. first: commands to type before it is run; then: commands to type next, which
-    may contain {name}, {file} and {path}, the whole path."""
+    """A kind of file that `new` writes. suffix: of the file.
+
+    first: shown before the commands, then: the next commands to type.
+
+    They may contain {name}, {file} and {path}, the absolute path.
+    """
 
     suffix: str
     then: tuple[str, ...]
@@ -57,9 +61,9 @@ KINDS = {
 
 
 def new(kind: str, name: str, folder: Path, console: Console) -> None:
-    """Write it, and say what to do next. Raises UserError for another kind, a name that will not do, a file in the way.
+    """Writes a starter file, and prints what to do next. Overwrites nothing.
 
-    Nothing is overwritten.
+    Raises UserError for another kind, a name that will not do, and a file in the way.
     """
     one_of("kind", kind, tuple(KINDS))
     check_name(kind, name)
@@ -81,7 +85,7 @@ def new(kind: str, name: str, folder: Path, console: Console) -> None:
 
 
 def check_name(kind: str, name: str) -> None:
-    """Raises UserError where it cannot name a file, a class and a row, or where a method has it."""
+    """Raises UserError where the name cannot name a file, a class and a row, or where a method has it."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(name):
         raise UserError(f"'{name}' cannot name a {kind}: use small letters, digits and single underscores: my_{kind}.")
     if kind == "method" and name in methods.names():

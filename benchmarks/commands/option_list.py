@@ -19,7 +19,7 @@ WORKLOAD = "workload"
 OPEN = "by table"
 """In place of a default: the scale, or the table, decides."""
 
-SAID = {
+DESCRIPTIONS = {
     "dataset": "a data card's name",
     "test_samples": "a balanced part of the test split; none: all",
     "augment": "whether training images are cropped and mirrored, as the data card says",
@@ -50,37 +50,42 @@ class Option:
 
 
 def options(declared: Any) -> list[Option]:
-    """Options of a pydantic model or dataclass; those of its parts have dotted names."""
+    """Returns the options of a pydantic model or dataclass; those of its parts have dotted names."""
     schema = TypeAdapter(declared).json_schema()
     return list(_options(schema, schema.get("$defs", {}), ""))
 
 
 def show_options(owner: str, console: Console) -> None:
-    """Print all that --set OWNER.OPTION=VALUE reaches. owner: a method's name, or "workload"."""
+    """Prints all that --set OWNER.OPTION=VALUE reaches. owner: a method's name, or "workload"."""
     if owner == WORKLOAD:
         declared: Any = Workload
-        said = "what rows of a table share; a default holds where neither the scale nor the table says another value"
+        title = "what rows of a table share; a default holds where neither the scale nor the table says another value"
     else:
         method = methods.method_class(owner)
-        declared, said = method.Options, f"{method.title} ({method.source})"
-    console.print(f"[bold]{owner}[/]: {escape(said)}", highlight=False)
+        declared, title = method.Options, f"{method.title} ({method.source})"
+    console.print(f"[bold]{owner}[/]: {escape(title)}", highlight=False)
     console.print(f"Options (--set {owner}.OPTION=VALUE)", highlight=False)
     grid = Grid("option", "values", "default", "what it is", box=None, padding=(0, 2, 0, 0))
-    for one in options(declared):
-        if owner == WORKLOAD and one.name in OF_THE_TABLE:
+    for option in options(declared):
+        if owner == WORKLOAD and option.name in OF_THE_TABLE:
             continue
-        grid.add_row(*map(escape, (one.name, one.values, one.default, one.description)))
+        grid.add_row(*map(escape, (option.name, option.values, option.default, option.description)))
     console.print(grid)
 
 
 def method_options(names: Sequence[str]) -> Iterator[tuple[str, str, str, str]]:
-    """Each option of these methods once: name, default, what it is, and the methods that have it so."""
+    """Yields each option of these methods once: name, default, description, and the methods that have it so."""
     owners: dict[Option, list[str]] = {}
     for name in names:
-        for one in options(methods.method_class(name).Options):
-            owners.setdefault(one, []).append(name)
-    for one, whose in owners.items():
-        yield one.name, one.default, one.description, "all" if len(whose) == len(names) else ", ".join(whose)
+        for option in options(methods.method_class(name).Options):
+            owners.setdefault(option, []).append(name)
+    for option, methods_with_it in owners.items():
+        yield (
+            option.name,
+            option.default,
+            option.description,
+            "all" if len(methods_with_it) == len(names) else ", ".join(methods_with_it),
+        )
 
 
 def _options(schema: Mapping[str, Any], parts: Mapping[str, Any], prefix: str) -> Iterator[Option]:
@@ -90,14 +95,14 @@ def _options(schema: Mapping[str, Any], parts: Mapping[str, Any], prefix: str) -
             yield from _options(part, parts, f"{prefix}{name}.")
         else:
             default = _words(field["default"]) if "default" in field else OPEN
-            said = field.get("description") or SAID.get(prefix + name, "")
-            yield Option(prefix + name, _values(field, parts), default, said)
+            description = field.get("description") or DESCRIPTIONS.get(prefix + name, "")
+            yield Option(prefix + name, _values(field, parts), default, description)
 
 
 def _part(field: Mapping[str, Any], parts: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The object that a field holds, if it is one."""
-    found = (_resolved(one, parts) for one in field.get("anyOf", [field]))
-    return next((one for one in found if "properties" in one), None)
+    """Returns the object that a field holds, if it holds one."""
+    choices = (_resolved(choice, parts) for choice in field.get("anyOf", [field]))
+    return next((choice for choice in choices if "properties" in choice), None)
 
 
 def _resolved(field: Mapping[str, Any], parts: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -113,7 +118,7 @@ def _words(value: Any) -> str:
 def _values(field: Mapping[str, Any], parts: Mapping[str, Any]) -> str:
     field = _resolved(field, parts)
     if "anyOf" in field:
-        return " or ".join(_values(one, parts) for one in field["anyOf"])
+        return " or ".join(_values(choice, parts) for choice in field["anyOf"])
     if "enum" in field or "const" in field:
         return " or ".join(map(_words, field.get("enum", [field.get("const")])))
     kinds = {"boolean": "true or false", "null": "none", "string": "a name", "integer": "a whole number"}
@@ -125,8 +130,8 @@ def _values(field: Mapping[str, Any], parts: Mapping[str, Any]) -> str:
 
 def _limits(field: Mapping[str, Any]) -> str:
     words = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
-    said = " ".join(f"{word} {_limit(field[limit])}" for limit, word in words.items() if limit in field)
-    return f" {said}" if said else ""
+    limits = " ".join(f"{word} {_limit(field[limit])}" for limit, word in words.items() if limit in field)
+    return f" {limits}" if limits else ""
 
 
 def _limit(value: float) -> str:

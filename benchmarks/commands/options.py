@@ -20,8 +20,8 @@ Flag = Annotated[bool, Parameter(negative="")]
 Number = Annotated[int, Parameter(converter=whole)]
 
 
-def _many(help: str, **how: Any) -> Parameter:
-    return Parameter(negative="", consume_multiple=False, help=help, **how)
+def _many(help: str, **settings: Any) -> Parameter:
+    return Parameter(negative="", consume_multiple=False, help=help, **settings)
 
 
 def _words(executor: str) -> str:
@@ -39,7 +39,7 @@ OwnCard = Annotated[Path | None, Parameter(help="TOML file of the run's data set
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Care:
-    """Options on runs that are there already, that stand still, or that may be ended early."""
+    """Options on runs that exist already, that stall, or that may be ended early."""
 
     stall_after: Annotated[
         float | None,
@@ -58,7 +58,7 @@ class Care:
     ] = False
 
     def check(self) -> None:
-        """Raises UserError where one of them is no time."""
+        """Raises UserError where --stall-after or --checkpoint-every is no valid time."""
         stall, every = self.stall_after, self.checkpoint_every
         if stall is not None and not 0 < stall < math.inf:
             raise UserError(f"--stall-after {stall:g}: give seconds, above 0, without progress before a run is ended.")
@@ -103,13 +103,13 @@ class SearchOptions:
     sampler: Annotated[str, Parameter(help="grid; or random or tpe, which are Optuna's.")] = "grid"
 
     def budget(self) -> TuningBudget:
-        """The budget, checked. Raises UserError where a number is out of bounds."""
+        """Returns the budget. Raises UserError where a number is out of bounds."""
         from benchmarks.runner.tuning.search import TuningBudget
 
         trials = self.trials if self.trials is not None else self.grid
-        made = TuningBudget(self.grid, self.span, trials, self.tuning_seeds, self.sampler)
-        made.check()
-        return made
+        checked = TuningBudget(self.grid, self.span, trials, self.tuning_seeds, self.sampler)
+        checked.check()
+        return checked
 
 
 @Parameter(name="*")
@@ -137,7 +137,7 @@ class SampleOptions:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Selection:
-    """Options that say what is run or shown, shared by `run`, `show`, `claims` and `report`."""
+    """Options that select what is run or shown, shared by `run`, `show`, `claims` and `report`."""
 
     scale: Annotated[str, Parameter(help="smoke (embedded data, a minute), small (real data in part) or paper.")] = (
         "smoke"
@@ -198,20 +198,20 @@ class Selection:
 
     @property
     def settings(self) -> list[str]:
-        """Settings of --set, and of options that are short for one."""
+        """Returns the settings of --set, and of options that are short for one."""
         short = [] if self.evaluate_every is None else [f"workload.evaluate_every={self.evaluate_every}"]
         return [*(self.set_ or ()), *short]
 
     @property
     def smallest(self) -> Selection:
-        """The smallest part of a selection that leaves something open; else the selection itself."""
+        """Returns the selection itself, since it leaves nothing open."""
         return self
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Shown(Selection):
-    """Options of commands that show runs that are there: by default of every scale, executor, card and seed."""
+    """Options of commands that show existing runs: by default those of every scale, executor, card and seed."""
 
     scale: Annotated[str, Parameter(help="smoke, small or paper; all: each that has runs.")] = ALL
     seeds: Annotated[str, Parameter(help="How many, or which, as in 0-4,7; all: those that have runs.")] = ALL
@@ -221,13 +221,17 @@ class Shown(Selection):
 
     @property
     def every(self) -> frozenset[str]:
-        """Names of what is left open (views.every_condition.EVERYTHING)."""
+        """Returns which of scale, executor and seeds are left open (views.every_condition.EVERYTHING)."""
         real = self.hardware or self.record
-        given = {"scale": self.scale == ALL, "executor": self.executor == ALL and not real, "seeds": self.seeds == ALL}
-        return frozenset(name for name, left_open in given.items() if left_open)
+        is_open = {
+            "scale": self.scale == ALL,
+            "executor": self.executor == ALL and not real,
+            "seeds": self.seeds == ALL,
+        }
+        return frozenset(name for name, left_open in is_open.items() if left_open)
 
     @property
     def smallest(self) -> Selection:
-        """The smallest scale, the default executor and seeds, where these were left open."""
+        """Returns the selection with the smallest scale, default executor and seeds, where these were left open."""
         left_open = [name for name in ("scale", "executor", "seeds") if getattr(self, name) == ALL]
         return replace(self, **{name: getattr(Selection, name) for name in left_open})

@@ -29,7 +29,7 @@ SAME = ("train_loss", "train_accuracy_percent", "loss", "accuracy_percent", "sta
 
 
 def replay(run: str, out: Path, data: Path | None, plugins: Sequence[Path], files: OwnFiles, console: Console) -> int:
-    """Carry a recorded run out again, and write nothing -> 0 where every epoch is the same, else 1.
+    """Replays a recorded run, and writes nothing -> the exit code 0 where every epoch is the same, else 1.
 
     Raises:
         UserError: there is no such run, it was not recorded, or its sources, torch or data are not those at hand.
@@ -52,13 +52,13 @@ def replay(run: str, out: Path, data: Path | None, plugins: Sequence[Path], file
             wrong = f"{error}."
         if wrong:
             was = record.environment.get("cpu")
-            other = "" if was in (None, cpu_name()) else f" It was recorded on {was}, and this is {cpu_name()}."
-            say(console, wrong + other)
+            other_cpu = "" if was in (None, cpu_name()) else f" It was recorded on {was}, and this is {cpu_name()}."
+            say(console, wrong + other_cpu)
             return 1
         say(console, f"epoch {point.epoch}: {', '.join(f'{name} {point.metrics[name]!r}' for name in SAME[::2])}")
-    many = len(record.evaluations)
-    what = f"{many} epochs" if many > 1 else "1 epoch"
-    say(console, f"{what} replayed in one thread: all losses equal to the last bit.")
+    count = len(record.evaluations)
+    epochs_replayed = f"{count} epochs" if count > 1 else "1 epoch"
+    say(console, f"{epochs_replayed} replayed in one thread: all losses equal to the last bit.")
     return 0
 
 
@@ -90,9 +90,11 @@ def _training(record: Record, data: Path | None, own: Own) -> tuple[Training, Re
 
 
 def _difference(point: Evaluation, metrics: Mapping[str, float]) -> str:
-    """A sentence about the first metric that differs, "" where none does."""
+    """Returns a sentence about the first metric that differs, "" where none does."""
     for name in SAME:
-        was, now = (given.get(name, math.nan) for given in (point.metrics, metrics))  # a task may lack an accuracy
+        was, now = (
+            of_point.get(name, math.nan) for of_point in (point.metrics, metrics)
+        )  # a task may lack an accuracy
         if was != now and not (math.isnan(was) and math.isnan(now)):
             return f"Epoch {point.epoch}: {name} is {now!r} in the replay, and {was!r} in the journal."
     return ""

@@ -1,4 +1,4 @@
-"""`report`: the static site under OUT/report, with the same as Markdown and LaTeX."""
+"""`report`: writes the static site under OUT/report, with the same as Markdown and LaTeX."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def report(
     console: Console,
     every: Set[str] = frozenset(),
 ) -> int:
-    """Write OUT/report, or add to it -> the exit code 0. ids: empty for all that has runs.
+    """Writes OUT/report, or adds to it -> the exit code 0. ids: empty for all that has runs.
 
     Pages of earlier reports stay, but for those whose runs are gone; what is not up to date says so.
 
@@ -59,16 +59,16 @@ def report(
     began = time.perf_counter()
     if not out.is_dir():
         raise UserError(f"There is no folder {out}: run a table first, or name the folder of results with --out.")
-    folder, found = own_folder(out, out / "report"), journals.read(out)
+    folder, runs = own_folder(out, out / "report"), journals.read(out)
     before = kept.read(folder)
-    made = _site(ids, chosen, found, before, out, every)
-    files, gone = site.write(made, folder, before.files)
-    note(console, (*before.unreadable, *made.warnings))
-    if gone:
-        say(console, f"Removed {len(gone)} pages of earlier reports whose runs are gone, or that had another place.")
+    new_site = _site(ids, chosen, runs, before, out, every)
+    files, removed = site.write(new_site, folder, before.files)
+    note(console, (*before.unreadable, *new_site.warnings))
+    if removed:
+        say(console, f"Removed {len(removed)} pages of earlier reports whose runs are gone, or that had another place.")
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
-    many, seconds = len(list(made.pages)), time.perf_counter() - began
-    pages = f"{many} {'page' if many == 1 else 'pages'}"
+    page_count, seconds = len(list(new_site.pages)), time.perf_counter() - began
+    pages = f"{page_count} {'page' if page_count == 1 else 'pages'}"
     say(console, f"Written: {files[0]} ({pages}, {size:.1f} MB in all, {seconds:.0f} s)")
     return 0
 
@@ -76,46 +76,57 @@ def report(
 def _site(
     ids: Sequence[str],
     chosen: Choices,
-    found: Journals,
+    runs: Journals,
     before: Kept,
     out: Path,
     every: Set[str],
 ) -> Site:
-    """Make the site's pages anew, or keep them; pictures are drawn into the folder of the report."""
+    """Makes the site's pages, or keeps earlier ones; draws pictures into the folder of the report."""
     folder = out / "report"
-    there = at_conditions(chosen, found, every=every, out=out)
-    asked = [id for id in experiments.IDS if not ids or id in ids or id in before.asked]
-    pages = [*_tables(ids, there, found, folder), *_others(ids, before, chosen, out, folder)]
-    pages += freshness.kept(before.pages, {page.place for page in pages}, found)
-    columns = [column(one, judged(RunsEvidence(one.condition, out, one.full)), found) for one in there]
-    columns += freshness.kept(before.columns, {one.condition.slug for one in columns}, found)
-    return content(asked, columns, pages, _warnings(found, there, pages, out))
+    at_each = at_conditions(chosen, runs, every=every, out=out)
+    ids_shown = [id for id in experiments.IDS if not ids or id in ids or id in before.asked]
+    pages = [*_tables(ids, at_each, runs, folder), *_others(ids, before, chosen, out, folder)]
+    pages += freshness.kept(before.pages, {page.place for page in pages}, runs)
+    columns = [
+        column(at_condition, judged(RunsEvidence(at_condition.condition, out, at_condition.full)), runs)
+        for at_condition in at_each
+    ]
+    columns += freshness.kept(before.columns, {at_condition.condition.slug for at_condition in columns}, runs)
+    return content(ids_shown, columns, pages, _warnings(runs, at_each, pages, out))
 
 
-def _warnings(found: Journals, there: Sequence[AtCondition], pages: Sequence[Page], out: Path) -> Iterator[str]:
-    """Sentences on what is amiss with the runs at hand."""
+def _warnings(runs: Journals, at_each: Sequence[AtCondition], pages: Sequence[Page], out: Path) -> Iterator[str]:
+    """Yields sentences on what is amiss with the runs at hand."""
     shown = {id for page in pages for id in freshness.runs(page.made_of)} | analysis_page.tuned_runs(out)
-    yield from found.remarks
-    yield from not_shown(found, [table_runs for one in there for table_runs in one.shown], shown)
-    shown_tables = [table_runs for one in there for table_runs in (*one.shown, *one.full)]
+    yield from runs.remarks
+    yield from not_shown(runs, [table_runs for at_condition in at_each for table_runs in at_condition.shown], shown)
+    shown_tables = [table_runs for at_condition in at_each for table_runs in (*at_condition.shown, *at_condition.full)]
     yield from filter(None, (made_elsewhere(shown_tables), other_data(shown_tables)))
 
 
-def _tables(ids: Sequence[str], there: Sequence[AtCondition], found: Journals, folder: Path) -> list[Page]:
-    """The pages of tables that were run, those of a table together; their pictures are drawn into the folder."""
+def _tables(ids: Sequence[str], at_each: Sequence[AtCondition], runs: Journals, folder: Path) -> list[Page]:
+    """Returns the pages of tables that were run; draws their pictures into the folder."""
     store, queue = tracking(), FigureQueue(folder)
-    shown_tables = [table_runs for one in there for table_runs in one.shown if not ids or table_runs.table.id in ids]
-    pages = [table_page.page(table_runs, found, store, folder, queue) for table_runs in shown_tables]
+    shown_tables = [
+        table_runs
+        for at_condition in at_each
+        for table_runs in at_condition.shown
+        if not ids or table_runs.table.id in ids
+    ]
+    pages = [table_page.page(table_runs, runs, store, folder, queue) for table_runs in shown_tables]
     queue.finish()
     return pages
 
 
 def _others(ids: Sequence[str], before: Kept, chosen: Choices, out: Path, folder: Path) -> Iterator[Page]:
-    """The pages of analyses and of tuned tables, which rest on tables alone: those of earlier reports as well."""
-    known = {page.id for page in before.pages}
+    """Yields the pages of analyses and tuned tables, which are made from table files alone.
+
+    Those of earlier reports too.
+    """
+    known_ids = {page.id for page in before.pages}
     for id in analyses.IDS:
-        if not ids or id in ids or id in known:
+        if not ids or id in ids or id in known_ids:
             yield from analysis_page.pages(id, command([id], chosen), out, folder)
     for id in (table.id for table in tables(chosen)):
-        if not ids or id in ids or name_of(id) in known:
+        if not ids or id in ids or name_of(id) in known_ids:
             yield from analysis_page.tuned_pages(id, out, folder)

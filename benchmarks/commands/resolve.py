@@ -8,7 +8,7 @@ from pathlib import Path
 
 import methods
 from benchmarks.analyses.definition import Analysis
-from benchmarks.commands import settings as of_settings
+from benchmarks.commands import settings as setting_parser
 from benchmarks.commands.options import Selection
 from benchmarks.errors import UserError
 from benchmarks.executors import registry as executors
@@ -33,19 +33,22 @@ from methods.errors import unknown
 
 
 def split(values: Iterable[str]) -> list[str]:
-    """["a,b", "c"] -> ["a", "b", "c"]."""
+    """Splits at commas: ["a,b", "c"] -> ["a", "b", "c"]."""
     return [part.strip() for value in values for part in value.split(",") if part.strip()]
 
 
-def one_of(what: str, name: str, names: Sequence[str]) -> str:
-    """Check that a name is known -> the name. Raises UserError, offering the nearest, where it is not."""
+def one_of(kind: str, name: str, names: Sequence[str]) -> str:
+    """Returns the name. Raises UserError, offering the nearest, where it is not among the names.
+
+    kind: for the message.
+    """
     if name not in names:
-        raise UserError(unknown(what, name, names))
+        raise UserError(unknown(kind, name, names))
     return name
 
 
 def chosen_experiments(names: Sequence[str], cards: Sequence[str] = ()) -> list[Experiment]:
-    """cards: hardware cards that are offered as well where a name is unknown."""
+    """Returns the experiments of these names. cards: hardware cards, offered as well where a name is unknown."""
     chosen = expand(split(names))
     if not chosen:
         raise UserError(f"Name at least one table: {', '.join(IDS)}; or {', '.join(GROUPS)}.")
@@ -55,85 +58,87 @@ def chosen_experiments(names: Sequence[str], cards: Sequence[str] = ()) -> list[
         if cards and not (name in IDS or is_file(name)):
             raise UserError(unknown("table or hardware card", name, list(dict.fromkeys([*IDS, *GROUPS, *cards]))))
     experiments = [experiment(name) for name in chosen]
-    for asked, name in zip(experiments, chosen, strict=True):
-        if [other.id for other in experiments].count(asked.id) > 1:
-            raise UserError(f"{name}: two tables are called {asked.id}; give one of them another id.")
+    for chosen_one, name in zip(experiments, chosen, strict=True):
+        if [item.id for item in experiments].count(chosen_one.id) > 1:
+            raise UserError(f"{name}: two tables are called {chosen_one.id}; give one of them another id.")
     return experiments
 
 
 def one_table(experiments: Sequence[Experiment], name: str) -> Table:
-    """The table or figure that the name stood for. Raises UserError for any other, and for several."""
+    """Returns the table or figure that the name stood for. Raises UserError for any other, and for several."""
     if len(experiments) > 1 or not isinstance(experiments[0], Table):
         raise UserError(f"{name}: name one table or figure whose rows are trained, such as table1.")
     return experiments[0]
 
 
 def default_jobs(device: str, per_device: int = 1) -> int:
-    """So many on each of the GPUs that this process sees where it trains on them, else the cores that it may use."""
+    """Returns `per_device` per GPU that this process sees where it trains on GPUs, else its number of cores."""
     return per_device * gpus.found().count if device == "cuda" else usable_cores()
 
 
 def choose(
-    given: Selection,
+    selection: Selection,
     names: Sequence[str] | None,
     hardware: Sequence[str] = (),
     node: Node | None = None,
     target: float | None = None,
 ) -> tuple[list[Experiment], Choices]:
-    """The experiments of these names, none where there are no names, and the options as given -> what is chosen.
+    """Resolves the command line: names of experiments and options -> the experiments and the checked choices.
 
-    hardware: as `chosen_experiments`. node: that trains the runs, if it is not this machine. Raises UserError or
-    MethodError on the first that cannot be.
+    names: None: no experiments. hardware: as `chosen_experiments`. node: that trains the runs, if it is not this
+    machine. Raises UserError or MethodError on the first invalid one.
     """
-    given = given.smallest
-    plugins = tuple(dict.fromkeys(path.expanduser().resolve() for path in given.plugin or ()))
+    selection = selection.smallest
+    plugins = tuple(dict.fromkeys(path.expanduser().resolve() for path in selection.plugin or ()))
     plugin_methods = tuple(name for path in plugins for name in methods.load_plugin(path))
     experiments = chosen_experiments(names, hardware) if names is not None else []
-    numbers = split(given.devices or ())
-    seeds = of_seeds.parsed(given.seeds)
-    kind = _executor(given.executor, given.record, given.hardware)
-    of_tables = [network for asked in experiments if isinstance(asked, Table) for network in asked.own.networks]
-    chosen, own = split(given.network or ()), load(OwnFiles((), given.task, given.data_card))
+    numbers = split(selection.devices or ())
+    seeds = of_seeds.parsed(selection.seeds)
+    kind = _executor(selection.executor, selection.record, selection.hardware)
+    of_tables = [network for item in experiments if isinstance(item, Table) for network in item.own.networks]
+    chosen, own = split(selection.network or ()), load(OwnFiles((), selection.task, selection.data_card))
     files = networks(chosen)
     own = own.with_networks([*files.values(), *of_tables])
-    there = [*NETWORKS, *(network.name for network in own.networks)]
-    fixed, sweeps = of_settings.settings(given.settings)
-    measured = not kind.simulated and (given.out / "hardware" / "this-machine.toml").is_file()  # by `calibrate`
+    network_choices = [*NETWORKS, *(network.name for network in own.networks)]
+    fixed, sweeps = setting_parser.settings(selection.settings)
+    measured = not kind.simulated and (selection.out / "hardware" / "this-machine.toml").is_file()  # by `calibrate`
     if own.settings:  # --set goes before them
         fixed["workload"] = {**own.settings, **fixed.get("workload", {})}
-    keys = {row.key for asked in experiments if isinstance(asked, Table) for row in asked.rows}
-    rows = tuple(_row(name, keys) for name in of_settings.rows(given.method or ()))
-    of_settings.check_sweeps(sweeps, rows, [asked.id for asked in experiments if isinstance(asked, Analysis)])
+    keys = {row.key for item in experiments if isinstance(item, Table) for row in item.rows}
+    rows = tuple(_row(name, keys) for name in setting_parser.rows(selection.method or ()))
+    setting_parser.check_sweeps(sweeps, rows, [item.id for item in experiments if isinstance(item, Analysis)])
     choices = Choices(
-        scale=one_of("scale", given.scale, SCALES),
+        scale=one_of("scale", selection.scale, SCALES),
         seeds=seeds,
         methods=rows,
-        networks=tuple(files[word].name if word in files else one_of("network", word, there) for word in chosen),
-        executor=given.executor,
-        record=given.record,
-        card=cards.load(given.hardware, out=given.out) if given.hardware else None,
-        device=usable_device(given.device, numbers) if node is None else _device_of(node, given.device),
+        networks=tuple(
+            files[word].name if word in files else one_of("network", word, network_choices) for word in chosen
+        ),
+        executor=selection.executor,
+        record=selection.record,
+        card=cards.load(selection.hardware, out=selection.out) if selection.hardware else None,
+        device=usable_device(selection.device, numbers) if node is None else _device_of(node, selection.device),
         node=node,
-        data=given.data.expanduser() if given.data is not None else None,
-        peak=cards.load("this-machine", out=given.out).peak_flops_per_second if measured else None,
+        data=selection.data.expanduser() if selection.data is not None else None,
+        peak=cards.load("this-machine", out=selection.out).peak_flops_per_second if measured else None,
         settings=_with_ranks(fixed, kind, experiments, rows),
         sweeps=sweeps,
         plugins=plugins,
         plugin_methods=plugin_methods,
         own=own,
-        own_tables=tuple(asked for asked in experiments if isinstance(asked, Table) and asked.file is not None),
-        alias=not given.no_alias,
+        own_tables=tuple(item for item in experiments if isinstance(item, Table) and item.file is not None),
+        alias=not selection.no_alias,
         target=target,
     )
     if target is not None:
-        for asked in experiments:
-            if isinstance(asked, Table):
-                resolve(asked, choices)  # `report` leaves out what cannot be resolved; this is to be said
+        for item in experiments:
+            if isinstance(item, Table):
+                resolve(item, choices)  # `report` leaves out what cannot be resolved; this is to be said
     return experiments, choices
 
 
 def _row(name: str, keys: Collection[str]) -> str:
-    """A method, one of the tables' rows, or a row that they need not have."""
+    """Checks a name of --method: a method, one of the tables' rows, or another row of a method -> the row's key."""
     if "@" not in name or name in keys:
         return one_of("method", name, sorted({*methods.names(), *keys}))
     one_of("method", name.partition("@")[0], methods.names())
@@ -143,38 +148,44 @@ def _row(name: str, keys: Collection[str]) -> str:
 def _executor(name: str, record: bool, hardware_name: str | None) -> executors.ExecutorKind:
     kind = executors.executor(one_of("executor", name, executors.names()))
     if record and kind.repeatable:
-        real = " or ".join(other for other in executors.in_one_process() if not executors.executor(other).repeatable)
+        real = " or ".join(
+            executor_name
+            for executor_name in executors.in_one_process()
+            if not executors.executor(executor_name).repeatable
+        )
         anyway = f"runs on the {name} executor repeat bit for bit anyway"
         raise UserError(f"--record: {anyway}; leave it out, or add --executor {real}.")
     if record and not kind.one_process:
         raise UserError(f"--record: no schedule is kept of several processes; leave it out on the {name} executor.")
     if hardware_name and not kind.needs_card:
-        priced = " or ".join(other for other in executors.names() if executors.executor(other).needs_card)
+        priced = " or ".join(
+            executor_name for executor_name in executors.names() if executors.executor(executor_name).needs_card
+        )
         raise UserError(f"--hardware is for the {priced} executor; real {name} run on this machine's own hardware.")
     return kind
 
 
 def _with_ranks(
-    given: dict[str, dict[str, str]],
+    settings: dict[str, dict[str, str]],
     kind: executors.ExecutorKind,
     experiments: Sequence[Experiment],
     rows: Sequence[str],
 ) -> dict[str, dict[str, str]]:
-    """The settings of `--set`, and as many devices as torchrun or srun has started ranks, where a method has some.
+    """Returns the settings of `--set`, with a method's devices set to the ranks that torchrun or srun has started.
 
-    Without either, ranks are started for the devices that there are.
+    Without either, ranks are started for the devices that the settings say.
     """
     place = None if kind.one_process else places.rank_from_environment()
     if place is None:
-        return given
-    tables = [row for one in experiments if isinstance(one, Table) for row in one.rows]
-    wanted = [row.method for row in tables if not rows or row.key in rows or row.method in rows]
-    having = {name for name in wanted if "devices" in methods.method_class(name).Options.__dataclass_fields__}
-    return given | {name: {"devices": str(place.ranks), **given.get(name, {})} for name in sorted(having)}
+        return settings
+    tables = [row for item in experiments if isinstance(item, Table) for row in item.rows]
+    names = [row.method for row in tables if not rows or row.key in rows or row.method in rows]
+    having = {name for name in names if "devices" in methods.method_class(name).Options.__dataclass_fields__}
+    return settings | {name: {"devices": str(place.ranks), **settings.get(name, {})} for name in sorted(having)}
 
 
 def usable_device(device: str, devices: Sequence[str] = ()) -> str:
-    """cpu or cuda; "auto" is cuda where there is one. devices: numbers of the GPUs to be seen; none: all.
+    """Returns "cpu" or "cuda"; "auto" is cuda where there is one. devices: numbers of the GPUs to use; none: all.
 
     Raises UserError where cuda was asked for and there is none, for one GPU of several, where these differ, and on a
     number of a GPU that is not there.
@@ -204,7 +215,7 @@ def _device_of(node: Node, device: str) -> str:
 
 
 def missing_data(runs: Iterable[Run], folder: Path | None) -> str:
-    """Returns, before anything starts, a sentence about the first data set that is missing."""
+    """Returns a sentence about the first data set that is missing; "" where none is. Called before anything starts."""
     if folder is not None and not folder.expanduser().exists():
         raise UserError(f"--data {folder}: there is no such folder.")
     for run in {run.spec.workload.dataset: run for run in runs}.values():
@@ -216,7 +227,7 @@ def missing_data(runs: Iterable[Run], folder: Path | None) -> str:
 
 
 def check_out(out: Path) -> None:
-    """Raises UserError when nothing can be written there."""
+    """Raises UserError when nothing can be written to the folder."""
     probe = out / f".writable-{os.getpid()}"
     try:
         out.mkdir(parents=True, exist_ok=True)

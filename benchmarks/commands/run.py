@@ -1,4 +1,4 @@
-"""`run`: plan, train what is missing, print the tables, feed MLflow."""
+"""`run`: plans, trains what is missing, prints the tables, feeds MLflow."""
 
 from __future__ import annotations
 
@@ -39,51 +39,53 @@ METHOD_FAILURES = (WorkerFailed, WorkersStuck, Stalled, EpochUnfinished)
 
 
 def run(experiments: Sequence[Experiment], trainer: Trainer) -> int:
-    """-> the exit code: 0, or 1 if a run failed. Of many tables those without their data say so.
+    """Runs experiments -> the exit code: 0, or 1 if a run failed. Of many tables those without their data say so.
 
     Raises UserError where nothing can be run, ResultsError where nothing can be written, Interrupted by a signal.
     """
     chosen, out, console = trainer.chosen, trainer.out, trainer.console
     if (rank := ranks.other(chosen.kind)) is not None:
-        shared = [resolve(one, chosen) for one in experiments if isinstance(one, Table)]
+        shared = [resolve(experiment, chosen) for experiment in experiments if isinstance(experiment, Table)]
         return ranks.take_part(rank, trainer.setting(shared), pool.RANK_WORK)
     planned, without = _plan(experiments, chosen)
-    asked = [run for grid in planned.values() for run in grid.runs]
+    own_runs = [run for grid in planned.values() for run in grid.runs]
     families = {grid.table.family for grid in planned.values()}
-    others = list(grids(chosen.whole, families, at_hand=() if chosen.methods else planned.values()))
-    runs = plan.in_order(_named(asked, others))
+    other_grids = list(grids(chosen.whole, families, at_hand=() if chosen.methods else planned.values()))
+    runs = plan.in_order(_named(own_runs, other_grids))
     check_out(out)
-    found = journals.read(out)
-    missing = trainer.missing(runs, found)
-    trainer.expect(missing, found)
-    names = ", ".join(one.id for one in experiments)
-    done = f"{many(len(runs))}, {len(runs) - len(missing)} of them done before, {trainer.jobs} at a time"
-    done = f"{done}{trainer.resumable(runs, missing)}" if runs else "nothing to train"
-    console.print(f"[bold]{names}[/] at scale {chosen.scale}: {done}", highlight=False)
+    existing = journals.read(out)
+    missing = trainer.missing(runs, existing)
+    trainer.expect(missing, existing)
+    names = ", ".join(experiment.id for experiment in experiments)
+    status = f"{many(len(runs))}, {len(runs) - len(missing)} of them done before, {trainer.jobs} at a time"
+    status = f"{status}{trainer.resumable(runs, missing)}" if runs else "nothing to train"
+    console.print(f"[bold]{names}[/] at scale {chosen.scale}: {status}", highlight=False)
     for clock in notes.clocks(planned.values()):
         console.print(f"Clock: {clock}", highlight=False, markup=False)
-    note(console, (*plan.trained_as_others(asked), *found.remarks, trainer.without_weights(runs, missing)))
+    note(console, (*plan.trained_as_others(own_runs), *existing.remarks, trainer.without_weights(runs, missing)))
     setting = trainer.setting(planned.values())
     if trainer.slurm is not None and trainer.slurm.detach and missing:
         trainer.slurm.detached(missing, setting)
         return 0
     if missing:
         trainer.train(missing, setting)
-        found = journals.read(out)
+        existing = journals.read(out)
     elif not chosen.kind.one_process:  # ranks that torchrun has started are to hear that all is over
         pool.train_all((), setting, jobs=trainer.jobs, listen=lambda event: None)
-    tables = {id: find_runs(grid, found) for id, grid in planned.items()}
-    for one in experiments:
-        if one.id in without:
-            console.print(f"\n[bold]{one.id}[/] not run: {escape(without[one.id])}", highlight=False, soft_wrap=True)
-        elif isinstance(one, Analysis):
-            _analyse(one, chosen, out, console)
+    tables = {id: find_runs(grid, existing) for id, grid in planned.items()}
+    for experiment in experiments:
+        if experiment.id in without:
+            console.print(
+                f"\n[bold]{experiment.id}[/] not run: {escape(without[experiment.id])}", highlight=False, soft_wrap=True
+            )
+        elif isinstance(experiment, Analysis):
+            _analyse(experiment, chosen, out, console)
         else:
-            _show(one, tables[one.id], out, console)
-    trainer.complain()
+            _show(experiment, tables[experiment.id], out, console)
+    trainer.print_failures()
     used = list(tables.values())
     if trainer.tracked and used:
-        used = [*find_all_runs(others, found), *used]
+        used = [*find_all_runs(other_grids, existing), *used]
         try:
             say(console, str(tracked.feed(used, out)))
         except ResultsError as error:
@@ -93,70 +95,74 @@ def run(experiments: Sequence[Experiment], trainer: Trainer) -> int:
 
 
 def _plan(experiments: Sequence[Experiment], chosen: Choices) -> tuple[dict[str, Grid], dict[str, str]]:
-    """-> per table its grid; per table that cannot run why."""
+    """Returns each table's grid, and for each table that cannot run a sentence that says why."""
     planned: dict[str, Grid] = {}
     without: dict[str, str] = {}
-    for one in experiments:
-        if isinstance(one, Analysis):
+    for experiment in experiments:
+        if isinstance(experiment, Analysis):
             continue
-        grid = resolve(one, chosen)
+        grid = resolve(experiment, chosen)
         if not grid.cells and len(experiments) == 1:
-            raise UserError(f"Nothing to run for {one.id}: --method and --network leave no row of it.")
-        lost = missing_data(grid.runs, chosen.data)
-        if lost and len(experiments) == 1:
-            raise UserError(lost)
-        if lost or not grid.cells:
-            without[one.id] = lost or "--method and --network leave no row of it."
+            raise UserError(f"Nothing to run for {experiment.id}: --method and --network leave no row of it.")
+        missing = missing_data(grid.runs, chosen.data)
+        if missing and len(experiments) == 1:
+            raise UserError(missing)
+        if missing or not grid.cells:
+            without[experiment.id] = missing or "--method and --network leave no row of it."
         else:
-            planned[one.id] = grid
+            planned[experiment.id] = grid
     if without and len(without) == len(experiments):
         raise UserError(next(iter(without.values())))
     return planned, without
 
 
-def _named(asked: Sequence[Run], others: Sequence[Grid]) -> list[Run]:
-    """Each run once, named after all rows of all tables that it is a run of: its journal is written once."""
-    ids = {run.id for run in asked}
-    same = [run for grid in others for run in grid.runs if run.id in ids]
-    return plan.distinct([*asked, *same, *asked])  # in the order, and under the rows, that were asked for
+def _named(own_runs: Sequence[Run], other_grids: Sequence[Grid]) -> list[Run]:
+    """Returns each run once, labelled by all rows of all tables that it belongs to: its journal is written once."""
+    ids = {run.id for run in own_runs}
+    in_other_tables = [run for grid in other_grids for run in grid.runs if run.id in ids]
+    return plan.distinct(
+        [*own_runs, *in_other_tables, *own_runs]
+    )  # in the order, and under the rows, that were asked for
 
 
-def _show(one: Table, table_runs: TableRuns, out: Path, console: Console) -> None:
+def _show(experiment: Table, table_runs: TableRuns, out: Path, console: Console) -> None:
     table = assemble(table_runs)
     drawn, words = pictures.draw(table_runs, table, out)
     table = table.with_pictures(drawn, out, words)
-    full = f"; in full: show {one.file or one.id} --audit"
+    full = f"; in full: show {experiment.file or experiment.id} --audit"
     _print(table, table.conditions.folder(out / "tables"), out, console, full)
 
 
-def _analyse(one: Analysis, chosen: Choices, out: Path, console: Console) -> None:
+def _analyse(analysis: Analysis, chosen: Choices, out: Path, console: Console) -> None:
     request = Request(
         scale=chosen.scale,
         seeds=chosen.seeds,
-        card=chosen.card or load_card(one.card),
+        card=chosen.card or load_card(analysis.card),
         methods=chosen.methods,
         networks=chosen.networks,
-        options=one.options(chosen.settings.get(one.id, {})),
+        options=analysis.options(chosen.settings.get(analysis.id, {})),
         out=out,
         settings=chosen.settings,
     )
     try:
-        found = one.run(request)
+        finding = analysis.run(request)
     except METHOD_FAILURES as error:
-        raise UserError(f"{one.id} is not made: {error}.") from error
-    again = command([one.id], chosen).text()
-    made = [replace(table, command=again) for table in conditions.of_analysis(one, chosen, found.tables)]
-    given = made[0].conditions
-    pictures = [moved(path, own_folder(out, given.folder(path.parent))) for path in found.pictures]
-    *others, last = made
-    for table in (*others, last.with_pictures(pictures, out)):
-        _print(table, given.folder(out / "tables"), out, console)
+        raise UserError(f"{analysis.id} is not made: {error}.") from error
+    again = command([analysis.id], chosen).text()
+    tables = [replace(table, command=again) for table in conditions.of_analysis(analysis, chosen, finding.tables)]
+    condition = tables[0].conditions
+    pictures = [moved(path, own_folder(out, condition.folder(path.parent))) for path in finding.pictures]
+    *first_tables, last = tables
+    for table in (*first_tables, last.with_pictures(pictures, out)):
+        _print(table, condition.folder(out / "tables"), out, console)
 
 
 def _print(result: ResultTable, folder: Path, out: Path, console: Console, full: str = "") -> None:
-    """folder: of the condition; full: where all stands that is said of it."""
+    """Prints a table and writes its files. folder: of the condition; full: a hint where the full captions are shown."""
     console.print()
     console.print(to_rich(result))
-    written, *made = write(result, own_folder(out, folder))
-    files = ", ".join([str(written), *(path.suffix for path in made), *(str(out / name) for name in result.pictures)])
+    written, *other_files = write(result, own_folder(out, folder))
+    files = ", ".join(
+        [str(written), *(path.suffix for path in other_files), *(str(out / name) for name in result.pictures)]
+    )
     say(console, f"Written: {files}{full}", style="dim")

@@ -1,4 +1,4 @@
-"""`sample`: text that a language model writes whose weights a run has kept."""
+"""`sample`: writes text with a language model whose weights a run has kept."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from results.records import Record
 
 
 def sample(run: str, options: SampleOptions, out: Path, data: Path | None, files: OwnFiles, console: Console) -> int:
-    """Write the prompt and what follows it, with the tokens that the run's training text gives -> 0.
+    """Prints the prompt and a continuation, with the tokens of the run's training text -> the exit code 0.
 
     Raises:
         UserError: there is no such run, it is no language model or kept no weights, its data are not at hand, or the
@@ -41,26 +41,26 @@ def sample(run: str, options: SampleOptions, out: Path, data: Path | None, files
     record = find(run, out)
     work = _language_model(record, own)
     check_data(record, data, own)
-    known = work.card
-    text = corpus.read(known, folder=data)
+    data_card = work.card
+    text = corpus.read(data_card, folder=data)
     assert work.tokens is not None
     code = codec(*text, work.tokens)
     begun = code.encode(options.prompt or text.train[:1])
-    layers = network_of(work, known, vocabulary=code.vocabulary)
+    layers = network_of(work, data_card, vocabulary=code.vocabulary)
     weights.load(record.path.parent / weights.FILE, layers)
-    ids = _continued(list(layers.values()), begun, work.tokens.context, options)
+    ids = _generate(list(layers.values()), begun, work.tokens.context, options)
     try:
-        found = [*begun, *islice(ids, options.tokens)]
+        tokens = [*begun, *islice(ids, options.tokens)]
     except Exception as error:
         if work.network in BUILDERS:
             raise
         raise UserError(f"{work.network} cannot go on with a text: {described(error)}.") from error
-    say(console, code.decode(found))
+    say(console, code.decode(tokens))
     return 0
 
 
 def _language_model(record: Record, own: Own) -> Workload:
-    """The workload of a run that can be sampled from. Raises UserError for any other."""
+    """Returns the workload of a run that can be sampled from. Raises UserError for any other."""
     name, task = f"Run {record.id[:12]}", record.spec.workload.task
     if task != next_token.TASK.name:
         raise UserError(f"{name} is no language model: its task is {task}, not {next_token.TASK.name}.")
@@ -72,8 +72,8 @@ def _language_model(record: Record, own: Own) -> Workload:
     return workload_of(record.spec.workload, own)
 
 
-def _continued(layers: Sequence[nn.Module], ids: Sequence[int], context: int, options: SampleOptions) -> Iterator[int]:
-    """The tokens that follow, each drawn by what the last `context` before it make of the next."""
+def _generate(layers: Sequence[nn.Module], ids: Sequence[int], context: int, options: SampleOptions) -> Iterator[int]:
+    """Yields the next tokens, each drawn given the last `context` tokens before it."""
     for layer in layers:
         layer.eval()
     generator = torch.Generator().manual_seed(options.seed)
@@ -82,12 +82,12 @@ def _continued(layers: Sequence[nn.Module], ids: Sequence[int], context: int, op
         window = window[-context:]
         with torch.no_grad():
             logits = forward_all(layers, torch.tensor([window]))[0, -1]
-        window.append(_drawn(logits, options.temperature, generator))
+        window.append(_draw(logits, options.temperature, generator))
         yield window[-1]
 
 
-def _drawn(logits: Tensor, temperature: float, generator: torch.Generator) -> int:
-    """A token by its logit (V,) over the temperature; in float64, where the smallest temperature divides."""
+def _draw(logits: Tensor, temperature: float, generator: torch.Generator) -> int:
+    """Draws a token by its logit (V,) over the temperature; in float64, since the temperature may be tiny."""
     if not temperature:
         return int(logits.argmax())
     scaled = (logits.double() - logits.max()) / temperature

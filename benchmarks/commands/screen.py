@@ -13,21 +13,21 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u2
 
 
 class Screen(Console):
-    """A console whose colours and cursor are its own: control characters in a text, as in names, are left out."""
+    """A console that removes control characters from texts such as names; its own colours stay."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Render as a Console does, without control characters."""
+        """Renders as a Console does, without control characters."""
         for segment in super().render(renderable, options):
-            own = segment.control or segment.text.isprintable()
-            yield segment if own else Segment(_CONTROL.sub("", segment.text), segment.style)
+            printable_segment = segment.control or segment.text.isprintable()
+            yield segment if printable_segment else Segment(_CONTROL.sub("", segment.text), segment.style)
 
 
 def say(console: Console, text: str, style: str = "") -> None:
-    """A line that may hold paths, addresses and others' text: nothing of it is broken, coloured or interpreted."""
+    """Prints a line that may hold paths, addresses and others' text: unwrapped, without markup or highlighting."""
     console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True, style=style or None)
 
 
 def note(console: Console, sentences: Iterable[str]) -> None:
-    """Each sentence that is not empty."""
+    """Prints "Note: ..." for each sentence that is not empty."""
     for sentence in filter(None, sentences):
         say(console, f"Note: {sentence}")

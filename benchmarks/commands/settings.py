@@ -17,21 +17,21 @@ from methods.errors import unknown
 Fixed = dict[str, dict[str, str]]
 
 
-def settings(given: Iterable[str]) -> tuple[Fixed, tuple[Sweep, ...]]:
-    """'async_lu.queue=3' -> {"async_lu": {"queue": "3"}}; what has several values, at once or one by one, is a sweep.
+def settings(texts: Iterable[str]) -> tuple[Fixed, tuple[Sweep, ...]]:
+    """Parses --set: 'async_lu.queue=3' -> {"async_lu": {"queue": "3"}}; an option with several values is a sweep.
 
     Raises UserError or MethodError for what is no setting, or takes no such value.
     """
-    found: dict[tuple[str, str], list[str]] = {}
-    for setting in given:
-        owner, key, value = _parted(setting)
-        if owner in ANALYSES and (owner, key) in found:
+    values_of: dict[tuple[str, str], list[str]] = {}
+    for setting in texts:
+        owner, key, value = _parse_setting(setting)
+        if owner in ANALYSES and (owner, key) in values_of:
             raise UserError(f"--set {owner}.{key} is given twice: give it once, several values as {owner}.{key}=1,2.")
-        its = found.setdefault((owner, key), [])
-        its += [each for each in _values(owner, key, value) if each not in its]
+        values_so_far = values_of.setdefault((owner, key), [])
+        values_so_far += [new_value for new_value in _values(owner, key, value) if new_value not in values_so_far]
     fixed: Fixed = {}
     sweeps = []
-    for (owner, key), values in found.items():
+    for (owner, key), values in values_of.items():
         if len(values) == 1:
             fixed.setdefault(owner, {})[key] = values[0]
         else:
@@ -40,7 +40,7 @@ def settings(given: Iterable[str]) -> tuple[Fixed, tuple[Sweep, ...]]:
     return fixed, tuple(sweeps)
 
 
-def _parted(setting: str) -> tuple[str, str, str]:
+def _parse_setting(setting: str) -> tuple[str, str, str]:
     name, equals, value = setting.partition("=")
     owner, dot, key = name.strip().partition(".")
     if not (equals and dot and owner and key):
@@ -54,7 +54,7 @@ def _parted(setting: str) -> tuple[str, str, str]:
 
 
 def _values(owner: str, key: str, text: str) -> list[str]:
-    """The values that a text holds: several where commas part it and the setting takes no list."""
+    """Splits a value at commas, unless the setting takes a list. Raises as `settings`."""
     parts = pieces(text)
     if owner in ANALYSES:
         analysis(owner).options({key: text})  # complains about the option or its value at once
@@ -71,34 +71,34 @@ def _values(owner: str, key: str, text: str) -> list[str]:
 
 
 def _takes_a_list(key: str) -> bool:
-    """Whether a field of the workload, such as schedule.milestones, is a list."""
-    first, _, rest = key.partition(".")
-    fields = PARTS[first].model_fields if rest and first in PARTS else Workload.model_fields
-    kind = fields[rest or first].annotation if (rest or first) in fields else None
-    return any(get_origin(one) is tuple for one in (kind, *get_args(kind)))
+    """Returns whether a field of the workload, such as schedule.milestones, is a list."""
+    first, _, inner = key.partition(".")
+    fields = PARTS[first].model_fields if inner and first in PARTS else Workload.model_fields
+    kind = fields[inner or first].annotation if (inner or first) in fields else None
+    return any(get_origin(part) is tuple for part in (kind, *get_args(kind)))
 
 
-def rows(given: Iterable[str]) -> list[str]:
-    """["bp,lapsgd@updaters=2,batch=128"] -> ["bp", "lapsgd@updaters=2,batch=128"]: an option goes on its row."""
-    found: list[str] = []
-    for part in (part for text in given for part in pieces(text) if part):
-        if found and "@" in found[-1] and "=" in part and "@" not in part:
-            found[-1] += f",{part}"
+def rows(texts: Iterable[str]) -> list[str]:
+    """Splits --method into rows: ["bp,lapsgd@updaters=2,batch=128"] -> ["bp", "lapsgd@updaters=2,batch=128"]."""
+    names: list[str] = []
+    for part in (part for text in texts for part in pieces(text) if part):
+        if names and "@" in names[-1] and "=" in part and "@" not in part:
+            names[-1] += f",{part}"
         else:
-            found.append(part)
-    return found
+            names.append(part)
+    return names
 
 
 def check_sweeps(sweeps: Sequence[Sweep], chosen: Sequence[str], analyses: Sequence[str]) -> None:
-    """chosen: methods and rows of --method. analyses: those that are asked for, which take one value of an option.
+    """Raises UserError for a sweep without effect. chosen: methods and rows of --method; analyses: those chosen.
 
-    Raises UserError for a sweep that would be without effect.
+    An analysis takes one value of an option.
     """
     for sweep in sweeps:
-        said = f"--set {sweep.name}={sweep.text}"
+        option = f"--set {sweep.name}={sweep.text}"
         if sweep.owner == "workload":
             continue
         if analyses:
-            raise UserError(f"{said}: {analyses[0]} is an analysis and takes one value; name tables alone.")
+            raise UserError(f"{option}: {analyses[0]} is an analysis and takes one value; name tables alone.")
         if chosen and sweep.owner not in {name.partition("@")[0] for name in chosen}:
-            raise UserError(f"{said}: --method leaves {sweep.owner} out; add --method {sweep.owner}.")
+            raise UserError(f"{option}: --method leaves {sweep.owner} out; add --method {sweep.owner}.")

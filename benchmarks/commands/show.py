@@ -1,4 +1,4 @@
-"""`show`: prints what `run` would train, and in how long."""
+"""`show`: prints what `run` would train, and how long that would take."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def show_experiments(
     console: Console,
     slurm: Slurm | None = None,
 ) -> None:
-    """Print the plan of every experiment, then how many runs are missing in `out`, and how long they would take.
+    """Prints the plan of every experiment, then how many runs are missing in `out`, and how long they would take.
 
     slurm: the cluster that would train them; nothing is submitted. Raises UserError where nothing is planned.
     """
@@ -67,7 +67,7 @@ def show_experiments(
         else:
             _show_table(resolved[experiment.id], console)
     everything = [run for grid in grids for run in grid.runs]
-    analyses = [_with_seconds(each, chosen) for each in experiments if isinstance(each, Analysis)]
+    analyses = [_with_seconds(item, chosen) for item in experiments if isinstance(item, Analysis)]
     if slurm is None and not everything:
         are = "are analyses, which plan" if len(analyses) > 1 else "is an analysis, which plans"
         say(console, f"{', '.join(analyses)} {are} no runs of a table. Seconds are a guess, of wall clock.")
@@ -78,7 +78,7 @@ def show_experiments(
 
 
 def show_audit(experiments: Sequence[Experiment], chosen: Choices, out: Path, console: Console) -> None:
-    """Print every setting of the tables, then captions and notes from those of their runs that are in `out`."""
+    """Prints every setting of the tables, then captions and notes from those of their runs that are in `out`."""
     runs = journals.read(out)
     for experiment in experiments:
         if isinstance(experiment, Table):
@@ -102,23 +102,23 @@ def _with_seconds(analysis: Analysis, chosen: Choices) -> str:
 def _print_expected(
     runs: Sequence[Run], analyses: Sequence[str], out: Path, jobs: int, slurm: Slurm | None, console: Console
 ) -> None:
-    """Print how many of the runs are done, and how long this machine or the cluster would train the others."""
+    """Prints how many of the runs are done, and how long this machine or the cluster would train the others."""
     existing = journals.read(out)
     missing = [run for run in runs if not existing.done(run)]
-    done = f"{many(len(runs))}, {len(runs) - len(missing)} of them done in {out}"
-    others = f"; analyses take their own time: {', '.join(analyses)}" if analyses else ""
+    status = f"{many(len(runs))}, {len(runs) - len(missing)} of them done in {out}"
+    other_analyses = f"; analyses take their own time: {', '.join(analyses)}" if analyses else ""
     if slurm is None:
         expected = training.expected(missing, Pace(existing.records), jobs)
-        say(console, f"{done}; {jobs} at a time. Expected: {expected}{others}.")
+        say(console, f"{status}; {jobs} at a time. Expected: {expected}{other_analyses}.")
         note(console, existing.remarks)
         return
-    say(console, f"{done}. To SLURM: {slurm.described(missing, Pace(existing.records, slurm.node))}{others}.")
+    say(console, f"{status}. To SLURM: {slurm.described(missing, Pace(existing.records, slurm.node))}{other_analyses}.")
     unseen = "" if slurm.node is not None else "No node has been seen yet: runs are planned as for this machine."
     note(console, [unseen, *existing.remarks])
 
 
 def _show_analysis(analysis: Analysis, chosen: Choices, console: Console) -> None:
-    """Print an analysis's title, its options with their values, and how it reads the paper's ambiguities."""
+    """Prints an analysis's title, its options with their values, and how it reads the paper's ambiguities."""
     console.print(f"[bold]{analysis.id}[/]: {escape(analysis.title)} ({escape(analysis.source)})", highlight=False)
     if analysis.about:
         say(console, analysis.about)
@@ -133,7 +133,7 @@ def _show_analysis(analysis: Analysis, chosen: Choices, console: Console) -> Non
 
 
 def _show_table(grid: Grid, console: Console) -> None:
-    """Print a table's plan: its data, its main settings, and each row with its own settings and published values."""
+    """Prints a table's plan: its data, its main settings, and each row with its own settings and published values."""
     table, rows, values = grid.table, grid.rows, grid.published
     console.print(f"[bold]{table.id}[/]: {escape(table.title)} ({table.source})", highlight=False)
     for line in (*renamed(rows), *plan.trained_as_others(grid.runs)):
@@ -169,7 +169,7 @@ def _show_table(grid: Grid, console: Console) -> None:
 
 
 def _by_network(grid: Grid) -> dict[str, dict[str, Run]]:
-    """Map network -> row's key -> the row's first run; empty for a table without rows."""
+    """Maps network -> row's key -> the row's first run; empty for a table without rows."""
     networks = grid.networks if grid.rows else ()
     return {name: {cell.row.key: cell.runs[0] for cell in grid.cells if cell.network == name} for name in networks}
 
@@ -185,13 +185,13 @@ def _own_settings(key: str, run: Run, settings: Mapping[str, object]) -> dict[st
     return {name: value for name, value in (options | fields).items() if f"{name}=" not in key}
 
 
-def _differing(values: Mapping[str, JsonValue], others: Mapping[str, object]) -> dict[str, object]:
-    """Returns, flat, those of the values that are not the same in the flat `others`."""
-    return {name: value for name, value in flat(values).items() if value != others.get(name)}
+def _differing(values: Mapping[str, JsonValue], reference: Mapping[str, object]) -> dict[str, object]:
+    """Returns, flat, the values that are not the same in the flat `reference`."""
+    return {name: value for name, value in flat(values).items() if value != reference.get(name)}
 
 
 def _show_settings(grid: Grid, console: Console) -> None:
-    """Print every setting of the workloads, every option of the rows, and the option that reads each ambiguity."""
+    """Prints every setting of the workloads, every option of the rows, and how each ambiguity is read."""
     for network, runs in _by_network(grid).items():
         document = flat(runs[grid.rows[0].key].spec.workload.document())
         console.print(f"[bold]{network}[/]: {escape(_words(document))}", highlight=False)
@@ -209,8 +209,10 @@ def _data(table: Table, data: DataCard, *, beside: bool) -> str:
     """
     paper = card(table.family)
     apart = "" if beside else ", and do not stand beside it"
-    other = f"; the published values are of {paper.title}{apart}" if table.published and data.unlike(paper) else ""
-    return f"Data: {data.label or data.title}{other}."
+    published_on = (
+        f"; the published values are of {paper.title}{apart}" if table.published and data.unlike(paper) else ""
+    )
+    return f"Data: {data.label or data.title}{published_on}."
 
 
 def _value(value: Published | None) -> str:

@@ -1,4 +1,4 @@
-"""`show` of a hardware card: what it says, and what it predicts."""
+"""`show` of a hardware card: prints its values, and what it predicts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.hardware.card import Card
 
 
 def show_card(card: Card, console: Console) -> None:
-    """Print what a card predicts for the paper's networks, beside what was published."""
+    """Prints what a card predicts for the paper's networks, beside what was published."""
     from benchmarks.papers.residuals import predictions
 
     console.print(f"[bold]{escape(card.name)}[/]: {escape(card.title)}\nsource: {escape(card.source)}", highlight=False)
@@ -29,10 +29,10 @@ def show_card(card: Card, console: Console) -> None:
         console.print(f"devices: {factors} {unit}{noise}", highlight=False)
     for delay in card.delays:
         console.print(f"straggler: {delay.label}", highlight=False, markup=False)
-    for name, known in card.networks.items():
-        f = sum(known.forward_seconds)
-        b = sum(known.backward_input_seconds) + sum(known.backward_weight_seconds)
-        line = f"{name}: forward {f * 1e3:.3g} ms, backward {b * 1e3:.3g} ms ({known.what})"
+    for name, seconds in card.networks.items():
+        f = sum(seconds.forward_seconds)
+        b = sum(seconds.backward_input_seconds) + sum(seconds.backward_weight_seconds)
+        line = f"{name}: forward {f * 1e3:.3g} ms, backward {b * 1e3:.3g} ms ({seconds.what})"
         console.print(line, highlight=False, markup=False)
     title, lines = predictions(card)
     if title:

@@ -1,4 +1,4 @@
-"""`track`: feed the journals of a folder to MLflow."""
+"""`track`: feeds the journals of a folder to MLflow."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from results.records import of_rows
 
 
 def track(out: Path, uri: str | None, console: Console) -> int:
-    """Feed all runs that can be used -> the exit code 0.
+    """Feeds all runs that can be used -> the exit code 0.
 
     Raises:
         UserError: there are no runs.
         ResultsError: mlflow is not installed, or the store does not answer.
     """
-    found = journals.some(out)
-    records = of_rows(found.records)
+    runs = journals.some(out)
+    records = of_rows(runs.records)
     say(console, str(tracked.feed_records(records, uri)))
-    note(console, found.remarks)
+    note(console, runs.remarks)
     return 0

@@ -1,4 +1,4 @@
-"""Training what is missing, as every command that trains does it, and what is said of it."""
+"""Trains missing runs and reports on it, for every command that trains."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ NAMED = 3
 class Trainer:
     """Trains runs into a folder, here or on a cluster (`slurm`).
 
-    jobs: runs side by side, here. tracked: whether MLflow is fed afterwards. keep_weights: whether runs
-    write theirs at their ends. seen: ids of the runs that were trained,
-    each once a command. failed: a sentence for each run that failed.
+    jobs: runs side by side, here. tracked: whether MLflow is fed afterwards. keep_weights: whether runs write theirs at
+    their ends. seen: ids of the runs trained by this command, which trains none twice. failed: a sentence for each run
+    that failed.
     """
 
     chosen: Choices
@@ -53,7 +53,7 @@ class Trainer:
     failed: list[str] = field(default_factory=list)
 
     def setting(self, grids: Iterable[Grid]) -> Setting:
-        """Facts that all runs of these tables share, for the processes that train."""
+        """Returns what all runs of these tables share, for the processes that train."""
         chosen, care = self.chosen, self.care
         on_gpus = chosen.device == "cuda" and chosen.node is None  # a node's GPUs are found there
         return Setting(
@@ -70,15 +70,15 @@ class Trainer:
             keep_weights=self.keep_weights,
         )
 
-    def missing(self, runs: Sequence[Run], found: Journals) -> list[Run]:
+    def missing(self, runs: Sequence[Run], existing: Journals) -> list[Run]:
         """Returns the runs that are still to be trained, in the order of their seeds."""
-        wanted = [run for run in plan.in_order(runs) if run.id not in self.seen]
-        return [run for run in wanted if self.care.fresh or not found.done(run)]
+        remaining = [run for run in plan.in_order(runs) if run.id not in self.seen]
+        return [run for run in remaining if self.care.fresh or not existing.done(run)]
 
-    def expect(self, missing: Sequence[Run], found: Journals) -> None:
-        """Ask a cluster how many jobs it trains side by side. Raises UserError where their time is too short."""
+    def expect(self, missing: Sequence[Run], existing: Journals) -> None:
+        """Asks a cluster how many jobs it trains side by side. Raises UserError where their time is too short."""
         if self.slurm is not None:
-            self.jobs = self.slurm.width(missing, Pace(found.records, self.chosen.node))
+            self.jobs = self.slurm.width(missing, Pace(existing.records, self.chosen.node))
 
     def resumable(self, runs: Sequence[Run], missing: Sequence[Run]) -> str:
         """Returns in words how many missing runs resume from checkpoints; removes the checkpoints of other runs."""
@@ -89,13 +89,17 @@ class Trainer:
     def without_weights(self, runs: Sequence[Run], missing: Sequence[Run]) -> str:
         """Returns a sentence on runs done before whose weights are wanted and were not kept; "" without any."""
         trained = {run.id for run in missing}
-        done = [run for run in runs if run.id not in trained] if self.keep_weights else []
-        lost = [run.title for run in done if not (folder_of(self.out, run.id) / weights.FILE).is_file()]
-        named = ", ".join([*lost[:NAMED], *([f"{len(lost) - NAMED} more"] if len(lost) > NAMED else [])])
-        return f"no weights were kept of {many(len(lost))} done before ({named}): --fresh makes them." if lost else ""
+        done_before = [run for run in runs if run.id not in trained] if self.keep_weights else []
+        without = [run.title for run in done_before if not (folder_of(self.out, run.id) / weights.FILE).is_file()]
+        named = ", ".join([*without[:NAMED], *([f"{len(without) - NAMED} more"] if len(without) > NAMED else [])])
+        return (
+            f"no weights were kept of {many(len(without))} done before ({named}): --fresh makes them."
+            if without
+            else ""
+        )
 
     def train(self, missing: Sequence[Run], setting: Setting) -> None:
-        """Train the missing runs and show their progress. Raises Interrupted where a signal ends the command."""
+        """Trains the missing runs and shows their progress. Raises Interrupted where a signal ends the command."""
         begun = time.monotonic()
         self.seen |= {run.id for run in missing}
         pace, jobs = Pace(journals.read(self.out).records, self.chosen.node), min(self.jobs, len(missing))
@@ -105,22 +109,24 @@ class Trainer:
             try:
                 ended = train_all(missing, setting, jobs=jobs, listen=display)
             except KeyboardInterrupt as error:
-                asked = signals.signalled(error)
-                raise Interrupted(f"{asked.word}: {_kept(display, missing, setting)}.", asked.code) from None
+                signal_received = signals.signalled(error)
+                raise Interrupted(
+                    f"{signal_received.word}: {_interruption(display, missing, setting)}.", signal_received.code
+                ) from None
         seconds = duration(time.monotonic() - begun)
         self.console.print(f"{many(len(missing))} in {seconds} (wall clock)", highlight=False)
-        found = journals.read(self.out)
+        existing = journals.read(self.out)
         for run in missing:
-            end, record = ended.get(run.id), found.exact(run)
+            end, record = ended.get(run.id), existing.exact(run)
             if end is not None and end.status == "failed":
                 journal = f" [its journal: {record.path}]" if record is not None else ""
                 self.failed.append(f"{run.title}: {end.reason}{journal}")
-            elif end is not None and not found.done(run):
+            elif end is not None and not existing.done(run):
                 why = "it was trained, and its journal in --out is gone or damaged; run again."
                 self.failed.append(f"{run.title}: {why}")
 
-    def complain(self) -> None:
-        """Print which runs failed."""
+    def print_failures(self) -> None:
+        """Prints which runs failed."""
         for sentence in self.failed:
             self.console.print(f"[bold red]Failed:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
 
@@ -132,15 +138,17 @@ def expected(runs: Sequence[Run], pace: Pace, jobs: int) -> str:
     return f"about {duration(pace.seconds(runs, jobs))} of training (wall clock), {pace.basis(runs)}"
 
 
-def _kept(display: Display, missing: Sequence[Run], setting: Setting) -> str:
+def _interruption(display: Display, missing: Sequence[Run], setting: Setting) -> str:
     """Returns in words what is kept of runs that were ended early, and what the same command does about the rest."""
     again = "the same command without --fresh" if setting.fresh else "the same command"
-    done = f"{display.done} of {many(len(missing))} done"
+    status = f"{display.done} of {many(len(missing))} done"
     if not (display.done or display.begun):
         return f"none of {many(len(missing))} had begun; {again} begins {'it' if len(missing) == 1 else 'them'}"
-    lost = sum(not checkpoints.found(setting.out, id) for id in display.begun)
-    if not lost:
-        return f"{done} and kept; {again} carries on"
-    if display.done or lost < len(display.begun):
-        return f"{done} and kept; {again} carries on, but begins {many(lost)} anew, of which there is no checkpoint"
-    return f"{done}, and no checkpoint of the {lost} under way; {again} begins anew"
+    unsaved = sum(not checkpoints.found(setting.out, id) for id in display.begun)
+    if not unsaved:
+        return f"{status} and kept; {again} carries on"
+    if display.done or unsaved < len(display.begun):
+        return (
+            f"{status} and kept; {again} carries on, but begins {many(unsaved)} anew, of which there is no checkpoint"
+        )
+    return f"{status}, and no checkpoint of the {unsaved} under way; {again} begins anew"

@@ -44,8 +44,8 @@ def tune(table: Table, trainer: Trainer, budget: TuningBudget) -> int:
     grid = resolve(table, chosen)
     if not grid.cells:
         raise UserError(f"Nothing to tune in {table.id}: --method and --network leave no row of it.")
-    if lost := missing_data(grid.runs, chosen.data):
-        raise UserError(lost)
+    if missing := missing_data(grid.runs, chosen.data):
+        raise UserError(missing)
     check_out(out)
     _announce(grid, budget, console)
     searches = _search(grid, trainer, budget)
@@ -58,7 +58,7 @@ def tune(table: Table, trainer: Trainer, budget: TuningBudget) -> int:
         _show(tuned, again, out, console)
         if trainer.tracked:
             _track(tuned, chosen, out, console)
-    trainer.complain()
+    trainer.print_failures()
     for searched in searches:
         if not searched.over:
             say(console, f"Not tuned, since a trial failed: {searched.row.label} on {searched.network}.")
@@ -67,8 +67,8 @@ def tune(table: Table, trainer: Trainer, budget: TuningBudget) -> int:
 
 def _announce(grid: Grid, budget: TuningBudget, console: Console) -> None:
     rows = len(grid.cells)
-    what = f"{rows} row{'' if rows == 1 else 's'} to be tuned, the same budget for each"
-    say(console, f"{grid.table.id} at scale {grid.scale}: {what}", "bold")
+    row_count = f"{rows} row{'' if rows == 1 else 's'} to be tuned, the same budget for each"
+    say(console, f"{grid.table.id} at scale {grid.scale}: {row_count}", "bold")
     say(console, f"Budget of a row: {budget.words}")
     most = rows * (budget.trials * budget.seeds + len(grid.seeds)) + len(grid.runs)
     say(console, f"At most {many(most)} in all; those that are there are not repeated.")
@@ -93,14 +93,14 @@ def _search(grid: Grid, trainer: Trainer, budget: TuningBudget) -> list[Search]:
             return searches
 
 
-def _train(grid: Grid, trainer: Trainer, runs: Sequence[Run], what: str) -> bool:
+def _train(grid: Grid, trainer: Trainer, runs: Sequence[Run], label: str) -> bool:
     """Train those that are missing -> whether there were any."""
-    held = journals.read(trainer.out)
-    missing = trainer.missing(plan.distinct(runs), held)
+    existing = journals.read(trainer.out)
+    missing = trainer.missing(plan.distinct(runs), existing)
     if missing:
-        trainer.expect(missing, held)
+        trainer.expect(missing, existing)
         resumed = trainer.resumable(missing, missing)
-        say(trainer.console, f"{what}: {many(len(missing))}, {trainer.jobs} at a time{resumed}")
+        say(trainer.console, f"{label}: {many(len(missing))}, {trainer.jobs} at a time{resumed}")
         trainer.train(missing, trainer.setting([grid]))
     return bool(missing)
 
@@ -115,22 +115,22 @@ def _show(tuned: TunedTable, command: str, out: Path, console: Console) -> None:
     rows = rows_table(tuned, *words, command).with_pictures(drawn, out)
     console.print()
     console.print(to_rich(rows))
-    others = (pairs_table(tuned, row_pairs), runs_table(tuned))
+    other_tables = (pairs_table(tuned, row_pairs), runs_table(tuned))
     folder = own_folder(out, conditions.folder(out / FOLDER))
-    files = [path for table in (rows, *others) for path in write(table, folder)]
+    files = [path for table in (rows, *other_tables) for path in write(table, folder)]
     say(console, f"Written: {', '.join(map(str, (*files, *drawn)))}", style="dim")
 
 
 def _track(tuned: TunedTable, chosen: Choices, out: Path, console: Console) -> None:
     """The published rates as `run` does it, what is shown at the best as `track` does; no trials (results.groups)."""
-    table_runs, held = tuned.published, journals.read(out)
+    table_runs, existing = tuned.published, journals.read(out)
     best = {record.id for record in tuned.sides["best"].used} - {record.id for record in table_runs.used}
-    others = [record for record in held.records if record.id in best]
+    others_tracked = [record for record in existing.records if record.id in best]
     at_hand = () if chosen.methods else [table_runs.grid]
     family = grids(chosen.whole, {table_runs.table.family}, at_hand)
     try:
-        say(console, str(tracked.feed([*find_all_runs(family, held), table_runs], out)))
-        if others:
-            say(console, str(tracked.feed_records(others)))
+        say(console, str(tracked.feed([*find_all_runs(family, existing), table_runs], out)))
+        if others_tracked:
+            say(console, str(tracked.feed_records(others_tracked)))
     except ResultsError as error:
         say(console, f"Not tracked: {error}", style="yellow")

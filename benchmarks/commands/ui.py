@@ -1,4 +1,4 @@
-"""`ui`: MLflow's pages over what was tracked, opened at the right experiment, with links that compare runs."""
+"""`ui`: serves MLflow's pages over what was tracked, with links that compare runs."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def ui(
     console: Console,
     names: Sequence[str] = (),
 ) -> int:
-    """Serve the store until Ctrl-C, on 127.0.0.1 alone; a user's own server is linked, not started -> exit code 0.
+    """Serves the store until Ctrl-C, on 127.0.0.1 alone; a user's own server is linked, not started -> the exit code 0.
 
     Args:
-        out: folder of results; the tables that lie in it are those whose links are printed.
+        out: folder of results; the tables in it are those whose links are printed.
         uri: the store. Default: $MLFLOW_TRACKING_URI, else MLflow's own default.
         port: of the server; 0 takes a free one.
         open_browser: whether to open the experiment's page.
@@ -57,14 +57,14 @@ def ui(
         UserError: there is no such table.
         ResultsError: mlflow is not installed, there is no store, or the port is in use.
     """
-    wanted = [own_table(Path(name)) if is_file(name) else tables.table(name) for name in names]
+    tables_named = [own_table(Path(name)) if is_file(name) else tables.table(name) for name in names]
     store = stores.chosen(uri)
     tracking.require_store(store)
     try:
         with serving.server(store, port) as server:
             shelf = tracking.tracked(store, ("ours", "paper"))  # while the server starts
             server.wait_until_ready()
-            page = _announce(shelf, server.url, wanted or _run_before(out), bool(wanted), console)
+            page = _announce(shelf, server.url, tables_named or _printed_tables(out), bool(tables_named), console)
             if open_browser:
                 webbrowser.open(page)
             if not stores.is_server(store):
@@ -76,63 +76,65 @@ def ui(
     return 0
 
 
-def _announce(shelf: Sequence[Tracked], url: str, known: Sequence[Table], asked: bool, console: Console) -> str:
-    """Print where to look -> the page to open."""
-    ours = [one for one in shelf if one.kind == "ours"]
-    if not ours:
+def _announce(shelf: Sequence[Tracked], url: str, tables_shown: Sequence[Table], named: bool, console: Console) -> str:
+    """Prints links to the experiment and its comparisons -> the page to open."""
+    own_runs = [run for run in shelf if run.kind == "ours"]
+    if not own_runs:
         console.print("The store has no runs yet: run a table, or feed what was run with `python -m benchmarks track`.")
         return url
-    links = list(_links(shelf, known))
-    latest = max(ours, key=lambda one: one.started_ms)
-    experiments = {one.experiment: one for one in shelf}
+    links = list(_links(shelf, tables_shown))
+    latest = max(own_runs, key=lambda run: run.started_ms)
+    experiments = {run.experiment: run for run in shelf}
     right = links[0].experiment if links else latest.experiment
     page = serving.experiment_link(url, experiments[right].experiment_id, view=experiments[right].view)
     say(console, f"MLflow, experiment '{right}': {page}")
-    found = list(dict.fromkeys(link.table.id for link in links))
-    if len(found) > FEW and not asked:
-        say(console, f"Compare runs: `python -m benchmarks ui TABLE` prints links for {', '.join(found)}.")
+    linked = list(dict.fromkeys(link.table.id for link in links))
+    if len(linked) > FEW and not named:
+        say(console, f"Compare runs: `python -m benchmarks ui TABLE` prints links for {', '.join(linked)}.")
         return page
     for link in links:
         say(console, f"{link.table.id}, {link.network}, {link.experiment}, {link.what}:")
         say(console, f"  {serving.compare_link(url, link.runs)}")
         if link.what == METHODS:
             say(console, f"  curves: {serving.charts_link(url, link.runs)}")
-    for table in known if asked else ():
-        if table.id not in found:
+    for table in tables_shown if named else ():
+        if table.id not in linked:
             say(console, f"{table.id}: fewer than two of its rows are in the store; run it, then look again.")
     return page
 
 
-def _run_before(out: Path) -> list[Table]:
-    """The tables that were printed into out; all of them where none was."""
-    there = [id for id in tables.IDS if next(out.glob(f"tables/*/{id}.json"), None) is not None]
-    return [tables.table(id) for id in there or tables.IDS]
+def _printed_tables(out: Path) -> list[Table]:
+    """Returns the tables that were printed into out; all where none was."""
+    ids = [id for id in tables.IDS if next(out.glob(f"tables/*/{id}.json"), None) is not None]
+    return [tables.table(id) for id in ids or tables.IDS]
 
 
-def _links(shelf: Sequence[Tracked], known: Sequence[Table]) -> Iterator[Link]:
-    """Links for each table, experiment and network: the methods side by side, and each beside the paper's row."""
-    experiments = dict.fromkeys(one.experiment for one in shelf if one.kind == "ours")
-    for table in known:
+def _links(shelf: Sequence[Tracked], tables_shown: Sequence[Table]) -> Iterator[Link]:
+    """Yields links per table, experiment and network: methods side by side, and each beside the paper's row."""
+    experiments = dict.fromkeys(entry.experiment for entry in shelf if entry.kind == "ours")
+    for table in tables_shown:
         for experiment in experiments:
             if experiment.rpartition(" (")[0] != table.family:
                 continue
-            here = [one for one in shelf if one.experiment == experiment]
+            of_experiment = [entry for entry in shelf if entry.experiment == experiment]
             for network in table.networks:
-                ours = _rows(here, table, network, "ours")
-                papers = _rows(here, table, network, "paper")
-                if len(ours) > 1:
-                    yield Link(table, experiment, network, METHODS, tuple(ours.values()))
-                both = [run for row in ours if row in papers for run in (ours[row], papers[row])]
-                if both:
-                    yield Link(table, experiment, network, PAPER, tuple(both))
+                own_rows = _rows(of_experiment, table, network, "ours")
+                papers = _rows(of_experiment, table, network, "paper")
+                if len(own_rows) > 1:
+                    yield Link(table, experiment, network, METHODS, tuple(own_rows.values()))
+                pairs = [run for row in own_rows if row in papers for run in (own_rows[row], papers[row])]
+                if pairs:
+                    yield Link(table, experiment, network, PAPER, tuple(pairs))
 
 
-def _rows(here: Sequence[Tracked], table: Table, network: str, kind: str) -> dict[str, Tracked]:
-    """The run of each row of the table, in its order. Of several, that on the table's own card, then the newest."""
-    found: dict[str, Tracked] = {}
+def _rows(runs: Sequence[Tracked], table: Table, network: str, kind: str) -> dict[str, Tracked]:
+    """Returns the run of each row of the table; of several, one on the table's card, then the newest."""
+    by_row: dict[str, Tracked] = {}
     for row in table.rows:
-        of_row = [one for one in here if (one.kind, one.network, one.row) == (kind, network, row.key)]
-        shown = [one for one in of_row if not one.files or fnmatch.filter(one.files, f"tables/*/{table.id}.csv")]
+        of_row = [run for run in runs if (run.kind, run.network, run.row) == (kind, network, row.key)]
+        shown = [run for run in of_row if not run.files or fnmatch.filter(run.files, f"tables/*/{table.id}.csv")]
         if shown:
-            found[row.key] = max(shown, key=lambda one: (one.params.get("hardware.name") == table.card, one.started_ms))
-    return found
+            by_row[row.key] = max(
+                shown, key=lambda run: (run.params.get("hardware.name") == table.card, run.started_ms)
+            )
+    return by_row

@@ -59,8 +59,8 @@ class Own:
 
     def task_of(self, name: str) -> Task:
         """Returns the task of that name. Raises UserError where there is none, offering the nearest."""
-        own = self.own_task(name)
-        return tasks.task(name) if own is None else own.task
+        own_task = self.own_task(name)
+        return tasks.task(name) if own_task is None else own_task.task
 
     def card_of(self, name: str) -> DataCard:
         """Returns the data card of that name. Raises as `cards.card`."""
@@ -68,16 +68,16 @@ class Own:
 
     def files_of(self, network: str, task: str) -> tuple[Path, ...]:
         """Returns the user's files that define a workload's network and task: part of its runs' identity."""
-        return tuple(own.file for own in (self.network_of(network), self.own_task(task)) if own is not None)
+        return tuple(code.file for code in (self.network_of(network), self.own_task(task)) if code is not None)
 
     def with_networks(self, networks: Iterable[OwnNetwork]) -> Own:
         """Returns a copy with these networks as well. Raises UserError where two files give networks of one name."""
         by_name = {network.name: network for network in self.networks}
         for network in networks:
-            if (there := by_name.setdefault(network.name, network)).file != network.file:
+            if (registered := by_name.setdefault(network.name, network)).file != network.file:
                 raise UserError(
-                    f"{network.name} is the name of several networks, in {there.file} and {network.file}: call one of "
-                    "the functions otherwise."
+                    f"{network.name} is the name of several networks, in {registered.file} and {network.file}: call "
+                    "one of the functions otherwise."
                 )
         return replace(self, networks=tuple(by_name.values()))
 

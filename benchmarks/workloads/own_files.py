@@ -12,9 +12,9 @@ from benchmarks.workloads.own import NONE, Own, OwnFiles
 
 
 def networks(words: Iterable[str], folder: Path = Path()) -> dict[str, OwnNetwork]:
-    """Loads the networks of those words that name files, FILE.py or FILE.py:NAME. folder: that paths are relative to.
+    """Loads the networks of arguments FILE.py or FILE.py:NAME -> argument -> network; other words are ignored.
 
-    Raises as `networks.own.load`.
+    folder: that paths are relative to. Raises as `networks.own.load`.
     """
     files = [word for word in words if word.partition(":")[0].endswith(".py")]
     if not files:

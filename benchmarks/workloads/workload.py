@@ -295,7 +295,7 @@ class Workload(BaseModel):
 
     @property
     def charged(self) -> Workload:
-        """Returns the paper's workload, whose network's seconds a simulated step is charged (unless price=flops)."""
+        """Returns the paper's workload: a simulated step takes as long as one of its network (unless price=flops)."""
         return self.at("paper", {"stem": self.charged_stem})
 
     def check_device(self, device: str, *, tf32: bool) -> None:

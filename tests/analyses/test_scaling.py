@@ -12,9 +12,9 @@ import methods
 from benchmarks.analyses.definition import Finding, Request
 from benchmarks.analyses.registry import analysis
 from benchmarks.analyses.scaling import accuracy
-from benchmarks.analyses.scaling.dry import Epochs, Situation, simulate
 from benchmarks.analyses.scaling.formulas import BOUNDED, EXACT, seconds
 from benchmarks.analyses.scaling.points import Point, ScalingCurve
+from benchmarks.analyses.scaling.simulated_epochs import Condition, Epochs, simulate
 from benchmarks.errors import UserError
 from benchmarks.hardware import cards
 from benchmarks.hardware.price import Price
@@ -24,16 +24,16 @@ CARD = cards.load("cluster")
 KNOWN = CARD.networks["resnet18"]
 STAGES = ("stem", "stage1", "stage2", "stage3", "stage4", "head")
 STEPS = 32
-PLAIN, TREE = Situation("ring", "ring"), Situation("tree", "tree", collective="tree")
-SLOW = Situation("constant", "constant", stragglers="constant", slow_steps=1.5)
-TAIL = Situation("tail", "heavy tails", stragglers="heavy-tailed", slow_steps=0.5)
+PLAIN, TREE = Condition("ring", "ring"), Condition("tree", "tree", collective="tree")
+SLOW = Condition("constant", "constant", stragglers="constant", slow_steps=1.5)
+TAIL = Condition("tail", "heavy tails", stragglers="heavy-tailed", slow_steps=0.5)
 
 
 def made(name: str, devices: int) -> methods.Method:
     return methods.create(name, {} if name == "bp" else {"devices": devices})
 
 
-def epochs(name: str, condition: Situation, devices: int, seed: int = 0, steps: int = STEPS) -> Epochs:
+def epochs(name: str, condition: Condition, devices: int, seed: int = 0, steps: int = STEPS) -> Epochs:
     price = condition.price(CARD, KNOWN, STAGES, devices, seed)
     return simulate(made(name, devices), price, STAGES, steps=steps)
 
@@ -67,7 +67,7 @@ def test_who_waits_for_a_straggler_is_counted_by_the_devices() -> None:
     assert (found.seconds, found.waiting, found.lost) == pytest.approx((18.0, 0.25, 0.25))
 
 
-def replace_steps(condition: Situation, steps: float) -> Situation:
+def replace_steps(condition: Condition, steps: float) -> Condition:
     return replace(condition, slow_steps=steps)
 
 

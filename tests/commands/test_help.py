@@ -46,7 +46,7 @@ def test_every_field_of_a_workload_that_can_be_set_is_described(cli: Cli) -> Non
     assert [one.name for one in described if not (one.values and one.default and one.description)] == []
     shown = cli("show", "workload").out
     assert all(f"\n{one.name} " in shown for one in described)
-    assert set(option_list.SAID) <= {one.name for one in described}
+    assert set(option_list.DESCRIPTIONS) <= {one.name for one in described}
 
 
 def test_values_are_said_in_words() -> None:

@@ -58,12 +58,15 @@ def test_the_file_is_made_anew_only_where_the_version_was_raised_or_no_bit_moved
 ) -> None:
     case = CASES[0]
     before = {"where": here(), "cases": KEPT["cases"]}
-    assert list(golden.unraised([case], before, {case.name: entry(case)})) == []
+    assert list(golden.moved_without_version([case], before, {case.name: entry(case)})) == []
     other = {case.name: entry(case, weights="0" * 16)}
-    (sentence,) = golden.unraised([case], before, other)
+    (sentence,) = golden.moved_without_version([case], before, other)
     assert sentence.startswith(f"{case.name}: weights ")
     monkeypatch.setattr(numerics, "HISTORY", (*numerics.HISTORY, Change(99, "2030-01-01", "doubled")))
-    assert list(golden.unraised([case], before, {case.name: entry(case, weights="0" * 16, numerics=99)})) == []
+    assert (
+        list(golden.moved_without_version([case], before, {case.name: entry(case, weights="0" * 16, numerics=99)}))
+        == []
+    )
 
 
 def test_on_another_processor_numbers_are_the_same_to_rounding() -> None:

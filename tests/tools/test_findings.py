@@ -16,7 +16,18 @@ from results.measures import MEASURES
 from results.records.spec import Judge
 from tests.results.samples import finish, write
 from tools import findings
-from tools.findings import CHOSEN, Runs, block, filled, headline, paired, reproduced, reproduced_block, runs_of, values
+from tools.findings import (
+    CHOSEN,
+    Runs,
+    block,
+    fill_page,
+    headline,
+    paired,
+    reproduced,
+    reproduced_block,
+    runs_of,
+    values,
+)
 from tools.findings_list import BEST, FINDINGS, REPRODUCED, Finding
 
 PAIR = Finding("pair", "Pairs", (), {"async_lu": "LU", "bp": "BP", "ddp": "DDP"}, (("async_lu", "bp"),))
@@ -76,9 +87,9 @@ def test_runs_of_other_settings_are_none_of_a_findings(tmp_path: Path) -> None:
 
 def test_only_marked_places_change() -> None:
     page = "a\n<!-- pair -->\nold\n<!-- end -->\nb\n"
-    assert filled(page, {"pair": "new"}) == "a\n<!-- pair -->\nnew\n<!-- end -->\nb\n"
+    assert fill_page(page, {"pair": "new"}) == "a\n<!-- pair -->\nnew\n<!-- end -->\nb\n"
     with pytest.raises(KeyError):
-        filled(page, {})
+        fill_page(page, {})
 
 
 def test_the_pages_say_what_the_kept_runs_say(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,9 +98,9 @@ def test_the_pages_say_what_the_kept_runs_say(monkeypatch: pytest.MonkeyPatch) -
 
     def noted(page: str, made: dict[str, str]) -> str:
         shown.extend(name for _, name, _ in findings.MARKED.findall(page))
-        return filled(page, made)
+        return fill_page(page, made)
 
-    monkeypatch.setattr(findings, "filled", noted)
+    monkeypatch.setattr(findings, "fill_page", noted)
     assert findings.main(["--check"]) == 0
     assert {"headline", "tuned", *(one.name for one in REPRODUCED)} <= set(shown)
 

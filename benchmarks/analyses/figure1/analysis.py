@@ -46,25 +46,26 @@ class Figure1Options(AnalysisOptions):
 
 
 def run(request: Request) -> Finding:
-    """One picture and table per method of the request; Async LU where it names none."""
+    """Draws one timeline, with its table, per method of the request; by default of Async LU."""
     chosen = request.methods or ("async_lu",)
-    found = [_one(request, name, "" if len(chosen) == 1 else f"-{name}") for name in chosen]
+    findings = [_timeline_of(request, name, "" if len(chosen) == 1 else f"-{name}") for name in chosen]
     return Finding(
-        tuple(table for one in found for table in one.tables), tuple(path for one in found for path in one.pictures)
+        tuple(table for finding in findings for table in finding.tables),
+        tuple(path for finding in findings for path in finding.pictures),
     )
 
 
-def _one(request: Request, name: str, suffix: str) -> Finding:
+def _timeline_of(request: Request, name: str, suffix: str) -> Finding:
     from benchmarks.analyses.figure1 import timeline
     from reports.figures import timelines
 
-    options, made = request.options, request.method(name)
-    if options.batches < made.replicas:
-        raise UserError(f"{name} has {made.replicas} replicas: give figure1 at least as many batches.")
-    price, layers, where = _network(request)
-    watched = timeline.watch(made, price, layers, options.batches)
+    options, method = request.options, request.method(name)
+    if options.batches < method.replicas:
+        raise UserError(f"{name} has {method.replicas} replicas: give figure1 at least as many batches.")
+    price, layers, title_end = _network(request)
+    watched = timeline.watch(method, price, layers, options.batches)
     unit, label = (1e3, "simulated milliseconds") if options.network else (1.0, "time in forward passes, T")
-    title = f"{made.title}: {where}"
+    title = f"{method.title}: {title_end}"
     pictures = timelines.timeline(
         watched.workers,
         watched.layers,
@@ -78,15 +79,15 @@ def _one(request: Request, name: str, suffix: str) -> Finding:
 
 
 def _network(request: Request) -> tuple[Price, list[tuple[str, int]], str]:
-    """Price, (name, parameters) of the layers, and words for a title."""
-    options, known = request.options, request.card.networks
+    """Returns price, (name, parameters) of the layers, and words for a title."""
+    options, networks = request.options, request.card.networks
     if not options.network:
         names = [(f"L{m}", 1) for m in range(1, options.layers + 1)]
-        what = f"{options.layers} layers, β = {options.beta:g}, ideal devices"
-        return Price.uniform(options.layers, 1.0, options.beta), names, what
-    if options.network not in known:
-        raise UserError(unknown(f"network of {request.card.name}", options.network, tuple(known)))
-    network = known[options.network]
+        title_end = f"{options.layers} layers, β = {options.beta:g}, ideal devices"
+        return Price.uniform(options.layers, 1.0, options.beta), names, title_end
+    if options.network not in networks:
+        raise UserError(unknown(f"network of {request.card.name}", options.network, tuple(networks)))
+    network = networks[options.network]
     sizes = [int(size // 4) for size in network.parameter_bytes]
     names = list(zip(network.layers, sizes, strict=True))
     return request.card.price(network), names, f"{options.network}, hardware {request.card.name}"
@@ -101,7 +102,7 @@ def _bar(span: Span, unit: float) -> WorkerBar:
 
 
 def arrows(watched: Timeline) -> Iterator[Arrow]:
-    """Arrows between workers: from a loss to its backward pass, from an updated layer to the next forward pass."""
+    """Yields arrows between workers: from a loss to its backward pass, from an update to the next forward pass."""
     from reports.figures.timelines import Arrow
 
     forwards = [span for span in watched.spans if span.effect == "Forward"]
@@ -116,13 +117,13 @@ def arrows(watched: Timeline) -> Iterator[Arrow]:
 
 
 def _reads(watched: Timeline, forwards: list[Span]) -> Iterator[Arrow]:
-    """Arrows from a layer's update to the next forward pass of that layer in another worker."""
+    """Yields arrows from a layer's update to the next forward pass of that layer in another worker."""
     from reports.figures.timelines import Arrow
 
     for update in (span for span in watched.spans if span.effect == "Update"):
         for layer in update.layers:
-            theirs = [f for f in forwards if f.layers == (layer,) and f.home == update.home]
-            after = [f for f in theirs if f.start >= update.end - 1e-9]
+            passes = [f for f in forwards if f.layers == (layer,) and f.home == update.home]
+            after = [f for f in passes if f.start >= update.end - 1e-9]
             first = min(after, key=lambda span: span.start, default=None)
             if first is not None and first.worker != update.worker:
                 yield Arrow(update.worker, update.end, first.worker, first.start, layer)

@@ -1,4 +1,4 @@
-"""Training in true numerics on up to 64 simulated devices: what staleness does to accuracy as devices grow."""
+"""Real training on up to 64 simulated devices: accuracy as devices, and staleness, grow."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PERIOD = 2
 
 @dataclass(frozen=True)
 class Trained:
-    """One method on so many devices: a value per seed, after the last epoch."""
+    """One method on so many devices: one value per seed, after the last epoch."""
 
     method: str
     title: str
@@ -30,31 +30,31 @@ class Trained:
 
 
 def work_of(request: Request) -> Workload:
-    """The smoke network at whatever scale: a simulation of 64 devices trains 64 replicas."""
+    """Returns the smoke workload whatever the scale: 64 devices train 64 replicas."""
     return workload(FAMILY, NETWORK, "smoke", {"batch": str(BATCH)})
 
 
 def train(request: Request, devices: Sequence[int]) -> list[Trained]:
-    """Every method on as many devices as it can have, under every seed."""
+    """Trains every method on each number of devices it can have, under every seed."""
     keep_freed_memory()  # as every process that trains does
-    found = []
+    results = []
     for name in request.methods or METHODS:
         replicated = "devices" in methods.method_class(name).Options.__dataclass_fields__
-        for many in sorted(devices) if replicated else [1]:
-            ends = [_train(request, name, many if replicated else None, seed) for seed in request.seeds]
+        for device_count in sorted(devices) if replicated else [1]:
+            ends = [_train(request, name, device_count if replicated else None, seed) for seed in request.seeds]
             title = methods.method_class(name).title
-            found.append(Trained(name, title, many, tuple(e[0] for e in ends), tuple(e[1] for e in ends)))
-    return found
+            results.append(Trained(name, title, device_count, tuple(e[0] for e in ends), tuple(e[1] for e in ends)))
+    return results
 
 
 def _train(request: Request, name: str, devices: int | None, seed: int) -> tuple[float, float]:
-    """-> accuracy in percent and mean staleness in updates, after the last epoch."""
+    """Trains once -> accuracy in percent and mean staleness in updates, after the last epoch."""
     from benchmarks.runner.training import Training, load_data
 
-    own = {} if devices is None else {"devices": devices, "learning_rate": "published"}
+    options = {} if devices is None else {"devices": devices, "learning_rate": "published"}
     if "period" in methods.method_class(name).Options.__dataclass_fields__:
-        own |= {"period": PERIOD}
-    work, method = work_of(request), request.method(name, **own)
+        options |= {"period": PERIOD}
+    work, method = work_of(request), request.method(name, **options)
     spec = plan.alone(work, method, seed, card=request.card).spec
     training, metrics = Training(spec, load_data(work, None), request.card), dict[str, float]()
     for epoch in range(work.epochs):

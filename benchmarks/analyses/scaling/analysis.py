@@ -1,8 +1,8 @@
-"""A thousand devices, simulated: seconds per epoch and share of waiting as devices grow, and what staleness then does.
+"""Up to 1,024 simulated devices: seconds per epoch, share of waiting, and accuracy under staleness.
 
-The clock's part has no tensors, and no formula: it is of the effects that the methods' own workers ask for. Weak
-scaling gives every device as many batches, so that ideal seconds stay what they are; strong scaling shares one epoch
-out. The formulas that stand beside are a check (formulas.py).
+The clock's part has no tensors and no formula: it counts the effects that the methods' own workers ask for. In weak
+scaling every device has as many batches, so that ideal seconds are constant; in strong scaling devices share one epoch.
+The formulas beside the results are a check (formulas.py).
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pydantic import Field
 
 import methods
 from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request, Several
-from benchmarks.analyses.scaling import accuracy, shown
-from benchmarks.analyses.scaling.dry import Epochs, Situation, expected_effects, simulate
+from benchmarks.analyses.scaling import accuracy, presentation
 from benchmarks.analyses.scaling.formulas import seconds
 from benchmarks.analyses.scaling.points import Point, ScalingCurve
+from benchmarks.analyses.scaling.simulated_epochs import Condition, Epochs, expected_effects, simulate
 from benchmarks.errors import UserError
 from benchmarks.hardware.card import NetworkSeconds
 from methods import Method
@@ -56,81 +56,81 @@ class ScalingOptions(AnalysisOptions):
 
 
 def run(request: Request) -> Finding:
-    """Runs the analysis on the first network that is asked for, ResNet-18 by default."""
+    """Runs the analysis on the first network of the request, by default ResNet-18."""
     options: ScalingOptions = request.options
     curves = list(_curves(request)) if options.part != "accuracy" else []
     trained = accuracy.train(request, options.accuracy_devices) if options.part != "clock" else []
-    return Finding(shown.tables(request, curves, trained), shown.picture(request, curves, trained))
+    return Finding(presentation.tables(request, curves, trained), presentation.picture(request, curves, trained))
 
 
 def _curves(request: Request) -> Iterator[ScalingCurve]:
-    options, known = request.options, _network(request)
+    options, network = request.options, _network(request)
     conditions = (
-        Situation("ring", "ring"),
-        Situation("tree", "tree", collective="tree"),
-        Situation("constant", "constant stragglers", stragglers="constant", slow_steps=options.constant),
-        Situation("tail", "heavy tails", stragglers="heavy-tailed", slow_steps=options.tail, alpha=options.alpha),
+        Condition("ring", "ring"),
+        Condition("tree", "tree", collective="tree"),
+        Condition("constant", "constant stragglers", stragglers="constant", slow_steps=options.constant),
+        Condition("tail", "heavy tails", stragglers="heavy-tailed", slow_steps=options.tail, alpha=options.alpha),
     )
     steps = options.steps or STEPS[request.scale]
     for name in request.methods or METHODS:
         for condition in conditions:
-            yield _curve(request, known, name, condition, "weak", steps)
-        yield _curve(request, known, name, conditions[0], "strong", steps)
+            yield _curve(request, network, name, condition, "weak", steps)
+        yield _curve(request, network, name, conditions[0], "strong", steps)
 
 
 def _network(request: Request) -> NetworkSeconds:
-    known = request.card.networks
+    networks = request.card.networks
     name = next(iter(request.networks), "resnet18")
-    if name not in known:
-        raise UserError(unknown(f"network of {request.card.name}", name, tuple(known)))
-    return known[name]
+    if name not in networks:
+        raise UserError(unknown(f"network of {request.card.name}", name, tuple(networks)))
+    return networks[name]
 
 
-def _layers(known: NetworkSeconds, how: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name.split(".")[0] for name in known.layers)) if how == "stages" else known.layers
+def _layers(network: NetworkSeconds, unit: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.split(".")[0] for name in network.layers)) if unit == "stages" else network.layers
 
 
-def _on(request: Request, name: str) -> Iterable[tuple[int, Method]]:
-    """The method on as many devices as are asked for; one whose devices are no option on those that it has."""
+def _methods_by_devices(request: Request, name: str) -> Iterable[tuple[int, Method]]:
+    """Yields the method on each requested number of devices; one without such an option once, on the devices it has."""
     if "devices" not in methods.method_class(name).Options.__dataclass_fields__:
-        made = request.method(name)
-        return [(made.devices, made)]
+        method = request.method(name)
+        return [(method.devices, method)]
     return ((devices, request.method(name, devices=devices)) for devices in sorted(request.options.devices))
 
 
 def _curve(
     request: Request,
-    known: NetworkSeconds,
+    network: NetworkSeconds,
     name: str,
-    condition: Situation,
+    condition: Condition,
     scaling: Literal["weak", "strong"],
     steps: int,
 ) -> ScalingCurve:
-    """Strong: so many epochs that a device has its `steps` batches in them, at least."""
-    options, points, done = request.options, list[Point](), list[Epochs]()
-    layers = _layers(known, options.layers)
+    """Simulates one method under one condition. Strong: as many epochs as give a device at least `steps` batches."""
+    options, points, finished = request.options, list[Point](), list[Epochs]()
+    layers = _layers(network, options.layers)
     title = name
-    for devices, method in _on(request, name):
+    for devices, method in _methods_by_devices(request, name):
         title = method.title
         share = steps if scaling == "weak" else options.batches // devices
         epochs = 1 if scaling == "weak" else -(-steps // max(1, share))
         seeds = request.seeds if condition.stragglers == "heavy-tailed" else request.seeds[:1]
-        expected = expected_effects(done, devices, devices * share * epochs)
+        expected = expected_effects(finished, devices, devices * share * epochs)
         if not share:
             points.append(Point(devices, reason=f"{options.batches:,} batches are too few"))
         elif expected > options.most_effects:
             points.append(Point(devices, reason=f"left out: about {expected / 1e6:,.0f} million effects"))
         else:
-            prices = [condition.price(request.card, known, layers, devices, seed) for seed in seeds]
-            found = tuple(simulate(method, price, layers, steps=share, epochs=epochs) for price in prices)
+            prices = [condition.price(request.card, network, layers, devices, seed) for seed in seeds]
+            epochs_by_seed = tuple(simulate(method, price, layers, steps=share, epochs=epochs) for price in prices)
             law = None
             alike = not request.card.delays and request.card.devices is None
             if condition.stragglers != "heavy-tailed" and alike and request.card.lanes == 1:
                 delayed = condition.stragglers == "constant" and devices > 1
                 step = prices[0].forward_seconds + prices[0].backward_seconds
                 law = seconds(method, prices[0], share, condition.slow_steps * step * delayed, epochs)
-            points.append(Point(devices, found, law))
-            done.append(found[0])
+            points.append(Point(devices, epochs_by_seed, law))
+            finished.append(epochs_by_seed[0])
     return ScalingCurve(name, title, condition, scaling, tuple(points))
 
 

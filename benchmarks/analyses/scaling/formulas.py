@@ -27,7 +27,10 @@ BOUNDED = ("lapsgd", "pdasgd")
 
 
 def seconds(method: Method, price: Price, steps: int, delay: float, epochs: int = 1) -> float | None:
-    """Seconds of one of `epochs`; None where there is no formula. delay: d, at every step of the slowest device."""
+    """Returns the seconds of one of `epochs` by formula; None without one.
+
+    delay: d, at every step of the slowest device.
+    """
     everything, devices = range(len(price.forward)), method.devices
     update = price.update(everything, remote=False)
     step = price.forward_seconds + price.backward_seconds + update
@@ -53,7 +56,7 @@ def _all_reduce(price: Price, layers: Sequence[int], devices: int) -> float:
 
 
 def _reduced(price: Price, devices: int) -> float:
-    """Seconds from the start of a backward pass until the gradients of all layers are reduced, last layer first."""
+    """Returns the seconds from the start of a backward pass until all gradients are reduced, last layer first."""
     passed = reduced = 0.0
     for layer in reversed(range(len(price.forward))):
         passed += price.backward(layer, weights=True, inputs=True)
@@ -62,7 +65,7 @@ def _reduced(price: Price, devices: int) -> float:
 
 
 def _arriving(price: Price, devices: int) -> float:
-    """Seconds that all devices' gradients take to arrive, at the device or the node that receives most."""
+    """Returns the seconds in which all gradients arrive at the device, or the node, that receives most."""
     if not price.queues:
         return 0.0
     size, near = sum(price.parameter_bytes), devices

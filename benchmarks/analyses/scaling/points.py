@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from benchmarks.analyses.scaling.dry import Epochs, Situation
+from benchmarks.analyses.scaling.simulated_epochs import Condition, Epochs
 
 WORTH = 0.5
 """More devices are a gain while batches per second grow by at least this share of what devices grow by."""
@@ -15,7 +15,10 @@ WORTH = 0.5
 
 @dataclass(frozen=True)
 class Point:
-    """runs: one per seed, one alone where nothing is drawn; none, and a reason. law: seconds by the formula."""
+    """One number of devices. runs: one per seed, one alone where nothing is random; empty for `reason`.
+
+    law: by formula.
+    """
 
     devices: int
     runs: tuple[Epochs, ...] = ()
@@ -24,12 +27,12 @@ class Point:
 
     @property
     def seconds(self) -> float:
-        """The mean."""
+        """Returns the mean seconds of an epoch."""
         return math.fsum(run.seconds for run in self.runs) / len(self.runs)
 
     @property
     def waiting(self) -> float:
-        """The mean, in percent."""
+        """Returns the mean share of waiting, in percent."""
         return 100 * math.fsum(run.waiting for run in self.runs) / len(self.runs)
 
     @property
@@ -40,11 +43,11 @@ class Point:
 
 @dataclass(frozen=True)
 class ScalingCurve:
-    """Points of a curve over devices, in their order."""
+    """The points of one method under one condition, by number of devices."""
 
     method: str
     title: str
-    condition: Situation
+    condition: Condition
     scaling: Literal["weak", "strong"]
     points: tuple[Point, ...]
 
@@ -57,10 +60,10 @@ class ScalingCurve:
 
     @property
     def gains_until(self) -> int | None:
-        """The most devices to which the last step up was worth it; None for fewer than two points."""
-        found = self.simulated
-        worth = [after.devices for before, after in pairwise(found) if _worth(before, after)]
-        return max(worth, default=found[0].devices) if len(found) > 1 else None
+        """Returns the most devices to which adding more was worth it (WORTH); None for fewer than two points."""
+        points = self.simulated
+        worth = [after.devices for before, after in pairwise(points) if _worth(before, after)]
+        return max(worth, default=points[0].devices) if len(points) > 1 else None
 
 
 def _worth(before: Point, after: Point) -> bool:

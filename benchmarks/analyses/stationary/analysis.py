@@ -92,10 +92,10 @@ def run(request: Request) -> Finding:
     from benchmarks.analyses.stationary import densities
     from benchmarks.analyses.stationary.potentials import POTENTIALS
 
-    found = [densities.injected(potential, request) for potential in POTENTIALS]
-    delays = [densities.delayed(row, request, found) for row in _contestants(request)]
-    tables = _noise_table(found, request), _formula_table(found, request), _delay_table(delays, found, request)
-    return Finding(tables, densities.picture(found, request))
+    results = [densities.injected(potential, request) for potential in POTENTIALS]
+    delays = [densities.delayed(row, request, results) for row in _compared_methods(request)]
+    tables = _noise_table(results, request), _formula_table(results, request), _delay_table(delays, results, request)
+    return Finding(tables, densities.picture(results, request))
 
 
 ANALYSIS = Analysis(
@@ -108,13 +108,13 @@ ANALYSIS = Analysis(
 )
 
 
-def _contestants(request: Request) -> list[tuple[str, str, Method]]:
-    """(key, label, method): what was asked for, else plain SGD, Hogwild!, Async LU and Async BU."""
+def _compared_methods(request: Request) -> list[tuple[str, str, Method]]:
+    """Returns (key, label, method) of what was asked for; by default plain SGD, Hogwild!, Async LU and Async BU."""
 
     method = request.method
     if request.methods:
         chosen = [method(name) for name in request.methods]
-        return [(one.name, one.title, one) for one in chosen]
+        return [(chosen_method.name, chosen_method.title, chosen_method) for chosen_method in chosen]
     return [
         ("bp", "Plain SGD", method("bp")),
         *(
@@ -146,7 +146,7 @@ def _captions(request: Request) -> tuple[str, ...]:
 # ---- tables
 
 
-def _noise_table(found: Sequence[Injected], request: Request) -> ResultTable:
+def _noise_table(results: Sequence[Injected], request: Request) -> ResultTable:
     from benchmarks.analyses.stationary.potentials import FORMULAS
 
     return ResultTable(
@@ -155,9 +155,14 @@ def _noise_table(found: Sequence[Injected], request: Request) -> ResultTable:
         source=SOURCE,
         measures=(WIDTH, PLACE, TO_LAW, TO_PLAIN),
         rows=tuple(
-            _row(one.potential, f"ratio={ratio:g}", f"σ_STALE / σ_SGD = {ratio:g}", _noise_cells(one, ratio, request))
-            for one in found
-            for ratio in one.noisy
+            _row(
+                result.potential,
+                f"ratio={ratio:g}",
+                f"σ_STALE / σ_SGD = {ratio:g}",
+                _noise_cells(result, ratio, request),
+            )
+            for result in results
+            for ratio in result.noisy
         ),
         captions=(*_captions(request), f"p*: {FORMULAS[request.options.diffusion]}."),
         notes=READING,
@@ -166,29 +171,29 @@ def _noise_table(found: Sequence[Injected], request: Request) -> ResultTable:
     )
 
 
-def _noise_cells(one: Injected, ratio: float, request: Request) -> tuple[ResultCell, ...]:
+def _noise_cells(result: Injected, ratio: float, request: Request) -> tuple[ResultCell, ...]:
     from benchmarks.analyses.stationary.potentials import distance
 
-    if one.runaways[ratio]:
-        return (ResultCell(reason=one.ran_away(ratio)),) * 4
-    law = one.law(_noise(request, ratio), request.options.diffusion)
-    plain = one.law(_noise(request, 0.0), request.options.diffusion)
+    if result.runaways[ratio]:
+        return (ResultCell(reason=result.ran_away(ratio)),) * 4
+    law = result.law(_noise(request, ratio), request.options.diffusion)
+    plain = result.law(_noise(request, 0.0), request.options.diffusion)
     apart = _law(None if law is None or plain is None else distance(law, plain), "p* of both")
     return (
-        _cell(one.width, one.noisy[ratio], law),
-        _cell(one.place, one.noisy[ratio], law),
-        _distance(one.noisy[ratio], law),
-        ResultCell(apart, summary(list(map(distance, one.noisy[ratio], one.plain)))),
+        _cell(result.width, result.noisy[ratio], law),
+        _cell(result.place, result.noisy[ratio], law),
+        _distance(result.noisy[ratio], law),
+        ResultCell(apart, summary(list(map(distance, result.noisy[ratio], result.plain)))),
     )
 
 
-def _formula_table(found: Sequence[Injected], request: Request) -> ResultTable:
+def _formula_table(results: Sequence[Injected], request: Request) -> ResultTable:
     return ResultTable(
         name="stationary-formulas",
         title="The paper's formulas for p*, as printed and as corrected, against the same chains",
         source=SOURCE,
         measures=(WIDTH, TO_LAW),
-        rows=tuple(_formula_rows(found, request)),
+        rows=tuple(_formula_rows(results, request)),
         captions=_captions(request),
         notes=ERRATA,
         conditions=_conditions(request),
@@ -196,22 +201,22 @@ def _formula_table(found: Sequence[Injected], request: Request) -> ResultTable:
     )
 
 
-def _formula_rows(found: Sequence[Injected], request: Request) -> Iterator[ResultRow]:
+def _formula_rows(results: Sequence[Injected], request: Request) -> Iterator[ResultRow]:
     from benchmarks.analyses.stationary.potentials import FORMULAS
 
-    for one in found:
-        for ratio in one.shown:
+    for result in results:
+        for ratio in result.shown:
             for formula, title in FORMULAS.items():
-                cells: tuple[ResultCell, ...] = (ResultCell(reason=one.ran_away(ratio)),) * 2
-                if not one.runaways[ratio]:
-                    law = one.law(_noise(request, ratio), formula)
-                    cells = _cell(one.width, one.noisy[ratio], law), _distance(one.noisy[ratio], law)
-                network = f"{one.potential.name}@ratio={ratio:g}"
-                label = f"{one.potential.title}; σ_STALE / σ_SGD = {ratio:g}"
+                cells: tuple[ResultCell, ...] = (ResultCell(reason=result.ran_away(ratio)),) * 2
+                if not result.runaways[ratio]:
+                    law = result.law(_noise(request, ratio), formula)
+                    cells = _cell(result.width, result.noisy[ratio], law), _distance(result.noisy[ratio], law)
+                network = f"{result.potential.name}@ratio={ratio:g}"
+                label = f"{result.potential.title}; σ_STALE / σ_SGD = {ratio:g}"
                 yield ResultRow(network, label, formula, title, cells)
 
 
-def _delay_table(delays: Sequence[Delayed], found: Sequence[Injected], request: Request) -> ResultTable:
+def _delay_table(delays: Sequence[Delayed], results: Sequence[Injected], request: Request) -> ResultTable:
     from benchmarks.analyses.stationary.densities import network
     from benchmarks.analyses.stationary.potentials import FORMULAS
 
@@ -221,8 +226,8 @@ def _delay_table(delays: Sequence[Delayed], found: Sequence[Injected], request: 
         source=SOURCE,
         measures=(UPDATES, SIGMA, WIDER, DELAYED, TO_LAW, TO_PLAIN),
         rows=tuple(
-            _row(one.potential, delay.key, delay.label, _delay_cells(delay, one, i, request))
-            for i, one in enumerate(found)
+            _row(result.potential, delay.key, delay.label, _delay_cells(delay, result, i, request))
+            for i, result in enumerate(results)
             for delay in sorted(delays, key=lambda delay: delay.mean_updates)
         ),
         captions=(
@@ -235,25 +240,27 @@ def _delay_table(delays: Sequence[Delayed], found: Sequence[Injected], request: 
     )
 
 
-def _delay_cells(delay: Delayed, one: Injected, index: int, request: Request) -> tuple[ResultCell, ...]:
+def _delay_cells(delay: Delayed, result: Injected, index: int, request: Request) -> tuple[ResultCell, ...]:
     from benchmarks.analyses.stationary.potentials import distance
 
     if delay.reasons[index]:
         return (ResultCell(reason=delay.reasons[index]),) * 6
     repeats, sigmas = delay.densities[index], delay.sigma_stale[index]
     ratio = sum(sigmas) / len(sigmas) / request.options.sigma_sgd
-    law = one.law(_noise(request, ratio), request.options.diffusion)
-    plain = one.law(_noise(request, 0.0), request.options.diffusion)
-    wider = summary([one.width(m) / one.width(other) for m, other in zip(repeats, one.plain, strict=True)])
-    widening = delay.widening(request.options.eta * one.potential.stiffness)
-    model = None if law is None or plain is None else one.width(law) / one.width(plain)
+    law = result.law(_noise(request, ratio), request.options.diffusion)
+    plain = result.law(_noise(request, 0.0), request.options.diffusion)
+    wider = summary(
+        [result.width(m) / result.width(plain_masses) for m, plain_masses in zip(repeats, result.plain, strict=True)]
+    )
+    widening = delay.widening(request.options.eta * result.potential.stiffness)
+    model = None if law is None or plain is None else result.width(law) / result.width(plain)
     return (
         ResultCell(measured=summary([delay.mean_updates])),
         ResultCell(measured=summary([sigma / request.options.sigma_sgd for sigma in sigmas])),
         ResultCell(_law(model, "p* at the measured σ_STALE"), wider),
         ResultCell(_law(widening, "linear delay equation"), wider, UNSTABLE if widening is None else ""),
         _distance(repeats, law),
-        ResultCell(measured=summary(list(map(distance, repeats, one.plain)))),
+        ResultCell(measured=summary(list(map(distance, repeats, result.plain)))),
     )
 
 

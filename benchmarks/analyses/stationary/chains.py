@@ -1,4 +1,4 @@
-"""SGD on potentials of one parameter, many chains at once: with injected noise, and asynchronous on a virtual clock.
+"""SGD on potentials of one parameter, many chains at once: with injected noise, or asynchronous on the virtual clock.
 
 Source: A (arXiv:2410.05985v1), section 5. Everything is drawn from one generator, so that runs repeat.
 """
@@ -23,12 +23,12 @@ THIN = 20
 
 
 def warm_up(steps: int) -> int:
-    """The updates that are not sampled."""
+    """Returns how many updates are left out before sampling."""
     return steps // 5
 
 
 def start(potential: Potential, shape: tuple[int, ...]) -> Array:
-    """Chains at the minima, in turn left and right: their wells stay in balance even where no chain ever crosses."""
+    """Returns chains at the minima, left and right in turn: wells stay balanced even if no chain crosses."""
     signs = np.where(np.arange(shape[-1]) % 2, 1.0, -1.0)
     return np.broadcast_to(potential.minimum * signs, shape).astype(np.float32)
 
@@ -43,18 +43,18 @@ def injected(
     steps: int,
     generator: np.random.Generator,
 ) -> Array:
-    """theta <- theta - eta (L'(theta + xi) + sigma_sgd n), with fresh normal xi (of sigma_stale) and n in every update.
+    """Runs theta <- theta - eta (L'(theta + xi) + sigma_sgd n), xi (of sigma_stale) and n normal, new in every update.
 
-    Gives samples of shape (times, len(sigma_stale), chains). A chain that ran away is not finite from there on.
+    Returns samples of shape (times, len(sigma_stale), chains). A chain that diverged is not finite from there on.
     """
     shape = len(sigma_stale), chains
     stale = np.array(sigma_stale, dtype=np.float32)[:, None]
     theta, samples = start(potential, shape), []
     with np.errstate(over="ignore", invalid="ignore"):
         for step in range(steps):
-            seen = theta + stale * generator.standard_normal(shape, dtype=np.float32)
+            read = theta + stale * generator.standard_normal(shape, dtype=np.float32)
             noise = np.float32(sigma_sgd) * generator.standard_normal(shape, dtype=np.float32)
-            theta = theta - np.float32(eta) * (potential.slope(seen) + noise)
+            theta = theta - np.float32(eta) * (potential.slope(read) + noise)
             if step >= warm_up(steps) and step % THIN == 0:
                 samples.append(theta)
     return np.stack(samples)
@@ -62,10 +62,10 @@ def injected(
 
 @dataclass(frozen=True)
 class Asynchronous:
-    """Samples of a run with real delays. Arrays have one entry, or row, per potential.
+    """Samples of a run with real delays; one entry, or row, per potential.
 
     samples: (potentials, times and layers, chains). sigma_stale: standard deviations of theta at the update minus theta
-    at the read. updates: mean staleness per layer. Chains that ran away are not finite.
+    at the read. updates: mean staleness per layer. Chains that diverged are not finite.
     """
 
     samples: Array
@@ -85,10 +85,11 @@ def asynchronous(
     price: Price,
     generator: np.random.Generator,
 ) -> Asynchronous:
-    """Run a method's own workers on the virtual clock; every layer is a parameter theta per chain.
+    """Runs a method's own workers on the virtual clock; every layer is a parameter theta per chain.
 
     Gradients are taken at the theta that the forward pass has read, and applied when the method updates. All chains and
-    potentials share the clock, so the delays. chains: per potential, over all layers; rounded up to whole ones each.
+    potentials share the clock, so also the delays. chains: per potential, over all layers; rounded up to the same
+    number for each layer.
     """
     ensemble = ChainEnsemble(potentials, eta, sigma_sgd, -(-chains // len(layers)), steps, layers, generator)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -99,7 +100,7 @@ def asynchronous(
 
 
 @dataclass(slots=True, kw_only=True)
-class Seen(Read):
+class ThetaRead(Read):
     """A read that keeps what it saw: (potentials, chains)."""
 
     theta: Array
@@ -122,19 +123,19 @@ class ChainEnsemble(SimulatedTeam):
         super().__init__([replica], steps_per_epoch=steps, epochs=1)
         self.potentials, self.generator, self.warm_up = potentials, generator, warm_up(steps)
         self.eta, self.sigma_sgd = np.float32(eta), np.float32(sigma_sgd)
-        self.theta = [np.stack([start(one, (chains,)) for one in potentials]) for _ in layers]
+        self.theta = [np.stack([start(potential, (chains,)) for potential in potentials]) for _ in layers]
         self.samples: list[Array] = []
         self.squares, self.count = np.zeros(len(potentials)), 0
 
     def note_read(self, layer: Layer, step: Step, now: Moment) -> None:
-        step.reads[layer.index] = Seen(layer.updates, now, theta=self.theta[layer.index].copy())
+        step.reads[layer.index] = ThetaRead(layer.updates, now, theta=self.theta[layer.index].copy())
 
     def apply(self, layer: Layer, gradient: Gradient, scale: float) -> None:
-        theta, seen = self.theta[layer.index], narrowed(Seen, gradient.read).theta
+        theta, read_theta = self.theta[layer.index], narrowed(ThetaRead, gradient.read).theta
         if layer.updates >= self.warm_up:
-            self.squares += ((theta - seen) ** 2).mean(axis=1)
+            self.squares += ((theta - read_theta) ** 2).mean(axis=1)
             self.count += 1
-        slopes = np.stack([one.slope(seen[i]) for i, one in enumerate(self.potentials)])
+        slopes = np.stack([potential.slope(read_theta[i]) for i, potential in enumerate(self.potentials)])
         noise = self.generator.standard_normal(theta.shape, dtype=np.float32)
         theta -= self.eta * (slopes + self.sigma_sgd * noise)
         if layer.updates >= self.warm_up and layer.updates % THIN == 0:

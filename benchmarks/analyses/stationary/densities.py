@@ -1,4 +1,4 @@
-"""Densities of many chains of SGD on small potentials, in independent groups, for the analysis `stationary`."""
+"""Densities of many chains of SGD on small potentials, in independent groups."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _TAIL = 5e-4  # of a density, that a picture may leave out
 
 @dataclass(frozen=True)
 class Injected:
-    """Densities of plain SGD and of SGD with injected noise on a potential.
+    """Densities of plain SGD and of SGD with injected noise on one potential.
 
-    plain: masses per repeat. noisy and runaways: by σ_STALE / σ_SGD, masses per repeat (none where a chain ran away)
-    and the number of chains that ran away, of `chains`.
+    plain: masses per repeat. noisy, runaways: by σ_STALE / σ_SGD, masses per repeat (none where a chain diverged) and
+    how many of the `chains` diverged.
     """
 
     potential: Potential
@@ -43,7 +43,7 @@ class Injected:
 
     @property
     def shown(self) -> list[float]:
-        """The least, the middle and the largest ratio."""
+        """Returns the smallest, the middle and the largest ratio."""
         ratios = list(self.noisy)
         return [ratios[i] for i in sorted({0, len(ratios) // 2, len(ratios) - 1})]
 
@@ -64,13 +64,13 @@ class Injected:
         return potentials.place(masses, self.edges)
 
     def per_unit(self, masses: Array) -> Array:
-        """Masses as densities."""
+        """Converts masses to densities."""
         return np.asarray(masses / (self.edges[1] - self.edges[0]))
 
     def view(self, ratio: float, laws: Sequence[Array]) -> tuple[Array, Array, tuple[float, float]]:
-        """A coarser histogram of what was measured, (edges, densities), and the range where there is anything.
+        """Returns a coarser histogram of the measured density (edges, densities), and the range that is not empty.
 
-        Of two wells, which mirror each other, the right one only.
+        Of two wells, which mirror each other, only the right one.
         """
         measured = np.mean(self.noisy[ratio], axis=0) if self.noisy[ratio] else np.zeros(len(self.edges) - 1)
         half = len(measured) // 2 if self.potential.minimum else 0
@@ -90,8 +90,8 @@ class Injected:
 class Delayed:
     """Densities under a method's real delays.
 
-    densities, sigma_stale: per potential and repeat. updates: staleness per layer.
-    reasons: per potential, why nothing was measured, or "".
+    densities, sigma_stale: per potential and repeat. updates: staleness per layer. reasons: per potential, why nothing
+    was measured, or "".
     """
 
     key: str
@@ -106,14 +106,21 @@ class Delayed:
         return sum(self.updates) / len(self.updates) if self.updates else math.inf
 
     def widening(self, rate: float) -> float | None:
-        """Variance over that without a delay, by the linear delay equation. rate: eta L''. None: it grows for ever."""
+        """Returns the variance over that without a delay, by the linear delay equation.
+
+        None where it grows without bound.
+
+        rate: eta L''.
+        """
         if rate * (max(self.updates) + 0.5) >= math.pi / 2:
             return None
         return sum(delay_variance(rate, updates) for updates in self.updates) / len(self.updates) / delay_variance(rate)
 
 
 def delay_variance(rate: float, updates: float = 0.0) -> float:
-    """The stationary variance of theta <- theta - rate theta(updates ago) + noise, over that of rate -> 0.
+    """Returns the stationary variance of theta <- theta - rate theta(updates ago) + noise.
+
+    It is scaled by its limit for rate -> 0.
 
     It is the linear delay equation's, (1 + sin x) / cos x with x = rate times the delay; a step adds half a step to it.
     Exact for small rates, within 2 % up to x = 0.8.
@@ -123,7 +130,7 @@ def delay_variance(rate: float, updates: float = 0.0) -> float:
 
 
 class Network(NamedTuple):
-    """A network whose layers and seconds set the delays."""
+    """The network whose layers and seconds set the delays. what: in words."""
 
     what: str
     layers: Sequence[str]
@@ -131,22 +138,25 @@ class Network(NamedTuple):
 
 
 def network(request: Request) -> Network:
-    """The first network asked for that the card knows; ResNet-18 unless asked for any; else an ideal device's."""
+    """Returns the first requested network that the card knows, by default ResNet-18.
+
+    Else ten layers on an ideal device.
+    """
     for name in request.networks or ("resnet18",):
         if name in request.card.networks:
-            known = request.card.networks[name]
-            return Network(f"{name} on {request.card.title}", known.layers, request.card.price(known))
+            seconds = request.card.networks[name]
+            return Network(f"{name} on {request.card.title}", seconds.layers, request.card.price(seconds))
     return Network("ten like layers on an ideal device", [f"layer{i}" for i in range(10)], Price.uniform(10, 1.0, 2.0))
 
 
 def injected(potential: Potential, request: Request) -> Injected:
-    """Chains of plain SGD, and of SGD with every one of the options' ratios.
+    """Runs chains of plain SGD, and of SGD with each of the options' noise ratios.
 
-    Raises UserError where plain SGD runs away.
+    Raises UserError where plain SGD diverges.
     """
     o, ratios = request.options, sorted(set(request.options.ratios))
     edges = potentials.grid(potential, Noise(o.eta, o.sigma_sgd, ratios[-1] * o.sigma_sgd))
-    found = Injected(
+    result = Injected(
         potential, edges, [], {ratio: [] for ratio in ratios}, dict.fromkeys(ratios, 0), o.chains * len(request.seeds)
     )
     for seed in request.seeds:
@@ -164,37 +174,37 @@ def injected(potential: Potential, request: Request) -> Injected:
                 f"Plain SGD itself runs away from the {potential.name} at stationary.eta={o.eta:g} and "
                 f"stationary.sigma_sgd={o.sigma_sgd:g}: choose less of either."
             )
-        found.plain.extend(_densities(samples[:, 0], edges))
+        result.plain.extend(_densities(samples[:, 0], edges))
         for row, ratio in enumerate(ratios, start=1):
-            lost = int((~np.isfinite(samples[:, row])).any(axis=0).sum())
-            found.runaways[ratio] += lost
-            found.noisy[ratio].extend([] if lost else _densities(samples[:, row], edges))
-    return found
+            runaways = int((~np.isfinite(samples[:, row])).any(axis=0).sum())
+            result.runaways[ratio] += runaways
+            result.noisy[ratio].extend([] if runaways else _densities(samples[:, row], edges))
+    return result
 
 
-def delayed(contestant: tuple[str, str, Method], request: Request, found: Sequence[Injected]) -> Delayed:
-    """A method's own workers on the virtual clock, on the same potentials and grids."""
-    key, label, method = contestant
+def delayed(compared: tuple[str, str, Method], request: Request, results: Sequence[Injected]) -> Delayed:
+    """Runs a method's own workers on the virtual clock, on the same potentials and grids."""
+    key, label, method = compared
     if method.replicas != 1:
         reason = f"not run: {method.replicas} replicas, where p* is about one set of weights"
-        return Delayed(key, label, reasons=[reason] * len(found))
-    runs = [_run(method, request, seed, [one.potential for one in found]) for seed in request.seeds]
-    lost = [not all(np.isfinite(run.samples[i]).all() for run in runs) for i in range(len(found))]
+        return Delayed(key, label, reasons=[reason] * len(results))
+    runs = [_run(method, request, seed, [result.potential for result in results]) for seed in request.seeds]
+    diverged = [not all(np.isfinite(run.samples[i]).all() for run in runs) for i in range(len(results))]
     return Delayed(
         key,
         label,
         [
-            [] if lost[i] else [masses for run in runs for masses in _densities(run.samples[i], one.edges)]
-            for i, one in enumerate(found)
+            [] if diverged[i] else [masses for run in runs for masses in _densities(run.samples[i], result.edges)]
+            for i, result in enumerate(results)
         ],
-        [[float(run.sigma_stale[i]) for run in runs] for i in range(len(found))],
+        [[float(run.sigma_stale[i]) for run in runs] for i in range(len(results))],
         runs[0].updates,
-        ["chains ran away: they have no stationary density" if one else "" for one in lost],
+        ["chains ran away: they have no stationary density" if result else "" for result in diverged],
     )
 
 
 def _run(method: Method, request: Request, seed: int, several: Sequence[Potential]) -> chains.Asynchronous:
-    o, known = request.options, network(request)
+    o, measured_network = request.options, network(request)
     return chains.asynchronous(
         method,
         several,
@@ -202,8 +212,8 @@ def _run(method: Method, request: Request, seed: int, several: Sequence[Potentia
         sigma_sgd=o.sigma_sgd,
         chains=o.chains,
         steps=o.steps,
-        layers=known.layers,
-        price=known.price,
+        layers=measured_network.layers,
+        price=measured_network.price,
         generator=_generator(seed, method.name),
     )
 
@@ -213,14 +223,14 @@ def _generator(seed: int, purpose: str) -> Any:
 
 
 def _densities(samples: Array, edges: Array) -> list[Array]:
-    """Densities of the groups of chains. samples: (times, chains)."""
+    """Returns the densities of the groups of chains. samples: (times, chains)."""
     return [potentials.histogram(group, edges) for group in np.array_split(samples, GROUPS, axis=1)]
 
 
-def picture(found: Sequence[Injected], request: Request) -> tuple[Path, ...]:
-    """A row of panels per potential: what was measured, and what the formulas give, at three ratios."""
+def picture(results: Sequence[Injected], request: Request) -> tuple[Path, ...]:
+    """Draws a row of panels per potential: measured densities, and those of the formulas, at three ratios."""
     return densities(
-        [[_panel(one, ratio, request) for ratio in one.shown] for one in found],
+        [[_panel(result, ratio, request) for ratio in result.shown] for result in results],
         [FORMULAS[formula] for formula in _DRAWN],
         request.figures / "stationary",
         title="SGD with injected staleness noise: measured, and p* of equation 7",
@@ -228,21 +238,23 @@ def picture(found: Sequence[Injected], request: Request) -> tuple[Path, ...]:
     )
 
 
-def _panel(one: Injected, ratio: float, request: Request) -> Density:
+def _panel(result: Injected, ratio: float, request: Request) -> Density:
     o = request.options
     noise = Noise(o.eta, o.sigma_sgd, ratio * o.sigma_sgd)
-    laws = {FORMULAS[formula]: one.law(noise, formula) for formula in _DRAWN}
-    there = {label: law for label, law in laws.items() if law is not None}
-    remarks = [f"{label}:\nno density, D ≤ 0 between the wells" for label in laws if label not in there]
-    if one.runaways[ratio]:
-        remarks.append(one.ran_away(ratio))
-    edges, heights, limits = one.view(ratio, list(there.values()))
+    laws = {FORMULAS[formula]: result.law(noise, formula) for formula in _DRAWN}
+    defined = {label: law for label, law in laws.items() if law is not None}
+    remarks = [f"{label}:\nno density, D ≤ 0 between the wells" for label in laws if label not in defined]
+    if result.runaways[ratio]:
+        remarks.append(result.ran_away(ratio))
+    edges, heights, limits = result.view(ratio, list(defined.values()))
+    potential = result.potential
+    half = ", right half" if potential.minimum else ""
     return Density(
-        title=f"{one.potential.title}{', right half' if one.potential.minimum else ''}\nσ_STALE / σ_SGD = {ratio:g}",
+        title=f"{potential.title}{half}\nσ_STALE / σ_SGD = {ratio:g}",
         edges=edges.tolist(),
         heights=heights.tolist(),
-        xs=one.centres.tolist(),
-        lines={label: one.per_unit(law).tolist() for label, law in there.items()},
+        xs=result.centres.tolist(),
+        lines={label: result.per_unit(law).tolist() for label, law in defined.items()},
         limits=limits,
         remark="\n".join(remarks),
     )

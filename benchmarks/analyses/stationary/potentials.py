@@ -1,4 +1,4 @@
-"""Losses of one parameter, and the stationary densities that formulas of paper A give SGD on them.
+"""Loss functions of one parameter, and the stationary densities that paper A's formulas predict for SGD on them.
 
 Source: A (arXiv:2410.05985v1), section 5 and appendix B. Densities are masses of the cells of a grid.
 """
@@ -32,9 +32,9 @@ _BINS = 30
 
 @dataclass(frozen=True)
 class Potential:
-    """A loss L(theta), symmetric about 0, with its first three derivatives; `minimum` is the one at or right of 0.
+    """A loss L(theta), symmetric about 0, with three derivatives; `minimum` is the one at or right of 0.
 
-    All four take and give arrays of any shape.
+    All four functions take and return arrays of any shape.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Potential:
 
     @property
     def stiffness(self) -> float:
-        """L'' at the minimum."""
+        """Returns L'' at the minimum."""
         return float(self.curvature(np.array(self.minimum)))
 
 
@@ -75,7 +75,7 @@ POTENTIALS = (QUADRATIC, DOUBLE_WELL)
 
 @dataclass(frozen=True)
 class Noise:
-    """A learning rate, the standard deviation of a gradient's noise, and that of the parameters' (A, section 5)."""
+    """The learning rate, and standard deviations of a gradient's noise and of the parameters' noise (A, section 5)."""
 
     eta: float
     sigma_sgd: float
@@ -83,7 +83,7 @@ class Noise:
 
 
 def grid(potential: Potential, noise: Noise) -> Array:
-    """The edges of equal cells, wide enough for every density up to this noise. Shape (cells + 1,)."""
+    """Returns the edges (cells + 1,) of equal cells, wide enough for every density up to this noise."""
     k = potential.stiffness
     variance = noise.eta * (noise.sigma_sgd**2 + (k * noise.sigma_stale) ** 2) / (2 * k)
     reach = potential.minimum + _WIDTHS * float(np.sqrt(variance))
@@ -95,13 +95,13 @@ def centres(edges: Array) -> Array:
 
 
 def density(potential: Potential, noise: Noise, formula: Formula, edges: Array) -> Array | None:
-    """The stationary density p* that a formula gives: the masses of the grid's cells, whose sum is 1.
+    """Returns the stationary density p* that a formula gives: the masses of the grid's cells, whose sum is 1.
 
     printed: equation 7 with D_k of equation 6. squared: the same with (L'')^2 in D_k, which is what equation 4 gives.
-    moments: the same with mean and variance of L'(theta + xi) itself, not of its expansion in equation 4.
-    ito: equation 5 with D_k of equation 6, read as an Ito equation. equation12: equation 12 as printed, integrated.
+    moments: the same with mean and variance of L'(theta + xi) itself, not of its expansion in equation 4. ito: equation
+    5 with D_k of equation 6, read as an Ito equation. equation12: equation 12 as printed, integrated.
 
-    None: a diffusion is not positive everywhere, so that the formula gives no density.
+    None where a diffusion is not positive everywhere, so that the formula gives no density.
     """
     theta = centres(edges)
     if formula == "equation12":
@@ -116,7 +116,7 @@ def density(potential: Potential, noise: Noise, formula: Formula, edges: Array) 
 
 
 def _drift_and_diffusion(potential: Potential, noise: Noise, formula: Formula, theta: Array) -> tuple[Array, Array]:
-    """Returns drift mu_k and diffusion D_k by equation 6, as printed or as corrected (`formula`)."""
+    """Returns drift mu_k and diffusion D_k by equation 6, as printed or corrected (`formula`)."""
     mean, stale = potential.slope(theta), noise.sigma_stale**2
     if formula == "moments":
         nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
@@ -136,7 +136,7 @@ def _positive(diffusion: Array) -> bool:
 
 
 def _integral(values: Array, edges: Array) -> Array:
-    """The integral over theta, from the first cell's centre to each cell's."""
+    """Returns the integral over theta, from the first cell's centre to each cell's."""
     steps = (values[1:] + values[:-1]) / 2 * (edges[1] - edges[0])
     return np.concatenate([[0.0], np.cumsum(steps)])
 
@@ -147,30 +147,30 @@ def _normalised(logarithms: Array) -> Array:
 
 
 def histogram(samples: Array, edges: Array) -> Array:
-    """The shares of samples (any shape) in the cells; the end cells hold what lies beyond."""
+    """Returns the shares of samples (any shape) in the cells; the end cells hold what lies beyond."""
     scale = (len(edges) - 1) / (edges[-1] - edges[0])
     cells = ((samples.ravel() - edges[0]) * scale).clip(0, len(edges) - 2).astype(np.int64)
     return np.asarray(np.bincount(cells, minlength=len(edges) - 1) / cells.size)
 
 
-def distance(one: Array, other: Array, bins: int = _BINS) -> float:
-    """Total variation, 0 to 1, between two densities on the same grid, over bins of equal mass in their mean.
+def distance(first: Array, second: Array, bins: int = _BINS) -> float:
+    """Returns the total variation, 0 to 1, between two densities on one grid, over bins of equal mass in their mean.
 
     Few bins keep the sampling noise low: two samples of n independent values each are about 0.56 sqrt(bins / n) apart.
     """
-    rank = np.cumsum(one + other) / 2
+    rank = np.cumsum(first + second) / 2
     starts = np.searchsorted(rank, np.arange(1, bins) / bins) + 1
     starts = np.unique(np.concatenate([[0], starts[starts < len(rank)]]))
-    return float(np.abs(np.add.reduceat(one - other, starts)).sum() / 2)
+    return float(np.abs(np.add.reduceat(first - second, starts)).sum() / 2)
 
 
 def width(masses: Array, edges: Array, potential: Potential) -> float:
-    """The variance of theta, in the wells taken together where there are two: that of |theta|."""
+    """Returns the variance of theta; where there are two wells, of |theta|."""
     theta = centres(edges) if potential.minimum == 0 else np.abs(centres(edges))
     mean = masses @ theta
     return float(masses @ (theta - mean) ** 2)
 
 
 def place(masses: Array, edges: Array) -> float:
-    """The mean of |theta|."""
+    """Returns the mean of |theta|."""
     return float(masses @ np.abs(centres(edges)))

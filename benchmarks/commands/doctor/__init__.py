@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from benchmarks.commands.doctor import data_sets, folders, machine, packages
-from benchmarks.commands.doctor.check import Check, guarded
+from benchmarks.commands.doctor.check import Check, run_check
 
 
 def run(out: Path, data: Path | None) -> list[Check]:
-    """Every check, in the order of a set-up. `out` is where results go; `data` is the user's data folder, if named.
+    """Runs every check, in the order of a set-up. out: where results go; data: the user's data folder, if named.
 
-    Raises nothing: a check that fails in a way nobody thought of is one that is not ok. Imports torch (seconds).
+    Raises nothing: a check that fails unexpectedly is one that is not ok. Imports torch (seconds).
     """
     checks: list[tuple[str, Callable[[], Check]]] = [
         ("Python", packages.python),
@@ -34,11 +34,11 @@ def run(out: Path, data: Path | None) -> list[Check]:
         ("tracking store", folders.store),
         *data_sets.checks(data),
     ]
-    return [guarded(name, check) for name, check in checks]
+    return [run_check(name, check) for name, check in checks]
 
 
 def show(checks: Iterable[Check], console: Console) -> None:
-    """A line each, and how to mend what does not serve."""
+    """Prints one line per check, and how to mend what does not work."""
     colors = {"ok": "green", "mend": "yellow", "none": "blue"}
     for check in checks:
         mark = f"[{colors[check.mark]}]{check.mark:4}[/]"

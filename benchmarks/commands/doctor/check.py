@@ -1,4 +1,4 @@
-"""One thing that the doctor looks at."""
+"""The result of one of the doctor's checks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at: whether it serves, what was found, and what to do (empty where nothing is to be done).
+    """The result of a check. ok: it works; detail: what was found; mend: how to mend it, "" where it is ok.
 
     absent: it is not here, and need not be.
     """
@@ -21,12 +21,12 @@ class Check:
 
     @property
     def mark(self) -> str:
-        """The word that it is listed with."""
+        """Returns the word that the check is listed with."""
         return "mend" if not self.ok else "none" if self.absent else "ok"
 
 
-def guarded(name: str, check: Callable[[], Check]) -> Check:
-    """Carry out a check; one that raises is not ok."""
+def run_check(name: str, check: Callable[[], Check]) -> Check:
+    """Runs a check; one that raises is not ok."""
     try:
         return check()
     except Exception as error:
@@ -34,6 +34,6 @@ def guarded(name: str, check: Callable[[], Check]) -> Check:
 
 
 def cause(error: Exception) -> str:
-    """The kind of the error, and the first line of what it says."""
+    """Returns the class of the error, and the first line of its text."""
     first = (str(error).splitlines() or [""])[0]
     return f"{type(error).__name__}: {first}"

@@ -16,20 +16,20 @@ from benchmarks.workloads.data.present import downloaded_by, finder
 
 
 def checks(data: Path | None) -> Iterator[tuple[str, Callable[[], Check]]]:
-    """One check per data card."""
+    """Returns one check per data card."""
     for name in cards.names():
         yield f"data set {name}", partial(data_set, name, data)
 
 
 def data_set(name: str, data: Path | None) -> Check:
-    """Whether the data set is here, as published, or can be had."""
+    """Checks whether the data set is here, as published, or can be downloaded."""
     title, card = f"data set {name}", cards.card(name)
     try:
-        found = _found(card, data)
+        description = _found(card, data)
     except UserError as error:
         return Check(title, False, str(error), card.obtain)
-    if found:
-        return Check(title, True, found)
+    if description:
+        return Check(title, True, description)
     if data is not None:
         return Check(title, False, f"not in {data}", card.obtain)
     by = downloaded_by(card)
@@ -39,12 +39,12 @@ def data_set(name: str, data: Path | None) -> Check:
         return Check(
             title, True, "not here, and the package that downloads it is not installed", card.obtain, absent=True
         )
-    where = "by Hugging Face datasets" if by == "datasets" else f"into {cache_folder()}"
-    return Check(title, True, f"not here: downloaded {where} when it is first needed", absent=True)
+    destination = "by Hugging Face datasets" if by == "datasets" else f"into {cache_folder()}"
+    return Check(title, True, f"not here: downloaded {destination} when it is first needed", absent=True)
 
 
 def _found(card: DataCard, data: Path | None) -> str:
-    """Says where a data set is, its content compared with the card's; "" where it is not there."""
+    """Returns where a data set is, after comparing its content with the card's; "" where it is not here."""
     from benchmarks.workloads.data import checksums
     from benchmarks.workloads.data.images import cifar, cifar_places, digits, folder_tree
     from benchmarks.workloads.data.text import corpus, generated, imdb

@@ -1,4 +1,4 @@
-"""The doctor on what is written: the results, and the tracking store."""
+"""The doctor's checks of what is written to: the results, and the tracking store."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ SERVER_SECONDS = 2.0
 
 
 def _nearest(path: Path) -> Path:
-    """The path itself if it exists, else the nearest folder above it that does."""
+    """Returns the path itself if it exists, else the nearest folder above it that does."""
     path = path.expanduser().absolute()
     return next(place for place in (path, *path.parents) if os.path.lexists(place))
 
 
 def writable(name: str, folder: Path, otherwise: str) -> Check:
-    """Tried by writing: permission bits say nothing about read-only or full disks."""
+    """Checks a folder by writing to it: permission bits do not show read-only or full disks."""
     place = _nearest(folder)
     try:
         with tempfile.TemporaryFile(dir=place) as file:
@@ -35,7 +35,7 @@ def writable(name: str, folder: Path, otherwise: str) -> Check:
 
 
 def disk(out: Path) -> Check:
-    """Whether there is room for results."""
+    """Checks whether there is room for results."""
     gigabytes = shutil.disk_usage(_nearest(out)).free / 1e9
     ok = gigabytes >= FREE_GIGABYTES
     mend = "" if ok else f"free {FREE_GIGABYTES:.0f} GB, or choose another disk with --out"
@@ -43,7 +43,7 @@ def disk(out: Path) -> Check:
 
 
 def store() -> Check:
-    """The tracking store that a feed would use: whether it is MLflow's, or its server answers. It is not changed."""
+    """Checks whether the tracking store is MLflow's, or its server answers. Changes nothing."""
     from results.tracking import stores
 
     uri = stores.chosen(None)

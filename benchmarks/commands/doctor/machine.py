@@ -17,7 +17,7 @@ def processors() -> Check:
 
 
 def cuda() -> Check:
-    """The CUDA devices, and whether torch finds those that the driver has."""
+    """Checks the CUDA devices, and whether torch finds those that the driver has."""
     try:
         import torch
     except Exception:
@@ -31,17 +31,17 @@ def cuda() -> Check:
 
 
 def _gpus() -> Check:
-    """Check the GPUs: whether they are equal, their memory, the driver, and TF32 before a run sets it."""
+    """Checks the GPUs: whether they are equal, their memory, the driver, and TF32 as it is before a run sets it."""
     import torch
 
     from benchmarks.runner import gpus
 
-    seen = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
-    devices = ", ".join(f"{one.name} ({one.total_memory / 2**30:.0f} GiB)" for one in seen)
+    properties = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
+    devices = ", ".join(f"{gpu.name} ({gpu.total_memory / 2**30:.0f} GiB)" for gpu in properties)
     flags = (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32)
     products, convolutions = ("on" if flag else "off" for flag in flags)
     tf32 = f"TF32 {products} for products, {convolutions} in cuDNN until a run's precision sets both"
-    detail = f"{len(seen)}: {devices}; driver {gpus.driver() or 'not told by nvidia-smi'}; {tf32}"
+    detail = f"{len(properties)}: {devices}; driver {gpus.driver() or 'not told by nvidia-smi'}; {tf32}"
     try:
         gpus.found()
     except UserError as error:

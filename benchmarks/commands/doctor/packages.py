@@ -20,32 +20,32 @@ AGAIN = f"`pip install --upgrade {DISTRIBUTION}`" if INSTALLED else "`uv sync`, 
 
 
 def python() -> Check:
-    """Whether this Python is new enough."""
-    wanted = ".".join(map(str, OLDEST_PYTHON))
+    """Checks whether this Python is new enough."""
+    oldest = ".".join(map(str, OLDEST_PYTHON))
     ok = sys.version_info >= OLDEST_PYTHON
-    mend = "" if ok else f"use Python {wanted} or later, for example by `uv run --python {wanted}`"
+    mend = "" if ok else f"use Python {oldest} or later, for example by `uv run --python {oldest}`"
     return Check("Python", ok, f"{platform.python_version()} at {sys.executable}", mend)
 
 
 def packages() -> Check:
-    """Whether the packages without which nothing trains are there, in versions that pyproject.toml admits."""
+    """Checks the packages that training needs, in the versions that pyproject.toml admits."""
     from packaging.requirements import Requirement
 
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [Requirement(text) for text in project["dependencies"]]
-    found = {one: package(one.name) for one in wanted}
+    requirements = [Requirement(text) for text in project["dependencies"]]
+    installed = {requirement: package(requirement.name) for requirement in requirements}
     wrong = [
-        f"{one.name} {version or 'missing'} (wanted {one.specifier})"
-        for one, version in found.items()
-        if not (version and one.specifier.contains(version, prereleases=True))
+        f"{requirement.name} {version or 'missing'} (wanted {requirement.specifier})"
+        for requirement, version in installed.items()
+        if not (version and requirement.specifier.contains(version, prereleases=True))
     ]
     if wrong:
         return Check("packages", False, "; ".join(wrong), f"run {AGAIN}")
-    return Check("packages", True, f"all {len(wanted)} as pyproject.toml wants them")
+    return Check("packages", True, f"all {len(requirements)} as pyproject.toml wants them")
 
 
 def torch() -> Check:
-    """Whether torch loads and multiplies."""
+    """Checks whether torch loads and multiplies."""
     try:
         import torch
 
@@ -58,7 +58,7 @@ def torch() -> Check:
 
 
 def torchvision() -> Check:
-    """Whether torchvision loads beside this torch."""
+    """Checks whether torchvision loads beside this torch."""
     try:
         import torchvision
 
@@ -70,10 +70,10 @@ def torchvision() -> Check:
 
 
 def mlflow() -> Check:
-    """Whether runs can be fed into MLflow from here."""
-    found = package("mlflow") or package("mlflow-skinny")
-    if found:
-        return Check("mlflow", True, found)
+    """Checks whether runs can be fed into MLflow from here."""
+    version = package("mlflow") or package("mlflow-skinny")
+    if version:
+        return Check("mlflow", True, version)
     get = "pip install mlflow" if INSTALLED else "uv sync --extra tracking"
     mend = f"run `{get}`, or train with --no-tracking and later, elsewhere, `python -m benchmarks track`"
     return Check("mlflow", False, "not installed: runs are recorded in journals only", mend)

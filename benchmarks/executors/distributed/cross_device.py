@@ -125,10 +125,10 @@ def _homes(uses: Uses) -> Iterable[tuple[str, int]]:
 def _rounds(uses: Uses) -> Iterable[tuple[str, Sequence[int]]]:
     """Yields (group name, layers of one round) where every member repeats the same sequence of layers."""
     for name, by_device in uses.brought.items():
-        first, *rest = by_device.values()
+        first, *other_devices = by_device.values()
         lengths = range(1, len(first) // 2 + 1)
         length = next((n for n in lengths if first[:n] * (len(first) // n) == first), None)
-        if length is not None and all(layers == first for layers in rest):
+        if length is not None and all(layers == first for layers in other_devices):
             yield name, first[:length]
 
 

@@ -52,7 +52,7 @@ class RankExecutor(ThreadsExecutor):
     def part(self, cross_device: CrossDeviceChannels, *, taken: int) -> Iterator[None]:
         """Prepares a part of an epoch and watches the other ranks within the block.
 
-        taken: batches of the epoch before it.
+        taken: how many batches of the epoch were taken before this part.
         """
         self._part, self._base, self._cross_device = self._part + 1, taken, cross_device
         try:

@@ -22,7 +22,7 @@ Context = AbstractContextManager[object]
 
 
 class ReadWriteLock:
-    """A lock with `with lock.reading:`, which readers share, and `with lock.writing:`; neither within either.
+    """A lock that readers share (`with lock.reading:`) and a writer has alone (`with lock.writing:`). Not reentrant.
 
     Writers go first: readers wait while a writer waits, so that a stream of readers keeps no writer out.
     """

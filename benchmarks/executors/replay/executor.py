@@ -80,8 +80,8 @@ class ReplayExecutor:
         part = self._parts.popleft() if crew else {}
         names = {worker.name for worker in crew}
         for name in [*(names - part.keys()), *(part.keys() - names)]:
-            where = "the schedule" if name in names else "the method"
-            raise ScheduleMismatch(f"epoch {epoch}, {name}: {where} has no such worker")
+            source = "the schedule" if name in names else "the method"
+            raise ScheduleMismatch(f"epoch {epoch}, {name}: {source} has no such worker")
         return [Player(worker, schedule=part[worker.name], epoch=epoch) for worker in crew]
 
     def _advance(self, player: Player) -> bool:

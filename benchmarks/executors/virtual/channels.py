@@ -127,8 +127,8 @@ class Channels:
             case Step(forwarded=False):  # the weights that it is sent with are pinned for its forward pass
                 return self.price.LOSS_BYTES + sum(self.price.parameter_bytes[i] for i in item.pinned)
             case list() | tuple():
-                parts = [one for one in item if isinstance(one, Gradient | Step | list | tuple)]
-                return sum(self._bytes(one, giver, getter) for one in parts)
+                parts = [part for part in item if isinstance(part, Gradient | Step | list | tuple)]
+                return sum(self._bytes(part, giver, getter) for part in parts)
         return self.price.batch_bytes(_cut(giver, getter))
 
     def close(self, process: Process, effect: e.Close) -> None:

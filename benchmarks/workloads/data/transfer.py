@@ -9,7 +9,10 @@ from torch import Tensor
 
 
 def host_buffer(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Returns uninitialised host memory for one batch that goes to the device; use it once."""
+    """Returns uninitialised host memory for one batch that goes to the device; use it once.
+
+    It is pinned for CUDA: torch hands it out again only when the copies from it are done.
+    """
     return torch.empty(tuple(shape), dtype=dtype, pin_memory=device.type == "cuda")
 
 

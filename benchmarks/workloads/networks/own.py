@@ -127,22 +127,22 @@ def _describe_result(result: object) -> str:
     return "an empty dict" if isinstance(result, Mapping) else f"a {type(result).__name__}"
 
 
-def _check_weights(where: str, layers: Layers) -> None:
+def _check_weights(line: str, layers: Layers) -> None:
     owner: dict[int, str] = {}
     for name, layer in layers.items():
         weights = list(layer.parameters())
         if not weights:
             raise UserError(
-                f"{where}: layer '{name}' has no weights, and a layer is what is updated as a unit: put it into the "
+                f"{line}: layer '{name}' has no weights, and a layer is what is updated as a unit: put it into the "
                 "one beside it, as in nn.Sequential(nn.Flatten(), nn.Linear(...))."
             )
         if not all(weight.requires_grad for weight in weights):
             raise UserError(
-                f"{where}: layer '{name}' has frozen weights, which no method leaves out: make them buffers."
+                f"{line}: layer '{name}' has frozen weights, which no method leaves out: make them buffers."
             )
         for weight in weights:
             if (owner_name := owner.setdefault(id(weight), name)) != name:
-                raise UserError(f"{where}: layers '{owner_name}' and '{name}' share weights: give each its own.")
+                raise UserError(f"{line}: layers '{owner_name}' and '{name}' share weights: give each its own.")
 
 
 class Tried(NamedTuple):
@@ -186,18 +186,18 @@ def descending_integers(numbers: int, shape: tuple[int, ...]) -> Tensor:
     return (numbers - 1 - torch.arange(math.prod(shape)) % numbers).view(shape)
 
 
-def _check_output(where: str, name: str, first: Tensor, second: Tensor) -> None:
+def _check_output(line: str, name: str, first: Tensor, second: Tensor) -> None:
     """Raises UserError unless two passes over one batch give equal and finite outputs."""
     if not bool(torch.isfinite(first).all()):
-        raise UserError(f"{where}: {name} makes numbers that are not finite of a batch of 2, before any training.")
+        raise UserError(f"{line}: {name} makes numbers that are not finite of a batch of 2, before any training.")
     if not torch.equal(first, second):
         raise UserError(
-            f"{where}: two passes of {name} over one batch differ: leave out what draws random numbers, such as "
+            f"{line}: two passes of {name} over one batch differ: leave out what draws random numbers, such as "
             "dropout, since no seed of a run reaches it."
         )
 
 
-def _check_alike(where: str, first: Layers, second: Layers) -> None:
+def _check_alike(line: str, first: Layers, second: Layers) -> None:
     for name, layer in first.items():
         weights, other_weights = list(layer.state_dict().values()), list(second[name].state_dict().values())
         if any(
@@ -205,13 +205,10 @@ def _check_alike(where: str, first: Layers, second: Layers) -> None:
             for weight, other_weight in zip(weights, other_weights, strict=True)
             if weight.numel()
         ):
-            raise UserError(
-                f"{where}: layer '{name}' is the same module at every call: make a new one in the function."
-            )
+            raise UserError(f"{line}: layer '{name}' is the same module at every call: make a new one in the function.")
         if not all(map(torch.equal, weights, other_weights)):
             raise UserError(
-                f"{where}: layer '{name}' starts with other weights at every call: draw them with torch's own "
-                "generator."
+                f"{line}: layer '{name}' starts with other weights at every call: draw them with torch's own generator."
             )
 
 
@@ -237,8 +234,8 @@ def _one_tensor(network: OwnNetwork, layer: str, value: object) -> Tensor:
     raise UserError(f"{network.file.name}: layer '{layer}' gives {kind}, not one tensor of floating-point numbers.")
 
 
-def _check_used(where: str, layers: Layers) -> None:
+def _check_used(line: str, layers: Layers) -> None:
     for name, layer in layers.items():
         for weight, value in layer.named_parameters():
             if value.grad is None:
-                raise UserError(f"{where}: the output of layer '{name}' does not depend on its {weight}: leave it out.")
+                raise UserError(f"{line}: the output of layer '{name}' does not depend on its {weight}: leave it out.")

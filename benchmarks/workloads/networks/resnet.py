@@ -96,7 +96,11 @@ def _torchvisions(plan: Plan, block: type[BasicBlock | Bottleneck]) -> Layers:
 
 
 class PlainBlock(nn.Module):
-    """Two 3 x 3 convolutions and a shortcut without parameters (He et al., section 4.2, option A)."""
+    """Two 3 x 3 convolutions and a shortcut without parameters (He et al., section 4.2, option A).
+
+    (B, inplanes, H, W) -> (B, planes, H / stride, W / stride). Where the block has more channels than its input, the
+    shortcut takes every `stride`-th pixel and adds channels of 0.
+    """
 
     def __init__(self, inplanes: int, planes: int, stride: int) -> None:
         super().__init__()

@@ -67,8 +67,8 @@ def task(name: str) -> Task:
     """Returns the suite's task of that name. Raises UserError where there is none, offering the nearest."""
     if name not in names():
         raise UserError(unknown("task", name, names()))
-    made: Task = importlib.import_module(f"{__name__}.{name}").TASK
-    return made
+    task_found: Task = importlib.import_module(f"{__name__}.{name}").TASK
+    return task_found
 
 
 def check_fit(network: str, shape: tuple[int, ...], expected: tuple[int, ...], task: Task) -> None:

@@ -14,7 +14,7 @@ from benchmarks.workloads.data.places import places
 def locate(card: DataCard, folder: Path | None = None) -> Path | None:
     """Returns the first unpacked folder, archive or tree in the places where `cifar.read` looks, or None.
 
-    Opens nothing.
+    Opens nothing: a broken one is returned as well, so that `cifar.read` names what is wrong.
     """
     trees = [card.tree.folder] if card.tree is not None else []
     for place in places(folder):

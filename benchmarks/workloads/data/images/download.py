@@ -21,7 +21,11 @@ STALLED_SECONDS = 20.0
 
 
 def fetch(card: DataCard, cache: Path) -> Path:
-    """Downloads, verifies and unpacks the card's archive into `cache` -> its folder there."""
+    """Downloads, verifies and unpacks the card's archive into `cache` -> its folder there.
+
+    Processes that want the same data wait for the first one's download. Raises UserError where the download fails, its
+    checksum differs or the cache cannot be written; the cache is then as it was.
+    """
     target = cache / card.published.folder
     try:
         cache.mkdir(parents=True, exist_ok=True)

@@ -38,11 +38,11 @@ def load_or_make(
     mark = cache_folder() / FOLDER / f"{_state(card, place)}.read" if place else None
     if (os.path.exists(mark) if mark else not named) and (cached := load()) is not None:
         return cached
-    made = make()
+    result = make()
     if mark:
         with suppress(OSError):
             mark.touch()
-    return made
+    return result
 
 
 def load(path: Path, *names: str) -> Arrays | None:

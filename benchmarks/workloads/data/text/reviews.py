@@ -21,8 +21,8 @@ class Reviews(NamedTuple):
 def ordered(train: Iterable[Labelled], test: Iterable[Labelled]) -> Reviews:
     """Sorts both splits by label, then by text (code points), so that the order does not depend on the source."""
     first, second = sorted(train), sorted(test)
-    both = (*first, *second)
-    return Reviews(tuple(text for _, text in both), tuple(label for label, _ in both), len(first))
+    samples = (*first, *second)
+    return Reviews(tuple(text for _, text in samples), tuple(label for label, _ in samples), len(first))
 
 
 def fingerprint(reviews: Reviews) -> str:

@@ -1,4 +1,4 @@
-"""Epochs of a method on many simulated devices, without tensors: of the effects that its workers ask for."""
+"""Simulates epochs of a method on many devices, without tensors."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ SLOW_EVERY = 8
 
 
 @dataclass(frozen=True)
-class Situation:
-    """A condition that devices and links are in. slow_steps: a straggler's mean delay before a batch, in steps."""
+class Condition:
+    """The condition of devices and links. slow_steps: a straggler's mean delay before a batch, in steps."""
 
     key: str
     label: str
@@ -34,12 +34,15 @@ class Situation:
     alpha: float = 2.0
 
     def price(self, card: Card, seconds: NetworkSeconds, layers: Sequence[str], devices: int, seed: int) -> Price:
-        """Price of the network's effects on such devices; blocks are priced together where `layers` are stages."""
+        """Returns the price of the network's effects on these devices.
+
+        A stage is priced as one where `layers` are stages.
+        """
         price = replace(card.price(seconds, layers), collective=self.collective)
         return replace(price, delays=(*price.delays, *self._delays(devices, seed)))
 
     def _delays(self, devices: int, seed: int) -> Iterator[Delay]:
-        """Delays of one constant straggler in SLOW_EVERY devices, or of every device, each with its own heavy tail."""
+        """Yields the delays: constant ones of every SLOW_EVERY-th device, or heavy-tailed ones of all, each its own."""
         if self.stragglers == "constant":
             for device in range(1, devices, SLOW_EVERY):
                 yield Delay(kind="constant", device=device, steps=self.slow_steps)
@@ -50,7 +53,7 @@ class Situation:
 
 @dataclass(frozen=True)
 class Epochs:
-    """Counts made by `simulate`. Shares are of the devices' time, from an epoch's begin to its end."""
+    """Results of `simulate`. Shares are of the devices' time, from an epoch's begin to its end."""
 
     devices: int
     steps: int  # batches per device and epoch
@@ -70,32 +73,32 @@ class Epochs:
 
 
 def simulate(method: Method, price: Price, layers: Sequence[str], *, steps: int, epochs: int = 1) -> Epochs:
-    """So many epochs in the method's last phase, of `steps` batches per device. Raises as an executor's `run`."""
+    """Simulates epochs in the method's last phase, of `steps` batches per device. Raises as an executor's `run`."""
     devices = method.devices
     team = SimulatedTeam.of([(name, 1) for name in layers], replicas=method.replicas, steps_per_epoch=steps * devices)
-    executor, busy, lost, effects, begun = VirtualExecutor(team, price), 0.0, 0.0, 0, time.process_time()
-    with uncollected():
+    executor, busy, lost_seconds, effects, begun = VirtualExecutor(team, price), 0.0, 0.0, 0, time.process_time()
+    with garbage_collection_off():
         for epoch in range(epochs):
             team.begin_epoch(team.epochs + epoch)  # past the methods' first phases
             executor.run(method.workers(team))
             team.accounts.end_epoch()
             effects += executor.effect_count
             busy += math.fsum(device.busy_seconds for device in executor.devices.values())
-            lost += math.fsum(device.lost_seconds for device in executor.devices.values())
+            lost_seconds += math.fsum(device.lost_seconds for device in executor.devices.values())
     total = devices * executor.now
     return Epochs(
         devices=devices,
         steps=steps,
         seconds=executor.now / epochs,
         waiting=1 - busy / total,
-        lost=lost / total,
+        lost=lost_seconds / total,
         effects=effects // epochs,
         cpu_seconds=time.process_time() - begun,
     )
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
+def garbage_collection_off() -> Iterator[None]:
     """Turns garbage collection off: with a thousand devices it takes a fifth of the time and finds no cycles."""
     was = gc.isenabled()
     gc.disable()
@@ -106,10 +109,10 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def expected_effects(done: Sequence[Epochs], devices: int, batches: int) -> float:
-    """Extrapolates the number of effects from the growth of effects per batch so far; 0 before two points are done."""
-    if len(done) < 2:
+def expected_effects(finished: Sequence[Epochs], devices: int, batches: int) -> float:
+    """Extrapolates the number of effects from the growth of effects per batch; 0 before two points are finished."""
+    if len(finished) < 2:
         return 0.0
-    before, last = done[-2:]
+    before, last = finished[-2:]
     growth = math.log(last.effects_per_batch / before.effects_per_batch) / math.log(last.devices / before.devices)
     return last.effects_per_batch * math.pow(devices / last.devices, max(0.0, growth)) * batches

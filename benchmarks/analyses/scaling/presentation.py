@@ -1,4 +1,4 @@
-"""The tables and the picture of what was simulated and trained."""
+"""Tables and pictures of the scaling analysis."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ TRAINED = (
 
 
 def tables(request: Request, curves: Sequence[ScalingCurve], trained: Sequence[Trained]) -> tuple[ResultTable, ...]:
-    """Weak and strong scaling where they were simulated, accuracy where it was trained."""
-    made = []
+    """Returns tables of weak and strong scaling if simulated, and of accuracy if trained."""
+    tables_made = []
     if curves:
-        made += [_weak(request, curves), _strong(request, curves)]
+        tables_made += [_weak(request, curves), _strong(request, curves)]
     if trained:
-        made.append(_accuracy(request, trained))
-    return tuple(made)
+        tables_made.append(_accuracy(request, trained))
+    return tuple(tables_made)
 
 
 # ---- weak and strong scaling
@@ -63,8 +63,8 @@ def _weak(request: Request, curves: Sequence[ScalingCurve]) -> ResultTable:
         for point in by_condition[first, "ring"].points:
             cells = []
             for measure in WEAK:
-                what, _, condition = measure.key.partition("_")
-                cells.append(_cell(by_condition[first, condition].at(point.devices), what))
+                quantity, _, condition = measure.key.partition("_")
+                cells.append(_cell(by_condition[first, condition].at(point.devices), quantity))
             rows.append(_row(by_condition[first, "ring"], point, cells))
     options, steps = request.options, _steps(weak)
     slow = f"every eighth device loses {options.constant:g} steps before each batch (constant)"
@@ -128,14 +128,14 @@ def _table(
 
 
 def _row(curve: ScalingCurve, point: Point, cells: Sequence[ResultCell]) -> ResultRow:
-    many = f"{point.devices:,} device" + "s" * (point.devices > 1)
-    return ResultRow(curve.method, curve.title, f"devices={point.devices}", many, tuple(cells))
+    label = f"{point.devices:,} device" + "s" * (point.devices > 1)
+    return ResultRow(curve.method, curve.title, f"devices={point.devices}", label, tuple(cells))
 
 
-def _cell(point: Point | None, what: str) -> ResultCell:
+def _cell(point: Point | None, quantity: str) -> ResultCell:
     if point is None or not point.runs:
         return ResultCell(reason=point.reason if point is not None else "not simulated")
-    if what == "waiting":
+    if quantity == "waiting":
         return ResultCell(None, summary([100 * run.waiting for run in point.runs]))
     law = None if point.law is None else Published(point.law, None, None, FORMULAS)
     return ResultCell(law, summary([run.seconds for run in point.runs]))
@@ -147,10 +147,10 @@ def _steps(curves: Sequence[ScalingCurve]) -> int:
 
 def _captions(request: Request) -> tuple[str, ...]:
     network = next(iter(request.networks), "resnet18")
-    what = request.card.networks[network].what
+    description = request.card.networks[network].what
     return (
         f"scale {request.scale}; virtual executor, hardware {request.card.name}: all seconds are simulated; no "
-        f"tensors; {what}, its {request.options.layers} updated as units",
+        f"tensors; {description}, its {request.options.layers} updated as units",
     )
 
 
@@ -204,8 +204,8 @@ def _accuracy(request: Request, trained: Sequence[Trained]) -> ResultTable:
     rows = []
     for training in trained:
         cells = [ResultCell(None, summary(values)) for values in (training.accuracy, training.staleness)]
-        many = f"{training.devices} device" + "s" * (training.devices > 1)
-        rows.append(ResultRow(training.method, training.title, f"devices={training.devices}", many, tuple(cells)))
+        label = f"{training.devices} device" + "s" * (training.devices > 1)
+        rows.append(ResultRow(training.method, training.title, f"devices={training.devices}", label, tuple(cells)))
     work = accuracy.work_of(request)
     return ResultTable(
         name="scaling-accuracy",
@@ -242,13 +242,13 @@ def _accuracy(request: Request, trained: Sequence[Trained]) -> ResultTable:
 
 
 def picture(request: Request, curves: Sequence[ScalingCurve], trained: Sequence[Trained]) -> tuple[Path, ...]:
-    """Points are simulated, lines are formulas."""
+    """Draws the panels: points are simulated, lines are formulas."""
     from reports.figures.laws import laws
 
     panels = [*_panels(curves), *_trained(trained)]
-    what = ["simulated (points), formulas (lines)"] if curves else []
-    what += [f"trained, {len(request.seeds)} seeds"] if trained else []
-    title = f"{'; '.join(what)}\ndevices of the card {request.card.name}"
+    contents = ["simulated (points), formulas (lines)"] if curves else []
+    contents += [f"trained, {len(request.seeds)} seeds"] if trained else []
+    title = f"{'; '.join(contents)}\ndevices of the card {request.card.name}"
     return laws(panels, request.figures / "scaling", title=title[0].upper() + title[1:])
 
 
@@ -269,7 +269,7 @@ def _panels(curves: Sequence[ScalingCurve]) -> Iterator[Panel]:
 
 
 def _trained(trained: Sequence[Trained]) -> Iterator[Panel]:
-    """Accuracy, and staleness, over devices: means of the seeds, and their standard deviations to either side."""
+    """Yields panels of accuracy and staleness over devices: means of the seeds, with their standard deviations."""
     from reports.figures.laws import Panel
 
     if trained:
@@ -277,13 +277,13 @@ def _trained(trained: Sequence[Trained]) -> Iterator[Panel]:
         yield Panel("true numerics, scale smoke", "devices", "staleness, updates", _lines(trained, "staleness"), True)
 
 
-def _lines(trained: Sequence[Trained], what: str) -> list[Law]:
+def _lines(trained: Sequence[Trained], quantity: str) -> list[Law]:
     from reports.figures.laws import Law
 
     lines = []
     for title in dict.fromkeys(training.title for training in trained):
         of_title = [training for training in trained if training.title == title]
-        summaries = [summary(getattr(training, what)) for training in of_title]
+        summaries = [summary(getattr(training, quantity)) for training in of_title]
         means, stds = [value.mean or 0.0 for value in summaries], [value.std or 0.0 for value in summaries]
         spans = [(mean - std, mean + std) for mean, std in zip(means, stds, strict=True)]
         lines.append(
@@ -293,15 +293,15 @@ def _lines(trained: Sequence[Trained], what: str) -> list[Law]:
 
 
 def _efficiency(curve: ScalingCurve) -> Law:
-    """Batches per second and device, in percent of those on the fewest devices."""
+    """Returns the line of batches per second and device, in percent of those on the fewest devices."""
     from reports.figures.laws import Law
 
     first, points = curve.simulated[0], curve.simulated
-    alone = first.batches_per_second / first.devices
+    per_device = first.batches_per_second / first.devices
     with_law = [point for point in points if point.law is not None]
     exact = len(with_law) == len(points) and curve.method in formulas.EXACT
-    law = [100 * point.runs[0].steps / (point.law or 1.0) / alone for point in with_law] if exact else []
-    measured = [100 * point.batches_per_second / point.devices / alone for point in points]
+    law = [100 * point.runs[0].steps / (point.law or 1.0) / per_device for point in with_law] if exact else []
+    measured = [100 * point.batches_per_second / point.devices / per_device for point in points]
     return Law(curve.title, [point.devices for point in points], law, measured=measured, key=curve.method)
 
 
