@@ -17,14 +17,15 @@ from benchmarks.__main__ import main
 from benchmarks.runner.processes import pool
 from results import tracking
 from results.tracking import serving
+from tests import needs
 from tests.commands.commands import TINY, train_here
 
 sync_api = pytest.importorskip("playwright.sync_api")
-pytest.importorskip("mlflow")
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.browser,
+    needs.mlflow,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: name one with $CHROMIUM"),
 ]
 SETTLED_MILLISECONDS = 60_000

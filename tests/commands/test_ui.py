@@ -20,12 +20,13 @@ from benchmarks.errors import UserError
 from results.errors import ResultsError
 from results.published import by_dataset
 from results.tracking import feed, serving, tracked
+from tests import needs
 from tests.commands.commands import CHECKOUT, Cli, alive, until
 from tests.papers.test_audit import SILENT
 from tests.programs import start
 from tests.results.samples import records, write
 
-pytest.importorskip("mlflow")
+pytestmark = needs.mlflow
 
 
 @pytest.fixture(scope="module")

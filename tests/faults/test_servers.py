@@ -12,12 +12,12 @@ import pytest
 
 from results.published import by_dataset
 from results.tracking import feed
+from tests import needs
 from tests.faults.counting import Attempt
 from tests.faults.faults import Command
 from tests.results.samples import records, write
 
-pytest.importorskip("mlflow")
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, needs.mlflow]
 LISTEN = "0A"
 
 

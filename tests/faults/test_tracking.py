@@ -17,13 +17,13 @@ from results.published import by_dataset
 from results.records import Record
 from results.tracking import feed
 from results.tracking.serving import Server, server
+from tests import needs
 from tests.faults.counting import Attempt
 from tests.faults.faults import Command
 from tests.faults.test_sharing import fed
 from tests.results.samples import write
 
-pytest.importorskip("mlflow")
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, needs.mlflow]
 
 
 def send(number: int, one: Server) -> None:

@@ -15,9 +15,10 @@ from results.published import by_dataset
 from results.tracking import feeding, stores
 from results.tracking.entries import TrackedEntry, entries
 from results.tracking.feeding import PARENT, Store
+from tests import needs
 from tests.results.samples import write
 
-pytest.importorskip("mlflow")
+pytestmark = needs.mlflow
 
 NAME = "cifar100 (smoke)"
 

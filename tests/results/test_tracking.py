@@ -16,10 +16,11 @@ from results.published import by_dataset
 from results.records.journal import Record
 from results.statistics import summary
 from results.tracking import DEFAULT_URI, feed, feeding, probe, shown, stores
+from tests import needs
 from tests.programs import start
 from tests.results.samples import records, write
 
-pytest.importorskip("mlflow")
+pytestmark = needs.mlflow
 
 ENTRIES_PER_NETWORK = 7  # paper rows of CIFAR-100's ResNet-18: four methods, ddp, bp, pdasgd
 

@@ -18,9 +18,10 @@ from results.records.identity import run_id
 from results.records.journal import Journal, Record
 from results.records.spec import Labels
 from results.tracking import feed, fetch
+from tests import needs
 from tests.results.samples import records, spec_of, write
 
-pytest.importorskip("mlflow")
+pytestmark = needs.mlflow
 
 HOSTILE = "<script>alert(1)</script> | ../.."
 

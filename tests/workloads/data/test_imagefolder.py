@@ -17,7 +17,6 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms import functional, transforms
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.images import decode, folder_tree
@@ -66,20 +65,28 @@ def make(folder: Path, *, seed: int = 3, augment: bool = True, ahead: int = 2) -
     return made
 
 
+@pytest.fixture(scope="module")
+def functional() -> Any:
+    """torchvision's functions, imported where they are used: that takes seconds."""
+    from torchvision.transforms import functional
+
+    return functional
+
+
 # ---- one image
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_evaluation_is_torchvisions_to_the_byte(size: tuple[int, int]) -> None:
+def test_evaluation_is_torchvisions_to_the_byte(size: tuple[int, int], functional: Any) -> None:
     image = picture(1, size)
     for side in (24, 20):
-        scaled = functional.resize(image, round(side * 256 / 224), transforms.InterpolationMode.BILINEAR)
+        scaled = functional.resize(image, round(side * 256 / 224), functional.InterpolationMode.BILINEAR)
         expected = functional.center_crop(scaled, [side, side])
         assert decode.for_evaluation(image, side).tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_training_crop_is_torchvisions_to_the_byte(size: tuple[int, int]) -> None:
+def test_a_training_crop_is_torchvisions_to_the_byte(size: tuple[int, int], functional: Any) -> None:
     image = picture(2, size)
     for key in range(10):
         words = draw(decode.WORDS, Purpose.AUGMENTATION, key)
@@ -97,7 +104,7 @@ def test_random_boxes_are_torchvisions() -> None:
 # ---- batches
 
 
-def one_by_one(made: FolderBatches, epoch: int, index: int) -> tuple[Tensor, Tensor]:
+def one_by_one(made: FolderBatches, epoch: int, index: int, functional: Any) -> tuple[Tensor, Tensor]:
     """Returns a batch made image by image with torchvision's functions."""
     part, card = made.data.train, made.data.card
     chosen = made.chosen(epoch, index)
@@ -113,11 +120,11 @@ def one_by_one(made: FolderBatches, epoch: int, index: int) -> tuple[Tensor, Ten
     return torch.stack(images), torch.from_numpy(part.labels[chosen])
 
 
-def test_a_batch_is_what_one_gets_image_by_image(folder: Path) -> None:
+def test_a_batch_is_what_one_gets_image_by_image(folder: Path, functional: Any) -> None:
     made = make(folder)
     for epoch, index in ((0, 0), (0, 3), (2, 1)):
         images, labels = made.batch(epoch, index)
-        expected_images, expected_labels = one_by_one(made, epoch, index)
+        expected_images, expected_labels = one_by_one(made, epoch, index, functional)
         assert images.shape == (BATCH, 3, SIDE, SIDE)
         assert images.dtype == torch.float32
         assert images.is_contiguous(memory_format=torch.channels_last)  # as networks on a CPU take them
@@ -126,7 +133,7 @@ def test_a_batch_is_what_one_gets_image_by_image(folder: Path) -> None:
         assert labels.dtype == torch.int64
 
 
-def test_without_augmentation_training_images_are_cropped_as_test_images(folder: Path) -> None:
+def test_without_augmentation_training_images_are_cropped_as_test_images(folder: Path, functional: Any) -> None:
     made = make(folder, augment=False)
     assert torch.equal(made.batch(0, 1)[0], made.batch(0, 1)[0])
     sample = int(made.chosen(1, 0)[0])
@@ -176,7 +183,7 @@ def test_the_remainder_is_dropped_and_indices_are_checked(folder: Path) -> None:
         data(folder).batches(batch=19, seed=0, device=CPU, augment=True)
 
 
-def test_the_test_split_comes_whole_in_order(folder: Path) -> None:
+def test_the_test_split_comes_whole_in_order(folder: Path, functional: Any) -> None:
     made = make(folder)
     parts = list(made.test(batch=4))
     assert [len(labels) for _, labels in parts] == [4, 4, 1]
