@@ -16,7 +16,7 @@ from results.records.journal import Journal, Record, folder_of, read
 from results.records.spec import Labels
 from tests.conformance.small import Small, data
 
-BATCH, EPOCH = 5, 1
+BATCH, EPOCH = 3, 1
 
 
 class Poisoned(Small):
@@ -56,9 +56,9 @@ def test_a_loss_that_is_no_number(method: str, executor: str, tmp_path: Path, mo
 
 def test_where_a_loss_began_is_known_after_a_checkpoint() -> None:
     """Resumes at a drain within the epoch: the losses come back with their batches."""
-    made, resumed = (Poisoned("async_lu", "virtual", math.inf, {"drain_every": 8}) for _ in range(2))
+    made, resumed = (Poisoned("async_lu", "virtual", math.inf, {"drain_every": 4}) for _ in range(2))
     made.team.begin_epoch(EPOCH)
-    made.team.accounts.drain_after(8)
+    made.team.accounts.drain_after(4)
     made.executor.run(made.method.workers(made.team))
     assert made.team.not_finite() == BATCH
     resumed.team.load_state_dict(made.team.state_dict())

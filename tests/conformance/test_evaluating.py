@@ -46,7 +46,7 @@ def test_all_samples_are_used_and_all_evaluations_made(method: str, executor: st
 @pytest.mark.parametrize("every", EVERY)
 def test_resumed_at_drains_between_evaluations(every: float, tmp_path: Path) -> None:
     """A drain that no evaluation follows has a checkpoint, too, and evaluations stay where they were."""
-    settings = {"evaluate_every": every, "drain_every": 5}
+    settings = {"evaluate_every": every, "drain_every": 3}
     check_chain(tmp_path, small("lapsgd", {"updaters": 2}, settings=settings))
 
 

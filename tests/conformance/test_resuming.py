@@ -14,7 +14,7 @@ from tests.conformance.small import EPOCHS, STEPS, Small
 from tests.runner.chains import Chain, check_chain, outcome, small
 from tests.sure import sure
 
-EVERY = {"drain_every": 5}  # batches: three drains in an epoch, whatever the devices
+EVERY = {"drain_every": 3}  # batches: two drains in an epoch or three
 
 OTHER_PROCESS = """
 import sys

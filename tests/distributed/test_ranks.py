@@ -67,7 +67,7 @@ def test_means_are_clipped_once_all_are_there() -> None:
 
 def test_parts_of_an_epoch_are_put_together() -> None:
     """A drain within an epoch: counts and losses are those of the whole epoch."""
-    settings = {"drain_every": 5}
+    settings = {"drain_every": 3}
     alone = Small("ddp", {"devices": 2}, settings=settings)
     with led("ddp", {"devices": 2}, settings) as training:
         assert computed(training, 1) == computed(alone, 1)

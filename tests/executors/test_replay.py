@@ -57,7 +57,7 @@ def test_so_it_does_whatever_the_options(method: str, options: dict[str, Any]) -
 def test_so_it_does_with_adam_drained_within_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
     """The schedule then has several parts an epoch."""
     monkeypatch.setitem(SETTINGS, "optimizer.name", "adam")
-    monkeypatch.setitem(SETTINGS, "drain_every", 5)
+    monkeypatch.setitem(SETTINGS, "drain_every", 3)
     parts, outcome = record("lapsgd", {"momentum": "per_updater", "updaters": 2})
     assert len(parts) > EPOCHS
     assert replay("lapsgd", parts, {"momentum": "per_updater", "updaters": 2}) == outcome
