@@ -101,13 +101,17 @@ def _places(metafunc: pytest.Metafunc) -> tuple[str, list[str]] | None:
 
 
 def _aliases(name: str) -> list[dict[str, Any]]:
-    """Options that make a method another: none, one, or two of which one by itself does not."""
+    """Options that make a method another: none, one, or two of which one by itself does not.
+
+    An option that every method has is tried with the first that has it (`variant`), and here it is none of the two.
+    """
 
     def is_alias(options: dict[str, Any]) -> bool:
         method = methods.create(name, options)
         return method.trained_as is not method
 
-    singles = [{key: value} for key, value in other_values(name)]
+    shared = methods.Method.Options.__dataclass_fields__
+    singles = [{key: value} for key, value in other_values(name) if key not in shared]
     alone = [options for options in singles if not is_alias(options)]
     pairs = [a | b for a, b in combinations(singles, 2) if a.keys() != b.keys() and (a in alone or b in alone)]
     return [options for options in ({}, *singles, *pairs) if is_alias(options)]

@@ -10,6 +10,7 @@ import pytest
 import methods
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from methods import Method
+from tests.conformance.conftest import other_values
 from tests.conformance.small import Small, bits, price
 
 Alias = tuple[str, dict[str, Any]]
@@ -34,6 +35,13 @@ def test_an_alias_is_the_other(alias: Alias) -> None:
     assert method.trained_as.name != method.name
     assert method.special_case
     assert trained(method) == trained(method.trained_as)
+
+
+@pytest.mark.parametrize(("name", "options"), [("lppsgd", {}), ("plsgd", {"period": 1})])
+def test_what_every_method_has_an_alias_keeps(name: str, options: dict[str, Any]) -> None:
+    for key, value in other_values(name):
+        if key in Method.Options.__dataclass_fields__:
+            assert getattr(methods.create(name, {**options, key: value}).trained_as.options, key) == value
 
 
 @pytest.mark.parametrize(
