@@ -19,21 +19,6 @@ from tests.results.samples import lines_of, records, write
 Lines = list[bytes]
 
 
-def test_no_line_of_another_run_is_accepted(tmp_path: Path) -> None:
-    """Not the body of one under the head of another, nor any one line, in all pairs of runs."""
-    runs = [write(tmp_path, [10.0 + seed, 20.0, 30.0], seed=seed) for seed in range(6)]
-    whole = [run.path.read_bytes().splitlines(keepends=True) for run in runs]
-    for own, run in zip(whole, runs, strict=True):
-        for other in (one for one in whole if one is not own):
-            mixed = [[own[0], *other[1:]], *([*own[:at], other[at], *own[at + 1 :]] for at in range(len(own)))]
-            for lines in mixed:
-                run.path.write_bytes(b"".join(lines))
-                with pytest.raises(ResultsError, match=r"journal.jsonl, line \d: .*(checksum|another run)"):
-                    read(run.path)
-        run.path.write_bytes(b"".join(own))
-        assert read(run.path) == run
-
-
 @pytest.mark.parametrize("part", ["spec", "environment", "labels", "started", "id"])
 def test_the_first_line_is_covered_whole_by_each_that_follows(tmp_path: Path, part: str) -> None:
     """With a checksum of its own that is true, too."""
