@@ -1,4 +1,4 @@
-"""A table, a method and a network of the suite are one file each: nothing else has to know of it."""
+"""A table, an analysis, a method and a network of the suite are one file each: nothing else has to know of it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,20 @@ TABLE = Table(
     rows=(Row("bp"), Row("dropped_in")),
     measures=("best_accuracy_percent",),
 )
+""",
+    "analyses/count_up.py": """
+from benchmarks.analyses.definition import Analysis, AnalysisOptions
+
+
+class CountOptions(AnalysisOptions):
+    most: int = 3
+
+
+def run(request):
+    raise NotImplementedError
+
+
+ANALYSIS = Analysis("count-up", "Counting up", "this file", run, CountOptions, paper="paper-b")
 """,
     "methods/dropped_in.py": """
 from methods import register
@@ -49,20 +63,21 @@ def dropped_net(plan: Plan) -> Layers:
 PROGRAM = """
 import sys
 import methods
-from benchmarks import tables
+from benchmarks import analyses, tables
 from benchmarks.workloads import networks
-for package in (methods, tables, networks):
+for package in (analyses, methods, tables, networks):
     package.__path__.append(sys.argv[1] + package.__name__.rpartition(".")[2])
 from benchmarks.__main__ import main
 from benchmarks.experiments import members
 ids = members("all")
+assert "count-up" in members("paper-b") and "count-up" not in members("paper-a")
 assert ids[ids.index("audit-updaters") + 1] == "audit-dropped-in", ids
 assert methods.names()[:3] == ["bp", "async_lu", "dropped_in"]
-sys.exit(main(["show", "audit-dropped-in"]))
+sys.exit(main(["show", "audit-dropped-in", "count-up", "--set", "count-up.most=2"]))
 """
 
 
-def test_a_table_a_method_and_a_network_are_found_by_their_files(tmp_path: Path, checkout: Path) -> None:
+def test_each_is_found_by_its_file(tmp_path: Path, checkout: Path) -> None:
     for name, text in FILES.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
@@ -70,4 +85,5 @@ def test_a_table_a_method_and_a_network_are_found_by_their_files(tmp_path: Path,
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "dropped_in" in done.stdout
+    assert "count-up" in done.stdout
     assert "A net of a test (width 8" in done.stdout
