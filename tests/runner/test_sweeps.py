@@ -131,10 +131,10 @@ def test_a_swept_method_that_the_table_lacks_is_added() -> None:
 @pytest.mark.parametrize("id", IDS)
 def test_every_table_can_be_swept(id: str) -> None:
     plain = {run.id for run in resolve(table(id), Choices(seeds=(0,))).runs}
-    runs = resolve(table(id), chosen("workload.schedule.lr=0.0123,0.0456")).runs
+    swept = resolve(table(id), chosen("workload.schedule.lr=0.0123,0.0456"))
+    runs, rows = swept.runs, swept.rows
     assert not plain & {run.id for run in runs}
     assert {run.work.schedule.lr for run in runs} == {0.0123, 0.0456}
-    rows = resolve(table(id), chosen("workload.schedule.lr=0.0123,0.0456")).rows
     assert len(rows) == len({row.key for row in rows}) == 2 * len(table(id).rows)
 
 
