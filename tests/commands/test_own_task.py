@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.commands import Cli, written
-from tests.workloads.own_files import task
+from tests.workloads.own_files import network, task
 
 TINY = ("--seeds=1", "--set=workload.epochs=2", "--set=workload.train_samples=128", "--set=workload.test_samples=60")
 ROWS = ("table1", "--network=resnet18", *TINY)
@@ -31,11 +31,11 @@ def test_a_task_of_ones_own_is_trained_for_and_shown(cli: Cli, here: None, tmp_p
 
 
 def test_a_recorded_run_is_replayed_with_its_file(cli: Cli, here: None, tmp_path: Path) -> None:
-    file = str(task(tmp_path))
-    cli.ok("run", *ROWS, "--method=bp", "--executor=threads", "--record", "--no-tracking", "--jobs=1", "--task", file)
+    files = ("--network", str(network(tmp_path)), "--task", str(task(tmp_path)))
+    cli.ok("run", "table1", *TINY, "--method=bp", "--executor=threads", "--record", "--no-tracking", "--jobs=1", *files)
     (run,) = (folder.name[:12] for folder in (tmp_path / "out" / "runs").iterdir())
-    cli.ok("replay", run, "--task", file)
-    said = cli.refused("replay", run)
+    cli.ok("replay", run, *files)
+    said = cli.refused("replay", run, *files[:2])
     assert "has a task of one's own, guess: name its file with --task" in said.err
 
 
