@@ -22,7 +22,7 @@ from benchmarks.runner.processes.messages import Alive, Answer, Begin, Ended, Li
 from tests.programs import start
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-# Seconds of training: two epochs of four batches on one network.
+# Seconds of training: two epochs of eight batches on one network.
 TINY = (
     "--network=resnet18",
     "--seeds=1",
