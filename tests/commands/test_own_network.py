@@ -106,13 +106,3 @@ def test_what_it_raises_in_training_is_told_with_its_line(cli: Cli, here: None, 
     said = cli("run", "table3", "--method=bp", "--no-tracking", "--jobs=1", *TINY, "--network", str(path))
     assert said.code == 1
     assert f"RuntimeError: late ({path}:{line})" in " ".join(said.out.split())
-
-
-def test_a_recorded_run_is_replayed_with_its_file(cli: Cli, here: None, tmp_path: Path) -> None:
-    path = str(network(tmp_path))
-    real = ("--executor=threads", "--record", "--method=bp", "--no-tracking", "--jobs=1", *TINY)
-    cli.ok("run", "table3", "--network", path, *real)
-    (run,) = (folder.name[:12] for folder in (tmp_path / "out" / "runs").iterdir())
-    said = cli.ok("replay", run, "--network", path)
-    said = cli.refused("replay", run)
-    assert "is of a network of one's own, mlp: name its file with --network" in said.err

@@ -35,6 +35,7 @@ def test_a_recorded_run_is_replayed_with_its_file(cli: Cli, here: None, tmp_path
     cli.ok("run", "table1", *TINY, "--method=bp", "--executor=threads", "--record", "--no-tracking", "--jobs=1", *files)
     (run,) = (folder.name[:12] for folder in (tmp_path / "out" / "runs").iterdir())
     cli.ok("replay", run, *files)
+    assert "name its file with --network" in cli.refused("replay", run, *files[2:]).err
     said = cli.refused("replay", run, *files[:2])
     assert "has a task of one's own, guess: name its file with --task" in said.err
 

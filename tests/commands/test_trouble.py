@@ -35,31 +35,6 @@ def two(**fields: int) -> tuple[str, ...]:
 TWO = two(epochs=40)
 
 
-def test_missing_data_is_named_before_anything_starts(cli: Cli, tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    said = cli.refused("run", "table3", "--scale=small", "--data=data", "--no-tracking")
-    for words in ("cifar-100-python/", "cifar-100-python.tar.gz in data", "download https://", "--data"):
-        assert words in said.err
-    assert list((tmp_path / "data").iterdir()) == []
-    assert journals(tmp_path / "out") == []
-
-
-@pytest.mark.usefixtures("here")
-def test_damaged_data_is_named_and_left_alone(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "data" / "cifar-10-batches-py"
-    folder.mkdir(parents=True)
-    for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta"]:
-        (folder / name).write_text("junk", encoding="utf-8")
-    monkeypatch.setenv("BENCHMARKS_DATA", str(tmp_path / "data"))
-    said = cli.refused(
-        "run", "table1", "--scale=small", "--method=bp", "--network=resnet18", "--seeds=1", "--no-tracking"
-    )
-    assert f"data_batch_1 in {folder} is damaged or not the published file (md5 " in said.err
-    assert {path.read_text() for path in folder.iterdir()} == {"junk"}
-    assert list((tmp_path / "out" / "runs").glob("*/*")) == []
-    assert not (tmp_path / "cache").exists()
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits on files")
 @pytest.mark.usefixtures("here")

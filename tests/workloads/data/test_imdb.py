@@ -132,24 +132,6 @@ def everything_in_cache() -> list[str]:
     return everything(cache_folder()) if cache_folder().exists() else []
 
 
-def test_paths_and_links_in_an_archive_lead_nowhere(small: Small, tmp_path: Path) -> None:
-    described, folder = small
-    (folder / "aclImdb" / "test" / "pos" / "0_10.txt").unlink()
-    packed = pack(small, "evil.tar", "w")
-    secret = tmp_path / "secret.txt"
-    secret.write_bytes(b"good film")
-    with tarfile.open(packed, "a") as tar:
-        link = tarfile.TarInfo("aclImdb/test/pos/7_10.txt")
-        link.type, link.linkname = tarfile.SYMTYPE, str(secret)
-        tar.addfile(link)
-        for name in ("../../outside.txt", str(tmp_path / "absolute.txt")):
-            tar.addfile(tarfile.TarInfo(name))
-    before = everything(tmp_path)
-    with pytest.raises(UserError, match="holds 1 reviews in test/pos, not the published 2"):
-        imdb.read(described, folder=packed)
-    assert everything(tmp_path) == before
-
-
 def test_a_huge_member_is_not_read(small: Small) -> None:
     packed = pack(small, "huge.tar", "w")
     with tarfile.open(packed, "a") as tar:
