@@ -168,6 +168,12 @@ def plugins(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+def representatives(request: pytest.FixtureRequest) -> list[str]:
+    """Those of `representative`, for a test that takes them together."""
+    return _representatives(request.config)
+
+
+@pytest.fixture
 def all_methods(request: pytest.FixtureRequest) -> list[str]:
     """The chosen methods, for a test that takes them together."""
     return chosen(request.config, "method", methods.names())

@@ -1,4 +1,4 @@
-"""Every method x executor: a loss that is not finite ends the run at the next evaluation, naming its batch."""
+"""A loss that is not finite ends the run at the next evaluation, naming its batch."""
 
 from __future__ import annotations
 
@@ -46,8 +46,10 @@ def ended(made: Small, out: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
     return read(journal.path)
 
 
-def test_a_loss_that_is_no_number(method: str, executor: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = ended(Poisoned(method, executor, math.nan), tmp_path, monkeypatch)
+def test_a_loss_that_is_no_number(
+    representative: str, executor: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = ended(Poisoned(representative, executor, math.nan), tmp_path, monkeypatch)
     assert len(record.evaluations) == EPOCH + 1
     assert record.status == "diverged"
     found = (record.end or {})["reason"]

@@ -48,9 +48,9 @@ def test_a_worker_that_raises_is_named(method: str, executor: str) -> None:
         assert not {thread.name for thread in threading.enumerate()} & {worker.name for worker in crew}
 
 
-def test_a_worker_that_waits_for_nobody_is_named(method: str, executor: str) -> None:
-    for chosen in one_of_each_role(method):
-        training = Small(method, executor=executor)
+def test_a_worker_that_waits_for_nobody_is_named(representative: str, executor: str) -> None:
+    for chosen in one_of_each_role(representative):
+        training = Small(representative, executor=executor)
         crew = crew_of(training)
         crew[chosen] = intercepted(crew[chosen], after=1, then=waiting_for_ever)
         with pytest.raises(Stalled, match="can go on") as caught:
@@ -71,9 +71,9 @@ def test_what_is_no_effect_fails_its_worker(representative: str, executor: str) 
     assert caught.value.worker == crew[-1].name
 
 
-def test_an_epoch_after_a_failed_one_runs(method: str, executor: str) -> None:
+def test_an_epoch_after_a_failed_one_runs(representative: str, executor: str) -> None:
     """Channels, counters and groups belong to an epoch: nothing of a failed one is left in the executor."""
-    training = Small(method, executor=executor)
+    training = Small(representative, executor=executor)
     crew = crew_of(training)
     crew[0] = intercepted(crew[0], after=2, then=broken)
     with pytest.raises(WorkerFailed):

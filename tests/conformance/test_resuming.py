@@ -29,10 +29,10 @@ for method in methods:
 
 
 def test_resumed_within_epochs_equals_uninterrupted(method: str, repeatable: str, tmp_path: Path) -> None:
-    ended = check_chain(tmp_path, small(method, executor=repeatable, settings=EVERY))
+    ended = check_chain(tmp_path, small(method, executor=repeatable, settings={**EVERY, "epochs": 2}))
     replicas = Small(method).method.replicas
     part = -(-EVERY["drain_every"] // replicas) * replicas
-    assert ended == EPOCHS * -(-(STEPS - STEPS % replicas) // part) - 1
+    assert ended == 2 * -(-(STEPS - STEPS % replicas) // part) - 1
 
 
 def test_resumed_equals_uninterrupted_with_every_option(
@@ -43,11 +43,11 @@ def test_resumed_equals_uninterrupted_with_every_option(
     check_chain(tmp_path, small(method, {key: value}, executor=repeatable))
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "nadam", "muon", "lars"])
-@pytest.mark.parametrize("momentum", ["shared", "per_updater"])
-def test_resumed_equals_uninterrupted_with_other_optimizers(optimizer: str, momentum: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("optimizer", ["nadam", "muon"])
+def test_resumed_equals_uninterrupted_with_other_optimizers(optimizer: str, tmp_path: Path) -> None:
+    """One whose state has scalars, one that is two in one; tests/workloads/test_optimizers.py restores each."""
     settings = {"optimizer.name": optimizer, "optimizer.decay_bn": False}
-    check_chain(tmp_path, small("lapsgd", {"momentum": momentum, "updaters": 2}, settings=settings))
+    check_chain(tmp_path, small("lapsgd", {"momentum": "per_updater", "updaters": 2}, settings=settings))
 
 
 @pytest.mark.slow
@@ -68,10 +68,10 @@ def test_resumed_in_another_process(all_methods: list[str], tmp_path: Path, chec
         assert outcome(resumed) == outcome(whole.part(ends_after=None))
 
 
-def test_real_threads_go_on_with_their_counts(method: str, tmp_path: Path) -> None:
-    if Small(method).method.refuses(executors.executor("threads")):
+def test_real_threads_go_on_with_their_counts(representative: str, tmp_path: Path) -> None:
+    if Small(representative).method.refuses(executors.executor("threads")):
         pytest.skip("not on threads")
-    *_, record = Chain(tmp_path, small(method, executor="threads", settings=EVERY)).parts()
+    *_, record = Chain(tmp_path, small(representative, executor="threads", settings=EVERY)).parts()
     assert record is not None
     assert record.status == "finished"
     assert [point.epoch for point in record.evaluations] == list(range(1, EPOCHS + 1))

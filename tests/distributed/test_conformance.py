@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance import test_failing, test_ledger, test_training
+from tests.conformance import test_failing, test_training
 from tests.distributed import together
 
 METHODS = ("ddp", "lsgd", "lapsgd", "pdasgd")
@@ -19,7 +19,6 @@ def _registered() -> None:
 def test_it_trains(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     test_training.test_two_epochs(method, together.NAME)
     test_training.test_averages_are_counted_apart(method, together.NAME, monkeypatch)
-    test_ledger.test_nothing_is_dropped_otherwise(method, together.NAME)
 
 
 @pytest.mark.parametrize("method", ["ddp", "lapsgd"])

@@ -190,7 +190,7 @@ def test_a_rival_known_by_a_bound_is_rarely_beaten_by_its_equal(spreads: tuple[f
         assert np.mean(yes | no) <= MOST
 
 
-@pytest.mark.parametrize(("places", "rivals"), [(1, 2), (4, 3), (12, 1)])
+@pytest.mark.parametrize(("places", "rivals"), [(4, 3), (12, 1)])
 @pytest.mark.parametrize("spreads", SPREADS)
 @pytest.mark.parametrize("n", [2, 5])
 def test_a_claim_of_many_comparisons_is_rarely_wrong(
