@@ -39,7 +39,7 @@ class Poisoned(Small):
 
 def ended(made: Small, out: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
     """The record of the whole run."""
-    monkeypatch.setattr(training, "Training", lambda *given: made)
+    monkeypatch.setattr(training, "Training", lambda *given, **named: made)
     id = run_id(made.spec)
     with Journal.create(folder_of(out, id), id=id, spec=made.spec, environment={}, labels=Labels()) as journal:
         assert training.train(made.spec, journal, data=data(), card=None) == "diverged"

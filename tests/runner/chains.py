@@ -66,7 +66,7 @@ class Chain:
         checkpoints.ends_after = ends_after
         folder = folder_of(self.out, ID)
         with pytest.MonkeyPatch.context() as patch, suppress(Ended):
-            patch.setattr(training_module, "Training", lambda *given: training)
+            patch.setattr(training_module, "Training", lambda *given, **named: training)
             with Journal.create(folder, id=ID, spec=spec, environment={}, labels=Labels()) as journal:
                 training_module.train(spec, journal, data=data(), card=None, checkpoints=checkpoints)
             self.bits = bits(training.team), training.executor.now
