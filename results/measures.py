@@ -338,6 +338,13 @@ def _of_layers(part: str, whole: str) -> OfRun:
     return of_run
 
 
+def _dropped(record: Record, context: Context) -> float | None:
+    """Gradients that the run dropped, in percent of those that it computed; None where it counted none."""
+    effects = (record.end or {}).get("effects") or {}
+    gradients = effects.get("gradients")
+    return 100 * effects["dropped"] / gradients if gradients and "dropped" in effects else None
+
+
 def _utilisation(record: Record, context: Context) -> float | None:
     """Model FLOPs per second over the devices' peak, in percent."""
     flops, peak = (record.end or {}).get("step_flops"), record.labels.peak_flops_per_second
@@ -415,6 +422,7 @@ MEASURES: dict[str, Measure] = {
             "model_flops_utilisation_percent", "MFU (%)", "%", "more", clock=True, missing=NO_PEAK, of_run=_utilisation
         ),
         Measure("staleness_updates", "Staleness (updates)", "updates", digits=2, of_run=_final("staleness_updates")),
+        Measure("dropped_percent", "Dropped (%)", "%", "less", digits=1, of_run=_dropped),
         Measure(
             "lost_updates_percent", "Lost updates (%)", "%", "less",
             digits=3, of_run=_of_layers("lost_updates", "reads"),

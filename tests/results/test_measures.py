@@ -84,6 +84,13 @@ def test_lost_updates_and_torn_reads_are_shares_over_all_layers(tmp_path: Path) 
     assert MEASURES["torn_reads_percent"].of(known) == 2.5
 
 
+def test_dropped_gradients_are_a_share_of_those_computed(tmp_path: Path) -> None:
+    run = write(tmp_path, [1.0])
+    measure = MEASURES["dropped_percent"]
+    assert measure.of(replace(run, end={})) is None
+    assert measure.of(replace(run, end={"effects": {"gradients": 40, "dropped": 5}})) == 12.5
+
+
 @pytest.mark.parametrize(
     ("key", "value", "resolution"),
     [
