@@ -1,6 +1,6 @@
 """Asynchronous SGD with a server: workers take its weights, and it applies each of their gradients as it comes.
 
-Source: Algorithm 1 of Ringmaster ASGD (arXiv:2501.16168); Mishchenko et al. (arXiv:2206.07638), Algorithm 1.
+Source: Algorithm 1 of Ringmaster ASGD (arXiv:2501.16168); Mishchenko et al. (arXiv:2206.07638).
 
 Departures and choices:
 - The server is a device of its own, the last, and has the only replica. It takes one message after the other, so that

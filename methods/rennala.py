@@ -1,6 +1,6 @@
 """Rennala SGD: the server makes one step by the mean of B gradients that were all taken at its weights of now.
 
-Source: Tyurin, Richtarik (arXiv:2305.12387), Method 4; Algorithm 2 of arXiv:2501.16168.
+Source: Tyurin, Richtarik (arXiv:2305.12387), as Algorithm 2 of arXiv:2501.16168 has it.
 
 Departures and choices:
 - Those of asgd.py. A gradient of earlier weights is ignored, and has cost its batch.
@@ -27,7 +27,7 @@ class RennalaOptions(ServerOptions):
     gradients: Annotated[int, Field(ge=1, le=10**6, description="B, gradients at the same weights for one step")] = 2
 
 
-@register(title="Rennala SGD", source="arXiv:2305.12387, Method 4", name="rennala", place=17)
+@register(title="Rennala SGD", source="arXiv:2501.16168, Algorithm 2; arXiv:2305.12387", name="rennala", place=17)
 class Rennala(ASGD):
     """A server that collects."""
 
