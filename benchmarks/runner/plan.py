@@ -156,6 +156,11 @@ def _check_workload(work: Workload, method: methods.Method, known: DataCard, cho
         _check_recorded(work, method)
     _check_evaluations(work, method, known)
     _check_clipping(work, method)
+    if known.floats and work.own.own_task(work.task) is None:
+        raise UserError(
+            f"{known.title} has targets that are numbers (y of floats), and {work.task} takes classes: name a task of "
+            "your own that takes them with --task, as `new task my_task` begins one."
+        )
     if work.task != work.at(work.scale).task:
         _check_task(work, known)
     if choices.device == "cpu" and choices.node is None:

@@ -64,7 +64,7 @@ def check_task(work: Workload, card: DataCard) -> None:
         targets = (
             own.descending_integers(card.classes, (2,)) if words is None else own.descending_integers(words, inputs)
         )
-        check_on_random_batch(task, shape, targets)
+        check_on_random_batch(task, shape, targets.float() if card.floats else targets)
     if work.network in NETWORKS:
         with torch.device("meta"):
             output = forward_all(list(network_of(work, card).values()), torch.zeros(inputs, dtype=input_dtype(work)))

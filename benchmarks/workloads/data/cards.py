@@ -106,7 +106,8 @@ class DataCard:
     fingerprint is "": what is really there is found out from the tree alone
     (`benchmarks.workloads.data.images.folder_tree.find`). A corpus has no classes (0); its samples are characters,
     of which there are `characters` different ones; `counted` are the tokens of both parts in a run's own unit, where
-    they are known (`encoding_cache.counts`). `own`: data of the user's own, which stand in for none.
+    they are known (`encoding_cache.counts`). `floats`: targets are numbers, and not classes, of which there is 1.
+    `own`: data of the user's own, which stand in for none.
     """
 
     name: str
@@ -130,6 +131,7 @@ class DataCard:
     own: OwnData | None = None
     characters: int = 0
     counted: tuple[int, int] | None = None
+    floats: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

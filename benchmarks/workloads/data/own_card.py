@@ -140,6 +140,7 @@ def _of_images(fields: OwnCardFile, place: OwnData) -> DataCard:
         f"images of {size} pixels",
         mean=mean,
         std=std,
+        floats=images.train.labels.dtype.kind == "f",
     )
 
 
@@ -174,6 +175,8 @@ def _card(
 ) -> DataCard:
     title, (train, test) = fields.title or fields.name, counts
     kinds = f"{classes:,} {'class' if classes == 1 else 'classes'}, " if classes else ""
+    if further.get("floats"):
+        kinds = "targets that are numbers, "
     label = (
         f"{title}: {kinds}{train:,} training and {test:,} test {kind}, "
         f"sha256 {sha256[:12]} ({place.file.name}): not the paper's data"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data import own_card
@@ -50,6 +51,19 @@ def test_arrays_are_a_data_set(tmp_path: Path, arrays: Arrays) -> None:
     assert load(found).card == found
 
 
+def test_targets_may_be_numbers_for_a_task_of_ones_own(tmp_path: Path, arrays: Arrays) -> None:
+    numbers = {"y_train": np.linspace(-1, 1, 12), "y_test": np.array([[0.5], [1.5]], np.float16)}
+    write(tmp_path, arrays | numbers)
+    path = card(tmp_path, CARD.replace('folder = "leaves"', 'file = "mine.npz"').replace("8, 8]", "8, 6]"))
+    found = own_card.load(path)
+    assert (found.numbers, found.floats) == ((1, 12, 2), True)
+    batches = load(found, train_samples=6).batches(batch=3, seed=0, device=torch.device("cpu"), augment=False)
+    _, targets = batches.batch(0, 0)
+    assert (targets.dtype, targets.shape) == (torch.float32, (3,))
+    ((_, tested),) = batches.test()
+    assert tested.tolist() == [0.5, 1.5]
+
+
 @pytest.mark.parametrize(
     ("name", "value", "complaint"),
     [
@@ -58,6 +72,8 @@ def test_arrays_are_a_data_set(tmp_path: Path, arrays: Arrays) -> None:
         ("x_test", np.zeros((0, 8, 6, 3), np.uint8), r"x_test has the shape \(0,"),
         ("x_train", np.uint8(3), r"x_train has the shape \(\), and"),
         ("y_train", np.zeros(11, np.int64), r"y_train is of int64 and has the shape \(11,\), and 12 whole numbers"),
+        ("y_train", np.full(12, np.inf), r"y_train has numbers that are not finite"),
+        ("y_test", np.zeros(2), r"of y_train and y_test one has classes, the other numbers"),
         ("y_train", np.arange(12) - 1, r"y_train has -1: number the classes from 0"),
         ("y_test", np.array([0, 2**40]), r"y_train lacks a number up to 1099511627776"),
         ("y_test", None, r"there is no y_test: it has to have x_train, y_train, x_test, y_test"),

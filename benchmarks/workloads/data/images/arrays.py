@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,10 @@ from results.files import whole
 
 
 class Split(NamedTuple):
-    """Images, uint8 of shape (N, C, H, W), and their labels, int64 of shape (N,)."""
+    """Images, uint8 of shape (N, C, H, W), and their labels, int64, or numbers as targets, float32, of shape (N,)."""
 
     images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
 
     def take(self, chosen: NDArray[np.int64]) -> Split:
         """Returns the samples at these positions, as copies."""
@@ -28,9 +28,9 @@ class Split(NamedTuple):
 
 def fingerprint(train: Split, test: Split) -> str:
     """Returns the sha256 of both splits: of each array's name and shape, then its bytes (labels little-endian)."""
-    digest = hashlib.sha256()
+    digest, kinds = hashlib.sha256(), "<f4" if train.labels.dtype.kind == "f" else "<i8"
     for name, split in (("train", train), ("test", test)):
-        for part, array, kind in (("images", split.images, "|u1"), ("labels", split.labels, "<i8")):
+        for part, array, kind in (("images", split.images, "|u1"), ("labels", split.labels, kinds)):
             digest.update(f"{name} {part} {kind} {array.shape}\n".encode())
             digest.update(np.ascontiguousarray(array, dtype=kind).tobytes())
     return digest.hexdigest()

@@ -78,7 +78,8 @@ def _read(card: DataCard, folder: Path | None) -> tuple[DataCard, Split, Split]:
 def _subset(split: Split, samples: int | None) -> Split:
     if samples is None or samples == len(split.labels):
         return split
-    return split.take(balanced(split.labels, samples))
+    alike = np.zeros(len(split.labels), np.int64)  # numbers have no classes
+    return split.take(balanced(alike if split.labels.dtype.kind == "f" else split.labels, samples))
 
 
 class _Draws(NamedTuple):

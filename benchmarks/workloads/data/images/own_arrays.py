@@ -20,8 +20,8 @@ _LABELS_BYTES = 2**30  # beside the images
 def read(path: Path, shape: tuple[int, int, int], image_bytes: int) -> tuple[Split, Split]:
     """Returns both splits of an .npz. x: uint8, (N, height, width, channels), channels first, or grey without channels.
 
-    y: labels from 0, without gaps. image_bytes: the most that all images may have. Raises UserError where the file
-    cannot be read, or has other arrays.
+    y: labels from 0, without gaps, or floats, numbers for a task of one's own. image_bytes: the most that all images
+    may have. Raises UserError where the file cannot be read, or has other arrays.
     """
     try:
         arrays = _arrays(path, image_bytes + _LABELS_BYTES)
@@ -34,6 +34,11 @@ def read(path: Path, shape: tuple[int, int, int], image_bytes: int) -> tuple[Spl
         Split(_images(path, x, arrays[x], shape), _labels(path, y, arrays[y], len(arrays[x])))
         for x, y in (NAMES[:2], NAMES[2:])
     )
+    kinds = {split.labels.dtype.kind for split in (train, test)}
+    if len(kinds) > 1:
+        raise UserError(f"{path.name}: of y_train and y_test one has classes, the other numbers: give both of a kind.")
+    if kinds == {"f"}:
+        return train, test
     highest = int(max(train.labels.max(), test.labels.max()))
     if len(np.unique(train.labels)) <= highest:
         raise UserError(
@@ -74,13 +79,19 @@ def _images(path: Path, name: str, array: NDArray[Any], shape: tuple[int, int, i
     return np.ascontiguousarray(last.transpose(0, 3, 1, 2))
 
 
-def _labels(path: Path, name: str, array: NDArray[Any], images: int) -> NDArray[np.int64]:
+def _labels(path: Path, name: str, array: NDArray[Any], images: int) -> NDArray[Any]:
     labels = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
-    if labels.dtype.kind not in "iu" or labels.shape != (images,):
+    if labels.dtype.kind not in "iuf" or labels.shape != (images,):
         raise UserError(
             f"{path.name}: {name} is of {array.dtype} and has the shape {array.shape}, and {images} whole numbers were "
-            "expected."
+            "expected, or numbers for a task of your own."
         )
+    if labels.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            numbers = labels.astype(np.float32)
+        if not np.isfinite(numbers).all():
+            raise UserError(f"{path.name}: {name} has numbers that are not finite in float32: mend or leave them out.")
+        return numbers
     if labels.min() < 0:
         raise UserError(f"{path.name}: {name} has {labels.min()}: number the classes from 0, without gaps.")
     return labels.astype(np.int64)

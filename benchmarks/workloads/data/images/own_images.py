@@ -47,7 +47,8 @@ def read(name: str, place: OwnData, shape: Shape) -> OwnImages:
     """
     if place.place.suffix == ".npz":
         train, test = own_arrays.read(place.place, shape, machine_memory() // _SHARES)
-        return OwnImages(train, test, int(train.labels.max()) + 1, arrays.fingerprint(train, test))
+        classes = 1 if train.labels.dtype.kind == "f" else int(train.labels.max()) + 1
+        return OwnImages(train, test, classes, arrays.fingerprint(train, test))
     tree = class_folders.tree(place.place, IMAGES, place.held_out)
     files = (*tree.train, *tree.test)
     _check_memory(name, len(files), shape)
