@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from results.statistics.intervals import Interval, Spread, spread
+from results.statistics.intervals import LEVEL, Interval, Spread, spread
 from results.statistics.resolution import Bracketed, ratio_hull
 
 SMALL = 0.05
@@ -123,4 +123,4 @@ def _split(label: str, mine: TimedRuns, slowest: TimedRuns) -> SpeedupSplit:
 
 def _interval(name: FactorName, mine: TimedRuns, slowest: TimedRuns) -> Interval | None:
     base, ours = slowest.spreads(name), mine.spreads(name)
-    return None if base is None or ours is None else ratio_hull(base, ours, 0.95)
+    return None if base is None or ours is None else ratio_hull(base, ours, LEVEL)

@@ -115,7 +115,7 @@ def verdict(of_seeds: Mapping[int, float]) -> str:
     interval = mean_interval(list(of_seeds.values())) if of_seeds else None
     if interval is None:
         return "one seed" if of_seeds else ""
-    return "undecided" if interval.low <= 0 <= interval.high else "less" if interval.high < 0 else "more"
+    return "undecided" if not interval.leaves_out(0) else "less" if interval.high < 0 else "more"
 
 
 def block(runs: Runs, finding: Finding) -> Iterator[str]:

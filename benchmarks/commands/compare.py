@@ -15,10 +15,11 @@ from benchmarks.commands.compare_sides import as_values, forms, side
 from benchmarks.commands.screen import say
 from results import comparison
 from results.comparison import ComparedCell, Comparison
-from results.comparison.changes import LEVEL, Change
+from results.comparison.changes import Change
 from results.files import replace
 from results.records import of_rows
 from results.spreadsheets import cell
+from results.statistics.intervals import LEVEL
 
 COLUMNS = (
     "group network row measure a_mean a_std a_n b_mean b_std b_n difference low high level ratio p pairs "

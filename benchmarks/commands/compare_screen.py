@@ -13,10 +13,11 @@ from rich.text import Text
 from benchmarks.commands.compare_sides import CONTEXT, OF_BITS, Side, context
 from reports.tables.texts import printable
 from results.comparison import ComparedCell, Comparison
-from results.comparison.changes import CHANGED, LEVEL, NOISE, SAME, UNDECIDED, Change
+from results.comparison.changes import CHANGED, NOISE, SAME, UNDECIDED, Change
 from results.comparison.matching import NO_NETWORK, NO_TABLE, Alone
 from results.measures import MEASURES
 from results.statistics import Summary
+from results.statistics.intervals import LEVEL
 
 FEW = 10
 """Cells that differ are all shown up to that, beyond it those that have changed."""

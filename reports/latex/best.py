@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from results.measures import Measure
 from results.statistics import Summary
-from results.statistics.resolution import difference_hull, of_summary
-from results.statistics.seeds import apart
+from results.statistics.resolution import summary_difference
+from results.statistics.seeds import apart, equal
 from results.tables import ResultCell
 
 RULE = (
@@ -41,16 +41,11 @@ def _may_be_better(censored: Summary, top: float, sign: int) -> bool:
 
 
 def _apart(cell: ResultCell, top: ResultCell, *, exact: bool) -> bool:
-    if math.isclose(_mean(cell), _mean(top), rel_tol=1e-9):
+    if cell.measured is None or top.measured is None or equal(cell.measured.mean, top.measured.mean):
         return False
-    different = apart(cell.runs, top.runs) if cell.runs.values and top.runs.values else _by_means(cell, top)
+    if cell.runs.values and top.runs.values:
+        different = apart(cell.runs, top.runs)
+    else:  # an analysis's, known by mean and standard deviation alone
+        interval = summary_difference(cell.measured, top.measured)
+        different = None if interval is None else interval.leaves_out(0)
     return exact if different is None else different
-
-
-def _by_means(cell: ResultCell, top: ResultCell) -> bool | None:
-    """Whether values differ that are known by mean and standard deviation alone, as an analysis's; None: unknown."""
-    first, second = (of_summary(of.measured) if of.measured is not None else None for of in (cell, top))
-    if first is None or second is None:
-        return None
-    interval = difference_hull(first, second)
-    return not interval.low <= 0 <= interval.high

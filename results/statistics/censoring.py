@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from results.statistics.intervals import Interval, Spread, t_interval
+from results.statistics.intervals import LEVEL, Interval, Spread, t_interval
 from results.statistics.resolution import Bracketed, bracketed_ratio, hull, ratio_hull
 
 
@@ -140,7 +140,7 @@ def kaplan_meier(times: Times) -> list[SurvivalStep]:
     return steps
 
 
-def restricted_mean(times: Times, horizon: float | None = None, level: float = 0.95) -> Estimate:
+def restricted_mean(times: Times, horizon: float | None = None, level: float = LEVEL) -> Estimate:
     """The mean of min(time, horizon): the area under the Kaplan-Meier curve up to the horizon (Royston & Parmar, 2013).
 
     Its variance is the Greenwood-type sum of Klein & Moeschberger (2003, equation 4.5.2), times m / (m - 1), with m the
@@ -171,7 +171,7 @@ def common_horizon(*groups: Times) -> float:
     return min((group.horizon for group in groups), default=math.inf)
 
 
-def restricted_ratio(a: Times, b: Times, level: float = 0.95, seed: int = 0) -> Ratio | None:
+def restricted_ratio(a: Times, b: Times, level: float = LEVEL, seed: int = 0) -> Ratio | None:
     """Mean time of a over that of b, the speed-up of b over a, with its interval; None where b's mean is 0.
 
     Without runs that did not arrive it is `bracketed_ratio` of the times; else Student's t on the log ratio of the

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from results.statistics.intervals import (
+    LEVEL,
     Interval,
     Spread,
     finite,
@@ -131,7 +132,7 @@ def seeds_for_effect(effect: float, power: float = 0.8, alpha: float = 0.05) -> 
     return n
 
 
-def chance_beyond(distance: float, error: float, freedom: float, level: float = 0.95) -> float:
+def chance_beyond(distance: float, error: float, freedom: float, level: float = LEVEL) -> float:
     """The chance that a mean's t interval leaves out a bound that lies so far from the true mean, on the mean's side.
 
     1 - F(t), with F of the noncentral t distribution and distance / error its noncentrality (Johnson & Welch, 1940).

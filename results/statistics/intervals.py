@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+LEVEL = 0.95
+"""Of every interval, unless several comparisons share one error."""
+
 # Below, the studentised bootstrap has too few distinct resamples (n = 3: ten) and the t interval covers better.
 BOOTSTRAP_RUNS = 8
 _RESAMPLES = 9999
@@ -22,7 +25,11 @@ class Interval:
 
     low: float
     high: float
-    level: float = 0.95
+    level: float = LEVEL
+
+    def leaves_out(self, equal: float) -> bool:
+        """Whether two differ, of whose comparison this is. equal: 0 of a difference, 1 of a ratio."""
+        return not self.low <= equal <= self.high
 
 
 class Spread(NamedTuple):
@@ -33,7 +40,7 @@ class Spread(NamedTuple):
     freedom: float
 
 
-def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval | None:
+def mean_interval(values: Sequence[float], level: float = LEVEL) -> Interval | None:
     """Student's t interval of the mean (Student, 1908); None for fewer than two runs, which have no spread.
 
     Raises:
@@ -43,7 +50,7 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval | No
     return None if found is None else t_interval(found, level)
 
 
-def ratio_interval(a: Sequence[float], b: Sequence[float], level: float = 0.95, seed: int = 0) -> Interval | None:
+def ratio_interval(a: Sequence[float], b: Sequence[float], level: float = LEVEL, seed: int = 0) -> Interval | None:
     """The ratio of the means of two independent groups, mean(a) / mean(b); None if one has fewer than two runs.
 
     From 8 runs a group on the studentised bootstrap of the log ratio (bootstrap-t: Efron & Tibshirani, 1993, chapter
@@ -64,7 +71,7 @@ def ratio_interval(a: Sequence[float], b: Sequence[float], level: float = 0.95, 
     return _bootstrap_t(a, b, level, seed) or plain
 
 
-def std_interval(values: Sequence[float], level: float = 0.95) -> Interval | None:
+def std_interval(values: Sequence[float], level: float = LEVEL) -> Interval | None:
     """Interval of normal values' standard deviation, by chi-squared (Fisher, 1924); None where they show no spread.
 
     Raises:
@@ -80,7 +87,7 @@ def std_interval(values: Sequence[float], level: float = 0.95) -> Interval | Non
     return Interval(low, high, level)
 
 
-def std_ratio_interval(a: Sequence[float], b: Sequence[float], level: float = 0.95) -> Interval | None:
+def std_ratio_interval(a: Sequence[float], b: Sequence[float], level: float = LEVEL) -> Interval | None:
     """Interval of std(a) / std(b) of independent normal values, by F (Fisher, 1924); None where one has no spread.
 
     Raises:
@@ -133,7 +140,7 @@ def cautious_freedom(variances: Sequence[float], freedom: float) -> float:
     return max(1.0, math.floor(freedom * math.fsum(variances) ** 2 / squares * (1 + _ROUNDING)))
 
 
-def bound_variance(bound: float, variance: float, n: int, level: float = 0.95) -> float:
+def bound_variance(bound: float, variance: float, n: int, level: float = LEVEL) -> float:
     """The squared standard error of a mean's lower bound, where some of n runs are known by how far they went alone.
 
     bound, variance: the mean of the runs' times, or limits, and its squared standard error. Runs that all went as far

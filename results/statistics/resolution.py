@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from results.statistics.intervals import (
+    LEVEL,
     Interval,
     Spread,
     difference,
@@ -85,19 +86,19 @@ class Bracketed:
         high = (a - b for a, b in zip(self.latest, other.earliest, strict=True))
         return Bracketed(tuple(low), tuple(high), self.least + other.least)
 
-    def interval(self, level: float = 0.95) -> Interval | None:
+    def interval(self, level: float = LEVEL) -> Interval | None:
         """Interval of the mean; None for fewer than two runs."""
         found = self.spreads
         return None if found is None else hull(t_interval(found[0], level), t_interval(found[1], level))
 
 
-def difference_interval(a: Bracketed, b: Bracketed, level: float = 0.95) -> Interval | None:
+def difference_interval(a: Bracketed, b: Bracketed, level: float = LEVEL) -> Interval | None:
     """Interval of the difference of two independent means (Welch); None where one has fewer than two runs."""
     spreads_a, spreads_b = a.spreads, b.spreads
     return None if spreads_a is None or spreads_b is None else difference_hull(spreads_a, spreads_b, level)
 
 
-def bracketed_ratio(a: Bracketed, b: Bracketed, level: float = 0.95, seed: int = 0) -> Interval | None:
+def bracketed_ratio(a: Bracketed, b: Bracketed, level: float = LEVEL, seed: int = 0) -> Interval | None:
     """Interval of the ratio of two independent means; from 0, or to infinity, where one of them may be 0.
 
     None where one has fewer than two runs. Raises ValueError where a latest value is not positive and finite.
@@ -117,16 +118,22 @@ def of_summary(known: Moments) -> tuple[Spread, Spread] | None:
     return latest._replace(mean=known.mean - (known.resolution or 0.0)), latest
 
 
-def summary_interval(known: Moments, level: float = 0.95) -> Interval | None:
+def summary_interval(known: Moments, level: float = LEVEL) -> Interval | None:
     """Interval of the mean of such values; None without a spread."""
     found = of_summary(known)
     return None if found is None else hull(t_interval(found[0], level), t_interval(found[1], level))
 
 
-def difference_hull(a: tuple[Spread, Spread], b: tuple[Spread, Spread], level: float = 0.95) -> Interval:
+def difference_hull(a: tuple[Spread, Spread], b: tuple[Spread, Spread], level: float = LEVEL) -> Interval:
     """Interval of the difference of two means, each known by its earliest and its latest values."""
     low, high = difference(a[0], b[1]), difference(a[1], b[0])
     return hull(t_interval(low, level), t_interval(high, level))
+
+
+def summary_difference(a: Moments, b: Moments) -> Interval | None:
+    """Interval of the difference of two such means (Welch); None where one has no spread."""
+    spreads_a, spreads_b = of_summary(a), of_summary(b)
+    return None if spreads_a is None or spreads_b is None else difference_hull(spreads_a, spreads_b)
 
 
 def ratio_hull(a: tuple[Spread, Spread], b: tuple[Spread, Spread], level: float) -> Interval:

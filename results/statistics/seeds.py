@@ -1,4 +1,4 @@
-"""A row's values of one measure, run by run, and the one rule by which two rows differ.
+"""A row's values of one measure, run by run, and the one rule by which two rows, or two sides, differ.
 
 Times are compared by the ratio of their means (results.statistics.censoring); all else by the difference, seed by seed
 over the seeds that both rows have, where these are two or more, else by Welch's interval of independent means.
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from results.statistics.censoring import Times, restricted_ratio
 from results.statistics.intervals import Interval
 from results.statistics.resolution import Bracketed, difference_interval
+
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +82,14 @@ def apart(a: Seeds, b: Seeds) -> bool | None:
     if a.times is not None and b.times is not None:
         ratio = restricted_ratio(a.times, b.times)
         interval = ratio.interval if ratio is not None and ratio.bound != "restricted" else None
-        return None if interval is None else not interval.low <= 1 <= interval.high
+        return None if interval is None else interval.leaves_out(1)
     found = difference(a, b)
-    interval = found[1] if found is not None else None
-    return None if interval is None else not interval.low <= 0 <= interval.high
+    return None if found is None or found[1] is None else found[1].leaves_out(0)
+
+
+def equal(a: float | None, b: float | None) -> bool:
+    """Whether two values are the same but for rounding, as of sums in another order; None is None alone."""
+    return a is b if a is None or b is None else math.isclose(a, b, rel_tol=ROUNDING)
 
 
 def _bracketed(pairs: Sequence[tuple[float, float | None]]) -> Bracketed:

@@ -11,10 +11,10 @@ from benchmarks.papers.claims.conditions import best_of
 from benchmarks.papers.claims.needed import MOST, POWER, need
 from benchmarks.papers.claims.quantities import Outcome, Quantity
 from benchmarks.papers.claims.rules import Points
-from benchmarks.papers.claims.terms import LEVEL
 from benchmarks.papers.claims.verdicts import Claim, Verdict
 from results.statistics import Summary
 from results.statistics.inference import chance_beyond
+from results.statistics.intervals import LEVEL
 from tests.papers.evidence import Fake
 from tests.papers.simulated import COMPARISONS, decided
 from tests.sure import sure

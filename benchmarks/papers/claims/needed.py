@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks.papers.claims.quantities import Outcome, Quantity
-from benchmarks.papers.claims.terms import LEVEL
 from results.statistics.inference import WEAK_RUNS, chance_beyond
+from results.statistics.intervals import LEVEL
 
 POWER = 0.8
 MOST = 100

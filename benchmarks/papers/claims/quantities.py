@@ -22,10 +22,10 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from benchmarks.papers.claims.terms import LEVEL, Term, independent, moments, weighed
+from benchmarks.papers.claims.terms import Term, independent, moments, weighed
 from results.statistics import Summary
-from results.statistics.intervals import Interval, Spread, cautious_freedom, log_interval, t_interval
-from results.statistics.resolution import rounding_variance
+from results.statistics.intervals import LEVEL, Interval, Spread, cautious_freedom, log_interval, t_interval
+from results.statistics.resolution import hull, rounding_variance
 
 Status = Literal["holds", "does not hold", "not decided"]
 
@@ -194,15 +194,14 @@ class Quantity:
             diverged="; ".join(dict.fromkeys(filter(None, (self.diverged, other.diverged)))),
         )
 
-    @property
-    def interval(self) -> Interval:
-        """Interval of the value at LEVEL, without open ends."""
-        return self.interval_at(LEVEL)
-
-    def interval_at(self, level: float) -> Interval:
+    def interval(self, level: float = LEVEL) -> Interval:
         """Interval of the value at a level, without open ends: from the earliest values' to the latest ones'."""
-        low, high = self.earliest._interval(level), self.latest._interval(level)
-        return Interval(min(low.low, high.low), max(low.high, high.high), level)
+        return hull(self.earliest._interval(level), self.latest._interval(level))
+
+    def bounds(self, level: float = LEVEL) -> tuple[float, float]:
+        """Ends of its interval at a level, infinite where it is open."""
+        known = self.interval(level)
+        return (-math.inf if self.open_below else known.low, math.inf if self.open_above else known.high)
 
     def _interval(self, level: float) -> Interval:
         parts = independent(self.parts)
@@ -215,9 +214,7 @@ class Quantity:
         """Whether it lies strictly between the bounds; never decided where a run diverged."""
         if self.diverged:
             return "not decided"
-        interval = self.interval_at(level)
-        least = -math.inf if self.open_below else interval.low
-        most = math.inf if self.open_above else interval.high
+        least, most = self.bounds(level)
         if (low == -math.inf or least > low) and (high == math.inf or most < high):
             return "holds"
         return "does not hold" if most <= low or least >= high else "not decided"

@@ -6,9 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from results.statistics.intervals import bound_variance, spread
+from results.statistics.intervals import LEVEL, bound_variance, spread
 
-LEVEL = 0.95
 _ROUNDING = 1e-9
 
 

@@ -45,10 +45,7 @@ class Grounds:
     def of(cls, point: Outcome) -> Grounds:
         if (quantity := point.found) is None:
             return cls(point.text, n=point.n)
-        interval = quantity.interval
-        low = -math.inf if quantity.open_below else interval.low
-        high = math.inf if quantity.open_above else interval.high
-        return cls(point.text, quantity.value, low, high, quantity.n, point.unit, _claimed(point))
+        return cls(point.text, quantity.value, *quantity.bounds(), quantity.n, point.unit, _claimed(point))
 
     @property
     def said(self) -> str:

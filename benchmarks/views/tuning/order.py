@@ -16,10 +16,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks.papers.claims.quantities import Quantity, on_common_seeds
-from benchmarks.papers.claims.terms import LEVEL
 from benchmarks.tables.definition import Row
 from benchmarks.views.tuning.tuned import SIDES, Side, TunedTable
 from results.measures import Measure
+from results.statistics.intervals import LEVEL
 
 KINDS = ("turned round", "no longer decided", "decided by tuning", "as before", "not decided")
 """Outcomes of tuning for a pair, the gravest first."""
@@ -39,11 +39,7 @@ class Contrast:
     @property
     def ends(self) -> tuple[float, float]:
         """Ends of the pair's own 95 % interval; infinite where nothing is known."""
-        known = self.quantity.interval
-        return (
-            -math.inf if self.quantity.open_below else known.low,
-            math.inf if self.quantity.open_above else known.high,
-        )
+        return self.quantity.bounds()
 
 
 @dataclass(frozen=True)
