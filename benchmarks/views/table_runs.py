@@ -14,12 +14,12 @@ from benchmarks.tables.shared import BASELINE
 from benchmarks.views.journals import Journals, experiment
 from results import published, statistics
 from results.measures import MEASURES, Context, Measure, by_seed, incidents, named, need
-from results.published import Key
+from results.published import Key, Published
 from results.records import Record
 from results.records.spec import ACCURACY, Judge
 from results.statistics import Summary
 from results.statistics.chance import Chance
-from results.statistics.seeds import Seeds
+from results.tables import ResultCell
 
 BITS = MEASURES["bits_per_byte"]
 _PER_TOKEN = ("loss", "accuracy_percent")
@@ -151,9 +151,10 @@ class TableRuns:
         summary, reason = measure.value(records, self.context(network, row))
         return summary, reason or missing
 
-    def by_run(self, network: str, row: str, measure: Measure) -> Seeds:
-        """Values of a cell's single runs."""
-        return measure.by_run(self.complete(network, row), self.context(network, row))
+    def cell(self, network: str, row: str, measure: Measure, beside: Published | None = None) -> ResultCell:
+        """A cell: its value, or why there is none, with those of its single runs. beside: the published value."""
+        seeds = measure.by_run(self.complete(network, row), self.context(network, row))
+        return ResultCell(beside, *self.value(network, row, measure), seeds)
 
     def by_seed(self, network: str, row: str, measure: Measure) -> Mapping[int, float]:
         """Values of a cell by seed; empty where not every run has one."""

@@ -115,7 +115,7 @@ def test_it_is_refused_before_anything_is_trained() -> None:
 def test_the_audit_says_the_cut_as_run() -> None:
     def said(**choices: str) -> str:
         asked = Choices(scale="paper", networks=("resnet18",), settings={"pipeline": choices})
-        lines = audit(resolve(table("others-cifar10"), asked).runs).lines
+        lines = audit(resolve(table("others-cifar10"), asked).cells).lines
         (line,) = (text for text in lines if text.startswith("Stages "))
         return line
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,16 @@ from benchmarks.papers.confounds.aspects import ASPECTS
 from benchmarks.papers.confounds.measured import audit
 from benchmarks.papers.confounds.published import DIFFERENCES, published_audit
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
+from benchmarks.runner.grid import GridRow, resolve
 from benchmarks.runner.plan import Run
 from benchmarks.tables.registry import IDS, group, table
 from results.records import Record
-from results.records.spec import WorkloadSpec
 
 SAME = "The same for all rows: "
 
 
-def runs(id: str, **choices: Any) -> list[Run]:
-    return resolve(table(id), Choices(**{"scale": "paper", "seeds": (0,), **choices})).runs
+def cells(id: str, **choices: Any) -> Sequence[GridRow]:
+    return resolve(table(id), Choices(**{"scale": "paper", "seeds": (0,), **choices})).cells
 
 
 def line(lines: Sequence[str], aspect: str) -> str:
@@ -33,7 +33,7 @@ def line(lines: Sequence[str], aspect: str) -> str:
 
 
 def test_rows_of_one_value_stand_together() -> None:
-    lines = audit(runs("table3")).lines
+    lines = audit(cells("table3")).lines
     updates = line(lines, "Updates per epoch (of one replica)")
     assert "390 (Async LU, Async BU, BP)" in updates
     assert "130 (LAPSGD, LPPSGD)" in updates
@@ -44,7 +44,7 @@ def test_rows_of_one_value_stand_together() -> None:
 
 
 def test_what_agrees_is_summed_up_in_the_last_line() -> None:
-    *_, last = audit(runs("table3")).lines
+    *_, last = audit(cells("table3")).lines
     assert last.startswith(SAME)
     assert "weight decay 0.005" in last
     assert "network and stem ResNet-18, width 64, cifar stem (resnet18)" in last
@@ -53,25 +53,23 @@ def test_what_agrees_is_summed_up_in_the_last_line() -> None:
 
 
 def test_a_line_of_one_network_names_it() -> None:
-    planned = [run for run in runs("table3") if run.labels.row in ("async_lu", "async_bu")]
-    odd = next(run for run in planned if run.spec.workload.network == "resnet18")
-    work = WorkloadSpec.model_validate({**odd.spec.workload.document(), "batch": 64})
-    spec = odd.spec.model_copy(update={"workload": work})
-    lines = audit([Run(odd.id, spec, odd.labels), *(run for run in planned if run is not odd)]).lines
+    odd, *others = (cell for cell in cells("table3") if cell.row.key in ("async_lu", "async_bu"))
+    assert odd.network == "resnet18"
+    lines = audit([replace(odd, work=odd.work.model_copy(update={"batch": 64})), *others]).lines
     assert any(text.startswith("resnet18: Batch: 64 per update") for text in lines)
 
 
 def test_clipping_is_a_difference() -> None:
-    planned = [run for run in runs("table3", networks=("resnet18",)) if run.labels.row in ("async_lu", "bp")]
-    odd = next(run for run in planned if run.labels.row == "bp")
-    chosen = odd.work.optimizer.model_copy(update={"clip": 1.0, "clip_by": "all"})
-    clipped = odd.at(work=odd.work.model_copy(update={"optimizer": chosen}))
-    said = line(audit([clipped, *(run for run in planned if run is not odd)]).lines, "Optimizer")
+    by_row = {cell.row.key: cell for cell in cells("table3", networks=("resnet18",))}
+    work = by_row["bp"].work
+    chosen = work.optimizer.model_copy(update={"clip": 1.0, "clip_by": "all"})
+    clipped = replace(by_row["bp"], work=work.model_copy(update={"optimizer": chosen}))
+    said = line(audit([clipped, by_row["async_lu"]]).lines, "Optimizer")
     assert "all layers' gradients clipped to a norm of 1 (BP" in said
 
 
 def test_delays_and_shares_are_differences() -> None:
-    lines = audit(runs("v3-stragglers")).lines
+    lines = audit(cells("v3-stragglers")).lines
     assert "delayed: " in line(lines, "Clock")
     shares = line(lines, "Batches of a device")
     assert "the next batch goes to whoever asks" in shares
@@ -81,7 +79,7 @@ def test_delays_and_shares_are_differences() -> None:
 
 @pytest.mark.parametrize("id", IDS)
 def test_every_table_can_be_audited_and_no_aspect_is_left_out_in_brief(id: str) -> None:
-    found = audit(runs(id))
+    found = audit(cells(id))
     assert found.lines[-1].startswith(SAME)
     assert len(found.lines) == len(set(found.lines))
     said = " ".join(found.brief).lower()
@@ -96,11 +94,9 @@ def test_every_table_can_be_audited_and_no_aspect_is_left_out_in_brief(id: str) 
 )
 def test_what_decides_a_comparison_is_brief_in_full(id: str, aspect: str) -> None:
     """Other data, network or clock: as the audit has it; all else by name."""
-    planned = list(runs(id))
+    planned = list(cells(id))
     if aspect == "Precision":
-        first = planned[0]
-        work = WorkloadSpec.model_validate({**first.spec.workload.document(), "precision": "bf16"})
-        planned[0] = Run(first.id, first.spec.model_copy(update={"workload": work}), first.labels)
+        planned[0] = replace(planned[0], work=planned[0].work.model_copy(update={"precision": "bf16"}))
     found = audit(planned)
     full = line([text.removeprefix("resnet18: ") for text in found.lines], aspect)
     assert any(text.endswith(full[1:]) for text in found.brief)
@@ -176,7 +172,7 @@ def plugged(tmp_path: Path, registries: None) -> Callable[[str, str], Sequence[s
         path = tmp_path / f"{name}.py"
         path.write_text(source, encoding="utf-8")
         assert methods.load_plugin(path) == [name]
-        return audit(runs("table3", plugin_methods=(name,), networks=("resnet18",))).lines
+        return audit(cells("table3", plugin_methods=(name,), networks=("resnet18",))).lines
 
     return audited
 
@@ -237,11 +233,13 @@ def ran(run: Run, **effects: Any) -> Record:
 
 def counted(rows: Mapping[str, Mapping[str, Any]], id: str = "table3") -> Sequence[str]:
     """The audit of the table's rows on ResNet-18, of which these were run and counted."""
-    planned = runs(id, networks=("resnet18",))
-    return audit(
-        planned,
-        {("resnet18", run.labels.row): [ran(run, **rows[run.labels.row])] for run in planned if run.labels.row in rows},
-    ).lines
+    planned = cells(id, networks=("resnet18",))
+    records = {
+        ("resnet18", cell.row.key): [ran(cell.runs[0], **rows[cell.row.key])]
+        for cell in planned
+        if cell.row.key in rows
+    }
+    return audit(planned, records).lines
 
 
 @pytest.mark.parametrize(

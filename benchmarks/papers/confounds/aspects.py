@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import methods
 from benchmarks.executors import registry as executors
 from benchmarks.executors.team import SimulatedTeam
 from benchmarks.papers.confounds.counted import Counted
-from benchmarks.runner.plan import Run
+from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.networks.names import NETWORKS, title_of
 from benchmarks.workloads.workload import Workload
 from results.records.spec import RunSpec
@@ -24,23 +23,17 @@ class NotDeclared(Exception):
 
 @dataclass(frozen=True)
 class AuditedRow:
-    """One row on one network. counted: what its runs did, where they are there and have counted it."""
+    """One row on one network. spec, data: of its first seed, which stands for all.
+
+    counted: what its runs did, where they are there and have counted it.
+    """
 
     label: str
-    run: Run
+    spec: RunSpec
+    work: Workload
+    method: methods.Method
+    data: DataCard
     counted: Counted | None = None
-
-    @property
-    def spec(self) -> RunSpec:
-        return self.run.spec
-
-    @property
-    def work(self) -> Workload:
-        return self.run.work
-
-    @cached_property
-    def method(self) -> methods.Method:
-        return methods.recorded(self.run.method.name, self.run.method.options)
 
     def says(self, name: str) -> Any:
         """A property: as counted, else as the method declares it. Raises NotDeclared where it is neither."""
@@ -49,10 +42,6 @@ class AuditedRow:
         if self.method.declares(name):
             return getattr(self.method, name)
         raise NotDeclared
-
-    @property
-    def cuts_the_network(self) -> bool:
-        return type(self.method).parts is not methods.Method.parts
 
     @property
     def samples_per_update(self) -> float:
@@ -79,7 +68,7 @@ def _network(row: AuditedRow) -> str:
 
 def _data(row: AuditedRow) -> str:
     work = row.work
-    count, _ = work.samples_of(row.run.data)
+    count, _ = work.samples_of(row.data)
     said = f"{'all' if count is None else count} training {'samples' if work.tokens is None else 'windows'}"
     parts = [f"{work.dataset} ({said})", "augmented" if work.augment else "not augmented"]
     if work.tokens:
@@ -112,7 +101,7 @@ def _updates(row: AuditedRow) -> str:
         dropped = row.counted.share("dropped")
         said = few if few == many else f"{few} to {many}, by layer"
         return f"{said}, {100 * dropped:.3g} % of the gradients dropped" if dropped else said
-    samples, _ = row.work.samples_of(row.run.data)
+    samples, _ = row.work.samples_of(row.data)
     if samples is None:
         return "as many as the text has batches, which is not cut into tokens yet"
     steps = samples // row.work.batch
@@ -182,7 +171,7 @@ def _has_batchnorm(row: AuditedRow) -> bool:
         return NETWORKS[row.work.network].batchnorm
     from benchmarks.workloads.build import try_network  # torch, which others go without
 
-    return try_network(row.work, row.run.data).batchnorm
+    return try_network(row.work, row.data).batchnorm
 
 
 def _evaluated(row: AuditedRow) -> str:
@@ -225,11 +214,11 @@ def _gradient_at(row: AuditedRow) -> str | None:
 
 def _stages(row: AuditedRow) -> str | None:
     """Asked of those methods alone that cut networks: it builds the row's, for which torch is imported."""
-    if not row.cuts_the_network:
+    if type(row.method).parts is methods.Method.parts:
         return None
     from benchmarks.hardware.step_price import layers_of
 
-    layers = layers_of(row.work, row.run.data)
+    layers = layers_of(row.work, row.data)
     flops = [layer.forward_flops for layer in layers]
     sizes = [(layer.name, int(layer.parameter_bytes)) for layer in layers]
     team = SimulatedTeam.of(sizes, steps_per_epoch=1, network=row.work.network, flops=lambda: flops)

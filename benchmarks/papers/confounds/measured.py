@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from benchmarks.papers.confounds.aspects import ASPECTS, AuditedRow, NotDeclared
 from benchmarks.papers.confounds.counted import Counted
 from benchmarks.papers.confounds.naming import named
-from benchmarks.runner.plan import Run
+from benchmarks.runner.grid import GridRow
 from results.records import Record
 
 Records = Mapping[tuple[str, str], Sequence[Record]]
@@ -46,12 +46,16 @@ class Audit:
         return [*(f"The rows differ in {_lowered(line)}" for line in self.apart), *named]
 
 
-def audit(runs: Sequence[Run], records: Records | None = None) -> Audit:
+def audit(cells: Sequence[GridRow], records: Records | None = None) -> Audit:
     """One line per aspect in which rows of a network differ, rows of one value together; last, what they share.
 
     A line that does not hold for all networks begins with those it holds for. records: the runs that are there.
     """
-    networks = {network: _subjects(runs, network, records or {}) for network in dict.fromkeys(map(_network_of, runs))}
+    networks: dict[str, list[AuditedRow]] = {}
+    for cell in cells:
+        counted, first = Counted.of((records or {}).get((cell.network, cell.row.key), ())), cell.runs[0]
+        row = AuditedRow(cell.row.label, first.spec, cell.work, cell.method, first.data, counted)
+        networks.setdefault(cell.network, []).append(row)
     lines: dict[str, list[str]] = {}
     same: dict[str, list[str]] = {}
     names: dict[str, str] = {}
@@ -74,22 +78,6 @@ def audit(runs: Sequence[Run], records: Records | None = None) -> Audit:
         tuple(said[line] for line, name in names.items() if name in DECISIVE),
         tuple(dict.fromkeys(_lowered(name.partition(" (")[0]) for name in names.values() if name not in DECISIVE)),
     )
-
-
-def _network_of(run: Run) -> str:
-    return run.spec.workload.network
-
-
-def _subjects(runs: Sequence[Run], network: str, records: Records) -> list[AuditedRow]:
-    """A row's first seed stands for it."""
-    firsts: dict[str, Run] = {}
-    for run in runs:
-        if _network_of(run) == network:
-            firsts.setdefault(run.labels.row, run)
-    return [
-        AuditedRow(run.labels.method_title, run, Counted.of(records.get((network, row), ())))
-        for row, run in firsts.items()
-    ]
 
 
 def _groups(rows: Sequence[AuditedRow], aspect: Callable[[AuditedRow], str | None]) -> dict[str, list[str]]:

@@ -10,12 +10,12 @@ from benchmarks.views import conditions, notes
 from benchmarks.views.table.glance import glance
 from benchmarks.views.table_runs import TableRuns
 from results.measures import MEASURES
-from results.tables import ResultCell, ResultRow, ResultTable
+from results.tables import ResultRow, ResultTable
 
 
 def assemble(table_runs: TableRuns) -> ResultTable:
     """The table as plain data, from which all that shows it is made."""
-    found, beside = audit(table_runs.grid.runs, table_runs.records), bool(table_runs.grid.published)
+    found, beside = audit(table_runs.grid.cells, table_runs.records), bool(table_runs.grid.published)
     return ResultTable(
         name=table_runs.table.id,
         title=table_runs.table.title,
@@ -41,9 +41,8 @@ def _rows(table_runs: TableRuns) -> Iterator[ResultRow]:
     for network in table_runs.networks:
         label = table_runs.grid.label(network)
         for row in table_runs.rows:
-            cells = []
-            for measure in (MEASURES[key] for key in table_runs.table.measures):
-                ours, reason = table_runs.value(network, row.key, measure)
-                seeds = table_runs.by_run(network, row.key, measure)
-                cells.append(ResultCell(theirs.get((network, row.key, measure.key)), ours, reason, seeds))
-            yield ResultRow(network, label, row.key, row.label, tuple(cells))
+            cells = tuple(
+                table_runs.cell(network, row.key, MEASURES[key], theirs.get((network, row.key, key)))
+                for key in table_runs.table.measures
+            )
+            yield ResultRow(network, label, row.key, row.label, cells)

@@ -108,8 +108,7 @@ def _row(tuned: TunedTable, one: Search, side: Side) -> ResultRow:
 
 
 def _measured(tuned: TunedTable, one: Search, side: Side, measure: Measure) -> ResultCell:
-    its, runs = (one.network, one.row.key, measure), tuned.sides[side]
-    return ResultCell(None, *runs.value(*its), runs.by_run(*its))
+    return tuned.sides[side].cell(one.network, one.row.key, measure)
 
 
 def _exact(value: float | None, note: str = "", or_else: str = "") -> ResultCell:

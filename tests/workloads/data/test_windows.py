@@ -144,7 +144,7 @@ def test_windows_of_other_units_are_counted_once_the_text_was_cut(
     def planned() -> tuple[DataCard, str]:
         grid = resolve(table("lm"), Choices(seeds=(0,), methods=("bp",), settings=chosen))
         runs = find_runs(grid, Journals(()))
-        return grid.cells[0].runs[0].data, f"{list(caveats(runs))} {audit(grid.runs)}"
+        return grid.cells[0].runs[0].data, f"{list(caveats(runs))} {audit(grid.cells)}"
 
     described, said = planned()
     assert work.samples_of(described) == (None, None)
