@@ -17,6 +17,7 @@ from methods.base import (
 from methods.effects import (
     Accumulate,
     AllReduce,
+    Anchor,
     Average,
     Await,
     Backward,
@@ -27,6 +28,7 @@ from methods.effects import (
     Count,
     Counter,
     CounterValue,
+    Delta,
     Drop,
     Effect,
     Forward,
@@ -37,7 +39,10 @@ from methods.effects import (
     Layer,
     LayerVersions,
     Loss,
+    Mix,
     NextBatch,
+    Outer,
+    OuterOptimizer,
     Program,
     Put,
     Replica,
@@ -46,19 +51,22 @@ from methods.effects import (
     Step,
     Team,
     Update,
+    Weights,
     Worker,
     backward,
     forward,
 )
 from methods.errors import MethodError, unknown
 from methods.later import Later
+from methods.outer import OuterOptions
 from methods.rates import NEVER_LATE, RateOptions, delay_adaptive, scale_of
-from methods.registry import create, load_plugin, method_class, names, recorded, register, with_defaults
+from methods.registry import create, load_plugin, method_class, names, option_names, recorded, register, with_defaults
 
 __all__ = [
     "NEVER_LATE",
     "Accumulate",
     "AllReduce",
+    "Anchor",
     "Average",
     "Await",
     "Backward",
@@ -69,6 +77,7 @@ __all__ = [
     "Count",
     "Counter",
     "CounterValue",
+    "Delta",
     "Devices",
     "Drop",
     "Effect",
@@ -84,8 +93,12 @@ __all__ = [
     "Loss",
     "Method",
     "MethodError",
+    "Mix",
     "NextBatch",
     "Options",
+    "Outer",
+    "OuterOptimizer",
+    "OuterOptions",
     "Program",
     "Put",
     "RateOptions",
@@ -98,6 +111,7 @@ __all__ = [
     "Step",
     "Team",
     "Update",
+    "Weights",
     "Worker",
     "Workers",
     "backward",
@@ -107,6 +121,7 @@ __all__ = [
     "load_plugin",
     "method_class",
     "names",
+    "option_names",
     "options",
     "recorded",
     "register",

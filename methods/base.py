@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from inspect import isgeneratorfunction
 from typing import Annotated, Any, ClassVar, Literal, Protocol
@@ -18,6 +18,26 @@ Devices = Annotated[int, Field(ge=1, le=1024)]
 Workers = Annotated[int, Field(ge=1, le=256)]
 
 options = dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns options by dotted names, as `--set` and records have them: {"outer": {"lr": 1}} -> {"outer.lr": 1}."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return found
+
+
+def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the options of `flat` as their classes take them."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        part, dot, rest = name.partition(".")
+        if dot:
+            found.setdefault(part, {})[rest] = value
+        else:
+            found[part] = value
+    return found
 
 
 @options
@@ -249,12 +269,12 @@ class Method(ABC):
         """
 
     def describe(self) -> dict[str, Any]:
-        """Returns all options as resolved, by name."""
-        return asdict(self.options)
+        """Returns all options as resolved, by name; those of a part have dotted ones."""
+        return flat(asdict(self.options))
 
     def recorded(self) -> dict[str, Any]:
         """Returns the options that define a run: `Later` ones only where they change what earlier runs did."""
-        not_said = left_out(self.options)
+        not_said = flat(left_out(self.options))
         return {name: value for name, value in self.describe().items() if name not in not_said}
 
 

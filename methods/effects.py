@@ -46,10 +46,31 @@ class Step(Protocol):
 
 
 class Gradient(Protocol):
-    """The gradient of one layer for one step. Methods pass it on; they never look inside."""
+    """The gradient of one layer for one step, or a pseudo-gradient (`Delta`). Methods never look inside."""
 
     @property
     def layer(self) -> Layer: ...
+
+
+class Weights(Protocol):
+    """A copy of some layers' weights, with the running statistics of BatchNorm; opaque to methods. Nobody changes one.
+
+    What lasts over epochs lies in `team.weights`.
+    """
+
+    @property
+    def layers(self) -> Sequence[Layer]: ...
+
+
+class OuterOptimizer(Protocol):
+    """The settings of an outer optimizer: SGD's, or Nesterov's (`methods.OuterOptions` has them as options)."""
+
+    @property
+    def name(self) -> str: ...  # "sgd" or "nesterov"
+    @property
+    def lr(self) -> float: ...
+    @property
+    def momentum(self) -> float: ...
 
 
 class Team(Protocol):
@@ -69,6 +90,8 @@ class Team(Protocol):
     def epochs(self) -> int: ...  # planned
     @property
     def state(self) -> dict[str, Any]: ...  # JSON-like; saved and loaded with the weights; "executor" is taken
+    @property
+    def weights(self) -> dict[str, Weights]: ...  # that last over epochs, by name; saved and loaded like `state`
 
     def random(self, worker: str) -> Random:
         """Returns a worker's random generator, a function of seed, epoch, part of the epoch, and this name.
@@ -372,6 +395,59 @@ class Correct(Effect):
     """Add the Correction of an average with `later`. Takes no time."""
 
     correction: Correction
+
+
+@dataclass(slots=True, unsafe_hash=True)
+class Anchor(Effect):
+    """Copy the weights of some layers as they are now -> Weights, which stay what they are.
+
+    team.weights[name] = yield Anchor(replica, replica.layers)
+    """
+
+    replica: Replica
+    layers: Sequence[Layer]
+
+
+@dataclass(slots=True, unsafe_hash=True)
+class Delta(Effect):
+    """The pseudo-gradients of the anchor's layers, anchor - live weights now -> a list, one for each layer.
+
+    Put and AllReduce take one like a gradient; it is of no batch, so that no epoch is unfinished for want of it, and no
+    staleness is noted of it (Lag gives the updates since). It takes the running statistics of BatchNorm along, as they
+    are, where these are averaged (`bn_buffers`).
+    """
+
+    anchor: Weights
+    replica: Replica
+
+
+class Outer(Effect):
+    """One step of the outer optimizer on the anchor, by a pseudo-gradient for each of its layers -> the new Weights.
+
+    The anchor given stays what it is; momentum goes on in what comes back. An outer step extrapolates, which would make
+    variances negative: so running statistics become those that the pseudo-gradients brought.
+
+        anchor = yield Outer(anchor, *means, optimizer=self.options.outer)
+    """
+
+    __slots__ = ("anchor", "deltas", "optimizer")
+
+    def __init__(self, anchor: Weights, *deltas: Gradient, optimizer: OuterOptimizer) -> None:
+        self.anchor = anchor
+        self.deltas = deltas
+        self.optimizer = optimizer
+
+
+@dataclass(slots=True, unsafe_hash=True)
+class Mix(Effect):
+    """Mix weights into the same layers of a replica: live <- (1 - share) live + share weights. share: from 0 to 1.
+
+    Counted like an average, apart from updates. Running statistics go the same way where these are averaged.
+    """
+
+    replica: Replica
+    weights: Weights
+    share: float
 
 
 Program = Generator[Effect, Any, None]

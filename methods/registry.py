@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from methods.base import Method
+from methods.base import Method, flat, nested
 from methods.errors import MethodError, unknown
 from methods.later import filled_in
 
@@ -165,6 +165,11 @@ def method_class(name: str) -> type[Method]:
     return _methods[name]
 
 
+def option_names(name: str) -> list[str]:
+    """Returns the names of a method's options; those of a part, such as its outer optimizer, have dotted ones."""
+    return list(flat(asdict(method_class(name).Options())))
+
+
 def create(name: str, settings: Mapping[str, Any] | None = None) -> Method:
     """Makes a method, with these options set and the others at their defaults.
 
@@ -175,12 +180,12 @@ def create(name: str, settings: Mapping[str, Any] | None = None) -> Method:
     cls = method_class(name)
     if missing := ", ".join(sorted(cls.__abstractmethods__)):
         raise MethodError(f"The method '{name}' does not define {missing}: see CONTRIBUTING, 'Add a method'.")
-    fields = cls.Options.__dataclass_fields__
+    known = option_names(name)
     for key in settings or {}:
-        if key not in fields:
-            raise MethodError(unknown(f"option of {name}", key, fields))
+        if key not in known:
+            raise MethodError(unknown(f"option of {name}", key, known))
     try:
-        method = cls(cls.Options(**(settings or {})))
+        method = cls(cls.Options(**nested(settings or {})))
     except ValidationError as error:
         raise MethodError(_explain(name, error)) from error
     for property_name in ("devices", "replicas"):
@@ -200,7 +205,7 @@ def with_defaults(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """
     _load_all()
     method = _methods.get(name)
-    return {**asdict(method.Options()), **filled_in(method.Options, options)} if method else dict(options)
+    return {**flat(asdict(method.Options())), **filled_in(method.Options, options)} if method else dict(options)
 
 
 def recorded(name: str, options: Mapping[str, Any]) -> Method:
@@ -209,5 +214,11 @@ def recorded(name: str, options: Mapping[str, Any]) -> Method:
 
 
 def _explain(name: str, error: ValidationError) -> str:
-    parts = [f"{name}.{'.'.join(map(str, e['loc']))}={e['input']!r}: {e['msg']}" for e in error.errors()]
-    return "Bad option: " + "; ".join(parts) + "."
+    return "Bad option: " + "; ".join(_complaint(name, one) for one in error.errors()) + "."
+
+
+def _complaint(name: str, error: Mapping[str, Any]) -> str:
+    """Names option and value; what a method says of several options together stands for itself."""
+    option, words = ".".join(map(str, error["loc"])), error["msg"].removeprefix("Value error, ")
+    alone = isinstance(error.get("ctx", {}).get("error"), ValueError)
+    return f"{name}{'.' * bool(option)}{option}: {words}" if alone else f"{name}.{option}={error['input']!r}: {words}"

@@ -10,13 +10,17 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Self
 
-from benchmarks.executors.counts import TeamCounts, as_json, no_effects
+from benchmarks.executors.counts import KeptWeights, TeamCounts, as_json, no_effects
 from benchmarks.executors.errors import EpochUnfinished
 from benchmarks.executors.staleness import Moment, Staleness
 from methods.effects import Correction
 
 # ---- the records that are kept of what workers hold
+
+NO_TICKET = -1
+"""Of a pseudo-gradient, which is of no batch."""
 
 
 @dataclass(eq=False)
@@ -81,10 +85,11 @@ Part = tuple[Read, Moment]
 
 @dataclass(slots=True)
 class Gradient:
-    """The gradient of one layer for one step, or the mean or sum of `batches` steps.
+    """The gradient of one layer for one step, or the mean or sum of `batches` steps; a pseudo-gradient is of none.
 
-    ready: when it was computed; 0 where unknown. settled: it was applied, reduced or dropped. parts: read and readiness
-    of each gradient that `Accumulate` added up, empty for a single one; `read` is then the stalest's.
+    ready: when it was computed; 0 where unknown. settled: it was applied, reduced or dropped; a pseudo-gradient always
+    is, since what it is made of stays in the weights. parts: read and readiness of each gradient that `Accumulate`
+    added up, empty for a single one; `read` is then the stalest's.
     """
 
     layer: Layer
@@ -104,6 +109,34 @@ class Gradient:
     def singles(self) -> int:
         """Returns the number of gradients that it counts as."""
         return len(self.parts) or 1
+
+    @classmethod
+    def pseudo(cls, layer: Layer, now: Moment) -> Self:
+        """Creates a pseudo-gradient of the layer as it is now."""
+        return cls(layer, NO_TICKET, Read(layer.updates, now, layer.averages), now).as_delta()
+
+    def as_delta(self) -> Self:
+        """Makes it a pseudo-gradient, and returns it."""
+        self.batches, self.settled = 0, True
+        return self
+
+
+@dataclass(eq=False)
+class Weights:
+    """A copy of the weights of some layers of a replica, and what an outer optimizer keeps of them."""
+
+    replica: Replica
+    layers: Sequence[Layer]
+
+    @property
+    def sizes(self) -> int:
+        """Their bytes, over those of the layers' weights: more than 1 with an outer optimizer's momentum."""
+        return 1
+
+    @property
+    def kept(self) -> KeptWeights:
+        """Returns what a checkpoint says of it beside its tensors."""
+        return KeptWeights(replica=self.replica.index, layers=[layer.index for layer in self.layers])
 
 
 # ---- the accounts
@@ -262,10 +295,16 @@ class EpochAccounting:
                 self.effects["averages"] += 1
                 self.effects["state_averages"] += correction.state
 
+    def count_mix(self) -> None:
+        """Counts a Mix as an average of a replica, where there are other replicas."""
+        if self.replicas > 1:
+            with self._lock:
+                self.effects["averages"] += 1
+
     # ---- to resume
 
-    def counts(self, state: Mapping[str, object]) -> TeamCounts:
-        """Returns a copy of the counters that a resumed run needs. state: the team's.
+    def counts(self, state: Mapping[str, object], weights: Mapping[str, Weights]) -> TeamCounts:
+        """Returns a copy of the counters that a resumed run needs. state, weights: the team's.
 
         Raises ValueError where the state cannot be written as JSON.
         """
@@ -277,6 +316,7 @@ class EpochAccounting:
             staleness=self.staleness.sums(),
             effects=self.effects,
             state=as_json(state),
+            weights={name: copy.kept for name, copy in weights.items()},
         )
         return counts.model_copy(deep=True)
 

@@ -46,7 +46,7 @@ class EffectCounts(TypedDict):
     updates: list[int]
     applied: int
     applied_batches: int
-    averages: int  # of replicas, each counted
+    averages: int  # of replicas, each counted; so is a Mix where there are other replicas
     state_averages: int  # those that took the optimizer's state along
 
 
@@ -76,12 +76,20 @@ class _FrozenModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+class KeptWeights(_FrozenModel):
+    """Weights that last over epochs, beside their tensors: indices of the replica they are of, and of its layers."""
+
+    replica: Natural
+    layers: list[Natural]
+
+
 class TeamCounts(_FrozenModel):
     """A team's counters at a drain.
 
     taken: the epoch's batches per replica; begun: those that led to a gradient or were dropped.
 
     dropped: gradients over all epochs, like `effects`. state: team.state, of the method and the executor.
+    weights: of team.weights, by name.
     """
 
     epoch: Natural
@@ -91,6 +99,7 @@ class TeamCounts(_FrozenModel):
     staleness: StalenessSums
     effects: EffectCounts
     state: dict[str, JsonValue]
+    weights: dict[str, KeptWeights] = Field(default_factory=dict)
 
 
 class LayerCounts(_FrozenModel):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from random import Random
@@ -16,8 +16,8 @@ from typing import TypeVar
 
 from pydantic import JsonValue
 
-from benchmarks.executors.accounting import EpochAccounting, Gradient, Layer, Read, Replica, Step
-from benchmarks.executors.counts import CountedEffects, TeamCounts
+from benchmarks.executors.accounting import EpochAccounting, Gradient, Layer, Read, Replica, Step, Weights
+from benchmarks.executors.counts import CountedEffects, KeptWeights, TeamCounts
 from benchmarks.executors.staleness import Moment
 from methods import effects as e
 
@@ -60,6 +60,7 @@ class Team(ABC):
         self.replicas, self.replica = replicas, replicas[0]
         self.seed, self.network, self._flops = seed, network, flops
         self.state: dict[str, JsonValue] = {}
+        self.weights: dict[str, e.Weights] = {}
         names = [layer.name for layer in replicas[0].layers]
         self.accounts = EpochAccounting(names, replicas=len(replicas), steps_per_epoch=steps_per_epoch, epochs=epochs)
 
@@ -93,12 +94,29 @@ class Team(ABC):
 
     def counts(self) -> TeamCounts:
         """Returns the counters that a resumed run needs."""
-        return self.accounts.counts(self.state)
+        weights = {name: narrowed(Weights, copy) for name, copy in self.weights.items()}
+        return self.accounts.counts(self.state, weights)
 
     def resume(self, counts: TeamCounts) -> None:
         """Sets the counters to those of a checkpoint. Raises ValueError where they are of another team."""
         self.accounts.resume(counts)
         self.state = dict(counts.model_copy(deep=True).state)
+        self.expect(counts.weights)
+
+    def expect(self, kept: Mapping[str, KeptWeights]) -> None:
+        """Has weights of these names: its own where it has them, else such as have no tensors, which may be to come.
+
+        Raises ValueError where there is no such replica or layer.
+        """
+        before, self.weights = self.weights, {}
+        for name, like in kept.items():
+            if like.replica >= len(self.replicas) or max(like.layers, default=0) >= len(self.replica.layers):
+                raise ValueError(f"its weights '{name}' are of another team")
+            replica = self.replicas[like.replica]
+            layers = [replica.layers[i] for i in like.layers]
+            own = before.get(name)
+            mine = isinstance(own, Weights) and own.kept == like
+            self.weights[name] = own if own is not None and mine else Weights(replica, layers)
 
     def counted_effects(self) -> CountedEffects:
         """Returns the counts for a journal's last line, with dropped gradients and replicas that were changed."""
@@ -156,8 +174,11 @@ class Team(ABC):
         self.apply_gradients(gradients, worker, now, replica, scale)
 
     def begin_update(self, gradients: Sequence[e.Gradient]) -> None:
-        """Counts an `Update`, before its gradients are applied."""
-        self.accounts.count_update([narrowed(Gradient, gradient) for gradient in gradients])
+        """Counts an `Update`, before its gradients are applied. Raises ValueError where one is a pseudo-gradient."""
+        records = [narrowed(Gradient, gradient) for gradient in gradients]
+        if not all(gradient.batches for gradient in records):
+            raise ValueError("Update takes gradients of batches; a pseudo-gradient (Delta) is for Outer")
+        self.accounts.count_update(records)
 
     def apply_gradients(
         self,
@@ -182,11 +203,17 @@ class Team(ABC):
         return e.LayerVersions(record.read.updates, target(record, replica).updates)
 
     def accumulate(self, gradients: Sequence[e.Gradient], *, mean: bool) -> Gradient:
-        """Returns the mean or sum of gradients as one. Raises ValueError unless they are of one layer."""
+        """Returns the mean or sum of gradients as one. Raises ValueError unless they are of one layer and kind.
+
+        Pseudo-gradients have a mean alone: running statistics, which they take along, are not added up.
+        """
         records = [narrowed(Gradient, gradient) for gradient in gradients]
         if len({record.layer.index for record in records}) != 1:
             layers = " and ".join(dict.fromkeys(record.layer.name for record in records)) or "none"
             raise ValueError(f"Accumulate takes gradients of one layer, and was given those of {layers}")
+        check_one_kind("Accumulate", records)
+        if not (mean or records[0].batches):
+            raise ValueError("Accumulate gives pseudo-gradients' mean (mean=True), and not their sum")
         if len(records) == 1:
             return records[0]
         total = self.add_up(records, mean=mean)
@@ -194,6 +221,8 @@ class Team(ABC):
         total.read = min((record.read for record in records), key=lambda read: read.updates)
         total.parts = tuple(part for record in records for part in record.all_parts)
         total.batches = sum(record.batches for record in records)
+        if not total.batches:
+            return total.as_delta()
         self.accounts.count_accumulation(records, total)
         return total
 
@@ -210,11 +239,15 @@ class Team(ABC):
     def all_reduce(self, gradients: Sequence[e.Gradient]) -> Sequence[Gradient]:
         """Returns, for each member in the order of the replicas, the mean of all members' gradients."""
         records = [narrowed(Gradient, gradient) for gradient in gradients]
+        check_one_kind("AllReduce", records)
         batches = sum(gradient.batches for gradient in records)
         means = self.mean_gradients(records)
         for mean, record in zip(means, records, strict=True):
             mean.batches, mean.parts = batches, record.parts
-        self.accounts.count_reduction(records, means)
+        if batches:
+            self.accounts.count_reduction(records, means)
+        else:
+            means = [mean.as_delta() for mean in means]
         return means
 
     @property
@@ -246,6 +279,52 @@ class Team(ABC):
 
     @abstractmethod
     def add_mean(self, replica: e.Replica, mean: object, snapshot: object, *, state: bool = False) -> None: ...
+
+    # ---- weights as messages
+
+    @abstractmethod
+    def anchor(self, replica: e.Replica, layers: Sequence[e.Layer]) -> Weights:
+        """Returns a copy of the layers' weights."""
+
+    @abstractmethod
+    def delta(self, anchor: e.Weights, replica: e.Replica, now: float) -> Sequence[Gradient]:
+        """Returns the anchor less the replica's weights, a pseudo-gradient for each of its layers."""
+
+    def outer(self, effect: e.Outer) -> Weights:
+        """Returns what the outer optimizer makes of the anchor.
+
+        Raises ValueError unless there is one pseudo-gradient for each of its layers.
+        """
+        anchor = narrowed(Weights, effect.anchor)
+        of = {delta.layer.index: delta for delta in (narrowed(Gradient, one) for one in effect.deltas)}
+        due = [layer.index for layer in anchor.layers]
+        if len(of) < len(effect.deltas) or of.keys() != set(due) or any(one.batches for one in of.values()):
+            raise ValueError(f"Outer takes one pseudo-gradient (Delta) for each of the anchor's {len(due)} layers")
+        return self.step_outer(anchor, [of[index] for index in due], effect.optimizer)
+
+    @abstractmethod
+    def step_outer(self, anchor: Weights, deltas: Sequence[Gradient], optimizer: e.OuterOptimizer) -> Weights:
+        """Returns the anchor after a step. deltas: of its layers, in their order."""
+
+    def mix(self, effect: e.Mix) -> None:
+        self.begin_mix(effect)
+        self.mix_in(effect.replica, narrowed(Weights, effect.weights), effect.share)
+
+    def begin_mix(self, effect: e.Mix) -> None:
+        """Counts a `Mix`. Raises ValueError where its share is none."""
+        if not 0 <= effect.share <= 1:
+            raise ValueError(f"Mix takes a share from 0 to 1; {effect.share} came")
+        self.accounts.count_mix()
+
+    @abstractmethod
+    def mix_in(self, replica: e.Replica, weights: Weights, share: float) -> None:
+        """Changes the replica's layers."""
+
+
+def check_one_kind(effect: str, gradients: Sequence[Gradient]) -> None:
+    """Raises ValueError where some are gradients of batches and some pseudo-gradients."""
+    if len({bool(gradient.batches) for gradient in gradients}) > 1:
+        raise ValueError(f"{effect} takes gradients of batches, or pseudo-gradients (Delta), and not both")
 
 
 def target(gradient: Gradient, replica: e.Replica | None) -> Layer:
@@ -330,3 +409,17 @@ class SimulatedTeam(Team):
     def add_mean(self, replica: e.Replica, mean: object, snapshot: object, *, state: bool = False) -> None:
         for layer in replica.layers:
             narrowed(Layer, layer).averages += 1
+
+    def anchor(self, replica: e.Replica, layers: Sequence[e.Layer]) -> Weights:
+        return Weights(self.replicas[replica.index], [narrowed(Layer, layer) for layer in layers])
+
+    def delta(self, anchor: e.Weights, replica: e.Replica, now: float) -> Sequence[Gradient]:
+        layers = [narrowed(Layer, replica.layers[layer.index]) for layer in anchor.layers]
+        return [Gradient.pseudo(layer, now) for layer in layers]
+
+    def step_outer(self, anchor: Weights, deltas: Sequence[Gradient], optimizer: e.OuterOptimizer) -> Weights:
+        return Weights(anchor.replica, anchor.layers)
+
+    def mix_in(self, replica: e.Replica, weights: Weights, share: float) -> None:
+        for layer in weights.layers:
+            narrowed(Layer, replica.layers[layer.index]).averages += 1

@@ -44,7 +44,7 @@ def settled(table: Table, rows: Sequence[Row], scale: str, settings: Settings) -
     fields = sorted(table.stated_workload & settings.get("workload", {}).keys())
     for row in rows:
         stated = table.stated(row.method)
-        options = [name for name in methods.method_class(row.method).Options.__dataclass_fields__ if name in stated]
+        options = [name for name in methods.option_names(row.method) if name in stated]
         now, _ = _renamed(table, row, scale, ({}, settings), options, fields)
         same.setdefault(run_of(table, now, scale, settings), []).append((row, now))
     found = []

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import typing
+from collections.abc import Iterator
+from dataclasses import is_dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -107,7 +109,10 @@ def _aliases(name: str) -> list[dict[str, Any]]:
     """
 
     def is_alias(options: dict[str, Any]) -> bool:
-        method = methods.create(name, options)
+        try:
+            method = methods.create(name, options)
+        except methods.MethodError:  # two that do not go together
+            return False
         return method.trained_as is not method
 
     shared = methods.Method.Options.__dataclass_fields__
@@ -136,14 +141,22 @@ def other_values(name: str) -> list[tuple[str, Any]]:
     Of numbers a few near the ends are tried; those that the option refuses are left out.
     """
     options = methods.method_class(name).Options
-    hints, defaults = typing.get_type_hints(options), options()
     found = []
-    for key, hint in hints.items():
-        default = getattr(defaults, key)
+    for key, hint, default in _fields(options, options(), ""):
         values = [value for value in _candidates(hint) if value != default and _accepted(name, key, value)]
         assert values, f"{name}.{key} has no value but its default, or a type that the suite cannot try"
         found += [(key, value) for value in values]
     return found
+
+
+def _fields(options: Any, defaults: Any, prefix: str) -> Iterator[tuple[str, Any, Any]]:
+    """Name, type and default of each option; those of a part have dotted names."""
+    for key, hint in typing.get_type_hints(options).items():
+        default = getattr(defaults, key)
+        if is_dataclass(hint):
+            yield from _fields(hint, default, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", hint, default
 
 
 def _candidates(hint: Any) -> tuple[Any, ...]:

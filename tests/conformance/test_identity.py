@@ -26,7 +26,7 @@ def test_options_are_recorded(method: str) -> None:
     """All of them, as JSON, from which the same method can be made again."""
     made = methods.create(method)
     described = json.loads(json.dumps(made.describe()))
-    assert set(described) == {field.name for field in fields(made.options)}
+    assert {name.partition(".")[0] for name in described} == {field.name for field in fields(made.options)}
     assert methods.create(method, described).options == made.options
     run = planned(method)
     assert run.method.document() == {"name": method, "options": described}

@@ -36,11 +36,14 @@ class Seen:
 
     def note(self, worker: e.Worker, effect: e.Effect) -> None:
         match effect:
-            case e.AllReduce():
+            case e.AllReduce() if effect.gradient.batches:  # type: ignore[attr-defined]  # no pseudo-gradient
                 self.reduced.add(effect.group.members)
             case e.Average():
                 self.averaged |= effect.group.members > 1
                 self.averaged_state |= effect.state
+            case e.Anchor() | e.Delta() | e.Mix():
+                self.use(effect.replica, worker)
+                self.averaged |= isinstance(effect, e.Mix)
             case e.Snapshot():
                 self.pinned = True
             case e.Forward():
@@ -104,7 +107,7 @@ def check(method: str, options: Mapping[str, Any]) -> None:
     totals = [sum(layer.updates for layer in same) for same in zip(*(r.layers for r in team.replicas), strict=True)]
     several = made.replicas > 1
     assert made.batches_per_update == max(seen.reduced, default=1)
-    assert (made.averages_replicas and several) == seen.averaged
+    assert (made.averages_replicas and several) == (seen.averaged and several)
     assert made.averages_state == seen.averaged_state
     assert (made.applies_all_gradients and several) == (max(totals) > EPOCHS * team.steps_per_epoch)
     assert {made.updaters} == {sum(q == r.index for q, _ in seen.updaters) for r in team.replicas}

@@ -14,7 +14,7 @@ import torch
 
 import methods
 from benchmarks.executors import registry as executors
-from methods import Average, Correct, Program, Replica, Worker
+from methods import Average, Correct, Layer, Mix, Program, Worker
 from tests.conformance.small import EPOCHS, STEPS, Small, weights
 
 Variant = tuple[str, str, Any]
@@ -99,12 +99,12 @@ def test_every_option(variant: Variant, executor: str) -> None:
 
 
 def test_averages_are_counted_apart(method: str, executor: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every layer of a replica has taken part in as many as its replica was averaged, whoever else was."""
+    """Every layer has taken part in as many as its replica was averaged in, or it was mixed, whoever else was."""
     training = Small(method, executor=executor)
-    asked: list[Counter[Replica]] = []
+    asked: list[Counter[Layer]] = []
 
     def watched(worker: Worker) -> Program:
-        value, counts = None, Counter[Replica]()
+        value, counts = None, Counter[Layer]()
         asked.append(counts)
         while True:
             try:
@@ -113,18 +113,19 @@ def test_averages_are_counted_apart(method: str, executor: str, monkeypatch: pyt
                 return
             value = yield effect
             if isinstance(effect, Average) and not effect.later:
-                counts[effect.replica] += 1
+                counts.update(effect.replica.layers)
             elif isinstance(effect, Correct):
-                counts[effect.correction.replica] += 1
+                counts.update(effect.correction.replica.layers)
+            elif isinstance(effect, Mix):
+                counts.update(effect.replica.layers[layer.index] for layer in effect.weights.layers)
 
     workers = training.method.workers
     monkeypatch.setattr(
         training.method, "workers", lambda team: [replace(one, program=watched(one)) for one in workers(team)]
     )
     training.epoch(0)
-    total = sum(asked, Counter[Replica]())
-    for replica in training.team.replicas:
-        assert {layer.averages for layer in replica.layers} == {total[replica]}
+    total = sum(asked, Counter[Layer]())
+    assert [layer.averages for layer in training.team.layers] == [total[layer] for layer in training.team.layers]
 
 
 def test_no_more_slots_than_batches_in_flight(method: str, executor: str) -> None:

@@ -71,3 +71,31 @@ def by_hand(x: Tensor, first: Tensor, last: Tensor, last_now: Tensor | None = No
     hidden = x @ first.T
     upstream = (torch.softmax(hidden @ last.T, 1) - nn.functional.one_hot(LABELS, 2)) / len(x)
     return (upstream @ (last if last_now is None else last_now)).T @ x, upstream.T @ hidden
+
+
+class Summand(nn.Module):
+    """Adds its one weight, 1 at first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.weight
+
+
+def summands(*gradients: float, steps: int, **settings: Any) -> TorchTeam:
+    """A replica for each of the gradients, which those of its two layers of one weight always are; SGD at rate 1."""
+    made = TorchTeam(
+        [{"first": Summand(), "last": Summand()} for _ in gradients],
+        optimizer=sgd(),
+        loss=lambda outputs, slopes: (outputs * slopes).sum(),
+        right=None,
+        learning_rate=lambda ticket: 1.0,
+        batches=lambda epoch, index: (torch.zeros(1), torch.tensor([gradients[index % len(gradients)]])),
+        steps_per_epoch=steps * len(gradients),
+        epochs=2,
+        **settings,
+    )
+    made.begin_epoch(0)
+    return made

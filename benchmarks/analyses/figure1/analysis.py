@@ -29,6 +29,10 @@ KINDS = {
     "AllReduce": "exchange",
     "Average": "exchange",
     "Snapshot": "snapshot",
+    "Anchor": "snapshot",
+    "Delta": "snapshot",
+    "Outer": "update",
+    "Mix": "update",
 }
 MEASURES = (
     Measure("busy_percent", "Busy (%)", digits=1, exact=True),

@@ -8,7 +8,7 @@ are the same bits however the layers are split into buckets.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -47,6 +47,14 @@ class PendingMean(TorchGradient):
     reduction: BucketReduction | None = None
 
 
+TensorsOf = Callable[[TorchLayer], Sequence[Tensor]]
+"""Returns tensors of the shapes that a layer's gradient, or pseudo-gradient, has."""
+
+
+def parameters_of(layer: TorchLayer) -> Sequence[Tensor]:
+    return layer.params
+
+
 class Bucket:
     """The memory that the gradients of some layers are sent from and received into, reused in every round.
 
@@ -54,7 +62,8 @@ class Bucket:
     are received. For example, buckets of DDP on ResNet-18: [head, stage4], [stage3, stage2, stage1, stem].
 
     tag: of the bucket's messages. device: where the means are needed. reducer: a thread on which this rank computes its
-    share of the mean while the backward pass goes on; None where every rank computes the whole mean.
+    share of the mean while the backward pass goes on; None where every rank computes the whole mean. tensors_of: what
+    is sent of a layer.
     """
 
     def __init__(
@@ -64,21 +73,24 @@ class Bucket:
         tag: int,
         device: torch.device,
         reducer: ThreadPoolExecutor | None = None,
+        tensors_of: TensorsOf = parameters_of,
     ) -> None:
         self.layers, self.transport, self.tag, self.device, self.reducer = layers, transport, tag, device, reducer
+        self.tensors_of = tensors_of
         self.last: BucketReduction | None = None
-        self.layout = PackedLayout([p for layer in layers for p in layer.params], numbers=len(layers))
+        self.layout = PackedLayout([t for layer in layers for t in tensors_of(layer)], numbers=len(layers))
         self.rows = self.layout.empty_rows(transport.ranks, transport.device)
         own_row = self.rows[transport.rank]
         self.tickets = self.layout.numbers(own_row)
         self.views = list(self.by_layer(self.layout.tensors(own_row)))  # of this rank's row, by layer
 
     def by_layer(self, tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
-        """Groups tensors, one per parameter in the order of the bucket's layers, by layer."""
+        """Groups tensors, in the order of the bucket's layers, by layer."""
         at = 0
         for layer in self.layers:
-            yield list(tensors[at : at + len(layer.params)])
-            at += len(layer.params)
+            count = len(self.tensors_of(layer))
+            yield list(tensors[at : at + count])
+            at += count
 
     def means(self) -> list[Tensor]:
         """Returns the mean over the ranks of each parameter's gradient, from the rows as they are now.

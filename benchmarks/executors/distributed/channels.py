@@ -115,10 +115,11 @@ class RankChannels(SharedChannels):
         if (home := self.homes.get(effect.channel.name, self.transport.rank)) == self.transport.rank:
             return super().put(worker, effect)
         item = effect.item
-        if not isinstance(item, TorchGradient) or item.parts or effect.channel.capacity is not None:
+        single = isinstance(item, TorchGradient) and item.batches and not item.parts
+        if not (isinstance(item, TorchGradient) and single) or effect.channel.capacity is not None:
             raise ValueError(
-                f"{effect.channel.name} is between ranks, which pass single gradients on (none that Accumulate made), "
-                "through channels without a bound"
+                f"{effect.channel.name} is between ranks, which pass single gradients on (none of Accumulate's or "
+                "Delta's, no weights), through channels without a bound"
             )
         self._send(home, effect.channel, item)
         return None

@@ -13,7 +13,14 @@ import torch
 from torch import Tensor
 
 from benchmarks.executors.accounting import Gradient
-from benchmarks.executors.distributed.buckets import Bucket, BucketReduction, PendingMean, split_into_buckets
+from benchmarks.executors.distributed.buckets import (
+    Bucket,
+    BucketReduction,
+    PendingMean,
+    TensorsOf,
+    parameters_of,
+    split_into_buckets,
+)
 from benchmarks.executors.distributed.monitor import RankMonitor, RemoteWait
 from benchmarks.executors.distributed.packing import PackedLayout
 from benchmarks.executors.distributed.shares import SharedMean, worth_sharing
@@ -32,9 +39,14 @@ class GroupBuckets:
     """
 
     def __init__(
-        self, name: str, round: Sequence[TorchLayer], transport: Transport | NcclTransport, device: torch.device
+        self,
+        name: str,
+        round: Sequence[TorchLayer],
+        transport: Transport | NcclTransport,
+        device: torch.device,
+        tensors_of: TensorsOf = parameters_of,
     ) -> None:
-        self.name, self.transport, self.device = name, transport, device
+        self.name, self.transport, self.device, self.tensors_of = name, transport, device, tensors_of
         reducer = transport.thread("reducing") if round and isinstance(transport, Transport) else None
         self._buckets = [
             Bucket(layers, transport, tag_of(f"{name}, bucket {i}"), device, reducer)
@@ -74,7 +86,8 @@ class GroupBuckets:
             self._brought += 1
             return self._round[(self._brought - 1) % len(self._round)]
         if layer not in self._own:
-            self._own[layer] = Bucket([layer], self.transport, tag_of(f"{self.name}, {layer.name}"), self.device)
+            tag = tag_of(f"{self.name}, {layer.name}")
+            self._own[layer] = Bucket([layer], self.transport, tag, self.device, tensors_of=self.tensors_of)
         return self._own[layer]
 
 
@@ -104,12 +117,15 @@ class RankCollectives:
             return self.team.all_reduce([gradient])[0]
         self._check(effect.group)
         self.wait_for_mean(worker, gradient)
-        buckets = self._buckets_of(effect.group, effect.replica)
+        buckets = self._buckets_of(effect.group, effect.replica) if gradient.batches else self._of_deltas(effect.group)
         reduction = buckets.reduction_for(gradient.layer)
         mean = reduction.add(gradient)
         mean.batches = gradient.batches * effect.group.members  # all bring as many
         mean.parts = gradient.parts
-        self.team.accounts.count_reduction([gradient], [mean])
+        if mean.batches:
+            self.team.accounts.count_reduction([gradient], [mean])
+        else:
+            mean.as_delta()
         if reduction.full:
             before = buckets.send(reduction)
             self._arrive(effect.group, reduction)
@@ -161,6 +177,17 @@ class RankCollectives:
             round = [narrowed(TorchLayer, replica.layers[i]) for i in self.rounds.get(group.name, ())]
             self.group_buckets[group.name] = GroupBuckets(group.name, round, self.gradient_transport, self.team.device)
         return self.group_buckets[group.name]
+
+    def _of_deltas(self, group: e.Group) -> GroupBuckets:
+        """Returns the buckets of a group's pseudo-gradients, a layer each, which take running statistics along."""
+        name, averaged = f"pseudo-gradients of {group.name}", self.team.average_buffers
+
+        def tensors_of(layer: TorchLayer) -> Sequence[Tensor]:
+            return [*layer.params, *layer.buffers] if averaged else layer.params
+
+        if name not in self.group_buckets:
+            self.group_buckets[name] = GroupBuckets(name, (), self.transport, self.team.device, tensors_of)
+        return self.group_buckets[name]
 
     def _await(self, worker: e.Worker, reduction: BucketReduction) -> None:
         if reduction.complete:

@@ -66,9 +66,11 @@ class Uses:
                 self.givers[channel.name].add(device)
             case e.Count() | e.Await():
                 self.counters[effect.counter.name].add(device)
-            case e.AllReduce():
+            case e.AllReduce() if narrowed(Gradient, effect.gradient).batches:  # pseudo-gradients are sent one by one
                 self.brought[effect.group.name][device].append(effect.gradient.layer.index)
             case e.Forward() | e.Backward() if (home := narrowed(Layer, effect.layer).device) != device:
+                raise SharedAcrossDevices(f"the replica of device {home}")
+            case e.Anchor() | e.Delta() | e.Mix() if (home := effect.replica.device) != device:
                 raise SharedAcrossDevices(f"the replica of device {home}")
 
 
@@ -91,6 +93,7 @@ def _simulated(team: Team) -> SimulatedTeam:
     simulated = SimulatedTeam.of(layers, replicas=replicas, steps_per_epoch=STEPS * replicas, network=team.network)
     simulated.accounts.begin_epoch(team.epoch)
     simulated.accounts.epochs, simulated.seed, simulated.state = team.epochs, team.seed, deepcopy(team.state)
+    simulated.expect(team.counts().weights)
     return simulated
 
 
@@ -184,7 +187,8 @@ class LateExecutor(ThreadsExecutor):
             return self._accumulate(worker, effect)
 
         def late_reduce(worker: e.Worker, effect: e.AllReduce) -> object:
-            return self._bring(effect) if effect.group.name in self.cross_device.rounds else reduce(worker, effect)
+            together = effect.group.name in self.cross_device.rounds and narrowed(Gradient, effect.gradient).batches
+            return self._bring(effect) if together else reduce(worker, effect)
 
         reducing: dict[type[e.Effect], Handler] = {e.AllReduce: late_reduce, e.Accumulate: late_accumulate}
         return handlers | reducing | {e.Put: late_put, e.Update: late_update}

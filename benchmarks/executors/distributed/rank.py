@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Never
 
-from benchmarks.executors.accounting import Gradient, Step
+from benchmarks.executors.accounting import Gradient, Step, Weights
 from benchmarks.executors.distributed.channels import Inbox, RankChannels
 from benchmarks.executors.distributed.collectives import GroupBuckets, RankCollectives
 from benchmarks.executors.distributed.cross_device import CrossDeviceChannels
@@ -21,7 +21,7 @@ from benchmarks.executors.threads.executor import GRACE_SECONDS, Handler, Thread
 from benchmarks.executors.threads.monitor import Turn, Wait
 from methods import effects as e
 
-CROSS_RANK = (e.AllReduce, e.Average, e.Update, e.Accumulate, e.Put, e.Close)
+CROSS_RANK = (e.AllReduce, e.Average, e.Update, e.Accumulate, e.Outer, e.Put, e.Close)
 """Effects that may wait for other ranks."""
 
 
@@ -127,7 +127,13 @@ class RankExecutor(ThreadsExecutor):
                 collectives.wait_for_mean(worker, effect.item)
             return self._channels.put(worker, effect)
 
-        handlers |= {e.Update: update_with_means, e.Accumulate: accumulate_means, e.Put: put_with_mean}
+        def outer_with_means(worker: e.Worker, effect: e.Outer) -> Weights:
+            for delta in effect.deltas:
+                collectives.wait_for_mean(worker, delta)
+            return self._outer(worker, effect)
+
+        handlers |= {e.Update: update_with_means, e.Accumulate: accumulate_means}
+        handlers |= {e.Outer: outer_with_means, e.Put: put_with_mean}
         channels = self._channels
         self.watch.messages = lambda: (channels.sent, channels.received)
         self.watch.monitor = self._monitor

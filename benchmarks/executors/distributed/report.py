@@ -14,14 +14,23 @@ import torch
 from pydantic import JsonValue
 from torch import Tensor
 
-from benchmarks.executors.counts import EffectCounts, StalenessSums, TeamCounts, TeamValues, no_effects
+from benchmarks.executors.accounting import Weights
+from benchmarks.executors.counts import (
+    EffectCounts,
+    KeptWeights,
+    StalenessSums,
+    TeamCounts,
+    TeamValues,
+    no_effects,
+)
 from benchmarks.executors.distributed.packing import Descriptions, PackedLayout, describe_tensors, meta_tensors
 from benchmarks.executors.distributed.place import Message
 from benchmarks.executors.distributed.transport import STATE, Transport
-from benchmarks.executors.numerics import state
+from benchmarks.executors.numerics import anchors, state
 from benchmarks.executors.numerics.conflicts import total
 from benchmarks.executors.numerics.state import TeamState
 from benchmarks.executors.numerics.team import TorchTeam
+from benchmarks.executors.team import narrowed
 
 
 class Replicas(Message):
@@ -88,7 +97,8 @@ def replica_values(team: TorchTeam, rank: int, *, counted: bool) -> tuple[TeamVa
         samples=team.targets if counted else 0,
         conflicts=[layer.access_counter.counts() for layer in layers],
     )
-    return values, state.tensors_of(layers, team.tallies() if counted else {})
+    own = {name: weights for name, weights in team.weights.items() if narrowed(Weights, weights).replica.index == rank}
+    return values, state.tensors_of(layers, {**(team.tallies() if counted else {}), **anchors.kept(own)})
 
 
 # ---- rank 0
@@ -139,6 +149,7 @@ def merge(team: TorchTeam, order: PartOrder, reports: Mapping[int, Report], tens
             },
             effects=_sum_effects([counts.effects for counts in everyone]),
             state=_merge_state(order.counts.state, everyone),
+            weights=_merge_weights(order.counts.weights, everyone),
         )
     )
     team.accounts.unused = unused + sum(report.unused for report in reports.values())
@@ -152,6 +163,7 @@ def merge(team: TorchTeam, order: PartOrder, reports: Mapping[int, Report], tens
 def restore(team: TorchTeam, rank: int, report: Replicas, tensors: Mapping[str, Tensor]) -> None:
     """Loads a reported replica into the team. Raises ValueError, before any change, where it is of another network."""
     state.restore(team.replicas[rank].layers, TeamState(tensors, report.values), team.updates)
+    team.load_weights(tensors, rank)
 
 
 def _merge_losses(team: TorchTeam, reports: Mapping[int, Report], tensors: Tensors, begun: int) -> None:
@@ -178,6 +190,18 @@ def _merge_state(before: Mapping[str, JsonValue], everyone: Sequence[TeamCounts]
                 f"workers of several devices write to team.state['{key}'], which no process sees of another"
             )
         merged |= {key: changed[0]} if changed else {}
+    return merged
+
+
+def _merge_weights(before: Mapping[str, KeptWeights], everyone: Sequence[TeamCounts]) -> dict[str, KeptWeights]:
+    """Merges what the ranks keep in team.weights, each of its own replica; a name that one of them has dropped goes."""
+    merged: dict[str, KeptWeights] = {}
+    for name in {name: None for counts in everyone for name in counts.weights}:
+        theirs = [counts.weights[name] for counts in everyone if name in counts.weights]
+        if any(one != theirs[0] for one in theirs):
+            raise ValueError(f"workers of several devices write to team.weights['{name}'], each in its own process")
+        if name not in before or len(theirs) == len(everyone):
+            merged[name] = theirs[0]
     return merged
 
 

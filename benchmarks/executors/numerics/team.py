@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import cast
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.executors.accounting import Gradient, Layer
+from benchmarks.executors.accounting import Gradient, Layer, Weights
 from benchmarks.executors.counts import LayerConflicts, TeamValues
-from benchmarks.executors.numerics import averages, state
+from benchmarks.executors.numerics import anchors, averages, state
+from benchmarks.executors.numerics.anchors import TorchWeights
 from benchmarks.executors.numerics.conflicts import total
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, TorchReplica, TorchStep
 from benchmarks.executors.numerics.state import TeamState
@@ -22,6 +23,7 @@ from benchmarks.executors.staleness import Moment
 from benchmarks.executors.team import Team, factor, narrowed, target
 from methods import effects as e
 
+T = TypeVar("T")
 Autocast = Callable[[], AbstractContextManager[object]]
 BatchSource = Callable[[int, int], tuple[Tensor, Tensor]]  # (epoch, index) -> inputs (B, ...), targets
 OutputFunction = Callable[[Tensor, Tensor], Tensor]
@@ -302,6 +304,39 @@ class TorchTeam(Team):
     def _state(self, included: bool) -> averages.StateOf | None:
         return self.updates.state_of if included else None
 
+    # ---- weights as messages
+
+    def anchor(self, replica: e.Replica, layers: Sequence[e.Layer]) -> TorchWeights:
+        return _all(self.anchor_by_layer(replica, layers))
+
+    def delta(self, anchor: e.Weights, replica: e.Replica, now: float) -> Sequence[TorchGradient]:
+        return _all(self.delta_by_layer(anchor, replica, now))
+
+    def step_outer(self, anchor: Weights, deltas: Sequence[Gradient], optimizer: e.OuterOptimizer) -> TorchWeights:
+        theirs = [narrowed(TorchGradient, delta) for delta in deltas]
+        return anchors.step_outer(narrowed(TorchWeights, anchor), theirs, optimizer, buffers=self.average_buffers)
+
+    def mix_in(self, replica: e.Replica, weights: Weights, share: float) -> None:
+        for _, mix in self.mix_by_layer(replica, weights, share):
+            mix()
+
+    def anchor_by_layer(self, replica: e.Replica, layers: Sequence[e.Layer]) -> tuple[TorchWeights, averages.ByLayer]:
+        """Returns the weights before they are filled, and what fills them."""
+        mine = narrowed(TorchReplica, replica)
+        return anchors.anchor_by_layer(mine, [mine.layers[layer.index] for layer in layers])
+
+    def delta_by_layer(
+        self, anchor: e.Weights, replica: e.Replica, now: float
+    ) -> tuple[list[TorchGradient], averages.ByLayer]:
+        """Returns a list, and what fills it."""
+        copies, mine = narrowed(TorchWeights, anchor), narrowed(TorchReplica, replica)
+        return anchors.delta_by_layer(copies, mine, self.device_time() or now, buffers=self.average_buffers)
+
+    def mix_by_layer(self, replica: e.Replica, weights: e.Weights, share: float) -> averages.ByLayer:
+        """Returns what mixes them in."""
+        mine, copies = narrowed(TorchReplica, replica), narrowed(TorchWeights, weights)
+        return anchors.mix_by_layer(mine, copies, share, buffers=self.average_buffers)
+
     # ---- what is evaluated, and what is kept
 
     def consensus(self, how: str) -> list[dict[str, Tensor]]:
@@ -337,7 +372,7 @@ class TorchTeam(Team):
             samples=self.targets,
             conflicts=[layer.access_counter.counts() for layer in self._by_layer()],
         )
-        return TeamState(state.tensors_of(self.layers, self.tallies()), values)
+        return TeamState(state.tensors_of(self.layers, {**self.tallies(), **anchors.kept(self.weights)}), values)
 
     def _by_layer(self) -> list[TorchLayer]:
         """Returns the layers of all replicas, the replicas of each layer next to each other."""
@@ -357,4 +392,20 @@ class TorchTeam(Team):
         self.targets = saved.values.samples
         for layer, counts in zip(self._by_layer(), saved.values.conflicts, strict=True):
             layer.access_counter.load(counts)
+        self.load_weights(saved.tensors)
         self.synchronize()
+
+    def load_weights(self, tensors: Mapping[str, Tensor], replica: int | None = None) -> None:
+        """Fills the weights that last, or those alone that were copied from one replica. Raises ValueError."""
+        for name, weights in self.weights.items():
+            like = narrowed(Weights, weights)
+            if replica in (None, like.replica.index):
+                self.weights[name] = anchors.restored(name, like, tensors)
+
+
+def _all(made: tuple[T, averages.ByLayer]) -> T:
+    """Returns what is filled layer by layer, when it is."""
+    filled, fills = made
+    for _, fill in fills:
+        fill()
+    return filled

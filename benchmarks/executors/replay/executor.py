@@ -17,6 +17,7 @@ import torch
 from benchmarks.executors.accounting import Gradient
 from benchmarks.executors.errors import METHOD_ERRORS, ScheduleMismatch, WorkerFailed, closing
 from benchmarks.executors.numerics.accesses import Accesses, note_into
+from benchmarks.executors.numerics.averages import ByLayer
 from benchmarks.executors.numerics.replica import TorchLayer
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.replay.exchanges import Exchanges
@@ -130,6 +131,14 @@ class ReplayExecutor:
             e.AllReduce: self._all_reduce,
             e.Average: self._average,
             e.Correct: self._correct,
+            e.Anchor: self._anchor,
+            e.Delta: self._delta,
+            e.Outer: self._outer,
+            e.Mix: self._mix,
+            e.Anchor: self._anchor,
+            e.Delta: self._delta,
+            e.Outer: self._outer,
+            e.Mix: self._mix,
         }
 
     # ---- accesses
@@ -221,8 +230,7 @@ class ReplayExecutor:
     def _average(self, player: Player, effect: e.Average) -> Replayed[object]:
         player.take([int(effect.last)])
         snapshot, copies = self.team.flat_by_layer(effect.replica, state=effect.state)
-        for layer, copy in copies:
-            yield from self._access(player, layer, self._needs(layer, writes=False, statistics=False), copy)
+        yield from self._each(player, copies, writes=False)
         player.layer = ""
         result = yield from self._exchanges.meet(
             player, effect, (snapshot, effect.last), lambda brought: average(self.team, brought)
@@ -237,10 +245,35 @@ class ReplayExecutor:
     def _correct(self, player: Player, effect: e.Correct) -> Replayed[None]:
         correction = effect.correction
         self.team.accounts.count_average(correction)
-        for layer, add in self.team.add_mean_by_layer(
+        added = self.team.add_mean_by_layer(
             correction.replica, correction.mean, correction.snapshot, state=correction.state
-        ):
-            yield from self._access(player, layer, self._needs(layer, writes=True, statistics=True), add)
+        )
+        yield from self._each(player, added, writes=True)
+
+    # ---- weights as messages
+
+    def _each(self, player: Player, by_layer: ByLayer, *, writes: bool) -> Replayed[None]:
+        """Carries out accesses of weights and running statistics, layer by layer."""
+        for layer, access in by_layer:
+            yield from self._access(player, layer, self._needs(layer, writes=writes, statistics=writes), access)
+
+    def _anchor(self, player: Player, effect: e.Anchor) -> Replayed[object]:
+        weights, copies = self.team.anchor_by_layer(effect.replica, effect.layers)
+        yield from self._each(player, copies, writes=False)
+        return weights
+
+    def _delta(self, player: Player, effect: e.Delta) -> Replayed[object]:
+        deltas, reads = self.team.delta_by_layer(effect.anchor, effect.replica, time.perf_counter())
+        yield from self._each(player, reads, writes=False)
+        return deltas
+
+    def _outer(self, player: Player, effect: e.Outer) -> Replayed[object]:
+        yield from ()
+        return self.team.outer(effect)
+
+    def _mix(self, player: Player, effect: e.Mix) -> Replayed[None]:
+        self.team.begin_mix(effect)
+        yield from self._each(player, self.team.mix_by_layer(effect.replica, effect.weights, effect.share), writes=True)
 
 
 def _can_go_on(player: Player, wait: Wait) -> bool:

@@ -15,7 +15,7 @@ from typing import Never
 
 import torch
 
-from benchmarks.executors.accounting import Gradient, Step
+from benchmarks.executors.accounting import Gradient, Step, Weights
 from benchmarks.executors.activity import Activity
 from benchmarks.executors.errors import Stalled, WorkerFailed, WorkersStuck, closing
 from benchmarks.executors.team import Team
@@ -119,6 +119,10 @@ class ThreadsExecutor:
             e.AllReduce: collectives.all_reduce,
             e.Average: collectives.average,
             e.Correct: self._correct,
+            e.Anchor: self._anchor,
+            e.Delta: self._delta,
+            e.Outer: self._outer,
+            e.Mix: self._mix,
         }
 
     def _take_turns(self) -> None:
@@ -215,6 +219,18 @@ class ThreadsExecutor:
 
     def _correct(self, worker: e.Worker, effect: e.Correct) -> None:
         self.team.correct(effect.correction)
+
+    def _anchor(self, worker: e.Worker, effect: e.Anchor) -> Weights:
+        return self.team.anchor(effect.replica, effect.layers)
+
+    def _delta(self, worker: e.Worker, effect: e.Delta) -> Sequence[Gradient]:
+        return self.team.delta(effect.anchor, effect.replica, time.perf_counter())
+
+    def _outer(self, worker: e.Worker, effect: e.Outer) -> Weights:
+        return self.team.outer(effect)
+
+    def _mix(self, worker: e.Worker, effect: e.Mix) -> None:
+        self.team.mix(effect)
 
 
 def build(team: Team, price: Price | None, threads: int) -> ThreadsExecutor:

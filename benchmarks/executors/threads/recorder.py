@@ -45,6 +45,10 @@ LETTERS: dict[type[e.Effect], str] = {
     e.AllReduce: "R",
     e.Average: "A",
     e.Correct: "K",
+    e.Anchor: "H",
+    e.Delta: "T",
+    e.Outer: "O",
+    e.Mix: "M",
 }
 END = -1
 """Instead of a ticket or an item's place: there are no more."""

@@ -14,7 +14,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from benchmarks.executors.accounting import Gradient, Step
+from benchmarks.executors.accounting import Gradient, Step, Weights
 from benchmarks.executors.virtual.devices import Clock
 from benchmarks.executors.virtual.processes import BLOCKED, Process, Ready
 from benchmarks.hardware.price import Price
@@ -126,8 +126,10 @@ class Channels:
                 return self.price.parameter_bytes[item.layer.index]
             case Step(forwarded=False):  # the weights that it is sent with are pinned for its forward pass
                 return self.price.LOSS_BYTES + sum(self.price.parameter_bytes[i] for i in item.pinned)
+            case Weights():
+                return item.sizes * sum(self.price.parameter_bytes[layer.index] for layer in item.layers)
             case list() | tuple():
-                parts = [part for part in item if isinstance(part, Gradient | Step | list | tuple)]
+                parts = [part for part in item if isinstance(part, Gradient | Weights | Step | list | tuple)]
                 return sum(self._bytes(part, giver, getter) for part in parts)
         return self.price.batch_bytes(_cut(giver, getter))
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Never, TypeVar
 
-from benchmarks.executors.accounting import Gradient
+from benchmarks.executors.accounting import Gradient, Layer
 from benchmarks.executors.activity import Activity
 from benchmarks.executors.errors import METHOD_ERRORS, Stalled, WorkerFailed, closing
 from benchmarks.executors.team import Team, narrowed, target
@@ -162,6 +162,10 @@ class VirtualExecutor:
             e.AllReduce: collectives.all_reduce,
             e.Average: collectives.average,
             e.Correct: self._correct,
+            e.Anchor: self._anchor,
+            e.Delta: self._delta,
+            e.Outer: self._outer,
+            e.Mix: self._mix,
         }
 
     def resume_worker(self, process: Process, value: object) -> None:
@@ -275,19 +279,22 @@ class VirtualExecutor:
         return gradient
 
     def _update(self, process: Process, effect: e.Update) -> object:
-        homes, device = self._homes, process.worker.device
         layers = [target(narrowed(Gradient, gradient), effect.replica) for gradient in effect.gradients]
-        places = [homes.get(layer, layer.device) for layer in layers] if homes else [layer.device for layer in layers]
-        away = [place for place in places if place != device]
-        apart = any(self.price.apart(place, device) for place in away)
-        seconds = self._update_seconds(tuple([layer.index for layer in layers]), bool(away), apart)
         name = process.worker.name
         return self._occupy_device(
             process,
-            seconds,
+            self._seconds_at(process, layers),
             _nothing,
             lambda _: self.team.update(effect.gradients, name, self.clock.now, effect.replica, effect.scale),
         )
+
+    def _seconds_at(self, process: Process, layers: Sequence[Layer]) -> float:
+        """Seconds in which a worker goes through these layers' weights once, wherever they are."""
+        homes, device = self._homes, process.worker.device
+        places = [homes.get(layer, layer.device) for layer in layers] if homes else [layer.device for layer in layers]
+        away = [place for place in places if place != device]
+        apart = any(self.price.apart(place, device) for place in away)
+        return self._update_seconds(tuple([layer.index for layer in layers]), bool(away), apart)
 
     def _price_update(self, layers: Sequence[int], remote: bool, apart: bool) -> float:
         return self.price.update(layers, remote=remote, apart=apart)
@@ -304,6 +311,31 @@ class VirtualExecutor:
 
     def _correct(self, process: Process, effect: e.Correct) -> None:
         self.team.correct(effect.correction)
+
+    # ---- weights as messages: memory traffic, charged like an update of these layers
+
+    def _anchor(self, process: Process, effect: e.Anchor) -> object:
+        seconds = self._seconds_at(process, _of(effect.replica, effect.layers))
+        return self._occupy_device(process, seconds, lambda: self.team.anchor(effect.replica, effect.layers))
+
+    def _delta(self, process: Process, effect: e.Delta) -> object:
+        seconds = self._seconds_at(process, _of(effect.replica, effect.anchor.layers))
+        return self._occupy_device(
+            process, seconds, lambda: self.team.delta(effect.anchor, effect.replica, self.clock.now)
+        )
+
+    def _outer(self, process: Process, effect: e.Outer) -> object:
+        seconds = self._update_seconds(tuple([layer.index for layer in effect.anchor.layers]), False, False)
+        return self._occupy_device(process, seconds, lambda: self.team.outer(effect))
+
+    def _mix(self, process: Process, effect: e.Mix) -> object:
+        seconds = self._seconds_at(process, _of(effect.replica, effect.weights.layers))
+        return self._occupy_device(process, seconds, _nothing, lambda _: self.team.mix(effect))
+
+
+def _of(replica: e.Replica, layers: Sequence[e.Layer]) -> list[Layer]:
+    """Returns the replica's layers of these numbers."""
+    return [narrowed(Layer, replica.layers[layer.index]) for layer in layers]
 
 
 def _nothing() -> None:

@@ -60,7 +60,15 @@ def _subject(effect: e.Effect) -> tuple[Sequence[e.Layer], int | None, int | Non
             return [gradient.layer], gradient.index, None
         case e.AllReduce():
             gradient = narrowed(Gradient, effect.gradient)
-            return [gradient.layer], gradient.index, effect.replica.device
+            return [gradient.layer], gradient.index if gradient.batches else None, effect.replica.device
         case e.Average():
             return effect.replica.layers, None, effect.replica.device
+        case e.Anchor():
+            return effect.layers, None, effect.replica.device
+        case e.Delta():
+            return effect.anchor.layers, None, effect.replica.device
+        case e.Outer():
+            return effect.anchor.layers, None, None
+        case e.Mix():
+            return effect.weights.layers, None, effect.replica.device
     return [], None, None

@@ -157,6 +157,13 @@ def _momentum(row: AuditedRow) -> str:
     return "alike on all devices" if row.says("batches_per_update") > 1 else "local to each device, never averaged"
 
 
+def _outer(row: AuditedRow) -> str | None:
+    outer = getattr(row.method.options, "outer", None)
+    if not isinstance(outer, methods.OuterOptions):
+        return None
+    return f"{outer.name}, learning rate {outer.lr:g}, momentum {outer.momentum:g}"
+
+
 def _batchnorm(row: AuditedRow) -> str | None:
     if not _has_batchnorm(row):
         return None
@@ -254,6 +261,7 @@ ASPECTS: Mapping[str, Callable[[AuditedRow], str | None]] = {
     "Weight decay": _decay,
     "Optimizer": _optimizer,
     "Momentum": _momentum,
+    "Outer optimizer": _outer,
     "BatchNorm": _batchnorm,
     "Model evaluated": _evaluated,
     "Precision": lambda row: row.work.precision,

@@ -1,0 +1,170 @@
+"""Weights as values: copies of layers, pseudo-gradients, steps of an outer optimizer, and mixing them in again.
+
+Running statistics of BatchNorm are kept apart: they are averaged and mixed, and never extrapolated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.executors.accounting import Weights
+from benchmarks.executors.numerics.averages import ByLayer
+from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, TorchReplica
+from benchmarks.executors.staleness import Moment
+from benchmarks.workloads.optimizers import build
+from methods import effects as e
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class LayerWeights:
+    """One layer's parameters and float buffers. states: what an outer optimizer keeps of each parameter."""
+
+    tensors: Sequence[Tensor]
+    statistics: Sequence[Tensor]
+    states: Sequence[State] = ()  # none before the first step
+
+
+@dataclass(eq=False)
+class TorchWeights(Weights):
+    """copies: layer by layer."""
+
+    layers: Sequence[TorchLayer]
+    copies: list[LayerWeights] = field(default_factory=list, repr=False)
+
+    @property
+    def sizes(self) -> int:
+        return 1 + max((len(state) for copy in self.copies for state in copy.states), default=0)
+
+
+def anchor_by_layer(replica: TorchReplica, layers: Sequence[TorchLayer]) -> tuple[TorchWeights, ByLayer]:
+    """Returns weights that are still empty, and what copies them."""
+    made = TorchWeights(replica, layers)
+    return made, [(layer, partial(_anchor, made, layer)) for layer in layers]
+
+
+def _anchor(made: TorchWeights, layer: TorchLayer) -> None:
+    with layer.reading, layer.reading_statistics, layer.reading_weights():
+        tensors, statistics = ([t.data.clone() for t in of] for of in (layer.params, layer.buffers))
+    made.copies.append(LayerWeights(tensors, statistics))
+
+
+def delta_by_layer(
+    anchor: TorchWeights, replica: TorchReplica, now: Moment, *, buffers: bool
+) -> tuple[list[TorchGradient], ByLayer]:
+    """Returns a list that is still empty, and what adds a layer's pseudo-gradient to it.
+
+    Its tensors are anchor - live, one for each parameter; then, where these are averaged, the layer's float buffers.
+    """
+    made: list[TorchGradient] = []
+    layers = [replica.layers[layer.index] for layer in anchor.layers]
+    pairs = zip(layers, anchor.copies, strict=True)
+    return made, [(layer, partial(_delta, made, layer, copy, now, buffers)) for layer, copy in pairs]
+
+
+def _delta(made: list[TorchGradient], layer: TorchLayer, copy: LayerWeights, now: Moment, buffers: bool) -> None:
+    with layer.reading, layer.reading_statistics, layer.reading_weights():
+        gradient = TorchGradient.pseudo(layer, now)
+        apart = [old - live.data for old, live in zip(copy.tensors, layer.params, strict=True)]
+        gradient.tensors = (*apart, *(buffer.data.clone() for buffer in layer.buffers if buffers))
+    made.append(gradient)
+
+
+def step_outer(
+    anchor: TorchWeights, deltas: Sequence[TorchGradient], optimizer: e.OuterOptimizer, *, buffers: bool
+) -> TorchWeights:
+    """Returns the weights after a step of torch's SGD. deltas: of their layers, in their order."""
+    copies = [
+        _stepped(copy, delta.tensors, optimizer, buffers) for copy, delta in zip(anchor.copies, deltas, strict=True)
+    ]
+    return replace(anchor, copies=copies)
+
+
+def _stepped(copy: LayerWeights, given: Sequence[Tensor], chosen: e.OuterOptimizer, buffers: bool) -> LayerWeights:
+    count = len(copy.tensors)
+    leaves = [nn.Parameter(tensor.clone()) for tensor in copy.tensors]
+    states: list[State] = []
+    if leaves:
+        nesterov = chosen.name == "nesterov" and chosen.momentum > 0
+        optimizer = build("sgd", leaves, lr=chosen.lr, momentum=chosen.momentum, nesterov=nesterov)
+        for leaf, state in zip(leaves, copy.states, strict=bool(copy.states)):
+            optimizer.state[leaf] = {key: value.clone() for key, value in state.items()}
+        for leaf, delta in zip(leaves, given, strict=False):  # after them come the buffers
+            leaf.grad = torch.empty_like(leaf).copy_(delta)  # in the leaf's layout, as fused steps take it
+        optimizer.step()
+        states = [dict(optimizer.state[leaf]) for leaf in leaves]
+    statistics = list(given[count:]) if buffers else copy.statistics
+    return LayerWeights([leaf.data for leaf in leaves], statistics, states)
+
+
+def mix_by_layer(replica: TorchReplica, weights: TorchWeights, share: float, *, buffers: bool) -> ByLayer:
+    """Returns what mixes the weights, and with `buffers` the running statistics, into the replica's layers."""
+    layers = [replica.layers[layer.index] for layer in weights.layers]
+    pairs = zip(layers, weights.copies, strict=True)
+    return [(layer, partial(_mix, layer, copy, share, buffers)) for layer, copy in pairs]
+
+
+def _mix(layer: TorchLayer, copy: LayerWeights, share: float, buffers: bool) -> None:
+    with layer.mutex, layer.statistics, layer.writing_weights(update=False):
+        for live, other in zip(layer.params, copy.tensors, strict=True):
+            live.data.lerp_(other, share)
+        for buffer, statistic in zip(layer.buffers, copy.statistics, strict=True) if buffers else ():
+            buffer.data.lerp_(statistic, share)
+        layer.averages += 1
+        layer.access_counter.count_addition()
+
+
+# ---- what is kept of weights that last
+
+
+def kept(named: Mapping[str, e.Weights]) -> dict[str, Tensor]:
+    """Returns their tensors by name; those whose tensors are in another process have none here."""
+    return {place: tensor for name, its in named.items() for place, tensor in _places(name, its)}
+
+
+def _places(name: str, weights: e.Weights) -> Iterator[tuple[str, Tensor]]:
+    if isinstance(weights, TorchWeights):
+        for layer, copy in zip(weights.layers, weights.copies, strict=True):
+            for kind, tensors in (("weight", copy.tensors), ("statistic", copy.statistics)):
+                yield from ((_place(name, layer, kind, i), tensor) for i, tensor in enumerate(tensors))
+            for i, state in enumerate(copy.states):
+                yield from ((f"{_place(name, layer, 'outer', i)} {key}", value) for key, value in state.items())
+
+
+def _place(name: str, layer: TorchLayer, kind: str, i: int) -> str:
+    return f"kept {name}: {layer.name} {kind} {i}"
+
+
+def restored(name: str, like: Weights, saved: Mapping[str, Tensor]) -> TorchWeights:
+    """Returns weights from what `kept` gave of them. Raises ValueError where they are of other layers."""
+    layers = [layer for layer in like.layers if isinstance(layer, TorchLayer)]
+    copies = []
+    try:
+        for layer in layers:
+            tensors = [_like(p, saved[_place(name, layer, "weight", i)]) for i, p in enumerate(layer.params)]
+            buffers = [_like(b, saved[_place(name, layer, "statistic", i)]) for i, b in enumerate(layer.buffers)]
+            copies.append(LayerWeights(tensors, buffers, _states(name, layer, saved)))
+    except KeyError as error:
+        raise ValueError(f"its weights '{name}' lack {error}") from error
+    return TorchWeights(like.replica, layers, copies)
+
+
+def _states(name: str, layer: TorchLayer, saved: Mapping[str, Tensor]) -> list[State]:
+    states: list[State] = []
+    for i, p in enumerate(layer.params):
+        place = f"{_place(name, layer, 'outer', i)} "
+        states.append({key.removeprefix(place): _like(p, t) for key, t in saved.items() if key.startswith(place)})
+    return states if any(states) else []
+
+
+def _like(live: Tensor, saved: Tensor) -> Tensor:
+    """Returns a copy where the live tensor is, and in its layout. Raises ValueError where it has another shape."""
+    if saved.shape != live.shape or saved.dtype != live.dtype:
+        raise ValueError("its weights are of another network")
+    return torch.empty_like(live.data).copy_(saved)

@@ -1,0 +1,426 @@
+"""Weights as values: anchors, pseudo-gradients, outer steps, and mixing weights in; what they count, cost and keep."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from benchmarks.executors.accounting import Gradient
+from benchmarks.executors.counts import KeptWeights
+from benchmarks.executors.distributed.cross_device import cross_device_channels
+from benchmarks.executors.errors import WorkerFailed
+from benchmarks.executors.numerics.anchors import TorchWeights
+from benchmarks.executors.numerics.team import TorchTeam
+from benchmarks.executors.team import narrowed
+from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.hardware.price import Price
+from methods import (
+    Accumulate,
+    AllReduce,
+    Anchor,
+    Channel,
+    Delta,
+    Get,
+    Group,
+    Lag,
+    Mix,
+    NextBatch,
+    Outer,
+    OuterOptimizer,
+    OuterOptions,
+    Program,
+    Put,
+    Replica,
+    Update,
+    Worker,
+    backward,
+    forward,
+)
+from tests.executors import crews
+from tests.executors.crews import EXECUTORS, carry_out, crew, program
+from tests.executors.teams import network, summands, team_of, weight
+
+OUTER: Any = OuterOptions
+PLAIN = OUTER(name="sgd", lr=2.0, momentum=0.0)
+both = pytest.mark.parametrize("executor", EXECUTORS)
+
+
+def local_step(replica: Replica) -> Program:
+    step = yield NextBatch(replica)
+    yield from forward(replica, step)
+    yield Update(*(yield from backward(replica, step)))
+
+
+def tensors(weights: Any) -> list[float]:
+    return [float(copy.tensors[0]) for copy in narrowed(TorchWeights, weights).copies]
+
+
+def live(team: TorchTeam) -> list[list[float]]:
+    return [[float(layer.params[0].data) for layer in replica.layers] for replica in team.replicas]
+
+
+# ---- the numbers
+
+
+@both
+def test_an_anchor_stays_what_it_was(executor: str) -> None:
+    team, seen = summands(2.0, steps=1), dict[str, Any]()
+
+    def trains() -> Program:
+        anchor = yield Anchor(team.replica, team.replica.layers[1:])
+        yield from local_step(team.replica)
+        seen["anchor"], seen["deltas"] = anchor, (yield Delta(anchor, team.replica))
+
+    carry_out(executor, trains(), team=team)
+    assert tensors(seen["anchor"]) == [1.0]
+    assert [(delta.layer.name, float(delta.tensors[0])) for delta in seen["deltas"]] == [("last", 2.0)]
+
+
+@both
+@pytest.mark.parametrize(
+    ("optimizer", "after"),
+    [
+        (PLAIN, [-3.0, -7.0]),
+        (OUTER(name="sgd", lr=1.0, momentum=0.5), [-1.0, -4.0]),
+        (OUTER(name="nesterov", lr=1.0, momentum=0.5), [-2.0, -5.5]),
+    ],
+    ids=["sgd", "momentum", "nesterov"],
+)
+def test_outer_steps_are_those_of_sgd(executor: str, optimizer: OuterOptimizer, after: list[float]) -> None:
+    """By a pseudo-gradient of 2, twice: the buffer is 2, then 3; Nesterov's step 2 + 0.5 x 2, then 2 + 0.5 x 3."""
+    team, made = summands(2.0, steps=1), list[Any]()
+
+    def trains() -> Program:
+        anchor = yield Anchor(team.replica, team.replica.layers)
+        yield from local_step(team.replica)
+        deltas = yield Delta(anchor, team.replica)
+        for _ in range(2):
+            made.append(anchor)
+            anchor = yield Outer(anchor, *reversed(deltas), optimizer=optimizer)
+        made.append(anchor)
+
+    carry_out(executor, trains(), team=team)
+    assert list(map(tensors, made)) == [[value] * 2 for value in (1.0, *after)]
+
+
+@both
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.7, 1.0])
+def test_mixing_weights_in(executor: str, share: float) -> None:
+    """Bits of the one or the other at the ends; of these layers alone."""
+    team = team_of(network(0), network(1))
+    before = [[weight(team, i, q).clone() for i in (0, 1)] for q in (0, 1)]
+
+    def mixes() -> Program:
+        other = yield Anchor(team.replicas[1], team.replicas[1].layers[:1])
+        yield Mix(team.replica, other, share)
+
+    carry_out(executor, mixes(), team=team)
+    torch.testing.assert_close(weight(team), (1 - share) * before[0][0] + share * before[1][0])
+    if share in (0.0, 1.0):
+        assert torch.equal(weight(team), before[int(share)][0])
+    assert torch.equal(weight(team, 1), before[0][1])
+    assert [layer.averages for layer in team.replica.layers] == [1, 0]
+    assert [layer.updates for layer in team.replica.layers] == [0, 0]
+    assert team.counted_effects()["averages"] == 1
+
+
+def normed(seed: int) -> dict[str, nn.Module]:
+    """Two layers, the first with running statistics of its own: its variance is below 1."""
+    made = network(seed)
+    norm = nn.BatchNorm1d(5)
+    norm.running_var = torch.full([5], 0.1 * (seed + 1))
+    return {"first": nn.Sequential(made["first"], norm), "last": made["last"]}
+
+
+def statistics(team: TorchTeam, replica: int) -> list[Tensor]:
+    return [buffer.data.clone() for buffer in team.replicas[replica].layers[0].buffers]
+
+
+def outer_steps(team: TorchTeam, optimizer: OuterOptimizer, share: float) -> list[Program]:
+    """A local step, an outer one by the mean of all replicas, and the mixing in, by each replica."""
+    group = Group(len(team.replicas))
+
+    def member(replica: Replica) -> Program:
+        anchor, means = (yield Anchor(replica, replica.layers)), []
+        yield from local_step(replica)
+        for delta in (yield Delta(anchor, replica)):
+            means.append((yield AllReduce(group, replica, delta)))
+        yield Mix(replica, (yield Outer(anchor, *means, optimizer=optimizer)), share)
+
+    return [member(replica) for replica in team.replicas]
+
+
+@both
+def test_replicas_take_the_outer_step_of_their_mean(executor: str) -> None:
+    """Gradients of 2 and 4: 1 - 2 x 3 is the anchor, and the half of it is mixed into -1 and -3."""
+    team = summands(2.0, 4.0, steps=1)
+    carry_out(executor, *outer_steps(team, PLAIN, 0.5), team=team)
+    assert live(team) == [[-3.0, -3.0], [-4.0, -4.0]]
+
+
+@both
+def test_running_statistics_become_their_mean_and_are_never_extrapolated(executor: str) -> None:
+    """An outer step at rate 50 would make variances negative."""
+    team, alone = (team_of(normed(0), normed(1)) for _ in range(2))
+    carry_out(executor, *(local_step(replica) for replica in alone.replicas), team=alone)
+    carry_out(executor, *outer_steps(team, OUTER(name="sgd", lr=50.0, momentum=0.0), 1.0), team=team)
+    for q in (0, 1):
+        for mean, first, second in zip(statistics(team, q), statistics(alone, 0), statistics(alone, 1), strict=True):
+            torch.testing.assert_close(mean, (first + second) / 2)
+
+
+@both
+def test_or_are_each_devices_own(executor: str) -> None:
+    team, alone = (team_of(normed(0), normed(1), average_buffers=False) for _ in range(2))
+    carry_out(executor, *(local_step(replica) for replica in alone.replicas), team=alone)
+    carry_out(executor, *outer_steps(team, PLAIN, 1.0), team=team)
+    for q in (0, 1):
+        assert all(torch.equal(a, b) for a, b in zip(statistics(team, q), statistics(alone, q), strict=True))
+
+
+# ---- the accounts
+
+
+@both
+def test_a_pseudo_gradient_is_of_no_batch(executor: str) -> None:
+    """Left over, dropped, reduced or used: an epoch's accounts and staleness are those of its batches."""
+    team, got = summands(2.0, steps=2), list[Any]()
+
+    def trains() -> Program:
+        anchor = yield Anchor(team.replica, team.replica.layers)
+        deltas = yield Delta(anchor, team.replica)
+        for _ in range(2):
+            yield from local_step(team.replica)
+        got.append((yield Lag(deltas[0])))
+        yield Outer(anchor, *deltas, optimizer=PLAIN)
+
+    carry_out(executor, trains(), team=team)
+    team.accounts.end_epoch()
+    counted = team.counted_effects()
+    assert (counted["gradients"], counted["applied"], counted["updates"]) == (4, 4, [2, 2])
+    assert team.accounts.staleness.count == [2, 2]
+    assert got == [(0, 2)]
+
+
+def misused(team: TorchTeam, wrong: str) -> Program:
+    anchor = yield Anchor(team.replica, team.replica.layers)
+    deltas = yield Delta(anchor, team.replica)
+    step = yield NextBatch(team.replica)
+    yield from forward(team.replica, step)
+    gradients = yield from backward(team.replica, step)
+    match wrong:
+        case "update":
+            yield Update(*deltas)
+        case "batch":
+            yield Outer(anchor, *gradients, optimizer=PLAIN)
+        case "missing":
+            yield Outer(anchor, deltas[0], optimizer=PLAIN)
+        case "twice":
+            yield Outer(anchor, *deltas, deltas[0], optimizer=PLAIN)
+        case "share":
+            yield Mix(team.replica, anchor, 1.5)
+
+
+@both
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ("update", "Update takes gradients of batches"),
+        ("batch", "Outer takes one pseudo-gradient"),
+        ("missing", "each of the anchor's 2 layers"),
+        ("twice", "each of the anchor's 2 layers"),
+        ("share", "a share from 0 to 1; 1.5 came"),
+    ],
+)
+def test_what_is_no_pseudo_gradient_or_share_is_refused(executor: str, wrong: str, words: str) -> None:
+    team = summands(2.0, steps=1)
+    with pytest.raises(WorkerFailed, match=words):
+        carry_out(executor, misused(team, wrong), team=team)
+
+
+@both
+def test_gradients_and_pseudo_gradients_are_not_reduced_together(executor: str) -> None:
+    team, group = summands(2.0, 2.0, steps=1), Group(2)
+
+    def gradient() -> Program:
+        step = yield NextBatch(team.replica)
+        yield from forward(team.replica, step)
+        yield AllReduce(group, team.replica, (yield from backward(team.replica, step))[1])
+
+    def delta() -> Program:
+        replica = team.replicas[1]
+        anchor = yield Anchor(replica, replica.layers)
+        yield AllReduce(group, replica, (yield Delta(anchor, replica))[0])
+
+    with pytest.raises(WorkerFailed, match="and not both"):
+        carry_out(executor, gradient(), delta(), team=team)
+
+
+@both
+def test_accumulated_pseudo_gradients_are_one_of_no_batch(executor: str) -> None:
+    """Of two replicas 2 and 4 below their anchor, whose outer step is by the mean: 1 - 2 x 3. Their sum is refused."""
+    team, made = summands(2.0, 4.0, steps=1), list[Any]()
+
+    def serves() -> Program:
+        anchor, brought = (yield Anchor(team.replica, team.replica.layers)), []
+        for replica in team.replicas:
+            yield from local_step(replica)
+            brought.append((yield Delta(anchor, replica)))
+        means = []
+        for same in zip(*brought, strict=True):
+            means.append((yield Accumulate(*same)))
+        made.append((yield Outer(anchor, *means, optimizer=PLAIN)))
+        yield Accumulate(*(deltas[0] for deltas in brought), mean=False)
+
+    with pytest.raises(WorkerFailed, match="and not their sum"):
+        carry_out(executor, serves(), team=team)
+    assert tensors(made[0]) == [-5.0, -5.0]
+    team.accounts.end_epoch()
+
+
+# ---- the price
+
+PRICE = Price([0.0] * 2, [0.0] * 2, [0.0] * 2, [8.0, 4.0], 0.5, 2.0, 0.25, 16.0)
+UPDATE = 0.25 + 12 / 16
+
+
+def seconds(team: TorchTeam, price: Price, effects: Program, device: int = 0) -> float:
+    executor = VirtualExecutor(team, price)
+    executor.run(crew(effects, devices=(device,)))
+    return executor.now
+
+
+def each(team: TorchTeam) -> Program:
+    anchor = yield Anchor(team.replica, team.replica.layers)
+    deltas = yield Delta(anchor, team.replica)
+    yield Mix(team.replica, (yield Outer(anchor, *deltas, optimizer=PLAIN)), 0.5)
+
+
+def test_each_costs_an_update_and_none_on_an_ideal_device() -> None:
+    assert seconds(summands(2.0, steps=1), PRICE, each(summands(2.0, steps=1))) == 4 * UPDATE
+    assert seconds(summands(2.0, steps=1), Price.uniform(2, 1.0, 1.0), each(summands(2.0, steps=1))) == 0
+
+
+def test_from_afar_they_come_over_the_link() -> None:
+    """All but the outer step, whose weights are the worker's."""
+    team = summands(2.0, steps=1)
+    assert seconds(team, PRICE, each(team), device=1) == 4 * UPDATE + 3 * (0.5 + 12 / 2)
+
+
+def test_reads_are_at_the_begin_and_writes_at_the_end() -> None:
+    """Two take 1 s each from 0 on: the copy is of before the mixing in."""
+    team, seen = summands(2.0, steps=1), list[Any]()
+    other = team.anchor(team.replica, team.replica.layers)
+    for layer in team.replica.layers:
+        layer.params[0].data.fill_(5.0)
+
+    def mixes() -> Program:
+        yield Mix(team.replica, other, 1.0)
+
+    def copies() -> Program:
+        seen.append((yield Anchor(team.replica, team.replica.layers)))
+
+    executor = VirtualExecutor(team, replace(PRICE, lanes=2, lane_capacity=2.0))
+    executor.run(crew(mixes(), copies(), devices=(0, 0)))
+    assert tensors(seen[0]) == [5.0, 5.0]
+    assert live(team) == [[1.0, 1.0]]
+
+
+@pytest.mark.parametrize(("momentum", "copies"), [(0.0, 1), (0.9, 2)])
+def test_weights_that_are_sent_pay_for_all_that_goes(momentum: float, copies: int) -> None:
+    """Their bytes, and those of the outer optimizer's momentum."""
+    team, channel = summands(2.0, 2.0, steps=1), Channel(None)
+    anchor = team.anchor(team.replica, team.replica.layers)
+    deltas = team.delta(anchor, team.replica, 0.0)
+    made = team.outer(Outer(anchor, *deltas, optimizer=OUTER(name="sgd", lr=1.0, momentum=momentum)))
+    executor = VirtualExecutor(team, replace(PRICE, update_latency_seconds=0.0, update_bytes_per_second=1e9))
+    executor.run(crew(program(Put(channel, made)), program(Get(channel))))
+    assert executor.now == 0.5 + copies * 12 / 2
+
+
+def test_an_all_reduce_of_pseudo_gradients_is_charged_as_one_of_gradients() -> None:
+    team = summands(2.0, 4.0, steps=1)
+    price = replace(PRICE, update_latency_seconds=0.0, update_bytes_per_second=1e99)
+    executor = VirtualExecutor(team, price)
+    executor.run(crew(*outer_steps(team, PLAIN, 1.0)))
+    assert executor.now == pytest.approx(price.all_reduce([0], 2) + price.all_reduce([1], 2))
+
+
+# ---- what lasts
+
+
+def stepped(team: TorchTeam) -> None:
+    """Anchors that have taken an outer step with momentum, as a method keeps them."""
+    for replica in team.replicas:
+        anchor = team.anchor(replica, replica.layers[1:])
+        for layer in replica.layers:
+            layer.params[0].data.sub_(2.0 + replica.index)
+        deltas = team.delta(anchor, replica, 0.0)
+        team.weights[f"anchor of {replica.index}"] = team.outer(Outer(anchor, *deltas, optimizer=OUTER()))
+
+
+def next_step(team: TorchTeam) -> list[Any]:
+    """What comes of one more outer step of each."""
+    made = []
+    for replica in team.replicas:
+        anchor = team.weights[f"anchor of {replica.index}"]
+        deltas = team.delta(anchor, replica, 0.0)
+        made.append(tensors(team.outer(Outer(anchor, *deltas, optimizer=OUTER()))))
+    return made
+
+
+def test_weights_and_outer_momentum_are_in_a_checkpoint() -> None:
+    team, other = summands(2.0, 4.0, steps=1), summands(2.0, 4.0, steps=1)
+    stepped(team)
+    saved = team.state_dict()
+    other.weights["of before"] = other.anchor(other.replica, other.replica.layers)
+    other.load_state_dict(saved)
+    assert other.weights.keys() == team.weights.keys()
+    assert next_step(other) == next_step(team)
+
+
+def test_weights_that_are_not_the_teams_are_refused() -> None:
+    team = summands(2.0, 4.0, steps=1)
+    stepped(team)
+    saved = team.state_dict()
+    lacking = {name: tensor for name, tensor in saved.tensors.items() if "anchor of 1" not in name}
+    with pytest.raises(ValueError, match="anchor of 1"):
+        summands(2.0, 4.0, steps=1).load_state_dict(replace(saved, tensors=lacking))
+    strange = {"x": KeptWeights(replica=7, layers=[0])}
+    counts = saved.values.counts.model_copy(update={"weights": strange})
+    with pytest.raises(ValueError, match="of another team"):
+        summands(2.0, 4.0, steps=1).load_state_dict(
+            replace(saved, values=saved.values.model_copy(update={"counts": counts}))
+        )
+
+
+# ---- between ranks
+
+
+@pytest.mark.parametrize("effect", ["anchor", "delta", "mix"])
+def test_another_ranks_replica_is_not_here(effect: str) -> None:
+    def worker(team: Any) -> Program:
+        mine, other = team.replicas
+        anchor = yield Anchor(other if effect == "anchor" else mine, mine.layers)
+        yield Delta(anchor, other if effect == "delta" else mine)
+        yield Mix(other if effect == "mix" else mine, anchor, 0.5)
+
+    def workers(team: Any) -> list[Worker]:
+        return [Worker(worker(team), device=0, role="w")]
+
+    with pytest.raises(WorkerFailed, match="SharedAcrossDevices: the replica of device 1"):
+        cross_device_channels(workers, summands(2.0, 4.0, steps=1))
+
+
+def test_the_team_without_tensors_has_the_same_records() -> None:
+    team = crews.team_of(layers=2, replicas=1)
+    anchor = team.anchor(team.replica, team.replica.layers[:1])
+    (delta,) = team.delta(anchor, team.replica, 0.0)
+    assert isinstance(delta, Gradient)
+    team.mix(Mix(team.replica, team.outer(Outer(anchor, delta, optimizer=PLAIN)), 1.0))
+    assert [layer.averages for layer in team.replica.layers] == [1, 0]
+    assert team.counted_effects()["averages"] == 0  # of one replica
