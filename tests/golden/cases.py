@@ -193,6 +193,7 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("cocod", {"averages": "weights_and_momentum", "period": 2}),
     ("adpsgd", {"devices": 4, "weights": "current", "shares": "dynamic"}),
     ("pipeline", {"stages": 3, "locking": "forward", "weights": "forward", "cut": "parameters"}),
+    ("diloco", {"devices": 2, "period": 4, "fragments": 2, "delay": 1, "alpha": 0.5}),
 )
 PLAIN: tuple[tuple[str, dict[str, Any]], ...] = (
     ("bp", {}),

@@ -1,0 +1,142 @@
+"""DiLoCo: local steps by the workload's optimizer, and every H of them an outer step by their mean; Streaming DiLoCo.
+
+Source: Douillard et al., "DiLoCo: Distributed Low-Communication Training of Language Models" (arXiv:2311.08105),
+Algorithm 1; with fragments, a delay and alpha "Streaming DiLoCo" (arXiv:2501.18512), Algorithm 2, in the order of
+effects of the public code (pytorch/torchft, `local_sgd.py`).
+
+Every device holds an anchor of its layers. `delay` steps before a fragment is due, its pseudo-gradient, anchor - local,
+is reduced to the mean of all devices; at the due step the anchor takes an outer step by it, and the fragment becomes
+(1 - alpha) anchor + alpha local. A fragment is due every H steps (`period`), one of them every H / fragments.
+
+Departures and choices:
+- Fragments are strided, the p-th layer of every `fragments`; the paper's are so too, of transformer blocks, and it
+  has contiguous ones as well. A layer is a message of its own, and messages are not quantized.
+- Local steps are counted over epochs. Workers are drained at an epoch's end: a fragment whose pseudo-gradient is on its
+  way is brought to its end there, up to `delay` steps early. Anchors and outer momentum last.
+- What is evaluated is the mean of the replicas (`consensus`); the papers evaluate the anchor.
+- The inner optimizer's state is each device's own and is not averaged, as in the papers.
+- BatchNorm's running statistics, which no language model of theirs has, become their mean with each pseudo-gradient
+  and are mixed like weights; no outer step extrapolates them (`bn_buffers=per_device` leaves them to each device).
+- The inner learning rate is the schedule's (`learning_rate=linear`: times the devices). The paper's H is 500; the
+  default is as small as that of other averaging methods here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated
+
+from pydantic import Field
+
+from methods import (
+    AllReduce,
+    Anchor,
+    Channel,
+    Close,
+    Delta,
+    Get,
+    Group,
+    Layer,
+    MethodError,
+    Mix,
+    NextBatch,
+    Outer,
+    OuterOptions,
+    Program,
+    Put,
+    Replica,
+    Replicated,
+    ReplicatedOptions,
+    Team,
+    Update,
+    Worker,
+    backward,
+    forward,
+    options,
+    register,
+)
+
+
+@options
+class DilocoOptions(ReplicatedOptions):
+    period: Annotated[int, Field(ge=1, description="H, local steps between two outer steps of the same fragment")] = 16
+    fragments: Annotated[int, Field(ge=1, description="parts of the network, due one after the other")] = 1
+    delay: Annotated[int, Field(ge=0, description="local steps between a pseudo-gradient and its outer step")] = 0
+    alpha: Annotated[float, Field(ge=0, le=1, description="share of the local weights that an outer step leaves")] = 0.0
+    outer: Annotated[OuterOptions, Field(description="the outer optimizer")] = OuterOptions()
+
+    def __post_init__(self) -> None:
+        if self.period % self.fragments:
+            raise ValueError(f"period={self.period} is no multiple of fragments={self.fragments}")
+        if self.delay >= self.period // self.fragments:
+            turn = f"{self.period // self.fragments} steps from one fragment's turn to the next"
+            raise ValueError(f"delay={self.delay} is not less than the {turn} (period / fragments)")
+
+
+@register(title="DiLoCo", source="arXiv:2311.08105, Algorithm 1; arXiv:2501.18512", name="diloco", place=18)
+class DiLoCo(Replicated):
+    """A trainer per device, which takes the outer steps as well, and a communicator that reduces pseudo-gradients."""
+
+    Options = DilocoOptions
+
+    @property
+    def averages_replicas(self) -> bool:
+        return True
+
+    @property
+    def updates_whole_gradients(self) -> bool:
+        return True
+
+    def check_layers(self, layers: int) -> None:
+        if self.options.fragments > layers:
+            raise MethodError(
+                f"DiLoCo's fragments have a layer each at least, and the network has {layers}: set diloco.fragments to "
+                f"at most {layers}."
+            )
+
+    def workers(self, team: Team) -> Iterable[Worker]:
+        everyone = Group(members=len(team.replicas), name="everyone")
+        for replica in team.replicas:
+            local = Channel(None, name=f"pseudo-gradients of device {replica.device}")
+            means = Channel(None, name=f"mean pseudo-gradients for device {replica.device}")
+            yield Worker(self.trainer(team, replica, local, means), device=replica.device, role="trainer")
+            program = self.communicator(replica, everyone, local, means)
+            yield Worker(program, device=replica.device, role="communicator")
+
+    def trainer(self, team: Team, replica: Replica, local: Channel, means: Channel) -> Program:
+        o, local_steps = self.options, f"local steps of device {replica.index}"
+        turn = o.period // o.fragments
+        anchors = [f"anchor of fragment {p} of device {replica.index}" for p in range(o.fragments)]
+        for p, name in enumerate(anchors):
+            if name not in team.weights:
+                team.weights[name] = yield Anchor(replica, self.fragment(replica, p))
+        under_way = None  # the anchor whose pseudo-gradient is on its way
+        while (step := (yield NextBatch(replica))) is not None:
+            yield from forward(replica, step)
+            gradients = yield from backward(replica, step)
+            yield Update(*gradients)
+            team.state[local_steps] = done = team.state.get(local_steps, 0) + 1
+            if (done + o.delay) % turn == 0:  # at the same step for all: devices have equally many batches
+                under_way = anchors[((done + o.delay) // turn - 1) % o.fragments]
+                for delta in (yield Delta(team.weights[under_way], replica)):
+                    yield Put(local, delta)
+            if done % turn == 0 and under_way is not None:
+                yield from self.outer_step(team, replica, under_way, means)
+                under_way = None
+        if under_way is not None:
+            yield from self.outer_step(team, replica, under_way, means)
+        yield Close(local)
+
+    def outer_step(self, team: Team, replica: Replica, name: str, means: Channel) -> Program:
+        deltas = []
+        for _ in team.weights[name].layers:
+            deltas.append((yield Get(means)))
+        team.weights[name] = anchor = yield Outer(team.weights[name], *deltas, optimizer=self.options.outer)
+        yield Mix(replica, anchor, share=1 - self.options.alpha)
+
+    def communicator(self, replica: Replica, everyone: Group, local: Channel, means: Channel) -> Program:
+        while (delta := (yield Get(local))) is not None:
+            yield Put(means, (yield AllReduce(everyone, replica, delta)))
+
+    def fragment(self, replica: Replica, number: int) -> Sequence[Layer]:
+        return replica.layers[number :: self.options.fragments]
