@@ -60,7 +60,17 @@ from methods.errors import MethodError, unknown
 from methods.later import Later
 from methods.outer import OuterOptions
 from methods.rates import NEVER_LATE, RateOptions, delay_adaptive, scale_of
-from methods.registry import create, load_plugin, method_class, names, option_names, recorded, register, with_defaults
+from methods.registry import (
+    check_option,
+    create,
+    load_plugin,
+    method_class,
+    names,
+    option_names,
+    recorded,
+    register,
+    with_defaults,
+)
 
 __all__ = [
     "NEVER_LATE",
@@ -115,6 +125,7 @@ __all__ = [
     "Worker",
     "Workers",
     "backward",
+    "check_option",
     "create",
     "delay_adaptive",
     "forward",

@@ -198,6 +198,16 @@ def create(name: str, settings: Mapping[str, Any] | None = None) -> Method:
     return method
 
 
+def check_option(name: str, option: str, value: Any) -> None:
+    """Raises MethodError, as `create`, where the option takes no such value, whatever the others are set to."""
+    try:
+        create(name, {option: value})
+    except MethodError as error:
+        invalid = error.__cause__.errors() if isinstance(error.__cause__, ValidationError) else [{"loc": "unknown"}]
+        if any(part["loc"] for part in invalid):  # else it is of several options together
+            raise
+
+
 def with_defaults(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a record's options, completed by those that it lacks: as the method did before it had them.
 

@@ -62,11 +62,11 @@ def _values(owner: str, key: str, text: str) -> list[str]:
     if owner == "workload":
         return parts if not _takes_a_list(key) or any(part[:1] in ("(", "[") for part in parts[1:]) else [text]
     try:
-        methods.create(owner, {key: text})
+        methods.check_option(owner, key, text)
         return [text]
     except methods.MethodError:
         for part in parts:
-            methods.create(owner, {key: part})
+            methods.check_option(owner, key, part)
         return parts
 
 

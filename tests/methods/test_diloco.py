@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import methods
+from benchmarks.commands.settings import settings
 from benchmarks.executors import registry as executors
 from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
@@ -271,6 +272,15 @@ def test_ranks_go_on_from_a_checkpoint() -> None:
 def test_options_that_do_not_go_are_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(MethodError, match=words):
         methods.create("diloco", options)
+
+
+def test_options_that_go_together_alone_are_set_one_by_one() -> None:
+    """fragments=3 and delay=20 go with no default of the others."""
+    given, sweeps = settings(["diloco.fragments=3", "diloco.delay=20", "diloco.period=66"])
+    assert given == {"diloco": {"fragments": "3", "delay": "20", "period": "66"}}
+    assert not sweeps
+    with pytest.raises(MethodError, match=r"diloco\.delay='many'"):
+        settings(["diloco.delay=many"])
 
 
 def test_more_fragments_than_layers_are_refused() -> None:
