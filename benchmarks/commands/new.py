@@ -48,7 +48,11 @@ KINDS = {
         ),
     ),
     "task": Kind(
-        ".py", ("python -m benchmarks run table1 --task {file} --method bp,async_lu --network resnet18 --seeds 1",)
+        ".py",
+        (
+            "python -m benchmarks run table1 --task {file} --method bp,async_lu --network resnet18 --seeds 1 "
+            "--set workload.schedule.lr=0.001 --set workload.schedule.warm_up_lr=0.001",
+        ),
     ),
     "table": Kind(".toml", ("python -m benchmarks show {file}", "python -m benchmarks run {file}")),
     "data": Kind(
