@@ -38,7 +38,7 @@ def test_a_timeline_of_any_method_with_its_settings(cli: Cli) -> None:
 
 def test_show_says_what_an_analysis_on_real_seconds_is_and_what_it_takes(cli: Cli) -> None:
     said = cli("show", "table9", "--scale=paper")
-    assert "real seconds of the forward and the backward pass on the machine at hand" in said.out
+    assert "real seconds of the forward and the backward pass on this machine" in said.out
     assert "table9 (about 2 min) is an analysis, which plans no runs of a table." in said.out
     assert "0 runs" not in said.out
     assert "Expected" not in said.out

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.executors.distributed import buckets
+from benchmarks.executors.distributed import buckets, cross_device
 from benchmarks.executors.distributed.buckets import BucketReduction, split_into_buckets
 from benchmarks.executors.distributed.cross_device import cross_device_channels
 from benchmarks.executors.distributed.transport import Task, Transport
@@ -19,8 +19,8 @@ from tests.conformance.small import Small, bits
 from tests.distributed.led import led
 
 Trainer = Callable[[Replica, Group], Program]
-LAST = 5
-"""A step after those that are looked at before."""
+LOOKED_AT = 2
+"""Steps that show the order, here: an epoch has three of a device."""
 
 
 def layer_by_layer(replica: Replica, everyone: Group) -> Program:
@@ -37,7 +37,7 @@ def turning(replica: Replica, everyone: Group) -> Program:
     while (step := (yield NextBatch(replica))) is not None:
         yield from forward(replica, step)
         gradients, means = (yield from backward(replica, step)), []
-        for gradient in gradients if count < LAST else reversed(gradients):
+        for gradient in gradients if count < LOOKED_AT else reversed(gradients):
             means.append((yield AllReduce(everyone, replica, gradient)))
         yield Update(*means)
         count += 1
@@ -155,6 +155,7 @@ def test_whoever_uses_each_mean_at_once_waits_for_no_other(monkeypatch: pytest.M
 
 def test_another_order_than_at_first_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     trained_by(turning, monkeypatch)
+    monkeypatch.setattr(cross_device, "STEPS", LOOKED_AT)
     said = "all-reduce was brought stem in another order than in its first steps"
     with led("ddp", {"devices": 2}) as training, pytest.raises(WorkerFailed, match=said):
         training.epoch(0)

@@ -221,6 +221,8 @@ def two_steps(replica: Replica, everyone: Group) -> Program:
             means.append((yield AllReduce(everyone, replica, (yield Accumulate(*same)))))
         first = []
         yield Update(*means)
+    for gradient in first:
+        yield Drop(gradient)
 
 
 def two_rounds(replica: Replica, everyone: Group) -> Program:
@@ -236,6 +238,8 @@ def two_rounds(replica: Replica, everyone: Group) -> Program:
                 means.append((yield Accumulate(*same)))
             kept = []
             yield Update(*means)
+    for mean in kept:
+        yield Drop(mean)
 
 
 def trained_by(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
