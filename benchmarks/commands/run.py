@@ -84,13 +84,14 @@ def run(experiments: Sequence[Experiment], trainer: Trainer) -> int:
             _show(experiment, tables[experiment.id], out, console)
     trainer.print_failures()
     used = list(tables.values())
+    whole: list[TableRuns] = []
     if trainer.tracked and used:
-        used = [*find_all_runs(other_grids, existing), *used]
+        whole = list(find_all_runs(other_grids, existing))
         try:
-            say(console, str(tracked.feed(used, out)))
+            say(console, str(tracked.feed(whole, used, out)))
         except ResultsError as error:
             say(console, f"Not tracked: {error}", style="yellow")
-    note(console, [made_elsewhere(used)])
+    note(console, [made_elsewhere([*whole, *used])])
     return 1 if trainer.failed else 0
 
 

@@ -129,7 +129,7 @@ def _track(tuned: TunedTable, chosen: Choices, out: Path, console: Console) -> N
     at_hand = () if chosen.methods else [table_runs.grid]
     family = grids(chosen.whole, {table_runs.table.family}, at_hand)
     try:
-        say(console, str(tracked.feed([*find_all_runs(family, existing), table_runs], out)))
+        say(console, str(tracked.feed(list(find_all_runs(family, existing)), [table_runs], out)))
         if others_tracked:
             say(console, str(tracked.feed_records(others_tracked)))
     except ResultsError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.views import conditions
@@ -18,11 +19,19 @@ from results.statistics.chance import Chance
 from results.tracking import FeedReport
 
 
-def feed(shown_tables: Sequence[TableRuns], out: Path) -> FeedReport:
+def feed(whole: Sequence[TableRuns], chosen: Sequence[TableRuns], out: Path) -> FeedReport:
     """Feed the runs of tables to MLflow; of a value that several tables have, the first's counts.
 
-    Raises ResultsError where mlflow is not installed, or the store does not answer.
+    Args:
+        whole: tables of the same choices with all their rows, as far as they have runs.
+        chosen: the tables that were asked for. The targets of the whole table hold for them; where it has none (near
+            chance, for example), they have none either. So values do not depend on the rows chosen.
+
+    Raises:
+        ResultsError: mlflow is not installed, or the store does not answer.
     """
+    whole_by_id = {table_runs.table.id: table_runs for table_runs in whole}
+    shown_tables = [*whole, *(replace(one, targets_of=whole_by_id.get(one.table.id)) for one in chosen)]
     measured: dict[Runs, dict[str, Summary]] = {}
     artifacts: dict[str, list[Path]] = {}
     for table_runs in shown_tables:

@@ -1,8 +1,9 @@
-"""MLflow's parents have the values of their own runs."""
+"""MLflow's parents have the values of their own runs, by the whole table's targets."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,18 @@ def shown_tables(out: Path, settings: Sequence[tuple[str, tuple[int, ...], float
     return [find_runs(grid, found) for grid in grids]
 
 
-def parents(made: Sequence[TableRuns], out: Path, monkeypatch: pytest.MonkeyPatch) -> list[TrackedEntry]:
+def fed(
+    whole: Sequence[TableRuns], chosen: Sequence[TableRuns], out: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
+    """What MLflow is given."""
     told: dict[str, Any] = {}
     monkeypatch.setattr(tracking, "feed", lambda records, **given: told.update(given, records=records))
-    tracked.feed(made, out)
+    tracked.feed(whole, chosen, out)
+    return told
+
+
+def parents(made: Sequence[TableRuns], out: Path, monkeypatch: pytest.MonkeyPatch) -> list[TrackedEntry]:
+    told = fed([], made, out, monkeypatch)
     found = entries(told["records"], {}, told["measured"], told["artifacts"])
     return [entry for entry in found if entry.key.startswith("ours:")]
 
@@ -52,3 +61,27 @@ def test_parents_of_other_settings_have_values_of_their_own(
     for epochs, accuracy in (("6", 80.6), ("3", 41.4)):
         assert shown[epochs, "best_accuracy_percent"] == pytest.approx(accuracy)
         assert shown[epochs, "system/target_percent"] == int(accuracy)
+
+
+@pytest.mark.parametrize("worst", [41.4, 10.0])
+def test_values_rest_on_the_whole_table_whatever_rows_were_asked_for(
+    tmp_path: Path, worst: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By chance 10 % are right: then the whole table has no target, and BP asked for alone none of its own.
+
+    A row that is no part of the table (here DDP's) is held against the table's target too.
+    """
+    accuracies = {"async_lu": worst, "bp": 60.0, "ddp": 70.0}
+    everything = Choices(seeds=(0,), methods=tuple(accuracies))
+    for cell in resolve(table(ID), everything).cells:
+        if cell.network == "resnet18":
+            finish(tmp_path, cell.runs[0], accuracies[cell.row.key])
+    found = journals.read(tmp_path)
+    whole = find_runs(resolve(table(ID), everything.whole), found)
+    told: dict[Any, Any] = {}
+    for rows in (("async_lu", "bp", "ddp"), ("bp",), ("ddp",), ("ddp", "bp")):
+        asked = find_runs(resolve(table(ID), replace(everything, methods=rows)), found)
+        for runs, values in fed([whole], [asked], tmp_path, monkeypatch)["measured"].items():
+            assert told.setdefault(runs, values) == values
+    targets = {row: values["target_percent"].mean for (row, _), values in told.items()}
+    assert targets == ({} if worst == 10.0 else dict.fromkeys(accuracies, 41.0))
