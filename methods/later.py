@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
+
+SCALARS = frozenset({str, int, float, bool, type(None), tuple})
+"""Types of values that have no fields of their own."""
 
 
 @dataclass(frozen=True)
@@ -21,18 +25,27 @@ def left_out(spec: Any) -> dict[str, Any]:
     """Returns the fields of a pydantic model or dataclass that its spec leaves out, for `model_dump(exclude=...)`."""
     if isinstance(spec, Mapping):
         return {key: inside for key, value in spec.items() if (inside := left_out(value))}
+    kind: type = type(spec)
     names: dict[str, Any] = {}
-    for name, field in getattr(type(spec), "__pydantic_fields__", {}).items():
+    for name, mark in _marks(kind).items():
         value = getattr(spec, name)
-        if Later(value) in field.metadata:
+        if mark is not None and mark == Later(value):
             names[name] = True
-        elif inside := left_out(value):
+        elif type(value) not in SCALARS and (inside := left_out(value)):
             names[name] = inside
     return names
 
 
 def filled_in(kind: type, recorded: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a spec's fields with those that it left out, at the values that describe runs without them."""
-    fields = getattr(kind, "__pydantic_fields__", {})
-    before = {name: mark.before for name, field in fields.items() for mark in field.metadata if isinstance(mark, Later)}
+    before = {name: mark.before for name, mark in _marks(kind).items() if mark is not None}
     return {**before, **recorded}
+
+
+@cache
+def _marks(kind: type) -> dict[str, Later | None]:
+    """Returns the fields of a pydantic model or dataclass, each with its mark if it has one; {} of another class."""
+    fields = getattr(kind, "__pydantic_fields__", {})
+    return {
+        name: next((mark for mark in field.metadata if isinstance(mark, Later)), None) for name, field in fields.items()
+    }

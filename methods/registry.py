@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, TypeVar
@@ -167,7 +168,12 @@ def method_class(name: str) -> type[Method]:
 
 def option_names(name: str) -> list[str]:
     """Returns the names of a method's options; those of a part, such as its outer optimizer, have dotted ones."""
-    return list(flat(asdict(method_class(name).Options())))
+    return list(_defaults(method_class(name).Options))
+
+
+@cache
+def _defaults(options: type) -> dict[str, Any]:
+    return flat(asdict(options()))
 
 
 def create(name: str, settings: Mapping[str, Any] | None = None) -> Method:
@@ -215,7 +221,7 @@ def with_defaults(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """
     _load_all()
     method = _methods.get(name)
-    return {**flat(asdict(method.Options())), **filled_in(method.Options, options)} if method else dict(options)
+    return {**_defaults(method.Options), **filled_in(method.Options, options)} if method else dict(options)
 
 
 def recorded(name: str, options: Mapping[str, Any]) -> Method:

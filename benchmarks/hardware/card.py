@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import inf
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -164,7 +165,13 @@ class Card(_Part):
     devices: Annotated[DeviceSpeeds | None, Later(None), Field(description="none: all are alike")] = None
     networks: dict[str, NetworkSeconds] = Field(default_factory=dict)
 
-    @property
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Returns a copy, whose digest is its own."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("sha256", None)
+        return copy
+
+    @cached_property
     def sha256(self) -> str:
         """Returns the sha256 of the card's content without its notes: part of a run's identity."""
         content = self.model_dump(exclude=left_out(self)) | {"notes": NOTES_OF_KEPT_RUNS.get(self.name, ())}

@@ -80,10 +80,14 @@ def sources(method: type[methods.Method], of_work: Iterable[Path] = (), *, ours:
     of_work: network's and task's. ours: by default only where our files were edited.
     """
     ours = numerics.edited() if ours is None else ours
-    own = (Path(inspect.getfile(cls)).resolve() for cls in method.__mro__ if issubclass(cls, methods.Method))
-    plugins = [path for path in own if not path.is_relative_to(PACKAGES / "methods")]
-    files = tuple(dict.fromkeys([*plugins, *of_work]))
+    files = tuple(dict.fromkeys([*_plugins(method), *of_work]))
     return numerics.digest(files, ours=ours) if ours or files else None
+
+
+@cache
+def _plugins(method: type[methods.Method]) -> tuple[Path, ...]:
+    own = (Path(inspect.getfile(cls)).resolve() for cls in method.__mro__ if issubclass(cls, methods.Method))
+    return tuple(path for path in own if not path.is_relative_to(PACKAGES / "methods"))
 
 
 def different(spec: RunSpec, code: str | None, own: Own = NONE) -> str:

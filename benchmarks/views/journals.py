@@ -13,10 +13,11 @@ repeated, the file is set aside.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import methods
 from benchmarks.errors import UserError
@@ -53,6 +54,10 @@ class Journals:
         return {record.id: record for record in self.records}
 
     @cached_property
+    def _places(self) -> Set[tuple[Any, ...]]:
+        return {_place(record.spec) for record in self.records}
+
+    @cached_property
     def _latest(self) -> Mapping[str, Record]:
         return {experiment(record.spec): record for record in self.records}
 
@@ -66,6 +71,8 @@ class Journals:
 
     def of(self, run: Run) -> Record | None:
         """The run that counts for a planned one, by the rule above."""
+        if _place(run.spec) not in self._places:  # seen at once, where the digests below take their time
+            return None
         found = self.exact(run) or self._latest.get(experiment(run.spec))
         return found or (self._on_any_form.get(_form_free(run.spec)) if run.form_is_open else None)
 
@@ -82,6 +89,11 @@ def experiment(spec: RunSpec) -> str:
     were.
     """
     return identity(_document(spec))
+
+
+def _place(spec: RunSpec) -> tuple[Any, ...]:
+    """Some of what runs of the same experiment have in common, on whatever form of their data."""
+    return spec.workload.name, spec.workload.scale, spec.method.name, spec.executor, spec.seed
 
 
 def _document(spec: RunSpec) -> Document:

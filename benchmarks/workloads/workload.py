@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -108,7 +109,7 @@ class Workload(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    _own: Own = PrivateAttr(NONE)
+    _own: Own = PrivateAttr(default_factory=lambda: NONE)  # a default value would be copied for each workload
 
     family: Literal["cifar10", "cifar100", "imagenet", "imdb", "tinyshakespeare"]
     scale: Scale
@@ -296,7 +297,8 @@ class Workload(BaseModel):
     @property
     def charged(self) -> Workload:
         """Returns the paper's workload: a simulated step takes as long as one of its network (unless price=flops)."""
-        return self.at("paper", {"stem": self.charged_stem})
+        paper, stem = self.at("paper"), self.charged_stem
+        return paper if paper.stem == stem else self.at("paper", {"stem": stem})
 
     def check_device(self, device: str, *, tf32: bool) -> None:
         """Raises UserError where the device cannot compute in this precision.
@@ -345,6 +347,17 @@ def workload(
     the user's own); by default the family's first. own: the user's own networks, task and data. Raises UserError on an
     unknown name, field or value, offering the nearest.
     """
+    if not settings and own == NONE:
+        return _by_default(family, network, scale, like)
+    return _workload(family, network, scale, settings or {}, like, own)
+
+
+@cache
+def _by_default(family: str, network: str, scale: str, like: str | None) -> Workload:
+    return _workload(family, network, scale, {}, like, NONE)
+
+
+def _workload(family: str, network: str, scale: str, settings: dict[str, Any], like: str | None, own: Own) -> Workload:
     networks = (*NETWORKS, *(defaults.name for defaults in own.networks))
     for kind, name, choices in (("family", family, FAMILIES), ("network", network, networks), ("scale", scale, SCALES)):
         if name not in choices:
@@ -353,7 +366,7 @@ def workload(
     defaults = (
         fields_of(family, network, scale) if (family, network) in PAIRS else _fields_like(family, network, scale, like)
     )
-    return _with_settings({**fields, **defaults}, settings or {}, own)
+    return _with_settings({**fields, **defaults}, settings, own)
 
 
 def _fields_like(family: str, network: str, scale: str, like: str | None) -> dict[str, Any]:

@@ -6,9 +6,10 @@ Only the csv module is used: the command line reads published values at start-up
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 
@@ -57,12 +58,12 @@ def load(table: str) -> dict[Key, Published]:
     Raises:
         ResultsError: a file cannot be read.
     """
-    return {line.key: line.value for line in _lines() if line.table == table}
+    return {line.key: line.value for line in _lines().get(table, ())}
 
 
 def tables() -> tuple[str, ...]:
     """The names of all tables with published values, in the order of the files."""
-    return tuple(dict.fromkeys(line.table for line in _lines()))
+    return tuple(_lines())
 
 
 def by_dataset(others: Iterable[PublishedLine] = ()) -> Mapping[str, Mapping[Key, Published]]:
@@ -71,21 +72,23 @@ def by_dataset(others: Iterable[PublishedLine] = ()) -> Mapping[str, Mapping[Key
     Targets stay out. Where two tables print a value for the same row (B's Tables 2 and 4), the first one stands.
     """
     found: dict[str, dict[Key, Published]] = {}
-    for line in (*_lines(), *others):
+    for line in (*chain(*_lines().values()), *others):
         if line.key[1] != ANY_ROW:
             found.setdefault(line.dataset, {}).setdefault(line.key, line.value)
     return MappingProxyType(found)
 
 
 @cache
-def _lines() -> tuple[PublishedLine, ...]:
-    lines = tuple(line for path in sorted(FOLDER.glob("*.csv")) for line in read(path))
+def _lines() -> Mapping[str, Sequence[PublishedLine]]:
+    """The lines of the files by their table."""
+    found: dict[str, list[PublishedLine]] = {}
     seen: set[tuple[str, Key]] = set()
-    for line in lines:
+    for line in (line for path in sorted(FOLDER.glob("*.csv")) for line in read(path)):
         if (line.table, line.key) in seen:
             raise ResultsError(f"{line.table}: {' '.join(line.key)} is published twice; keep one line.")
         seen.add((line.table, line.key))
-    return lines
+        found.setdefault(line.table, []).append(line)
+    return found
 
 
 def read(path: Path) -> Iterator[PublishedLine]:

@@ -10,6 +10,9 @@ from typing import Any
 from results.errors import ResultsError
 from results.records.spec import RunSpec
 
+PLAIN = frozenset({str, int, bool, type(None)})
+"""Types whose values JSON holds whatever they are: most of a spec."""
+
 
 def canonical(spec: Any) -> str:
     """Canonical JSON: keys sorted, no white space, floats by `repr`, plain ASCII.
@@ -56,10 +59,12 @@ def _check(value: Any, where: str) -> None:
         for key, item in value.items():
             if not isinstance(key, str):
                 raise ResultsError(f"{where} has the key {key!r}, which is not a string; name it with one.")
-            _check(item, f"{where}.{key}")
+            if type(item) not in PLAIN:
+                _check(item, f"{where}.{key}")
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            _check(item, f"{where}[{index}]")
+            if type(item) not in PLAIN:
+                _check(item, f"{where}[{index}]")
     elif isinstance(value, float):
         if not math.isfinite(value):
             raise ResultsError(f"{where} is {value!r}; a run can only be defined by finite numbers.")
