@@ -92,14 +92,15 @@ def chance(record: Record) -> Chance | None:
 
 
 def _of_runs(table_runs: TableRuns) -> dict[Runs, dict[str, Summary]]:
-    """A table's values by the runs of each row, with the target that they rest on."""
-    found: dict[Runs, dict[str, Summary]] = {}
+    """A table's values by the runs of each row, with the target that they rest on; none is a finding too."""
+    rows = ((row, table_runs.complete(network, row)) for network, row in table_runs.records)
+    found: dict[Runs, dict[str, Summary]] = {runs_of(row, records): {} for row, records in rows}
     values = table_runs.measured()
     for (network, row, measure), value in values.items():
         if row != ANY_ROW:
             target = values.get((network, ANY_ROW, TARGET))
             runs = runs_of(row, table_runs.complete(network, row))
-            found.setdefault(runs, {} if target is None else {TARGET: target})[measure] = value
+            found[runs] |= {measure: value} if target is None else {TARGET: target, measure: value}
     return found
 
 

@@ -38,7 +38,7 @@ from results.tracking.tags import PREFIX, run_key
 
 PAPERS_OWN = ("paper-a", "paper-b", "")
 """Hardware cards that a parent's name leaves out: those of the tables themselves."""
-FORMAT = 7
+FORMAT = 8
 """Goes into every digest: a change of what is tracked makes a new number, and so feeds everything again."""
 
 FOLLOWS = ("seed", "charged")
@@ -71,7 +71,8 @@ class TrackedEntry:
     name: its first letters tell it from others, since MLflow's charts show some fifteen.
     points: made when they are wanted, which a million that are there already never are. documents: kept
     with the run as JSON files under these names. journal: a run's own. extras: files that may come and change later.
-    members: the runs that a parent is made of. given: whether a table's values were laid over the parent's own.
+    members: the runs that a parent is made of. given: whether a table shows these runs, whose values
+    were laid over the parent's own.
     """
 
     experiment: str
@@ -122,7 +123,7 @@ def entries(
         values = values_of(seed_group, replace(guessing, target=goals.get(seed_group.key)), its)
         hashes = {one.id: hashlib.sha256(content_of(one.path)).hexdigest() for one in seed_group.records}
         theirs = published.get(seed_group.first.family, {}) if seed_group in beside else {}
-        parent = _parent(seed_group, values, theirs, bool(its), hashes)
+        parent = _parent(seed_group, values, theirs, seed_group.runs in measured, hashes)
         made.append(replace(parent, extras=_extras(seed_group, artifacts or {})))
         made.extend(_child(seed_group, record, hashes[record.id], guessing) for record in seed_group.records)
     return [*made, *_papers(beside, published)]

@@ -83,5 +83,6 @@ def test_values_rest_on_the_whole_table_whatever_rows_were_asked_for(
         asked = find_runs(resolve(table(ID), replace(everything, methods=rows)), found)
         for runs, values in fed([whole], [asked], tmp_path, monkeypatch)["measured"].items():
             assert told.setdefault(runs, values) == values
-    targets = {row: values["target_percent"].mean for (row, _), values in told.items()}
+        assert all(entry.given for entry in parents([whole, asked], tmp_path, monkeypatch))  # replaces older values
+    targets = {row: values["target_percent"].mean for (row, _), values in told.items() if values}
     assert targets == ({} if worst == 10.0 else dict.fromkeys(accuracies, 41.0))
