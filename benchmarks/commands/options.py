@@ -97,7 +97,8 @@ class SearchOptions:
     grid: Annotated[Number, Parameter(help="Learning rates, evenly in their logarithms around the table's own.")] = 5
     span: Annotated[float, Parameter(help="The greatest of them over the least.")] = 16.0
     trials: Annotated[
-        Number | None, Parameter(help="In all; beyond the grid: weight decays at the best rate. Default: the grid's.")
+        Number | None,
+        Parameter(help="In all; beyond the grid: weight decays, or rates of an outer optimizer. Default: the grid's."),
     ] = None
     tuning_seeds: Annotated[Number, Parameter(help="Runs of a trial, at seeds that are none of --seeds.")] = 1
     sampler: Annotated[str, Parameter(help="grid; or random or tpe, which are Optuna's.")] = "grid"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
+
+from pydantic import JsonValue
 
 import methods
 from benchmarks.errors import UserError
@@ -61,9 +63,14 @@ class Run:
         instead = f" (trained as {methods.method_class(self.spec.method.name).title})" if self.own else ""
         return f"{self.spec.workload.name} {who}{instead}, seed {self.spec.seed}"
 
-    def at(self, *, seed: int | None = None, work: Workload | None = None) -> Run:
-        """The run with another seed, or another workload of the same network and data."""
+    def at(
+        self, *, seed: int | None = None, work: Workload | None = None, options: Mapping[str, JsonValue] | None = None
+    ) -> Run:
+        """Returns the run with another seed, another workload of the same network and data, or some other options."""
         changed: dict[str, Any] = {} if seed is None else {"seed": seed}
+        if options is not None:
+            method = self.spec.method
+            changed["method"] = method.model_copy(update={"options": {**method.options, **options}})
         if work is not None:
             changed["workload"] = workload_spec(work, self.data, self.spec.workload.dataset_sha256)
         spec = self.spec.model_copy(update=changed)

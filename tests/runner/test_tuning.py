@@ -14,7 +14,7 @@ from benchmarks.runner import seeds
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import GridRow, resolve
 from benchmarks.runner.tuning import samplers
-from benchmarks.runner.tuning.search import PUBLISHED, Factors, Trial, TuningBudget, best, decays, edges
+from benchmarks.runner.tuning.search import PUBLISHED, Factors, Trial, TuningBudget, around, best, edges
 from benchmarks.runner.tuning.trials import DECAY_OF_NONE, at, next_factors, tuned, tuning_seeds
 from benchmarks.tables.definition import Table
 from benchmarks.tables.registry import table
@@ -51,7 +51,14 @@ def test_rates_come_first_then_weight_decays_at_the_best_of_them() -> None:
     assert more == (Factors(0.25, 0.25), Factors(0.25, 4.0))
     assert next_factors([*done, Trial(more[0], 90.0)], budget) == more[1:]
     assert next_factors([*done, *(Trial(one, 90.0) for one in more)], budget) == ()
-    assert decays(5) == (1 / 4, 4, 1 / 16, 16, 1 / 64)
+    assert around(5, step=4) == (1 / 4, 4, 1 / 16, 16, 1 / 64)
+
+
+def test_a_row_with_an_outer_optimizer_tries_its_rates_where_others_try_weight_decays() -> None:
+    budget = TuningBudget(grid=3, trials=5)
+    done = [Trial(rate, -rate.rate) for rate in next_factors([], budget, outer=True)]
+    assert next_factors(done, budget, outer=True) == (Factors(0.25, outer=0.5), Factors(0.25, outer=2.0))
+    assert edges([*done, Trial(Factors(0.25, outer=0.5), 9.0)]) == ("lowest learning rate", "lowest outer rate")
 
 
 def test_a_budget_that_is_none_is_refused_in_a_sentence() -> None:
@@ -120,6 +127,15 @@ def test_another_rate_is_another_run_and_its_label_says_so() -> None:
     assert "rate" not in own.title
     assert twice.title.endswith(", rate x 2, decay x 0.25, seed 1000")
     assert twice.work.schedule.lr == 2 * own.work.schedule.lr
+
+
+def test_another_outer_rate_is_another_run_of_the_same_workload() -> None:
+    own = resolve(TABLE, Choices(seeds=(0,), methods=("diloco@outer.lr=0.5",))).cells[0]
+    (twice,) = at(own, Factors(outer=2.0), [0]).runs
+    assert twice.id != own.runs[0].id
+    assert twice.spec.method.options == {**own.runs[0].spec.method.options, "outer.lr": 1.0}
+    assert twice.work == own.work
+    assert at(own, PUBLISHED, [0]).runs == own.runs
 
 
 def test_the_warm_up_is_scaled_along_and_nothing_else() -> None:

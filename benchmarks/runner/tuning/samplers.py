@@ -7,10 +7,11 @@ stay the only truth.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from benchmarks.errors import UserError
-from benchmarks.runner.tuning.search import DECAY_STEP, PUBLISHED, Factors, Trial, TuningBudget
+from benchmarks.runner.tuning.search import DECAY_STEP, OUTER_STEP, PUBLISHED, Factors, Trial, TuningBudget
 
 SEED = 0
 """Seed of the sampler, the same for every row."""
@@ -18,16 +19,16 @@ WORST = -1e9
 """Score that a study is told of a trial that diverged."""
 
 
-def next_drawn(done: Sequence[Trial], budget: TuningBudget) -> tuple[Factors, ...]:
+def next_drawn(done: Sequence[Trial], budget: TuningBudget, *, outer: bool) -> tuple[Factors, ...]:
     """The next trial, or none where the budget is spent. Raises UserError where Optuna is not installed."""
     if len(done) >= budget.trials:
         return ()
     study = _study(budget.sampler)
     for trial in done:
         asked = study.ask()
-        _factors(asked, budget)
+        _factors(asked, budget, outer)
         study.tell(asked, WORST if trial.score is None else trial.score)
-    return (_factors(study.ask(), budget),)
+    return (_factors(study.ask(), budget, outer),)
 
 
 def _study(sampler: str) -> Any:
@@ -41,13 +42,15 @@ def _study(sampler: str) -> Any:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     kinds = {"random": optuna.samplers.RandomSampler, "tpe": optuna.samplers.TPESampler}
     study = optuna.create_study(direction="maximize", sampler=kinds[sampler](seed=SEED))
-    study.enqueue_trial({"rate": PUBLISHED.rate, "decay": PUBLISHED.decay})
+    study.enqueue_trial(asdict(PUBLISHED))
     return study
 
 
-def _factors(trial: Any, budget: TuningBudget) -> Factors:
-    """Draw the next factors within the grid's span; weight decays only where there are more trials than rates."""
+def _factors(trial: Any, budget: TuningBudget, outer: bool) -> Factors:
+    """Draws the next factors within the grid's span, decays or outer rates where there are more trials than rates."""
     rate = trial.suggest_float("rate", budget.rates[0], budget.rates[-1], log=True)
     if budget.trials == budget.grid:
         return Factors(rate)
+    if outer:
+        return Factors(rate, outer=trial.suggest_float("outer", OUTER_STEP**-2, OUTER_STEP**2, log=True))
     return Factors(rate, trial.suggest_float("decay", DECAY_STEP**-2, DECAY_STEP**2, log=True))

@@ -18,20 +18,23 @@ SAMPLERS = (GRID, "random", "tpe")
 """The grid needs nothing; the others are Optuna's."""
 DECAY_STEP = 4.0
 """Between two weight decays that are tried."""
+OUTER_STEP = 2.0
+"""Between two rates of an outer optimizer that are tried."""
 MOST_TRIALS, MOST_SEEDS = 1000, 100
 
 
 @dataclass(frozen=True)
 class Factors:
-    """Factors of the table's learning rate and weight decay."""
+    """Factors of the table's learning rate and weight decay, and of the rate of the method's outer optimizer."""
 
     rate: float = 1.0
     decay: float = 1.0
+    outer: float = 1.0
 
     @property
     def far(self) -> float:
         """Distance from the table's own factors, in natural logarithms."""
-        return abs(math.log(self.rate)) + abs(math.log(self.decay))
+        return sum(abs(math.log(factor)) for factor in (self.rate, self.decay, self.outer))
 
 
 PUBLISHED = Factors()
@@ -52,7 +55,8 @@ class Trial:
 class TuningBudget:
     """Budget of a row, the same for all. grid: learning rates, evenly in logarithms; span: greatest over least.
 
-    trials: of a row; those beyond the grid try weight decays at the best learning rate. seeds: runs of a trial.
+    trials: of a row; those beyond the grid try, at the best learning rate, rates of the outer optimizer where the row's
+    method has one, else weight decays. seeds: runs of a trial.
     """
 
     grid: int = 5
@@ -97,23 +101,26 @@ class TuningBudget:
         more, within = self.trials - self.grid, f"x {least:g} to x {greatest:g} of the table's"
         if self.sampler != GRID:
             decays = f", weight decays from x {1 / DECAY_STEP**2:g} to x {DECAY_STEP**2:g}" if more else ""
+            decays += f", or outer rates from x {1 / OUTER_STEP**2:g} to x {OUTER_STEP**2:g}" if more else ""
             drawn = f"the table's own first, then drawn by Optuna's {self.sampler}"
             return f"{runs}, {drawn}: learning rates {within}{decays}"
-        decays = f", then {more} weight decay{'' if more == 1 else 's'} at the best of them" if more else ""
-        return f"{runs}: {self.grid} learning rates, {within}, evenly in logarithms{decays}"
+        beyond = f"{more} weight decay{'' if more == 1 else 's'} (of an outer optimizer, rates) at the best of them"
+        return f"{runs}: {self.grid} learning rates, {within}, evenly in logarithms{f', then {beyond}' if more else ''}"
 
 
-def next_on_grid(done: Sequence[Trial], budget: TuningBudget) -> tuple[Factors, ...]:
-    """All learning rates, then all weight decays at the best of them, then nothing."""
+def next_on_grid(done: Sequence[Trial], budget: TuningBudget, *, outer: bool) -> tuple[Factors, ...]:
+    """Returns all learning rates, then all weight decays, or outer rates, at the best of them, then nothing."""
     if not done:
         return tuple(map(Factors, budget.rates))
     rate = best(done[: budget.grid]).factors.rate
-    return tuple(Factors(rate, decay) for decay in decays(budget.trials - budget.grid))[len(done) - budget.grid :]
+    steps = around(budget.trials - budget.grid, OUTER_STEP if outer else DECAY_STEP)
+    more = (Factors(rate, outer=step) if outer else Factors(rate, step) for step in steps)
+    return tuple(more)[len(done) - budget.grid :]
 
 
-def decays(count: int) -> tuple[float, ...]:
-    """Factors in the order in which they are tried: 1/4, 4, 1/16, 16, ..."""
-    return tuple(DECAY_STEP ** ((i // 2 + 1) * (-1 if i % 2 == 0 else 1)) for i in range(count))
+def around(count: int, step: float) -> tuple[float, ...]:
+    """Returns factors in the order in which they are tried: 1/4, 4, 1/16, 16, ... for a step of 4."""
+    return tuple(step ** ((i // 2 + 1) * (-1 if i % 2 == 0 else 1)) for i in range(count))
 
 
 def best(trials: Sequence[Trial]) -> Trial:
@@ -130,6 +137,7 @@ def edges(trials: Sequence[Trial]) -> tuple[str, ...]:
     values = {
         "learning rate": ([trial.factors.rate for trial in trials], top.rate),
         "weight decay": ([trial.factors.decay for trial in trials], top.decay),
+        "outer rate": ([trial.factors.outer for trial in trials], top.outer),
     }
     for name, (tried, its) in values.items():
         if min(tried) < max(tried) and its in (min(tried), max(tried)):

@@ -1,4 +1,4 @@
-"""The runs of a trial: a row's own, at another learning rate and weight decay, and at seeds that no table has."""
+"""The runs of a trial: a row's own, at other rates and another weight decay, and at seeds that no table has."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from benchmarks.runner.tuning.search import GRID, Factors, Trial, TuningBudget, 
 from benchmarks.workloads.workload import Workload
 from results.groups import FIRST_TRIAL_SEED
 from results.records import Record
+from results.records.spec import MethodSpec
 from results.statistics import best, judge_of
 
+OUTER_RATE = "outer.lr"
+"""The option of methods with an outer optimizer."""
 DECAY_OF_NONE = 1e-4
 """Weight decay that factors multiply where the table's own is 0."""
 
@@ -34,12 +37,19 @@ def tuned(work: Workload, factors: Factors) -> Workload:
     )
 
 
-def next_factors(done: Sequence[Trial], budget: TuningBudget) -> tuple[Factors, ...]:
-    """Factors that a row tries next, after those trials; none where its budget is spent. A pure function.
+def outer_rate(method: MethodSpec) -> float | None:
+    """Returns the rate of the method's outer optimizer; None where it has none."""
+    rate = method.options.get(OUTER_RATE)
+    return float(rate) if isinstance(rate, int | float) else None
 
-    Raises UserError where the sampler's library is not installed.
+
+def next_factors(done: Sequence[Trial], budget: TuningBudget, *, outer: bool = False) -> tuple[Factors, ...]:
+    """Returns the factors that a row tries next, after those trials; none where its budget is spent. A pure function.
+
+    outer: whether the row's method has an outer optimizer. Raises UserError where the sampler's library is not
+    installed.
     """
-    return next_on_grid(done, budget) if budget.sampler == GRID else next_drawn(done, budget)
+    return (next_on_grid if budget.sampler == GRID else next_drawn)(done, budget, outer=outer)
 
 
 def tuning_seeds(budget: TuningBudget) -> range:
@@ -48,15 +58,18 @@ def tuning_seeds(budget: TuningBudget) -> range:
 
 
 def at(cell: GridRow, factors: Factors, seeds: Sequence[int]) -> GridRow:
-    """Copy of a row with learning rate and weight decay times these factors, at these seeds."""
-    work = tuned(cell.work, factors)
-    runs = tuple(_named(cell.runs[0].at(seed=seed, work=work), factors) for seed in seeds)
+    """Returns a copy of a row with rates and weight decay times these factors, at these seeds."""
+    work, run = tuned(cell.work, factors), cell.runs[0]
+    rate = outer_rate(run.spec.method)
+    if rate is not None and factors.outer != 1:
+        run = run.at(options={OUTER_RATE: rate * factors.outer})
+    runs = tuple(_named(run.at(seed=seed, work=work), factors) for seed in seeds)
     return replace(cell, work=work, runs=runs)
 
 
 def _named(run: Run, factors: Factors) -> Run:
     """Names a trial by what is tuned, in its labels, which are part of no identity."""
-    said = {"rate": factors.rate, "decay": factors.decay}
+    said = {"rate": factors.rate, "decay": factors.decay, "outer rate": factors.outer}
     words = [f"{name} x {value:.4g}" for name, value in said.items() if value != 1]
     title = ", ".join([run.labels.method_title, *words])
     return replace(run, labels=run.labels.model_copy(update={"method_title": title}))

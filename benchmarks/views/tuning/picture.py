@@ -23,7 +23,11 @@ def draw(tuned: TunedTable, stem: Path) -> tuple[Path, ...]:
 
 def _curves(tuned: TunedTable) -> Iterator[RateCurve]:
     for one in tuned.searches:
-        shown = [trial for trial in one.trials if trial.factors.decay == 1 or tuned.budget.sampler != GRID]
+        shown = [
+            trial
+            for trial in one.trials
+            if trial.factors.decay == trial.factors.outer == 1 or tuned.budget.sampler != GRID
+        ]
         yield RateCurve(
             drawable(one.row.label),
             title_of(one.network),

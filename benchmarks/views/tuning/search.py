@@ -22,10 +22,11 @@ def search(cell: GridRow, budget: TuningBudget, done: Done) -> Search:
     """Search of one row on one network, as far as its runs are there. Raises as `trials.next_factors`."""
     tried: list[Trial] = []
     records: list[Record] = []
+    outer = trials.outer_rate(cell.runs[0].spec.method) is not None
     while True:
         planned = [
             (factors, trials.at(cell, factors, trials.tuning_seeds(budget)).runs)
-            for factors in trials.next_factors(tried, budget)
+            for factors in trials.next_factors(tried, budget, outer=outer)
         ]
         waiting = tuple(run for _, runs in planned for run in runs if done(run) is None)
         if waiting or not planned:

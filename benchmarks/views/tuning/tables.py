@@ -6,8 +6,10 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 
+from benchmarks.runner.grid import GridRow
 from benchmarks.runner.specs import workload_of
 from benchmarks.runner.tuning.search import TuningBudget, edges
+from benchmarks.runner.tuning.trials import outer_rate
 from benchmarks.views import conditions
 from benchmarks.views.tuning.order import Contrast, RowPair
 from benchmarks.views.tuning.tuned import (
@@ -32,6 +34,7 @@ from results.tables import Conditions, ResultCell, ResultRow, ResultTable
 WORDS: dict[Side, str] = {"published": "as published", "best": "at its best"}
 MOST_DIGITS = 8
 ENDS = ("low", "high")
+NO_OUTER = "no outer optimizer"
 
 
 def rows_table(
@@ -47,6 +50,7 @@ def rows_table(
         measures=(
             _setting("learning_rate", "Learning rate", [work.schedule.lr for work in works]),
             _setting("weight_decay", "Weight decay", [work.optimizer.weight_decay for work in works]),
+            *_outer_measure([_outer(tuned, one, side) for one in tuned.searches for side in SIDES]),
             tuned.judged,
             *(_end(tuned.judged, end) for end in ENDS),
             *(_rank(measure) for measure in tuned.ranked),
@@ -91,12 +95,14 @@ def _spent_measures(tuned: TunedTable) -> tuple[Measure, ...]:
 
 def _row(tuned: TunedTable, one: Search, side: Side) -> ResultRow:
     network, row, work = one.network, one.row, _work(tuned, one, side)
+    outer = _outer(tuned, one, side)
     interval, cost = tuned.interval(side, network, row), spent(one) if side == "best" else Spent()
     ends = (interval.low, interval.high) if interval is not None else (None, None)
     ranks = [tuned.ranks(side, network, measure).get(row.key) for measure in tuned.ranked]
     cells = (
         _exact(work.schedule.lr, _edge_note(one, side)),
         _exact(work.optimizer.weight_decay),
+        *([_exact(outer, or_else=NO_OUTER)] if _has_outer(tuned) else []),
         _measured(tuned, one, side, tuned.judged),
         *(_exact(end, or_else="no interval: fewer than two runs with a value") for end in ends),
         *(_exact(rank, or_else="nothing to rank by") for rank in ranks),
@@ -124,9 +130,27 @@ def _edge_note(one: Search, side: Side) -> str:
     return f"the {' and '.join(found)} of those tried: its best may lie beyond, so that it is not tuned"
 
 
-def _work(tuned: TunedTable, one: Search, side: Side) -> Workload:
+def _cell(tuned: TunedTable, one: Search, side: Side) -> GridRow:
     cells = tuned.sides[side].grid.cells
-    return next(cell.work for cell in cells if (cell.network, cell.row) == (one.network, one.row))
+    return next(cell for cell in cells if (cell.network, cell.row) == (one.network, one.row))
+
+
+def _work(tuned: TunedTable, one: Search, side: Side) -> Workload:
+    return _cell(tuned, one, side).work
+
+
+def _outer(tuned: TunedTable, one: Search, side: Side) -> float | None:
+    return outer_rate(_cell(tuned, one, side).runs[0].spec.method)
+
+
+def _has_outer(tuned: TunedTable) -> bool:
+    return any(_outer(tuned, one, "published") is not None for one in tuned.searches)
+
+
+def _outer_measure(rates: Sequence[float | None]) -> tuple[Measure, ...]:
+    """Returns the column of outer rates, where a row has one."""
+    known = [rate for rate in rates if rate is not None]
+    return (_setting("outer_rate", "Outer rate", known),) if known else ()
 
 
 def conditions_of(tuned: TunedTable) -> Conditions:
@@ -190,23 +214,28 @@ def runs_table(tuned: TunedTable) -> ResultTable:
             Measure("seed", "Seed", digits=0, exact=True),
             _setting("learning_rate", "Learning rate", [work.schedule.lr for work in works]),
             _setting("weight_decay", "Weight decay", [work.optimizer.weight_decay for work in works]),
+            *_outer_measure([outer_rate(record.spec.method) for _, record in found]),
             replace(tuned.judged, exact=True, digits=max(2, tuned.judged.digits)),
             Measure("epochs", "Epochs", "epochs", digits=0, exact=True),
             Measure("seconds", "Seconds", "s", digits=3, exact=True),
         ),
-        rows=tuple(_run_row(one, record, work) for (one, record), work in zip(found, works, strict=True)),
+        rows=tuple(
+            _run_row(one, record, work, outer=_has_outer(tuned))
+            for (one, record), work in zip(found, works, strict=True)
+        ),
         conditions=conditions_of(tuned),
         value="",
         item="Run",
     )
 
 
-def _run_row(one: Search, record: Record, work: Workload) -> ResultRow:
+def _run_row(one: Search, record: Record, work: Workload, *, outer: bool) -> ResultRow:
     top, last = best(record), extent(record)
     cells = (
         _exact(record.seed),
         _exact(work.schedule.lr),
         _exact(work.optimizer.weight_decay),
+        *([_exact(outer_rate(record.spec.method), or_else=NO_OUTER)] if outer else []),
         _exact(top.value if top is not None else None, incidents([record]), "none"),
         _exact(last.epochs if last is not None else None, or_else="none"),
         _exact(last.seconds if last is not None else None, or_else="none"),
