@@ -59,7 +59,7 @@ class ASGDOptions(RateOptions, ServerOptions):
 
 
 class Message(NamedTuple):
-    """What a worker sends: a gradient, layer by layer, and the batch that it wants weights for next, if there is one.
+    """Message of a worker: a gradient, layer by layer, and the batch that it wants weights for next, if there is one.
 
     weights: through which it wants them.
     """

@@ -213,7 +213,7 @@ class Method(ABC):
 
     @property
     def queue(self) -> int | None:
-        """How many losses may wait between forward and backward workers (0: a rendezvous).
+        """Number of losses that may wait between forward and backward workers (0: a rendezvous).
 
         None without such workers.
         """

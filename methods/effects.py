@@ -74,7 +74,7 @@ class OuterOptimizer(Protocol):
 
 
 class Team(Protocol):
-    """What a method sees of a run: the replicas, where training stands, and state that lasts over epochs."""
+    """A run as its method sees it: the replicas, where training stands, and state that lasts over epochs."""
 
     @property
     def replicas(self) -> Sequence[Replica]: ...
@@ -104,7 +104,7 @@ class Team(Protocol):
 
 
 class LayerVersions(NamedTuple):
-    """How many updates a layer had had when a step's forward pass read it, and how many it has had now."""
+    """Updates of a layer: `read`, until a step's forward pass read it, and `now`."""
 
     read: int
     now: int
@@ -377,9 +377,10 @@ class Average(Effect):
 
 @dataclass(slots=True, frozen=True, eq=False)
 class Correction:
-    """What an average adds to a replica: mean - snapshot. members: of the average; last: whether every one said last.
+    """Difference that an average adds to a replica: mean - snapshot.
 
-    mean, snapshot: vectors (n,) of the replica's weights, opaque to methods.
+    mean, snapshot: vectors (n,) of the replica's weights, opaque to methods. members: of the average. last: whether
+    every one said last.
     """
 
     replica: Replica

@@ -66,10 +66,10 @@ def _follow(parent: BaseProcess) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def gone(crew: Iterable[BaseProcess], seconds: float) -> None:
+def gone(processes: Iterable[BaseProcess], seconds: float) -> None:
     """Wait until these children have ended, so many seconds in all; who has not then is killed."""
     deadline = time.monotonic() + seconds
-    for one in crew:
+    for one in processes:
         one.join(max(0.0, deadline - time.monotonic()))
         if one.is_alive():
             one.kill()

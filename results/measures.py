@@ -94,7 +94,7 @@ class Measure:
 
     @property
     def name(self) -> str:
-        """The same in a sentence: "best loss", but "MFU"."""
+        """Heading within a sentence: "best loss", but "MFU"."""
         bare = self.bare_heading
         return bare if bare[:2].isupper() else bare[:1].lower() + bare[1:]
 

@@ -229,11 +229,11 @@ def main() -> None:
     store: Any = session.serve("127.0.0.1")
     store.set_timeout(timedelta(seconds=300))
     context = multiprocessing.get_context("spawn")
-    crew = [context.Process(target=serve, args=(rank, store.port, setting)) for rank in range(setting.ranks)]
-    for member in crew:
-        member.start()
-    for member in crew:
-        member.join()
+    processes = [context.Process(target=serve, args=(rank, store.port, setting)) for rank in range(setting.ranks)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
 
 
 if __name__ == "__main__":

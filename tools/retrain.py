@@ -24,9 +24,10 @@ from benchmarks.executors.registry import executor
 from benchmarks.hardware.card import Card
 from benchmarks.hardware.cards import load as load_card
 from benchmarks.runner.environment import cpu_name
+from benchmarks.runner.evaluation_history import EvaluationHistory
 from benchmarks.runner.identity import torch_minor
 from benchmarks.runner.specs import workload_of
-from benchmarks.runner.training import EvaluationHistory, Training, load_data
+from benchmarks.runner.training import Training, load_data
 from benchmarks.tables import registry
 from benchmarks.views.journals import some
 from benchmarks.workloads.data.load import DataSet

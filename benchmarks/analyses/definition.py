@@ -1,4 +1,4 @@
-"""What an analysis is: an experiment that fills no table of trained runs."""
+"""Defines an analysis: an experiment that fills no table of trained runs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class AnalysisOptions(BaseModel):
 
 @dataclass(frozen=True)
 class Request:
-    """What was chosen on the command line. methods, networks: empty where the analysis chooses itself."""
+    """Choices of the command line. methods, networks: empty where the analysis chooses itself."""
 
     scale: str
     seeds: tuple[int, ...]

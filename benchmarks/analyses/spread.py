@@ -1,4 +1,4 @@
-"""How much of an asynchronous result's spread comes from its schedule, and how much from its seed.
+"""Splits the spread of asynchronous results into the part of the schedule and the part of the seed.
 
 On real threads a run at the same seed ends differently each time. Here a method trains several times at seed 0, each
 run recorded; then one of these schedules is replayed under as many seeds. The first gives the spread due to the order

@@ -12,7 +12,6 @@ from rich.console import Console
 from benchmarks.checkout import INSTALLED
 from benchmarks.commands.examples import EXAMPLES, epilogue
 from benchmarks.commands.options import (
-    Care,
     EngineOptions,
     Flag,
     Names,
@@ -21,6 +20,7 @@ from benchmarks.commands.options import (
     OwnNetworks,
     OwnTask,
     Plugins,
+    RecoveryOptions,
     SampleOptions,
     SearchOptions,
     Selection,
@@ -43,7 +43,7 @@ app = App(
     suppress_keyboard_interrupt=False,  # the program says what was interrupted
 )
 
-DEFAULT, SHOWN, CARE, SEARCH, ENGINE = Selection(), Shown(), Care(), SearchOptions(), EngineOptions()
+DEFAULT, SHOWN, RECOVERY, SEARCH, ENGINE = Selection(), Shown(), RecoveryOptions(), SearchOptions(), EngineOptions()
 SAMPLE = SampleOptions()
 
 
@@ -125,7 +125,7 @@ def run(
     jobs: Number | None = None,
     per_device: Number | None = None,
     target: float | None = None,
-    care: Care = CARE,
+    recovery: RecoveryOptions = RECOVERY,
     keep_weights: Flag = False,
     no_tracking: Flag = False,
     engine: EngineOptions = ENGINE,
@@ -142,7 +142,7 @@ def run(
     """
     from benchmarks.commands import run
 
-    experiments, trainer = _trainer(tables, selection, engine, jobs, per_device, target, care)
+    experiments, trainer = _trainer(tables, selection, engine, jobs, per_device, target, recovery)
     trainer.tracked, trainer.keep_weights = not no_tracking, keep_weights
     return run.run(experiments, trainer)
 
@@ -168,7 +168,7 @@ def tune(
     jobs: Number | None = None,
     per_device: Number | None = None,
     target: float | None = None,
-    care: Care = CARE,
+    recovery: RecoveryOptions = RECOVERY,
     no_tracking: Flag = False,
     engine: EngineOptions = ENGINE,
 ) -> int:
@@ -185,7 +185,7 @@ def tune(
     from benchmarks.commands.resolve import one_table
 
     budget = search.budget()
-    experiments, trainer = _trainer([table], selection, engine, jobs, per_device, target, care, detachable=False)
+    experiments, trainer = _trainer([table], selection, engine, jobs, per_device, target, recovery, detachable=False)
     trainer.tracked = not no_tracking
     return tune.tune(one_table(experiments, table), trainer, budget)
 
@@ -469,7 +469,7 @@ def _trainer(
     jobs: int | None,
     per_device: int | None,
     target: float | None,
-    care: Care,
+    recovery: RecoveryOptions,
     *,
     detachable: bool = True,
 ) -> tuple[list[Experiment], Trainer]:
@@ -478,12 +478,12 @@ def _trainer(
     from benchmarks.commands.resolve import choose
     from benchmarks.commands.training import Trainer
 
-    care.check()
+    recovery.check()
     requested_jobs = per_device if jobs is None else jobs
     slurm = engines.prepare(engine, selection, requested_jobs, _console(), detachable=detachable)
     experiments, chosen = choose(selection, tables, node=slurm.node if slurm else None, target=target)
     jobs_at_once = _jobs(jobs, chosen, per_device) if slurm is None else 1
-    return experiments, Trainer(chosen, selection.out, care, _console(), jobs_at_once, slurm)
+    return experiments, Trainer(chosen, selection.out, recovery, _console(), jobs_at_once, slurm)
 
 
 def _jobs(jobs: int | None, chosen: Choices, per_device: int | None = None) -> int:

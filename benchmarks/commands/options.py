@@ -38,7 +38,7 @@ OwnCard = Annotated[Path | None, Parameter(help="TOML file of the run's data set
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Care:
+class RecoveryOptions:
     """Options on runs that exist already, that stall, or that may be ended early."""
 
     stall_after: Annotated[

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks.commands.options import Care
+from benchmarks.commands.options import RecoveryOptions
 from benchmarks.errors import Interrupted
 from benchmarks.runner import environment, gpus, plan, weights
 from benchmarks.runner.checkpoints import file as checkpoints
@@ -43,7 +43,7 @@ class Trainer:
 
     chosen: Choices
     out: Path
-    care: Care
+    recovery: RecoveryOptions
     console: Console
     jobs: int = 1
     slurm: Slurm | None = None
@@ -54,7 +54,7 @@ class Trainer:
 
     def setting(self, grids: Iterable[Grid]) -> Setting:
         """Returns what all runs of these tables share, for the processes that train."""
-        chosen, care = self.chosen, self.care
+        chosen, recovery = self.chosen, self.recovery
         on_gpus = chosen.device == "cuda" and chosen.node is None  # a node's GPUs are found there
         return Setting(
             out=self.out,
@@ -63,9 +63,9 @@ class Trainer:
             plugins=chosen.plugins,
             environment=environment.describe("cuda" if on_gpus else "cpu"),
             gpus=gpus.each() if on_gpus else (),
-            stall_after=care.stall_after,
-            fresh=care.fresh,
-            checkpoint_every=None if care.no_checkpoints else care.checkpoint_every,
+            stall_after=recovery.stall_after,
+            fresh=recovery.fresh,
+            checkpoint_every=None if recovery.no_checkpoints else recovery.checkpoint_every,
             own=chosen.own.files,
             keep_weights=self.keep_weights,
         )
@@ -73,7 +73,7 @@ class Trainer:
     def missing(self, runs: Sequence[Run], existing: Journals) -> list[Run]:
         """Returns the runs that are still to be trained, in the order of their seeds."""
         remaining = [run for run in plan.in_order(runs) if run.id not in self.seen]
-        return [run for run in remaining if self.care.fresh or not existing.done(run)]
+        return [run for run in remaining if self.recovery.fresh or not existing.done(run)]
 
     def expect(self, missing: Sequence[Run], existing: Journals) -> None:
         """Asks a cluster how many jobs it trains side by side. Raises UserError where their time is too short."""
@@ -83,7 +83,7 @@ class Trainer:
     def resumable(self, runs: Sequence[Run], missing: Sequence[Run]) -> str:
         """Returns in words how many missing runs resume from checkpoints; removes the checkpoints of other runs."""
         keeper.prune(self.out, {run.id for run in runs} - {run.id for run in missing})
-        resumed = 0 if self.care.fresh else sum(bool(checkpoints.found(self.out, run.id)) for run in missing)
+        resumed = 0 if self.recovery.fresh else sum(bool(checkpoints.found(self.out, run.id)) for run in missing)
         return f"; {resumed} to be resumed" if resumed else ""
 
     def without_weights(self, runs: Sequence[Run], missing: Sequence[Run]) -> str:

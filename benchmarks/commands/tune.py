@@ -47,7 +47,7 @@ def tune(table: Table, trainer: Trainer, budget: TuningBudget) -> int:
     if missing := missing_data(grid.runs, chosen.data):
         raise UserError(missing)
     check_out(out)
-    _announce(grid, budget, console)
+    _print_budget(grid, budget, console)
     searches = _search(grid, trainer, budget)
     note(console, journals.read(out).remarks)
     over = [searched for searched in searches if searched.over]
@@ -65,7 +65,7 @@ def tune(table: Table, trainer: Trainer, budget: TuningBudget) -> int:
     return 1 if trainer.failed or len(over) < len(searches) else 0
 
 
-def _announce(grid: Grid, budget: TuningBudget, console: Console) -> None:
+def _print_budget(grid: Grid, budget: TuningBudget, console: Console) -> None:
     rows = len(grid.cells)
     row_count = f"{rows} row{'' if rows == 1 else 's'} to be tuned, the same budget for each"
     say(console, f"{grid.table.id} at scale {grid.scale}: {row_count}", "bold")
@@ -85,7 +85,7 @@ def _search(grid: Grid, trainer: Trainer, budget: TuningBudget) -> list[Search]:
         journal = journals.read(trainer.out)
 
         def done(run: Run, journal: Journals = journal) -> Record | None:
-            counts = journal.done(run) and (run.id in trainer.seen or not trainer.care.fresh)
+            counts = journal.done(run) and (run.id in trainer.seen or not trainer.recovery.fresh)
             return journal.exact(run) if counts else None
 
         searches = [search(cell, budget, done) for cell in grid.cells]

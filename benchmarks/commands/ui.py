@@ -64,7 +64,7 @@ def ui(
         with serving.server(store, port) as server:
             shelf = tracking.tracked(store, ("ours", "paper"))  # while the server starts
             server.wait_until_ready()
-            page = _announce(shelf, server.url, tables_named or _printed_tables(out), bool(tables_named), console)
+            page = _print_links(shelf, server.url, tables_named or _printed_tables(out), bool(tables_named), console)
             if open_browser:
                 webbrowser.open(page)
             if not stores.is_server(store):
@@ -76,7 +76,9 @@ def ui(
     return 0
 
 
-def _announce(shelf: Sequence[Tracked], url: str, tables_shown: Sequence[Table], named: bool, console: Console) -> str:
+def _print_links(
+    shelf: Sequence[Tracked], url: str, tables_shown: Sequence[Table], named: bool, console: Console
+) -> str:
     """Prints links to the experiment and its comparisons -> the page to open."""
     own_runs = [run for run in shelf if run.kind == "ours"]
     if not own_runs:

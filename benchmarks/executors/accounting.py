@@ -20,7 +20,7 @@ from methods.effects import Correction
 # ---- the records that are kept of what workers hold
 
 NO_TICKET = -1
-"""Of a pseudo-gradient, which is of no batch."""
+"""Ticket of a pseudo-gradient, which is of no batch."""
 
 
 @dataclass(eq=False)
@@ -47,7 +47,7 @@ class Replica:
 
 @dataclass(slots=True)
 class Read:
-    """What a step's forward pass read of one layer: its versions (counts of updates and averages) and the time."""
+    """One read of a layer by a step's forward pass: its versions (counts of updates and averages) and the time."""
 
     updates: int
     time: Moment
@@ -80,7 +80,7 @@ class Step:
 
 
 Part = tuple[Read, Moment]
-"""What one of several accumulated gradients had read, and when it was ready."""
+"""One of several accumulated gradients: its read, and the moment at which it was ready."""
 
 
 @dataclass(slots=True)

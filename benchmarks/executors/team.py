@@ -24,7 +24,7 @@ from methods import effects as e
 T = TypeVar("T")
 
 
-def narrowed(kind: type[T], value: object) -> T:
+def checked(kind: type[T], value: object) -> T:
     """Returns the value, typed as `kind`. Raises TypeError where it is no such record.
 
     Methods hold layers, steps and gradients by their protocols (methods/effects.py); a team gets its own records back.
@@ -94,7 +94,7 @@ class Team(ABC):
 
     def counts(self) -> TeamCounts:
         """Returns the counters that a resumed run needs."""
-        weights = {name: narrowed(Weights, copy) for name, copy in self.weights.items()}
+        weights = {name: checked(Weights, copy) for name, copy in self.weights.items()}
         return self.accounts.counts(self.state, weights)
 
     def resume(self, counts: TeamCounts) -> None:
@@ -175,7 +175,7 @@ class Team(ABC):
 
     def begin_update(self, gradients: Sequence[e.Gradient]) -> None:
         """Counts an `Update`, before its gradients are applied. Raises ValueError where one is a pseudo-gradient."""
-        records = [narrowed(Gradient, gradient) for gradient in gradients]
+        records = [checked(Gradient, gradient) for gradient in gradients]
         if not all(gradient.batches for gradient in records):
             raise ValueError("Update takes gradients of batches; a pseudo-gradient (Delta) is for Outer")
         self.accounts.count_update(records)
@@ -189,7 +189,7 @@ class Team(ABC):
         scale: e.Scale = 1.0,
     ) -> None:
         """Applies gradients of an `Update` that has begun."""
-        records = [narrowed(Gradient, gradient) for gradient in gradients]
+        records = [checked(Gradient, gradient) for gradient in gradients]
         self.accounts.settle(records)
         for gradient in records:
             self.update_layer(target(gradient, replica), gradient, worker, now, scale)
@@ -199,7 +199,7 @@ class Team(ABC):
 
     def lag(self, gradient: e.Gradient, replica: e.Replica | None = None) -> e.LayerVersions:
         """Returns the versions of the gradient's layer (or of that layer in another replica): at its read, and now."""
-        record = narrowed(Gradient, gradient)
+        record = checked(Gradient, gradient)
         return e.LayerVersions(record.read.updates, target(record, replica).updates)
 
     def accumulate(self, gradients: Sequence[e.Gradient], *, mean: bool) -> Gradient:
@@ -207,7 +207,7 @@ class Team(ABC):
 
         Pseudo-gradients have a mean alone: running statistics, which they take along, are not added up.
         """
-        records = [narrowed(Gradient, gradient) for gradient in gradients]
+        records = [checked(Gradient, gradient) for gradient in gradients]
         if len({record.layer.index for record in records}) != 1:
             layers = " and ".join(dict.fromkeys(record.layer.name for record in records)) or "none"
             raise ValueError(f"Accumulate takes gradients of one layer, and was given those of {layers}")
@@ -232,13 +232,13 @@ class Team(ABC):
 
     def drop(self, item: e.Gradient | e.Step) -> None:
         """Drops a gradient, or a batch whose layers then have none."""
-        self.accounts.drop(item if isinstance(item, Step) else narrowed(Gradient, item))
+        self.accounts.drop(item if isinstance(item, Step) else checked(Gradient, item))
 
     # ---- collectives: pure functions of what the members brought, in the order of the replicas
 
     def all_reduce(self, gradients: Sequence[e.Gradient]) -> Sequence[Gradient]:
         """Returns, for each member in the order of the replicas, the mean of all members' gradients."""
-        records = [narrowed(Gradient, gradient) for gradient in gradients]
+        records = [checked(Gradient, gradient) for gradient in gradients]
         check_one_kind("AllReduce", records)
         batches = sum(gradient.batches for gradient in records)
         means = self.mean_gradients(records)
@@ -295,8 +295,8 @@ class Team(ABC):
 
         Raises ValueError unless there is one pseudo-gradient for each of its layers.
         """
-        anchor = narrowed(Weights, effect.anchor)
-        of = {delta.layer.index: delta for delta in (narrowed(Gradient, one) for one in effect.deltas)}
+        anchor = checked(Weights, effect.anchor)
+        of = {delta.layer.index: delta for delta in (checked(Gradient, one) for one in effect.deltas)}
         due = [layer.index for layer in anchor.layers]
         if len(of) < len(effect.deltas) or of.keys() != set(due) or any(one.batches for one in of.values()):
             raise ValueError(f"Outer takes one pseudo-gradient (Delta) for each of the anchor's {len(due)} layers")
@@ -308,7 +308,7 @@ class Team(ABC):
 
     def mix(self, effect: e.Mix) -> None:
         self.begin_mix(effect)
-        self.mix_in(effect.replica, narrowed(Weights, effect.weights), effect.share)
+        self.mix_in(effect.replica, checked(Weights, effect.weights), effect.share)
 
     def begin_mix(self, effect: e.Mix) -> None:
         """Counts a `Mix`. Raises ValueError where its share is none."""
@@ -329,7 +329,7 @@ def check_one_kind(effect: str, gradients: Sequence[Gradient]) -> None:
 
 def target(gradient: Gradient, replica: e.Replica | None) -> Layer:
     """Returns the layer that an update by the gradient changes: its own, or the replica's where one is given."""
-    return gradient.layer if replica is None else narrowed(Layer, replica.layers[gradient.layer.index])
+    return gradient.layer if replica is None else checked(Layer, replica.layers[gradient.layer.index])
 
 
 def factor(scale: e.Scale, staleness: int) -> float:
@@ -363,12 +363,12 @@ class SimulatedTeam(Team):
         return Step(self.replicas[replica.index], self.epoch * self.steps_per_epoch + ticket)
 
     def snapshot(self, layer: e.Layer, step: e.Step, now: float) -> None:
-        layer, step = narrowed(Layer, layer), narrowed(Step, step)
+        layer, step = checked(Layer, layer), checked(Step, step)
         step.pinned.add(layer.index)
         self.note_read(layer, step, now)
 
     def forward(self, layer: e.Layer, step: e.Step, now: float) -> None:
-        layer, step = narrowed(Layer, layer), narrowed(Step, step)
+        layer, step = checked(Layer, layer), checked(Step, step)
         step.forwarded = True
         if step.reads[layer.index] is None:  # else a snapshot has read the weights before
             self.note_read(layer, step, now)
@@ -378,7 +378,7 @@ class SimulatedTeam(Team):
     def backward(self, layer: e.Layer, step: e.Step, *, weights: bool, inputs: bool) -> Gradient | None:
         if not weights:
             return None
-        layer, step = narrowed(Layer, layer), narrowed(Step, step)
+        layer, step = checked(Layer, layer), checked(Step, step)
         read, pinned = step.read(layer), layer.index in step.pinned
         self.accounts.count_gradient(step, pinned=pinned, moved=not pinned and read.moved(layer))
         return Gradient(layer, step.index, read)
@@ -408,13 +408,13 @@ class SimulatedTeam(Team):
 
     def add_mean(self, replica: e.Replica, mean: object, snapshot: object, *, state: bool = False) -> None:
         for layer in replica.layers:
-            narrowed(Layer, layer).averages += 1
+            checked(Layer, layer).averages += 1
 
     def anchor(self, replica: e.Replica, layers: Sequence[e.Layer]) -> Weights:
-        return Weights(self.replicas[replica.index], [narrowed(Layer, layer) for layer in layers])
+        return Weights(self.replicas[replica.index], [checked(Layer, layer) for layer in layers])
 
     def delta(self, anchor: e.Weights, replica: e.Replica, now: float) -> Sequence[Gradient]:
-        layers = [narrowed(Layer, replica.layers[layer.index]) for layer in anchor.layers]
+        layers = [checked(Layer, replica.layers[layer.index]) for layer in anchor.layers]
         return [Gradient.pseudo(layer, now) for layer in layers]
 
     def step_outer(self, anchor: Weights, deltas: Sequence[Gradient], optimizer: e.OuterOptimizer) -> Weights:
@@ -422,4 +422,4 @@ class SimulatedTeam(Team):
 
     def mix_in(self, replica: e.Replica, weights: Weights, share: float) -> None:
         for layer in weights.layers:
-            narrowed(Layer, replica.layers[layer.index]).averages += 1
+            checked(Layer, replica.layers[layer.index]).averages += 1

@@ -43,9 +43,10 @@ SOURCES = (
     "benchmarks/hardware",
     "benchmarks/workloads",
     "benchmarks/runner/training.py",
+    "benchmarks/runner/evaluation_history.py",
     "results/records/evaluating.py",
 )
-"""The code that makes numbers: packages, the training loop, and where in it runs are evaluated."""
+"""The code that makes numbers: packages, the training loop, where in it runs are evaluated, and when one ends."""
 
 
 def version(methods: Iterable[str], executor: str, network: str, dataset: str) -> int:

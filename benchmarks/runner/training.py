@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -31,6 +30,7 @@ from benchmarks.hardware.step_price import charge, counted
 from benchmarks.runner import weights
 from benchmarks.runner.checkpoints.file import Checkpoint, Progress
 from benchmarks.runner.checkpoints.keeper import Checkpoints
+from benchmarks.runner.evaluation_history import EvaluationHistory, Metrics
 from benchmarks.runner.run_progress import RunProgress
 from benchmarks.runner.specs import workload_of
 from benchmarks.runner.usage import Usage, wanted
@@ -44,11 +44,10 @@ from benchmarks.workloads.precision import autocast, set_flags
 from benchmarks.workloads.shapes import test_batch
 from benchmarks.workloads.workload import Workload
 from methods.effects import Worker
-from results.records.evaluating import epoch_number, evaluated_at, evaluations_until
+from results.records.evaluating import epoch_number, evaluations_until
 from results.records.journal import Evaluation, Journal
-from results.records.spec import Judge, RunSpec
+from results.records.spec import RunSpec
 
-Metrics = dict[str, float]
 CPU_RANDOM, CUDA_RANDOM = "random numbers on the cpu", "random numbers on the gpu"
 """torch's generators, under these names among a checkpoint's tensors; only a plug-in's methods would use them."""
 
@@ -324,70 +323,6 @@ class Training:
         if (size := self.data.bytes_per_token) is not None:
             metrics["bits_per_byte"] = metrics["loss"] / math.log(2) / size
         return metrics
-
-
-@dataclass(eq=False)
-class EvaluationHistory:
-    """The evaluations of a run, one after the other, and whether they end it.
-
-    epochs: planned. patience: in epochs, too. every: epochs between two evaluations. judge: which metric says whether
-    one is better.
-    """
-
-    epochs: int
-    patience: int
-    judge: Judge
-    every: Fraction = Fraction(1)
-    evaluations: list[Metrics] = field(default_factory=list)
-
-    def at(self, number: int) -> Fraction:
-        """The epochs after which the evaluation of this number is made; 1 is the first."""
-        return evaluated_at(number, self.every, self.epochs)
-
-    @property
-    def done(self) -> Fraction:
-        """Epochs until the last one."""
-        return self.at(len(self.evaluations))
-
-    @property
-    def epoch(self) -> float:
-        """Epochs until the last evaluation, as the journal has them."""
-        return epoch_number(self.done)
-
-    @property
-    def next_at(self) -> Fraction:
-        """Epochs until the next one."""
-        return self.at(len(self.evaluations) + 1)
-
-    @property
-    def diverged(self) -> bool:
-        last = self.evaluations[-1] if self.evaluations else {}
-        return not all(math.isfinite(last.get(name, 0.0)) for name in ("train_loss", "loss"))
-
-    @property
-    def stopped_early(self) -> bool:
-        """Whether the epochs without a better evaluation than the best were too many before those of the plan were."""
-        if self.diverged or not 0 < self.done < self.epochs:
-            return False
-        ranks = [self.judge.rank(metrics[self.judge.metric]) for metrics in self.evaluations]
-        return self.done - self.at(ranks.index(max(ranks)) + 1) >= self.patience
-
-    @property
-    def goes_on(self) -> bool:
-        return self.done < self.epochs and not self.diverged and not self.stopped_early
-
-    @property
-    def status(self) -> str:
-        """Status of a run that ends now."""
-        return "diverged" if self.diverged else "finished"
-
-    def reason(self, batch: int | None) -> str:
-        """Why it diverged. batch: of the last epoch, 0 the first, from which on the training loss was not finite."""
-        if not self.diverged:
-            return ""
-        if batch is None:
-            return f"the evaluation's loss was not finite after epoch {self.epoch:g}"
-        return f"the training loss was not finite from batch {batch + 1} of epoch {math.ceil(self.done)} on"
 
 
 def _resume(

@@ -39,4 +39,4 @@ def load(files: OwnFiles) -> Own:
 
 
 loaded = cache(load)
-"""The same, once in a process that trains."""
+"""Loads a file once in a process that trains."""

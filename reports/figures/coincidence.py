@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 Points = Sequence[tuple[float, float]]
 NEAR = 0.006
-"""Of a picture's width and height: what lies so near is one line to the eye."""
+"""Distance, as a share of a picture's width and height, at which two lines are one to the eye."""
 WIDER = 1.3
 """By how much, in widths of a line, each lower one of several looks out from under the next."""
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FULL_NAMES = 12
 """Layers whose names all fit below an axis; of more, every second or third one is named."""
 TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50)
-"""Of a logarithmic axis of speed-ups."""
+"""Ticks of a logarithmic axis of speed-ups."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SPREAD = 0.7
-"""Of the distance of two groups, over which the dots of one lie."""
+"""Width of a group of dots, as a share of the distance of two groups."""
 
 
 @dataclass(frozen=True)

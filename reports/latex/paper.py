@@ -32,7 +32,7 @@ PARTS: tuple[Part, ...] = get_args(Part)
 COLUMN_LETTERS = 70
 """Letters of \footnotesize that fit side by side into a column of a page of two, gaps included."""
 FITTED = r"\resizebox{\ifdim\width>\linewidth \linewidth\else\width\fi}{!}"
-"""What makes its content smaller where that is too wide for its place."""
+"""Command that shrinks its content where that is too wide for its place."""
 _GAP = 2  # letters between two columns
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 LEVEL = 0.95
-"""Of every interval, unless several comparisons share one error."""
+"""Confidence level of every interval, unless several comparisons share one error."""
 
 # Below, the studentised bootstrap has too few distinct resamples (n = 3: ten) and the t interval covers better.
 BOOTSTRAP_RUNS = 8

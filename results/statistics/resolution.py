@@ -150,11 +150,11 @@ def nearest(a: Bracketed, b: Bracketed) -> tuple[tuple[float, ...], tuple[float,
     """
     if a.exact and b.exact:
         return a.latest, b.latest
-    if _mean(a.earliest) > _mean(b.latest):
+    if mean(a.earliest) > mean(b.latest):
         return a.earliest, b.latest
-    if _mean(a.latest) < _mean(b.earliest):
+    if mean(a.latest) < mean(b.earliest):
         return a.latest, b.earliest
-    level = (_mean(a.latest) + _mean(b.latest)) / 2
+    level = (mean(a.latest) + mean(b.latest)) / 2
     return (level,) * len(a.latest), (level,) * len(b.latest)
 
 
@@ -162,5 +162,5 @@ def hull(a: Interval, b: Interval) -> Interval:
     return Interval(min(a.low, b.low), max(a.high, b.high), a.level)
 
 
-def _mean(values: Sequence[float]) -> float:
+def mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from results.statistics.censoring import Times, restricted_ratio
 from results.statistics.intervals import Interval
-from results.statistics.resolution import Bracketed, difference_interval
+from results.statistics.resolution import Bracketed, difference_interval, mean
 
 ROUNDING = 1e-12
 
@@ -71,10 +71,10 @@ def difference(a: Seeds, b: Seeds) -> tuple[float, Interval | None] | None:
     common = sorted(ours.keys() & theirs.keys())
     if len(common) > 1:
         apart = _bracketed([ours[seed] for seed in common]).minus(_bracketed([theirs[seed] for seed in common]))
-        return _mean([ours[seed][0] - theirs[seed][0] for seed in common]), apart.interval()
+        return mean([ours[seed][0] - theirs[seed][0] for seed in common]), apart.interval()
     if not a.known or not b.known:
         return None
-    return _mean(a.known) - _mean(b.known), difference_interval(a.bracketed, b.bracketed)
+    return mean(a.known) - mean(b.known), difference_interval(a.bracketed, b.bracketed)
 
 
 def apart(a: Seeds, b: Seeds) -> bool | None:
@@ -94,7 +94,3 @@ def equal(a: float | None, b: float | None) -> bool:
 
 def _bracketed(pairs: Sequence[tuple[float, float | None]]) -> Bracketed:
     return Bracketed.of([value for value, _ in pairs], [width for _, width in pairs])
-
-
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)

@@ -61,10 +61,10 @@ def test_a_command_that_is_ended_goes_on_when_it_is_given_again(
     out = tmp_path / "out"
     process = program(*RUN, f"--out={out}", f"--checkpoint-every={every}")
     until(lambda: epochs(out) >= 3)
-    crew = children(process.pid)
+    workers = children(process.pid)
     os.killpg(process.pid, number)
     process.communicate(timeout=300)
-    until(lambda: not any(map(alive, crew)))
+    until(lambda: not any(map(alive, workers)))
     done = epochs(out)
     assert done < EPOCHS, "it was over before it could be ended"
     if number != signal.SIGKILL:

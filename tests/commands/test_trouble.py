@@ -89,14 +89,14 @@ def test_a_signal_keeps_what_is_done_and_a_rerun_does_the_rest(
     command = ["run", "table1", *options, "--no-tracking", "--jobs=1", f"--out={out}", *TWO]
     process = program(*command)
     until(lambda: any(journal["seed"] == 1 and journal["evaluations"] > 1 for journal in journals_of(out)))
-    crew = children(process.pid)
-    assert len(crew) == 1
+    workers = children(process.pid)
+    assert len(workers) == 1
     os.killpg(process.pid, number)
     os.killpg(process.pid, number)
     _, err = process.communicate(timeout=300)
     assert err == f"{word}: 1 of 2 runs done and kept; the same command carries on.\n"
     assert process.returncode == code
-    until(lambda: not any(map(alive, crew)))
+    until(lambda: not any(map(alive, workers)))
     assert {journal["seed"]: journal["status"] for journal in journals(out)} == {0: "finished", 1: "interrupted"}
 
     asked: list[int] = []
@@ -124,29 +124,29 @@ def test_children_end_with_a_command_that_is_killed(tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = program("run", "table1", "--method=bp", "--no-tracking", "--jobs=1", f"--out={out}", *LONG)
     until(lambda: any(journal["evaluations"] > 1 for journal in journals_of(out)))
-    crew = children(process.pid)
-    assert len(crew) == 1
+    workers = children(process.pid)
+    assert len(workers) == 1
     process.kill()
     process.communicate(timeout=300)
-    until(lambda: not any(map(alive, crew)))
+    until(lambda: not any(map(alive, workers)))
     assert [journal["status"] for journal in journals(out)] == [None]
 
 
 @pytest.mark.slow
 def test_a_killed_process_takes_one_run_with_it(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    train_all, crew = pool.train_all, list[pool.TrainingProcess]()
+    train_all, workers = pool.train_all, list[pool.TrainingProcess]()
 
     class Watched(pool.TrainingProcess):
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
-            crew.append(self)
+            workers.append(self)
 
     def killing(runs: Sequence[Run], setting: Any, *, jobs: int, listen: Listen) -> dict[str, Ended]:
         def hear(event: Event) -> None:
             listen(event)
-            if isinstance(event, Epoch) and len(crew) == 1:
-                crew[0].process.kill()
-                crew[0].process.join()
+            if isinstance(event, Epoch) and len(workers) == 1:
+                workers[0].process.kill()
+                workers[0].process.join()
 
         return train_all(runs, setting, jobs=jobs, listen=hear)
 

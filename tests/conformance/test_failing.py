@@ -12,17 +12,17 @@ from methods import Channel, Get, Program, Worker
 from tests.conformance.small import Small, intercepted, run
 
 
-def crew_of(training: Small) -> list[Worker]:
+def workers_of(training: Small) -> list[Worker]:
     training.team.begin_epoch(0)
     return list(training.method.workers(training.team))
 
 
 def one_of_each_role(method: str) -> list[int]:
-    """The places in the crew of the first worker of every role."""
-    crew = crew_of(Small(method))
-    for worker in crew:
+    """The places in the list of the first worker of every role."""
+    workers = workers_of(Small(method))
+    for worker in workers:
         worker.program.close()
-    roles = [worker.role for worker in crew]
+    roles = [worker.role for worker in workers]
     return [roles.index(role) for role in dict.fromkeys(roles)]
 
 
@@ -38,25 +38,25 @@ def waiting_for_ever() -> Program:
 def test_a_worker_that_raises_is_named(method: str, executor: str) -> None:
     for at, chosen in enumerate(one_of_each_role(method)):
         training = Small(method, executor=executor)
-        crew = crew_of(training)
-        crew[chosen] = intercepted(crew[chosen], after=4 * (at % 2), then=broken)
+        workers = workers_of(training)
+        workers[chosen] = intercepted(workers[chosen], after=4 * (at % 2), then=broken)
         with pytest.raises(WorkerFailed, match="broken on purpose") as caught:
-            run(training, crew)
-        assert caught.value.worker == crew[chosen].name
+            run(training, workers)
+        assert caught.value.worker == workers[chosen].name
         assert isinstance(caught.value.__cause__, ArithmeticError)
-        assert {getgeneratorstate(worker.program) for worker in crew} == {GEN_CLOSED}
-        assert not {thread.name for thread in threading.enumerate()} & {worker.name for worker in crew}
+        assert {getgeneratorstate(worker.program) for worker in workers} == {GEN_CLOSED}
+        assert not {thread.name for thread in threading.enumerate()} & {worker.name for worker in workers}
 
 
 def test_a_worker_that_waits_for_nobody_is_named(representative: str, executor: str) -> None:
     for chosen in one_of_each_role(representative):
         training = Small(representative, executor=executor)
-        crew = crew_of(training)
-        crew[chosen] = intercepted(crew[chosen], after=1, then=waiting_for_ever)
+        workers = workers_of(training)
+        workers[chosen] = intercepted(workers[chosen], after=1, then=waiting_for_ever)
         with pytest.raises(Stalled, match="can go on") as caught:
-            run(training, crew)
-        assert f"{crew[chosen].name} waits for what nobody sends" in str(caught.value)
-        assert {getgeneratorstate(worker.program) for worker in crew} == {GEN_CLOSED}
+            run(training, workers)
+        assert f"{workers[chosen].name} waits for what nobody sends" in str(caught.value)
+        assert {getgeneratorstate(worker.program) for worker in workers} == {GEN_CLOSED}
 
 
 def test_what_is_no_effect_fails_its_worker(representative: str, executor: str) -> None:
@@ -64,20 +64,20 @@ def test_what_is_no_effect_fails_its_worker(representative: str, executor: str) 
         yield 3  # type: ignore[misc]
 
     training = Small(representative, executor=executor)
-    crew = crew_of(training)
-    crew[-1] = intercepted(crew[-1], after=1, then=yields_a_number)
+    workers = workers_of(training)
+    workers[-1] = intercepted(workers[-1], after=1, then=yields_a_number)
     with pytest.raises(WorkerFailed, match="yielded 3, which is no effect") as caught:
-        run(training, crew)
-    assert caught.value.worker == crew[-1].name
+        run(training, workers)
+    assert caught.value.worker == workers[-1].name
 
 
 def test_an_epoch_after_a_failed_one_runs(representative: str, executor: str) -> None:
     """Channels, counters and groups belong to an epoch: nothing of a failed one is left in the executor."""
     training = Small(representative, executor=executor)
-    crew = crew_of(training)
-    crew[0] = intercepted(crew[0], after=2, then=broken)
+    workers = workers_of(training)
+    workers[0] = intercepted(workers[0], after=2, then=broken)
     with pytest.raises(WorkerFailed):
-        run(training, crew)
+        run(training, workers)
     training.epoch(1)
     assert sorted(index for epoch, index in training.batches_used if epoch == 1) == list(
         range(training.team.steps_per_epoch)

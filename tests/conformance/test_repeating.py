@@ -38,7 +38,7 @@ def outcome(method: str, executor: str, seed: int = 0) -> str:
 
 
 known = cache(outcome)
-"""What a run comes to, for tests of what other runs come to."""
+"""Outcome of a run, trained once, for tests of what other runs come to."""
 
 
 def generators() -> tuple[object, ...]:

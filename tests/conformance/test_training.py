@@ -156,16 +156,16 @@ def test_a_method_says_what_it_is(method: str) -> None:
 def test_a_worker_names_an_existing_device_and_keeps_its_name(method: str) -> None:
     """Momentum of an updater lives under its name, so names are distinct, and the same in every epoch."""
     training = Small(method)
-    crews = []
+    names = []
     for epoch in range(2):
         training.team.begin_epoch(epoch)
-        crew = list(training.method.workers(training.team))
-        assert all(0 <= worker.device < training.method.devices for worker in crew)
-        crews.append([worker.name for worker in crew])
-        for worker in crew:
+        workers = list(training.method.workers(training.team))
+        assert all(0 <= worker.device < training.method.devices for worker in workers)
+        names.append([worker.name for worker in workers])
+        for worker in workers:
             worker.program.close()
-    assert crews[0] == crews[1]
-    assert len(set(crews[0])) == len(crews[0])
+    assert names[0] == names[1]
+    assert len(set(names[0])) == len(names[0])
 
 
 @pytest.mark.parametrize("consensus", ["mean", "first"])

@@ -50,11 +50,11 @@ class Ranks:
         known()
         self.store = serve("127.0.0.1")
         context = multiprocessing.get_context("spawn")
-        self.crew = [
+        self.processes = [
             context.Process(target=main, args=(rank, ranks, self.store.port, timeout_seconds), daemon=True)
             for rank in range(1, ranks)
         ]
-        for one in self.crew:
+        for one in self.processes:
             one.start()
         self.command = RankCommand(RankPlace(0, ranks, port=self.store.port), timeout_seconds)
 
@@ -72,7 +72,7 @@ class Ranks:
 
     def end(self) -> None:
         self.command.store.set("over", "1")
-        for one in self.crew:
+        for one in self.processes:
             one.join(10)
             one.kill()
 

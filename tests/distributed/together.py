@@ -48,7 +48,7 @@ class Together:
         pass
 
     def run(self, workers: Iterable[Worker]) -> None:
-        crew, ranks = list(workers), len(self.team.replicas)
+        workers, ranks = list(workers), len(self.team.replicas)
         cross_device = cross_device_channels(self.method.workers, self.team) if ranks > 1 else CrossDeviceChannels()
         made = sessions(ranks)
         self.executors = [
@@ -60,7 +60,7 @@ class Together:
         taken = sum(self.team.accounts.taken)
 
         def carry_out(one: RankExecutor) -> None:
-            mine = [worker for worker in crew if worker.device == one.session.rank]
+            mine = [worker for worker in workers if worker.device == one.session.rank]
             try:
                 with one.part(cross_device, taken=taken):
                     one.run(mine)

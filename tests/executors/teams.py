@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, TorchStep
 from benchmarks.executors.numerics.team import TorchTeam
-from benchmarks.executors.team import narrowed
+from benchmarks.executors.team import checked
 from benchmarks.workloads.tasks import classification
 
 RATE = 0.5
@@ -46,7 +46,7 @@ def team_of(*networks: dict[str, nn.Module], optimizer: Any = None, steps: int =
 
 def forward(team: TorchTeam, replica: int = 0, pin: bool = False) -> TorchStep:
     """A step after its forward pass and loss."""
-    step = narrowed(TorchStep, team.next_batch(team.replicas[replica]))
+    step = checked(TorchStep, team.next_batch(team.replicas[replica]))
     for layer in team.replicas[replica].layers:
         if pin:
             team.snapshot(layer, step, 0.0)

@@ -184,7 +184,7 @@ def test_no_gradients_make_no_sum() -> None:
 
 
 def seconds(price: Price, parts: int) -> float:
-    """Of adding up so many gradients, on the virtual clock."""
+    """Seconds of adding up so many gradients, on the virtual clock."""
     team = dry_team_of(steps=parts)
 
     def worker() -> Program:

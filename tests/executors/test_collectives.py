@@ -10,7 +10,7 @@ from torch import nn
 
 from benchmarks.executors.numerics.replica import TorchStep
 from benchmarks.executors.numerics.team import TorchTeam
-from benchmarks.executors.team import narrowed
+from benchmarks.executors.team import checked
 from tests.executors.teams import IMAGES, LABELS, RATE, backward, forward, network, team_of, weight
 
 # ---- collectives
@@ -75,7 +75,7 @@ def test_the_consensus_is_the_mean_or_the_first() -> None:
 
 def ticket_of(team: TorchTeam, replica: int, *, shared: bool = False) -> int:
     """Returns the index of the replica's next batch."""
-    return narrowed(TorchStep, team.next_batch(team.replicas[replica], shared)).index
+    return checked(TorchStep, team.next_batch(team.replicas[replica], shared)).index
 
 
 def test_ticket_i_belongs_to_device_i_mod_q() -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from benchmarks.executors.numerics import team as numerics
 from benchmarks.executors.numerics.replica import TorchLayer, TorchStep
-from benchmarks.executors.team import narrowed
+from benchmarks.executors.team import checked
 from benchmarks.workloads.optimizers import build
 from tests.executors.happens_before import FakeDevice
 from tests.executors.teams import IMAGES, LABELS, RATE, backward, by_hand, forward, network, sgd, team_of, weight
@@ -45,8 +45,8 @@ def test_a_backward_pass_uses_the_weights_of_now_unless_pinned(pin: bool) -> Non
 
 def test_a_forward_pass_uses_the_weights_of_now_unless_pinned() -> None:
     team = team_of()
-    early = narrowed(TorchStep, team.next_batch(team.replica))
-    late = narrowed(TorchStep, team.next_batch(team.replica))
+    early = checked(TorchStep, team.next_batch(team.replica))
+    late = checked(TorchStep, team.next_batch(team.replica))
     layer = team.replica.layers[0]
     team.snapshot(layer, early, 0.0)
     before = weight(team).clone()
@@ -237,7 +237,7 @@ def test_a_slot_is_used_again_when_its_step_is_gone() -> None:
     assert one.slot is not two.slot
     left = one.slot
     del one
-    three = narrowed(TorchStep, team.next_batch(team.replica))
+    three = checked(TorchStep, team.next_batch(team.replica))
     team.snapshot(team.replica.layers[0], three, 0.0)
     assert three.slot is left
     assert 1 not in three.pinned

@@ -15,7 +15,7 @@ from benchmarks.executors.distributed.cross_device import cross_device_channels
 from benchmarks.executors.errors import WorkerFailed
 from benchmarks.executors.numerics.anchors import TorchWeights
 from benchmarks.executors.numerics.team import TorchTeam
-from benchmarks.executors.team import narrowed
+from benchmarks.executors.team import checked
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
 from methods import (
@@ -56,7 +56,7 @@ def local_step(replica: Replica) -> Program:
 
 
 def tensors(weights: Any) -> list[float]:
-    return [float(copy.tensors[0]) for copy in narrowed(TorchWeights, weights).copies]
+    return [float(copy.tensors[0]) for copy in checked(TorchWeights, weights).copies]
 
 
 def live(team: TorchTeam) -> list[list[float]]:
@@ -262,7 +262,7 @@ def test_gradients_and_pseudo_gradients_are_not_reduced_together(executor: str) 
 
 @both
 def test_accumulated_pseudo_gradients_are_one_of_no_batch(executor: str) -> None:
-    """Of two replicas 2 and 4 below their anchor, whose outer step is by the mean: 1 - 2 x 3. Their sum is refused."""
+    """Two replicas lie 2 and 4 below their anchor: the outer step is by the mean, 1 - 2 x 3; their sum is refused."""
     team, made = summands(2.0, 4.0, steps=1), list[Any]()
 
     def serves() -> Program:
@@ -364,7 +364,7 @@ def stepped(team: TorchTeam) -> None:
 
 
 def next_step(team: TorchTeam) -> list[Any]:
-    """What comes of one more outer step of each."""
+    """Weights after one more outer step of each."""
     made = []
     for replica in team.replicas:
         anchor = team.weights[f"anchor of {replica.index}"]

@@ -42,7 +42,7 @@ from tests.distributed import together
 
 FILE = Path(__file__).with_name("golden.json")
 CLOSE = 1e-5
-"""How near numbers have to come under another torch or on another kind of CPU, relative to them where beyond 1."""
+"""Largest error under another torch or on another kind of CPU, relative to numbers beyond 1."""
 BF16_CLOSE = 0.02
 EVERYWHERE = ("train_loss", "loss", "learning_rate", "staleness_updates")
 SIMULATED = ("staleness_seconds", "gradient_wait_seconds", "virtual_seconds")
@@ -176,7 +176,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "steps down": {"schedule": {"kind": "multistep", "milestones": [1.0], "warm_up_epochs": 0.0, "stepped": "update"}},
     "linear warm-up": {"schedule": {"kind": "constant", "warm_up": "linear", "stepped": "update", "base_batch": 4}},
 }
-"""Of a workload, tried with Async LU."""
+"""Settings of a workload, tried with Async LU."""
 OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("bp", {"momentum": "per_updater", "updates": "overwrite"}),
     ("bp", {"delay": 2}),

@@ -169,7 +169,7 @@ SIZES = [40.0, 8.0, 16.0]
 
 
 def seconds(devices: int, steps: int, **options: Any) -> float:
-    """Of an epoch in which nothing but bytes on links, one a second, takes time."""
+    """Seconds of an epoch in which nothing but bytes on links, one a second, takes time."""
     made = methods.create("diloco", {"devices": devices, **options})
     layers = [(str(i), 1) for i, _ in enumerate(SIZES)]
     team = SimulatedTeam.of(layers, replicas=devices, steps_per_epoch=devices * steps)

@@ -151,9 +151,9 @@ def test_gossip_mixes_and_keeps_the_mean() -> None:
     mean, spread = mean_and_spread()
     for epoch in range(2):
         training.epoch(epoch)
-    mixed, narrowed = mean_and_spread()
+    mixed, checked = mean_and_spread()
     torch.testing.assert_close(mixed, mean, rtol=1e-4, atol=1e-5)
-    assert narrowed < spread / 2
+    assert checked < spread / 2
 
 
 # ---- the delay-adaptive rate

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import methods
 from benchmarks.executors import registry as executors
 from benchmarks.executors.accounting import Gradient, Layer
-from benchmarks.executors.team import SimulatedTeam, narrowed
+from benchmarks.executors.team import SimulatedTeam, checked
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.executors.virtual.spans import Span
 from benchmarks.hardware import cards
@@ -40,7 +40,7 @@ class Noting(SimulatedTeam):
 def epoch(method: Method, steps: int, price: Price = UNLIKE) -> tuple[Noting, list[Span]]:
     """An epoch without tensors."""
     layers, spans = [(f"layer{i}", 1) for i in range(len(price.forward))], list[Span]()
-    team = narrowed(Noting, Noting.of(layers, steps_per_epoch=steps))
+    team = checked(Noting, Noting.of(layers, steps_per_epoch=steps))
     team.applied = []
     VirtualExecutor(team, price, listen=spans.append).run(method.workers(team))
     team.accounts.end_epoch()
@@ -150,7 +150,7 @@ def test_gradients_and_weights_pay_their_way() -> None:
     price = Price([1.0] * 3, [1.0] * 3, [1.0] * 3, [10.0] * 3, latency_seconds=latency, bytes_per_second=rate)
     wish, passes = Price.LOSS_BYTES / rate, 3 * 3.0
     team = Noting.of([(f"layer{i}", 1) for i in range(3)], steps_per_epoch=steps)
-    narrowed(Noting, team).applied = []
+    checked(Noting, team).applied = []
     executor = VirtualExecutor(team, price)
     executor.run(methods.create("asgd", {"devices": 1}).workers(team))
     messages = 2 * steps + 1

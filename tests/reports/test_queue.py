@@ -67,9 +67,9 @@ def draw(tmp_path: Path, *options: str) -> tuple[subprocess.Popen[str], list[int
 
 
 def test_who_draws_ends_with_a_command_that_is_killed(drawing: tuple[subprocess.Popen[str], list[int]]) -> None:
-    process, crew = drawing
+    process, drawers = drawing
     process.kill()
-    until(lambda: not any(map(alive, crew)))
+    until(lambda: not any(map(alive, drawers)))
 
 
 @pytest.mark.parametrize(
@@ -80,21 +80,21 @@ def test_a_command_that_is_asked_to_end_ends_who_draws_and_leaves_no_half(
     drawing: tuple[subprocess.Popen[str], list[int]], tmp_path: Path, number: int, word: str, whole: bool
 ) -> None:
     """Asked alone, or with its whole group as from a terminal."""
-    process, crew = drawing
+    process, drawers = drawing
     if whole:
         os.killpg(process.pid, number)
     else:
         process.send_signal(number)
     assert process.communicate(timeout=300) == (f"{word}\n", "")
-    assert not any(map(alive, crew))
+    assert not any(map(alive, drawers))
     assert list((tmp_path / "report").iterdir()) == []
 
 
 def test_nor_does_one_that_does_not_end_in_time(tmp_path: Path) -> None:
-    process, crew = draw(tmp_path, "--deaf")
+    process, drawers = draw(tmp_path, "--deaf")
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=300) == ("Terminated\n", "")
-    assert not any(map(alive, crew))
+    assert not any(map(alive, drawers))
     assert list((tmp_path / "report").iterdir()) == []
 
 

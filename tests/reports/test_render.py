@@ -369,5 +369,5 @@ def test_factors_however_small(value: float, text: str) -> None:
 
 @pytest.mark.parametrize(("value", "text"), [(0.7129, "+0.713"), (-29173152.106, "-2.92e+07")])
 def test_differences_however_large(value: float, text: str) -> None:
-    """Of squared errors, for example, which may be anything."""
+    """Squared errors, for example, may be anything."""
     assert glance_text(GlanceValue(value), digits=3) == text

@@ -191,8 +191,8 @@ def test_of_many_processes_one_at_a_time_has_it(tmp_path: Path) -> None:
         "os._exit(0)\n"
     )
     (tmp_path / "number").write_text("0")
-    crew = [subprocess.Popen([sys.executable, "-c", program, str(tmp_path)]) for _ in range(4)]
-    assert [one.wait() for one in crew] == [0] * 4
+    processes = [subprocess.Popen([sys.executable, "-c", program, str(tmp_path)]) for _ in range(4)]
+    assert [one.wait() for one in processes] == [0] * 4
     assert (tmp_path / "number").read_text() == "40"
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.errors import UserError
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.evaluation_history import EvaluationHistory
 from benchmarks.runner.grid import resolve
-from benchmarks.runner.training import EvaluationHistory
 from benchmarks.tables.registry import table
 from benchmarks.workloads.workload import workload
 from results.records.evaluating import epoch_number, evaluated_at, evaluations_until

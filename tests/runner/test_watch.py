@@ -47,8 +47,8 @@ class Idle:
 
 def at_work(*roles: str) -> tuple[RunProgress, list[Activity]]:
     """A run that trains, its workers before their first effect."""
-    crew = [Activity(Worker(waiting(), device=0, role=role)) for role in roles]
-    return RunProgress("training epoch 2", Idle(crew)), crew
+    activities = [Activity(Worker(waiting(), device=0, role=role)) for role in roles]
+    return RunProgress("training epoch 2", Idle(activities)), activities
 
 
 def looks(watch: Watch, seconds: int) -> None:

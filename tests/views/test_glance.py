@@ -181,7 +181,7 @@ def test_other_tables_lend_ones_own_no_published_accuracy() -> None:
 
 
 def test_nothing_published_is_lent_where_nothing_stands_beside_the_runs() -> None:
-    """As on other data than the paper's, of which Table 5 has values of both rows."""
+    """Other data than the paper's, for example; Table 5 has published values of both rows."""
     curves = {"async_lu": ([50.0, 70.0],), "bp": ([50.0, 70.0],)}
     runs = table_runs(table("table5"), curves, network="resnet50")
     assert sure(assemble(runs).glances[0]).published

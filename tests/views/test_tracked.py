@@ -37,7 +37,7 @@ def shown_tables(out: Path, settings: Sequence[tuple[str, tuple[int, ...], float
 def fed(
     whole: Sequence[TableRuns], chosen: Sequence[TableRuns], out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, Any]:
-    """What MLflow is given."""
+    """Arguments that MLflow is given."""
     told: dict[str, Any] = {}
     monkeypatch.setattr(tracking, "feed", lambda records, **given: told.update(given, records=records))
     tracked.feed(whole, chosen, out)

@@ -133,7 +133,7 @@ def test_its_file_is_part_of_its_runs_identity_alone(tmp_path: Path) -> None:
 
 
 def test_networks_of_one_name_do_not_meddle(tmp_path: Path) -> None:
-    """What was resolved first is what it was, whatever another file gives under the same name."""
+    """A network that was resolved first stays as it was, whatever another file gives under its name."""
     (tmp_path / "other").mkdir()
     (first, *_) = runs("mlp", own=parts(network(tmp_path)))
     wider = MLP.replace("width, width)", "width, 2 * width)").replace("width, classes", "2 * width, classes")

@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.analyses.stationary.potentials import Array, Potential
 from benchmarks.executors.accounting import Gradient, Layer, Read, Replica, Step
 from benchmarks.executors.staleness import Moment
-from benchmarks.executors.team import SimulatedTeam, narrowed
+from benchmarks.executors.team import SimulatedTeam, checked
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
 from methods import Method
@@ -131,7 +131,7 @@ class ChainEnsemble(SimulatedTeam):
         step.reads[layer.index] = ThetaRead(layer.updates, now, theta=self.theta[layer.index].copy())
 
     def apply(self, layer: Layer, gradient: Gradient, scale: float) -> None:
-        theta, read_theta = self.theta[layer.index], narrowed(ThetaRead, gradient.read).theta
+        theta, read_theta = self.theta[layer.index], checked(ThetaRead, gradient.read).theta
         if layer.updates >= self.warm_up:
             self.squares += ((theta - read_theta) ** 2).mean(axis=1)
             self.count += 1

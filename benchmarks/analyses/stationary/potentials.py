@@ -21,7 +21,7 @@ FORMULAS: dict[Formula, str] = {
     "ito": "(5) with D of (6), read as Itô",
     "equation12": "(12) as printed, integrated",
 }
-"""What `density` can compute."""
+"""Names that `density` takes, and their titles."""
 
 _CELLS = 4001  # odd: one centre is 0, where a curvature is least
 _LEAST = 1e-9  # of the largest diffusion: less is none

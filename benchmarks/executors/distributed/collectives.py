@@ -27,7 +27,7 @@ from benchmarks.executors.distributed.shares import SharedMean, worth_sharing
 from benchmarks.executors.distributed.transport import NcclTransport, Transport, tag_of, wait_all
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer
 from benchmarks.executors.numerics.team import TorchTeam
-from benchmarks.executors.team import narrowed
+from benchmarks.executors.team import checked
 from methods import effects as e
 
 
@@ -112,7 +112,7 @@ class RankCollectives:
         self._groups: dict[str, e.Group] = {}
 
     def all_reduce(self, worker: e.Worker, effect: e.AllReduce) -> Gradient:
-        gradient = narrowed(TorchGradient, effect.gradient)
+        gradient = checked(TorchGradient, effect.gradient)
         if effect.group.members == 1:
             return self.team.all_reduce([gradient])[0]
         self._check(effect.group)
@@ -174,7 +174,7 @@ class RankCollectives:
 
     def _buckets_of(self, group: e.Group, replica: e.Replica) -> GroupBuckets:
         if group.name not in self.group_buckets:
-            round = [narrowed(TorchLayer, replica.layers[i]) for i in self.rounds.get(group.name, ())]
+            round = [checked(TorchLayer, replica.layers[i]) for i in self.rounds.get(group.name, ())]
             self.group_buckets[group.name] = GroupBuckets(group.name, round, self.gradient_transport, self.team.device)
         return self.group_buckets[group.name]
 

@@ -10,7 +10,7 @@ from typing import cast
 
 from benchmarks.executors.accounting import Gradient, Layer
 from benchmarks.executors.errors import Stalled
-from benchmarks.executors.team import SimulatedTeam, Team, narrowed
+from benchmarks.executors.team import SimulatedTeam, Team, checked
 from benchmarks.executors.threads.executor import Handler, ThreadsExecutor
 from methods import effects as e
 
@@ -66,9 +66,9 @@ class Uses:
                 self.givers[channel.name].add(device)
             case e.Count() | e.Await():
                 self.counters[effect.counter.name].add(device)
-            case e.AllReduce() if narrowed(Gradient, effect.gradient).batches:  # pseudo-gradients are sent one by one
+            case e.AllReduce() if checked(Gradient, effect.gradient).batches:  # pseudo-gradients are sent one by one
                 self.brought[effect.group.name][device].append(effect.gradient.layer.index)
-            case e.Forward() | e.Backward() if (home := narrowed(Layer, effect.layer).device) != device:
+            case e.Forward() | e.Backward() if (home := checked(Layer, effect.layer).device) != device:
                 raise SharedAcrossDevices(f"the replica of device {home}")
             case e.Anchor() | e.Delta() | e.Mix() if (home := effect.replica.device) != device:
                 raise SharedAcrossDevices(f"the replica of device {home}")
@@ -81,8 +81,8 @@ def cross_device_channels(workers: Workers, team: Team) -> CrossDeviceChannels:
     state.
     """
     simulated, uses = _simulated(team), Uses()
-    crew = [replace(worker, program=_recorded(worker, uses)) for worker in workers(simulated)]
-    ThreadsExecutor(simulated).run(crew)
+    recorded = [replace(worker, program=_recorded(worker, uses)) for worker in workers(simulated)]
+    ThreadsExecutor(simulated).run(recorded)
     cross_device = CrossDeviceChannels(dict(_homes(uses)), dict(_rounds(uses)), len(uses.brought))
     can_be_late = not cross_device.rounds or _can_be_late(cross_device, workers, team)
     return cross_device if can_be_late else replace(cross_device, rounds={})
@@ -187,14 +187,14 @@ class LateExecutor(ThreadsExecutor):
             return self._accumulate(worker, effect)
 
         def late_reduce(worker: e.Worker, effect: e.AllReduce) -> object:
-            together = effect.group.name in self.cross_device.rounds and narrowed(Gradient, effect.gradient).batches
+            together = effect.group.name in self.cross_device.rounds and checked(Gradient, effect.gradient).batches
             return self._bring(effect) if together else reduce(worker, effect)
 
         reducing: dict[type[e.Effect], Handler] = {e.AllReduce: late_reduce, e.Accumulate: late_accumulate}
         return handlers | reducing | {e.Put: late_put, e.Update: late_update}
 
     def _bring(self, effect: e.AllReduce) -> LateGradient:
-        name, gradient = effect.group.name, narrowed(Gradient, effect.gradient)
+        name, gradient = effect.group.name, checked(Gradient, effect.gradient)
         with self._monitor:
             turn = self._brought[name, effect.replica.index] // len(self.cross_device.rounds[name])
             self._brought[name, effect.replica.index] += 1

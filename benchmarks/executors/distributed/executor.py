@@ -17,7 +17,7 @@ from benchmarks.executors.distributed.report import PartOrder, Report
 from benchmarks.executors.distributed.session import current_session
 from benchmarks.executors.distributed.transport import LinkLost
 from benchmarks.executors.numerics.team import TorchTeam
-from benchmarks.executors.team import Team, narrowed
+from benchmarks.executors.team import Team, checked
 from benchmarks.executors.threads.executor import ThreadsExecutor
 from benchmarks.hardware.price import Price
 from methods import effects as e
@@ -107,4 +107,4 @@ def build(team: Team, price: Price | None, threads: int) -> ThreadsExecutor:
     if session.ranks == 1:
         return ThreadsExecutor(team, threads=threads)
     executor_class = FollowingExecutor if session.rank else LeadingExecutor
-    return executor_class(narrowed(TorchTeam, team), session, threads=threads)
+    return executor_class(checked(TorchTeam, team), session, threads=threads)

@@ -73,11 +73,11 @@ class RankExecutor(ThreadsExecutor):
 
         Closes the other devices' programs, which have not begun.
         """
-        crew = list(workers)
-        for worker in crew:
+        workers = list(workers)
+        for worker in workers:
             if worker.device != self.session.rank:
                 worker.program.close()
-        super().run([worker for worker in crew if worker.device == self.session.rank])
+        super().run([worker for worker in workers if worker.device == self.session.rank])
 
     def _thread_count(self, workers: int) -> int:
         """Returns one thread per worker: one that waits for another rank blocks its thread."""

@@ -30,7 +30,7 @@ from benchmarks.executors.numerics import anchors, state
 from benchmarks.executors.numerics.conflicts import total
 from benchmarks.executors.numerics.state import TeamState
 from benchmarks.executors.numerics.team import TorchTeam
-from benchmarks.executors.team import narrowed
+from benchmarks.executors.team import checked
 
 
 class Replicas(Message):
@@ -97,7 +97,7 @@ def replica_values(team: TorchTeam, rank: int, *, counted: bool) -> tuple[TeamVa
         samples=team.targets if counted else 0,
         conflicts=[layer.access_counter.counts() for layer in layers],
     )
-    own = {name: weights for name, weights in team.weights.items() if narrowed(Weights, weights).replica.index == rank}
+    own = {name: weights for name, weights in team.weights.items() if checked(Weights, weights).replica.index == rank}
     return values, state.tensors_of(layers, {**(team.tallies() if counted else {}), **anchors.kept(own)})
 
 

@@ -84,7 +84,7 @@ class Versions:
 
     @property
     def reads(self) -> int:
-        """How often this version was read."""
+        """Number of reads of this version."""
         return len(self.readers)
 
 

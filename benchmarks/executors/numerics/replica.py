@@ -121,7 +121,7 @@ class ModuleCopy:
 
 
 class Slot:
-    """What one batch in flight has to itself: on CUDA a stream and leaves; copies of the weights that it pins.
+    """Place of one batch in flight: on CUDA a stream and leaves; copies of the weights that it pins.
 
     The next batch in the slot has the same stream, so its kernels come after the last one's.
     """

@@ -20,7 +20,7 @@ from benchmarks.executors.numerics.state import TeamState
 from benchmarks.executors.numerics.streams import NO_CONTEXT, bound_run_ahead, streams_of
 from benchmarks.executors.numerics.updates import Clip, OptimizerFactory, Updates
 from benchmarks.executors.staleness import Moment
-from benchmarks.executors.team import Team, factor, narrowed, target
+from benchmarks.executors.team import Team, checked, factor, target
 from methods import effects as e
 
 T = TypeVar("T")
@@ -160,13 +160,13 @@ class TorchTeam(Team):
 
     def make_step(self, replica: e.Replica, ticket: int) -> TorchStep:
         """Returns batch `ticket` of the epoch, loaded, before its first layer."""
-        step = TorchStep(narrowed(TorchReplica, replica), self.epoch * self.steps_per_epoch + ticket)
+        step = TorchStep(checked(TorchReplica, replica), self.epoch * self.steps_per_epoch + ticket)
         with step.stream:  # so are the copies to the device
             step.activation, step.targets = self.batches(self.epoch, ticket)
         return step
 
     def snapshot(self, layer: e.Layer, step: e.Step, now: float) -> None:
-        layer, step = narrowed(TorchLayer, layer), narrowed(TorchStep, step)
+        layer, step = checked(TorchLayer, layer), checked(TorchStep, step)
         if step.slot is None:
             step.slot = step.replica.slot_for(step)
         with step.stream, layer.pinning, layer.reading_weights():
@@ -176,7 +176,7 @@ class TorchTeam(Team):
 
     def forward(self, layer: e.Layer, step: e.Step, now: float) -> None:
         """Replaces the step's activation (B, ...) by the layer's output; input and output stay on its tape."""
-        layer, step = narrowed(TorchLayer, layer), narrowed(TorchStep, step)
+        layer, step = checked(TorchLayer, layer), checked(TorchStep, step)
         x, step.forwarded = step.activation, True
         reads = self.reads(layer, step)
         reading, read = (layer.reading, layer.reading_weights()) if reads else (NO_CONTEXT, NO_CONTEXT)
@@ -190,11 +190,11 @@ class TorchTeam(Team):
 
     def reads(self, layer: e.Layer, step: e.Step, *, copies: bool = False) -> bool:
         """Returns whether a pass of the step reads the layer's live weights, instead of a pinned copy."""
-        return copies or layer.index not in narrowed(TorchStep, step).pinned
+        return copies or layer.index not in checked(TorchStep, step).pinned
 
     def loss(self, step: e.Step) -> None:
         """Computes the mean loss of the outputs, in float32, and its gradient, from which the backward pass starts."""
-        step = narrowed(TorchStep, step)
+        step = checked(TorchStep, step)
         outputs = step.activation
         with step.stream:
             value = self.loss_of(outputs.float(), step.targets)
@@ -212,7 +212,7 @@ class TorchTeam(Team):
         inputs: also computes that of the layer's input (B, ...), for the layer below. Raises AssertionError when the
         layer's forward pass is missing, or was used up by another backward pass.
         """
-        layer, step = narrowed(TorchLayer, layer), narrowed(TorchStep, step)
+        layer, step = checked(TorchLayer, layer), checked(TorchStep, step)
         recorded, step.tape[layer.index] = step.tape[layer.index], None
         assert recorded is not None, f"{layer.name} has no activations: its forward pass is missing, or was used up"
         x, y = recorded
@@ -240,11 +240,11 @@ class TorchTeam(Team):
         """
         super().begin_update(gradients)
         self.updates.clip_together(
-            [narrowed(TorchGradient, gradient) for gradient in gradients], len(self.replica.layers)
+            [checked(TorchGradient, gradient) for gradient in gradients], len(self.replica.layers)
         )
 
     def update_layer(self, layer: Layer, gradient: Gradient, worker: str, now: float, scale: e.Scale) -> None:
-        layer, gradient = narrowed(TorchLayer, layer), narrowed(TorchGradient, gradient)
+        layer, gradient = checked(TorchLayer, layer), checked(TorchGradient, gradient)
         with gradient.stream, layer.mutex:
             version = layer.updates
             rate_factor = factor(scale, max(0, version - gradient.read.updates))
@@ -255,7 +255,7 @@ class TorchTeam(Team):
         self.accounts.note_staleness(layer, gradient, version, at)
 
     def lag(self, gradient: e.Gradient, replica: e.Replica | None = None) -> e.LayerVersions:
-        with narrowed(TorchLayer, target(narrowed(Gradient, gradient), replica)).reading:
+        with checked(TorchLayer, target(checked(Gradient, gradient), replica)).reading:
             return super().lag(gradient, replica)
 
     # ---- collectives
@@ -267,10 +267,10 @@ class TorchTeam(Team):
         return round(numbers / sum(layer.size for layer in layers))
 
     def mean_gradients(self, gradients: Sequence[Gradient]) -> list[TorchGradient]:
-        return averages.mean_gradients([narrowed(TorchGradient, gradient) for gradient in gradients], self.streams)
+        return averages.mean_gradients([checked(TorchGradient, gradient) for gradient in gradients], self.streams)
 
     def add_up(self, gradients: Sequence[Gradient], *, mean: bool) -> TorchGradient:
-        return averages.add_up([narrowed(TorchGradient, gradient) for gradient in gradients], self.streams, mean=mean)
+        return averages.add_up([checked(TorchGradient, gradient) for gradient in gradients], self.streams, mean=mean)
 
     def flat(self, replica: e.Replica, *, state: bool = False) -> Tensor:
         vector, copies = self.flat_by_layer(replica, state=state)
@@ -289,7 +289,7 @@ class TorchTeam(Team):
     def flat_by_layer(self, replica: e.Replica, *, state: bool = False) -> tuple[Tensor, averages.ByLayer]:
         """Returns an empty vector (n,), and functions that fill it layer by layer."""
         return averages.flat_by_layer(
-            narrowed(TorchReplica, replica), buffers=self.average_buffers, state=self._state(state)
+            checked(TorchReplica, replica), buffers=self.average_buffers, state=self._state(state)
         )
 
     def add_mean_by_layer(
@@ -298,7 +298,7 @@ class TorchTeam(Team):
         """Returns functions that add mean - snapshot (n,) layer by layer."""
         difference = cast(Tensor, mean) - cast(Tensor, snapshot)
         return averages.add_by_layer(
-            narrowed(TorchReplica, replica), difference, buffers=self.average_buffers, state=self._state(state)
+            checked(TorchReplica, replica), difference, buffers=self.average_buffers, state=self._state(state)
         )
 
     def _state(self, included: bool) -> averages.StateOf | None:
@@ -313,8 +313,8 @@ class TorchTeam(Team):
         return _all(self.delta_by_layer(anchor, replica, now))
 
     def step_outer(self, anchor: Weights, deltas: Sequence[Gradient], optimizer: e.OuterOptimizer) -> TorchWeights:
-        theirs = [narrowed(TorchGradient, delta) for delta in deltas]
-        return anchors.step_outer(narrowed(TorchWeights, anchor), theirs, optimizer, buffers=self.average_buffers)
+        theirs = [checked(TorchGradient, delta) for delta in deltas]
+        return anchors.step_outer(checked(TorchWeights, anchor), theirs, optimizer, buffers=self.average_buffers)
 
     def mix_in(self, replica: e.Replica, weights: Weights, share: float) -> None:
         for _, mix in self.mix_by_layer(replica, weights, share):
@@ -322,19 +322,19 @@ class TorchTeam(Team):
 
     def anchor_by_layer(self, replica: e.Replica, layers: Sequence[e.Layer]) -> tuple[TorchWeights, averages.ByLayer]:
         """Returns the weights before they are filled, and what fills them."""
-        mine = narrowed(TorchReplica, replica)
+        mine = checked(TorchReplica, replica)
         return anchors.anchor_by_layer(mine, [mine.layers[layer.index] for layer in layers])
 
     def delta_by_layer(
         self, anchor: e.Weights, replica: e.Replica, now: float
     ) -> tuple[list[TorchGradient], averages.ByLayer]:
         """Returns a list, and what fills it."""
-        copies, mine = narrowed(TorchWeights, anchor), narrowed(TorchReplica, replica)
+        copies, mine = checked(TorchWeights, anchor), checked(TorchReplica, replica)
         return anchors.delta_by_layer(copies, mine, self.device_time() or now, buffers=self.average_buffers)
 
     def mix_by_layer(self, replica: e.Replica, weights: e.Weights, share: float) -> averages.ByLayer:
         """Returns what mixes them in."""
-        mine, copies = narrowed(TorchReplica, replica), narrowed(TorchWeights, weights)
+        mine, copies = checked(TorchReplica, replica), checked(TorchWeights, weights)
         return anchors.mix_by_layer(mine, copies, share, buffers=self.average_buffers)
 
     # ---- what is evaluated, and what is kept
@@ -398,7 +398,7 @@ class TorchTeam(Team):
     def load_weights(self, tensors: Mapping[str, Tensor], replica: int | None = None) -> None:
         """Fills the weights that last, or those alone that were copied from one replica. Raises ValueError."""
         for name, weights in self.weights.items():
-            like = narrowed(Weights, weights)
+            like = checked(Weights, weights)
             if replica in (None, like.replica.index):
                 self.weights[name] = anchors.restored(name, like, tensors)
 

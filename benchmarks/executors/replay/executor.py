@@ -22,7 +22,7 @@ from benchmarks.executors.numerics.replica import TorchLayer
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.replay.exchanges import Exchanges
 from benchmarks.executors.replay.player import Need, Player, Replayed, Wait
-from benchmarks.executors.team import Team, narrowed, target
+from benchmarks.executors.team import Team, checked, target
 from benchmarks.executors.threads.collectives import Average, average
 from benchmarks.hardware.price import Price
 from methods import effects as e
@@ -54,12 +54,12 @@ class ReplayExecutor:
 
         Raises ScheduleMismatch where the schedule does not fit, naming worker, effect and layer; WorkerFailed.
         """
-        crew = list(workers)
+        workers = list(workers)
         self.accesses.clear()
         self._exchanges = Exchanges(self.team)
         self._handlers = self._make_handlers()
-        with closing(crew), torch.autograd.set_multithreading_enabled(False):
-            players = self._players(crew)
+        with closing(workers), torch.autograd.set_multithreading_enabled(False):
+            players = self._players(workers)
             self._alive = {player: self._drive(player) for player in players}
             waiting = deque(players)
             idle = 0  # who could not go on, in a row
@@ -74,16 +74,16 @@ class ReplayExecutor:
                         continue
                 waiting.append(player)
 
-    def _players(self, crew: Sequence[e.Worker]) -> list[Player]:
+    def _players(self, workers: Sequence[e.Worker]) -> list[Player]:
         epoch = self.team.epoch + 1
-        if crew and not self._parts:
+        if workers and not self._parts:
             raise ScheduleMismatch(f"epoch {epoch} is not in the schedule")
-        part = self._parts.popleft() if crew else {}
-        names = {worker.name for worker in crew}
+        part = self._parts.popleft() if workers else {}
+        names = {worker.name for worker in workers}
         for name in [*(names - part.keys()), *(part.keys() - names)]:
             source = "the schedule" if name in names else "the method"
             raise ScheduleMismatch(f"epoch {epoch}, {name}: {source} has no such worker")
-        return [Player(worker, schedule=part[worker.name], epoch=epoch) for worker in crew]
+        return [Player(worker, schedule=part[worker.name], epoch=epoch) for worker in workers]
 
     def _advance(self, player: Player) -> bool:
         """Carries a worker on until it waits or has ended -> whether it waits."""
@@ -167,12 +167,12 @@ class ReplayExecutor:
 
     def _snapshot(self, player: Player, effect: e.Snapshot) -> Replayed[object]:
         layer, step = effect.layer, effect.step
-        needs = self._needs(narrowed(TorchLayer, layer), writes=False)
+        needs = self._needs(checked(TorchLayer, layer), writes=False)
         return self._access(player, layer, needs, lambda: self.team.snapshot(layer, step, time.perf_counter()))
 
     def _forward(self, player: Player, effect: e.Forward) -> Replayed[object]:
         layer, step = effect.layer, effect.step
-        needs = self._needs(narrowed(TorchLayer, layer), writes=False, statistics=True)
+        needs = self._needs(checked(TorchLayer, layer), writes=False, statistics=True)
         if not self.team.reads(layer, step):
             needs = needs[1:]
         return self._access(player, layer, needs, lambda: self.team.forward(layer, step, time.perf_counter()))
@@ -187,7 +187,7 @@ class ReplayExecutor:
         gradient = yield from self._access(
             player,
             layer,
-            self._needs(narrowed(TorchLayer, layer), writes=False) if reads else [],
+            self._needs(checked(TorchLayer, layer), writes=False) if reads else [],
             lambda: self.team.backward(layer, step, weights=weights, inputs=effect.inputs),
         )
         if isinstance(gradient, Gradient) and not gradient.ready:  # else a device has said when it will be
@@ -195,10 +195,10 @@ class ReplayExecutor:
         return gradient
 
     def _update(self, player: Player, effect: e.Update) -> Replayed[None]:
-        gradients = [narrowed(Gradient, gradient) for gradient in effect.gradients]
+        gradients = [checked(Gradient, gradient) for gradient in effect.gradients]
         self.team.begin_update(gradients)
         for gradient in gradients:
-            layer = narrowed(TorchLayer, target(gradient, effect.replica))
+            layer = checked(TorchLayer, target(gradient, effect.replica))
             apply = self._apply(player, effect, gradient)
             yield from self._access(player, layer, self._needs(layer, writes=True), apply)
 
@@ -207,7 +207,7 @@ class ReplayExecutor:
         return lambda: self.team.apply_gradients([gradient], name, time.perf_counter(), replica, scale)
 
     def _lag(self, player: Player, effect: e.Lag) -> Replayed[object]:
-        layer = narrowed(TorchLayer, target(narrowed(Gradient, effect.gradient), effect.replica))
+        layer = checked(TorchLayer, target(checked(Gradient, effect.gradient), effect.replica))
         needs = self._needs(layer, writes=False)
         return self._access(player, layer, needs, lambda: self.team.lag(effect.gradient, effect.replica))
 
@@ -295,4 +295,4 @@ def _deadlock(waiting: Iterable[Player]) -> ScheduleMismatch:
 
 def build(team: Team, price: Price | None, threads: int) -> ReplayExecutor:
     """Makes the executor: the function that the registry calls. All workers share one thread."""
-    return ReplayExecutor(narrowed(TorchTeam, team))
+    return ReplayExecutor(checked(TorchTeam, team))

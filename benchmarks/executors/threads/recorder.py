@@ -18,7 +18,7 @@ from benchmarks.errors import UserError
 from benchmarks.executors.accounting import Step
 from benchmarks.executors.numerics.accesses import Accesses, note, note_into
 from benchmarks.executors.numerics.team import TorchTeam
-from benchmarks.executors.team import Team, narrowed
+from benchmarks.executors.team import Team, checked
 from benchmarks.executors.threads.channels import SharedChannels
 from benchmarks.executors.threads.executor import Handler, ThreadsExecutor
 from benchmarks.executors.threads.monitor import Monitor, Turn, Wait
@@ -96,7 +96,7 @@ def _record_end(item: object) -> object:
 
 
 def _record_value(value: object) -> e.CounterValue:
-    value = narrowed(e.CounterValue, value)
+    value = checked(e.CounterValue, value)
     note(int(value))
     note(int(value.ended))
     return value
@@ -115,12 +115,12 @@ class RecordingExecutor(ThreadsExecutor):
         self._writing = False  # writing
 
     def run(self, workers: Iterable[e.Worker]) -> None:
-        crew = list(workers)
-        self._schedules = {worker.name: WorkerSchedule() for worker in crew}
-        if len(self._schedules) < len(crew):
+        workers = list(workers)
+        self._schedules = {worker.name: WorkerSchedule() for worker in workers}
+        if len(self._schedules) < len(workers):
             raise UserError("--record knows workers by role, index and device, and two of the method's are alike.")
         self.accesses.clear()
-        super().run(crew)
+        super().run(workers)
         self._parts.append(self._schedules)
 
     def take_schedule(self) -> list[Part]:
@@ -165,4 +165,4 @@ class RecordingExecutor(ThreadsExecutor):
 
 def build(team: Team, price: Price | None, threads: int) -> RecordingExecutor:
     """Makes the executor: the function that the registry calls."""
-    return RecordingExecutor(narrowed(TorchTeam, team), threads=threads)
+    return RecordingExecutor(checked(TorchTeam, team), threads=threads)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.executors.accounting import Gradient
-from benchmarks.executors.team import Team, narrowed
+from benchmarks.executors.team import Team, checked
 from benchmarks.executors.virtual.devices import Clock, Device, DeviceJob
 from benchmarks.executors.virtual.processes import BLOCKED, Blocked, Process, Ready
 from benchmarks.hardware.price import Price
@@ -59,7 +59,7 @@ class Collectives:
         self._arrived: dict[e.Group, list[Member]] = {}
 
     def all_reduce(self, process: Process, effect: e.AllReduce) -> Blocked:
-        gradient = narrowed(Gradient, effect.gradient)
+        gradient = checked(Gradient, effect.gradient)
         return self._meet(process, effect, gradient, [gradient.layer.index])
 
     def average(self, process: Process, effect: e.Average) -> Blocked:
@@ -89,7 +89,7 @@ class Collectives:
         brought = [member.brought for member in members]
         effects = [member.effect for member in members if isinstance(member.effect, e.Average)]
         if not effects:
-            return self.team.all_reduce([narrowed(Gradient, gradient) for gradient in brought])
+            return self.team.all_reduce([checked(Gradient, gradient) for gradient in brought])
         mean, last = self.team.mean_flat(brought), all(effect.last for effect in effects)
         pairs = zip(effects, brought, strict=True)
         return [self.team.finish_average(effect, mean, snapshot, last) for effect, snapshot in pairs]

@@ -17,7 +17,7 @@ from typing import Never, TypeVar
 from benchmarks.executors.accounting import Gradient, Layer
 from benchmarks.executors.activity import Activity
 from benchmarks.executors.errors import METHOD_ERRORS, Stalled, WorkerFailed, closing
-from benchmarks.executors.team import Team, narrowed, target
+from benchmarks.executors.team import Team, checked, target
 from benchmarks.executors.virtual.channels import Channels
 from benchmarks.executors.virtual.collectives import Collectives
 from benchmarks.executors.virtual.devices import Clock, Device, DeviceJob
@@ -118,18 +118,18 @@ class VirtualExecutor:
 
         Raises WorkerFailed or Stalled, both naming workers.
         """
-        crew = list(workers)
-        self._ready: Ready = deque((Process(worker), None) for worker in crew)
+        workers = list(workers)
+        self._ready: Ready = deque((Process(worker), None) for worker in workers)
         self._alive = dict.fromkeys(process for process, _ in self._ready)
         self.devices, self.effect_count = {}, 0
-        self._homes: dict[e.Layer, int] = {layer: worker.device for worker in crew for layer in worker.holds}
+        self._homes: dict[e.Layer, int] = {layer: worker.device for worker in workers for layer in worker.holds}
         self._update_seconds, self._snapshot_seconds = cache(self._price_update), cache(self.price.snapshot)
         self._before, self.clock = self.now, Clock()  # ties must not hang on how earlier seconds were rounded
         self._handlers = self._make_handlers()
         if self.price.delays:
             stragglers = Stragglers(self.team, self.price)
             self._handlers |= {kind: self._delayed(stragglers, self._handlers[kind]) for kind in STEP_EFFECTS}
-        with closing(crew):
+        with closing(workers):
             try:
                 while self.clock.advance(self._ready):
                     process, value = self._ready.popleft()
@@ -279,7 +279,7 @@ class VirtualExecutor:
         return gradient
 
     def _update(self, process: Process, effect: e.Update) -> object:
-        layers = [target(narrowed(Gradient, gradient), effect.replica) for gradient in effect.gradients]
+        layers = [target(checked(Gradient, gradient), effect.replica) for gradient in effect.gradients]
         name = process.worker.name
         return self._occupy_device(
             process,
@@ -335,7 +335,7 @@ class VirtualExecutor:
 
 def _of(replica: e.Replica, layers: Sequence[e.Layer]) -> list[Layer]:
     """Returns the replica's layers of these numbers."""
-    return [narrowed(Layer, replica.layers[layer.index]) for layer in layers]
+    return [checked(Layer, replica.layers[layer.index]) for layer in layers]
 
 
 def _nothing() -> None:

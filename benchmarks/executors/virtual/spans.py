@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.executors.accounting import Gradient, Layer
-from benchmarks.executors.team import narrowed
+from benchmarks.executors.team import checked
 from benchmarks.executors.virtual.stragglers import StepEffect
 from methods import effects as e
 
@@ -50,16 +50,16 @@ def _subject(effect: e.Effect) -> tuple[Sequence[e.Layer], int | None, int | Non
     """Returns an effect's layers, its batch's ticket, and the device whose weights it reads or writes."""
     match effect:
         case e.Forward() | e.Backward() | e.Snapshot():
-            return [effect.layer], effect.step.index, narrowed(Layer, effect.layer).device
+            return [effect.layer], effect.step.index, checked(Layer, effect.layer).device
         case e.Update() if effect.gradients:
-            gradient = narrowed(Gradient, effect.gradients[0])
+            gradient = checked(Gradient, effect.gradients[0])
             home = gradient.layer.device if effect.replica is None else effect.replica.device
             return [gradient.layer for gradient in effect.gradients], gradient.index, home
         case e.Accumulate() if effect.gradients:
-            gradient = narrowed(Gradient, effect.gradients[0])
+            gradient = checked(Gradient, effect.gradients[0])
             return [gradient.layer], gradient.index, None
         case e.AllReduce():
-            gradient = narrowed(Gradient, effect.gradient)
+            gradient = checked(Gradient, effect.gradient)
             return [gradient.layer], gradient.index if gradient.batches else None, effect.replica.device
         case e.Average():
             return effect.replica.layers, None, effect.replica.device

@@ -13,7 +13,7 @@ from results.tables import ResultRow, ResultTable
 
 SOURCE = "arXiv:2410.05985v1"
 TOLERANCE = 0.02
-"""How far a deterministic measurement may lie off a law."""
+"""Largest relative distance of a deterministic measurement from a law."""
 SAME_DENSITY = 0.02
 """Total variation that counts as no distance, beside the sampling noise."""
 

@@ -13,7 +13,7 @@ from benchmarks.papers.claims.quantities import Outcome, Status, alone_level
 from benchmarks.papers.claims.rules import Evidence, Look, Points, as_published, measured
 
 Decision = Literal["holds", "does not hold", "not decided", "not decided (fitted)"]
-"""What becomes of a claim."""
+"""Verdict on a claim."""
 DECISIONS: dict[Decision, str] = {
     "holds": "hold",
     "does not hold": "do not hold",

@@ -26,7 +26,7 @@ SHARE = 0.01
 RESERVE_BYTES = 16 * 2**20
 """Bytes that a checkpoint leaves free on its disk, for journals."""
 PATIENCE_SECONDS = 5.0
-"""How long the end of a process waits for a checkpoint: less than `benchmarks/runner/processes/signals.py` gives it."""
+"""Longest wait of an ending process for its checkpoint: less than `benchmarks/runner/processes/signals.py` gives it."""
 
 
 class Checkpoints:

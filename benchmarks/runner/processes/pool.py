@@ -76,35 +76,35 @@ def _train_all(runs: Sequence[Run], setting: Setting, jobs: int, listen: Listen)
     busy = BusyRuns(setting.out, runs, listen)
     heartbeats = Heartbeats(setting.stall_after, busy.hear)
     policies = {run.id: openmp.policy_of(run, jobs) for run in runs}
-    crew: list[TrainingProcess] = []
+    pool: list[TrainingProcess] = []
     try:
         while len(ended) < len(runs):
             waiting.extend(busy.freed())
-            for job in [job for job in crew if job.run is None][: len(waiting)]:
+            for job in [job for job in pool if job.run is None][: len(waiting)]:
                 if (fitting := _fitting(waiting, policies, job.policy)) is None:
-                    crew.remove(job)  # it cannot change its policy: a new one takes its place
+                    pool.remove(job)  # it cannot change its policy: a new one takes its place
                     job.dismiss()
                     job.join()
                 else:
                     waiting.remove(fitting)
                     _start(job, fitting, heartbeats.hear)
-            while waiting and len(crew) < jobs:
+            while waiting and len(pool) < jobs:
                 run = waiting.popleft()
                 with signals.command.held():  # or it would be nobody's
-                    crew.append(TrainingProcess(_placed(setting, crew), policies[run.id]))
-                _start(crew[-1], run, heartbeats.hear)
-            for pipe in wait([job.pipe for job in crew if job.run is not None], heartbeats.every):
-                job = next(job for job in crew if job.pipe is pipe)
+                    pool.append(TrainingProcess(_placed(setting, pool), policies[run.id]))
+                _start(pool[-1], run, heartbeats.hear)
+            for pipe in wait([job.pipe for job in pool if job.run is not None], heartbeats.every):
+                job = next(job for job in pool if job.pipe is pipe)
                 if not _hear(job, ended, heartbeats.hear):
-                    crew.remove(job)  # dead: a new one takes its place if there is more to do
-            running = {job.run.id: job for job in crew if job.run is not None}
+                    pool.remove(job)  # dead: a new one takes its place if there is more to do
+            running = {job.run.id: job for job in pool if job.run is not None}
             for id, why in heartbeats.lost(running):
                 running[id].lost = why
                 running[id].process.kill()  # the end of its pipe is heard next
     finally:
-        for job in crew:  # all at once, so that the patience with one is that with all
+        for job in pool:  # all at once, so that the patience with one is that with all
             job.dismiss()
-        children.gone([job.process for job in crew], signals.POOL_SECONDS)
+        children.gone([job.process for job in pool], signals.POOL_SECONDS)
     return ended
 
 
@@ -137,9 +137,9 @@ class BusyRuns:
         return [self._runs[id] for id in free]
 
 
-def _placed(setting: Setting, crew: Sequence[TrainingProcess]) -> Setting:
-    """The next process's: of all GPUs it sees the one that fewest of the crew are at, or the first of those."""
-    used = [gpu for job in crew for gpu in job.gpus]
+def _placed(setting: Setting, pool: Sequence[TrainingProcess]) -> Setting:
+    """The next process's: of all GPUs it sees the one that the fewest processes are at, or the first of those."""
+    used = [gpu for job in pool for gpu in job.gpus]
     return replace(setting, gpus=tuple(sorted(setting.gpus, key=used.count)[:1]))
 
 

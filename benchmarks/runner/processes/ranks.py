@@ -44,7 +44,7 @@ class RankWork(NamedTuple):
 
 
 LEAVING_SECONDS = 30.0
-"""How long rank 0 waits for the others to hear that all is over; a rank may still be at its imports."""
+"""Longest wait of rank 0 for the others to hear that all is over; a rank may still be at its imports."""
 
 
 def other(kind: executors.ExecutorKind) -> RankPlace | None:
@@ -100,12 +100,12 @@ def _local(place: RankPlace, setting: Setting, work: RankWork, runs: Sequence[Ru
     """Starts the other ranks on this machine, and ends them with the block."""
     policies = {openmp.policy_of(run, 1) for run in runs} - {None}
     places_of = [RankPlace(rank, place.ranks, place.address, place.port) for rank in range(1, place.ranks)]
-    crew = [_process(one, setting, work, next(iter(policies), None)) for one in places_of]
-    threading.Thread(target=_tell_of_lost, args=(place, crew), name="ranks", daemon=True).start()
+    processes = [_process(one, setting, work, next(iter(policies), None)) for one in places_of]
+    threading.Thread(target=_tell_of_lost, args=(place, processes), name="ranks", daemon=True).start()
     try:
         yield
     finally:
-        children.gone(crew, signals.POOL_SECONDS)
+        children.gone(processes, signals.POOL_SECONDS)
 
 
 def _process(place: RankPlace, setting: Setting, work: RankWork, policy: str | None) -> Any:
@@ -116,11 +116,11 @@ def _process(place: RankPlace, setting: Setting, work: RankWork, policy: str | N
     return made
 
 
-def _tell_of_lost(place: RankPlace, crew: Sequence[Any]) -> None:
+def _tell_of_lost(place: RankPlace, processes: Sequence[Any]) -> None:
     """Tells rank 0, which waits for the others, of a process that ended before it was told to."""
     from benchmarks.executors.distributed.session import RankCommand
 
-    by_sentinel = {one.sentinel: one for one in crew}
+    by_sentinel = {one.sentinel: one for one in processes}
     while by_sentinel:
         for sentinel in wait(list(by_sentinel)):
             one = by_sentinel.pop(sentinel)

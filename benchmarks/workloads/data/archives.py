@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 UNREADABLE = (OSError, EOFError, tarfile.TarError, zlib.error, lzma.LZMAError)
-"""What is raised for an archive that is damaged, or out of bounds."""
+"""Errors raised for an archive that is damaged, or out of bounds."""
 PACKED_BYTES = 2**30  # the largest archive published has 170 MB; not packed at all, IMDb's has some 300 MB
 _LZMA_BYTES = 2**28  # of memory; xz -9 takes 65 MB to unpack
 _CHUNK_BYTES = 2**16

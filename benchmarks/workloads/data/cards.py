@@ -66,7 +66,7 @@ class Download:
 
 @dataclass(frozen=True)
 class ImageTree:
-    """The same data as lossless files, FOLDER/{train,test}/CLASS/NAME.png, in another order than the download's.
+    """A copy of the data as lossless files, FOLDER/{train,test}/CLASS/NAME.png, in another order than the download's.
 
     `sha256` is of names and pixels (`png_tree.fingerprint`). `label` describes it for people.
     """

@@ -31,7 +31,7 @@ from benchmarks.workloads.own_code import error_in_file, place
 from benchmarks.workloads.tasks import Task, check_fit
 
 ARGUMENTS = ("shape", "classes", "width", "blocks", "stem", "vocabulary", "embedding", "heads", "patch")
-"""What a network is offered: `shape` of one input, (channels, height, width) or (words,); `classes`; and of the
+"""Arguments offered to a network: `shape` of one input, (channels, height, width) or (words,); `classes`; of the
 workload's settings `width`, `blocks` (None unless set), `stem`, `heads` (None unless set), `patch`, and of texts
 `vocabulary` and `embedding`. `classes` is how many numbers the task wants: of tokens the vocabulary."""
 
@@ -146,7 +146,7 @@ def _check_weights(line: str, layers: Layers) -> None:
 
 
 class Tried(NamedTuple):
-    """What a trial found out about a network. batchnorm: whether a layer normalises by the batch."""
+    """Result of a trial of a network. batchnorm: whether a layer normalises by the batch."""
 
     layers: int
     batchnorm: bool

@@ -29,7 +29,7 @@ from benchmarks.workloads.data.sampling import Sampler, balanced, check_samples
 from benchmarks.workloads.data.transfer import host_buffer, to_device
 
 SIDE = 224
-"""Of the square that the network gets, in pixels, unless another is asked for."""
+"""Side of the square that the network gets, in pixels, unless another is asked for."""
 AHEAD = 4  # batches of 128 images of 224 x 224 pixels take 19 MB each
 _MOST_THREADS = 16
 
