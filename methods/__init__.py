@@ -15,6 +15,7 @@ from methods.base import (
     options,
 )
 from methods.effects import (
+    LATE,
     Accumulate,
     AllReduce,
     Anchor,
@@ -41,6 +42,7 @@ from methods.effects import (
     Loss,
     Mix,
     NextBatch,
+    Now,
     Outer,
     OuterOptimizer,
     Program,
@@ -73,6 +75,7 @@ from methods.registry import (
 )
 
 __all__ = [
+    "LATE",
     "NEVER_LATE",
     "Accumulate",
     "AllReduce",
@@ -105,6 +108,7 @@ __all__ = [
     "MethodError",
     "Mix",
     "NextBatch",
+    "Now",
     "Options",
     "Outer",
     "OuterOptimizer",

@@ -122,6 +122,11 @@ class Method(ABC):
         return 0
 
     @property
+    def evaluated(self) -> Sequence[int]:
+        """The replicas that are evaluated, by their numbers, as the option `consensus` says: a server's own, say."""
+        return range(self.replicas)
+
+    @property
     def needs_one_process(self) -> bool:
         """Whether workers of several devices share memory: a replica, a counter, a channel of more than gradients."""
         return self.devices > self.replicas

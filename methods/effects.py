@@ -179,6 +179,18 @@ class Group:
     name: str = "group"
 
 
+class Late:
+    """The type of LATE, which Get gives where nothing has arrived by its deadline."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "LATE"
+
+
+LATE = Late()
+
+
 # ---- effects --------------------------------------------------------------------------------------------------------
 
 
@@ -316,9 +328,22 @@ class Put(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class Get(Effect):
-    """Take from a channel -> the item, or None when the channel is closed and empty."""
+    """Take from a channel -> the item, or None when the channel is closed and empty.
+
+    deadline: a time as `Now` has it, in seconds. Where nothing has arrived by then Get gives LATE; what arrives at that
+    very time counts, and what is on its way over a link then stays first in the channel. One that is past asks for what
+    is there.
+
+        message = yield Get(inbox, deadline=(yield Now()) + 0.5)
+    """
 
     channel: Channel
+    deadline: float | None = None
+
+
+@dataclass(slots=True, unsafe_hash=True)
+class Now(Effect):
+    """Ask what time it is -> seconds of the executor's clock over all epochs, evaluations left out. Takes no time."""
 
 
 @dataclass(slots=True, unsafe_hash=True)

@@ -29,8 +29,8 @@ class Executor(Protocol):
     def resume(self, now: float | None) -> None:
         """Sets the executor's clock to `now` of an earlier run, whose team was loaded from a checkpoint.
 
-        Called once, before `run`. now: simulated seconds at the checkpoint; None where time is real, which needs no
-        clock.
+        Called once, before `run`. now: its seconds at the checkpoint, simulated, or where time is real those that
+        training had taken.
         """
 
     def run(self, workers: Iterable[Worker]) -> None:

@@ -296,7 +296,8 @@ class Training:
             raise ValueError(f"an evaluation lacks {' or '.join(sorted(judged))}")
         self._set_random(checkpoint.tensors)
         self.team.load_state_dict(TeamState(checkpoint.tensors, progress.team))
-        self.executor.resume(progress.simulated_seconds)
+        simulated = progress.simulated_seconds
+        self.executor.resume(progress.train_seconds if simulated is None else simulated)
         self.train_seconds, self.epochs, self.batch = progress.train_seconds, progress.epoch, progress.batch
 
     def _set_random(self, tensors: Mapping[str, torch.Tensor]) -> None:
@@ -309,7 +310,7 @@ class Training:
 
     def evaluate(self) -> Metrics:
         """The task's metrics, each a mean over the targets of the test set, of the method's consensus in float32."""
-        consensus = self.team.consensus(self.method.options.consensus)
+        consensus = self.team.consensus(self.method.options.consensus, self.method.evaluated)
         for module, state in zip(self.judge.values(), consensus, strict=True):
             module.load_state_dict(state)
         layers, sums, count = list(self.judge.values()), Counter[str](), 0

@@ -66,6 +66,7 @@ def test_the_consensus_is_the_mean_or_the_first() -> None:
     ((mean,), (first,)) = team.consensus("mean"), team.consensus("first")
     assert mean["weight"].tolist() == [2.0] * 3
     assert first["weight"].tolist() == [1.0] * 3
+    assert team.consensus("mean", of=[1])[0]["weight"].tolist() == [3.0] * 3
     torch.testing.assert_close(mean["running_mean"], 0.05 * IMAGES.mean(0))
     assert mean["num_batches_tracked"].dtype == torch.int64
 

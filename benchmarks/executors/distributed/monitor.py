@@ -75,7 +75,7 @@ class RankMonitor(Monitor):
         """Returns what this rank's workers wait for if all of them wait; None while one can go on."""
         with self:
             waiting = list(self._waiting.items())
-            if len(waiting) + len(self.away) < self._alive or any(wait.ready() for _, wait in waiting):
+            if len(waiting) + len(self.away) < self._alive or any(wait.ends for _, wait in waiting):
                 return None
             words = [(worker, wait.what) for worker, wait in waiting]
             words += [(worker, f"the other members of {away.group}") for worker, away in self.away.items()]

@@ -339,12 +339,13 @@ class TorchTeam(Team):
 
     # ---- what is evaluated, and what is kept
 
-    def consensus(self, how: str) -> list[dict[str, Tensor]]:
+    def consensus(self, how: str, of: Sequence[int] | None = None) -> list[dict[str, Tensor]]:
         """Returns the state to evaluate, per layer: the mean of the replicas' weights and float buffers, or the first.
 
-        how: "mean" or "first".
+        how: "mean" or "first". of: which replicas; None: all.
         """
-        replicas = self.replicas if how == "mean" else self.replicas[:1]
+        replicas = self.replicas if of is None else [self.replicas[q] for q in of]
+        replicas = replicas if how == "mean" else replicas[:1]
         states = [[layer.module.state_dict() for layer in replica.layers] for replica in replicas]
         return [
             {key: averages.mean_state([s[i][key] for s in states]) for key in layer}

@@ -8,7 +8,7 @@ from benchmarks.executors.numerics.accesses import note_into
 from benchmarks.executors.replay.player import Player, Replayed, Wait
 from benchmarks.executors.team import Team
 from benchmarks.executors.threads.collectives import CollectiveRound
-from benchmarks.executors.threads.recorder import END, RecordedItems
+from benchmarks.executors.threads.recorder import END, NOT_YET, RecordedItems, seconds_of
 from methods import effects as e
 
 
@@ -56,6 +56,9 @@ class Exchanges:
 
     def get(self, player: Player, effect: e.Get) -> Replayed[object]:
         channel, items, (place,) = effect.channel, self._of(effect.channel), player.next(1)
+        if place == NOT_YET:
+            player.take([NOT_YET])
+            return e.LATE
 
         def behind() -> int:
             if place == END:
@@ -73,6 +76,17 @@ class Exchanges:
         if item is None:
             player.take([END])
         return item
+
+    def now(self, player: Player, effect: e.Now) -> Replayed[float]:
+        """Returns the recorded time."""
+        yield from ()
+        (bits,) = player.next(1)
+        try:
+            seconds = seconds_of(bits)
+        except ValueError as error:
+            raise player.mismatch(str(error)) from error
+        player.take([bits])
+        return seconds
 
     def _record(self, player: Player, function: Callable[[], object]) -> object:
         notes: list[int] = []

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 from benchmarks.executors.threads.monitor import Monitor, Wait
 from methods import effects as e
@@ -23,6 +25,9 @@ class SharedChannels:
     """Carries out the effects on channels and counters, under the monitor."""
 
     make_items: Callable[[], deque[object]] = deque
+
+    begun = 0.0
+    """When the executor's clock began, in seconds of `time.perf_counter`."""
 
     def __init__(self, monitor: Monitor) -> None:
         self.monitor = monitor
@@ -47,7 +52,9 @@ class SharedChannels:
         )
 
     def get(self, worker: e.Worker, effect: e.Get) -> Wait:
-        channel = effect.channel
+        channel, deadline = effect.channel, inf
+        if effect.deadline is not None:
+            deadline = self.begun + effect.deadline
         with self.monitor:
             queue = self._queue(channel)
             queue.getters += 1
@@ -55,11 +62,16 @@ class SharedChannels:
 
         def popleft() -> object:
             queue.getters -= 1
-            item = queue.items.popleft() if queue.items else None
+            closed = queue.closed >= channel.producers
+            item = queue.items.popleft() if queue.items else None if closed else e.LATE
             self.monitor.changed()
             return item
 
-        return Wait(channel.name, lambda: bool(queue.items) or queue.closed >= channel.producers, take=popleft)
+        def ready() -> bool:
+            past = deadline < inf and time.perf_counter() >= deadline
+            return bool(queue.items) or queue.closed >= channel.producers or past
+
+        return Wait(channel.name, ready, take=popleft, deadline=deadline)
 
     def close(self, worker: e.Worker, effect: e.Close) -> None:
         with self.monitor:

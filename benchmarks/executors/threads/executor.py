@@ -53,6 +53,7 @@ class ThreadsExecutor:
     ) -> None:
         self.team, self.threads, self.pool_size, self.grace_seconds = team, threads, pool_size, grace_seconds
         self._alive: dict[Turn, None] = {}
+        self._begun = self._ended = 0.0  # by which `Now` counts the seconds of all runs, and none in between
 
     @property
     def activities(self) -> Sequence[Activity]:
@@ -60,7 +61,8 @@ class ThreadsExecutor:
         return list(self._alive)
 
     def resume(self, now: float | None) -> None:
-        """Does nothing: real time has no clock to set."""
+        """Lets `Now` count on from there: seconds that training took before."""
+        self._begun, self._ended = 0.0, now or 0.0
 
     def run(self, workers: Iterable[e.Worker]) -> None:
         """Runs all workers to completion: one epoch, or a part of it.
@@ -69,6 +71,7 @@ class ThreadsExecutor:
         """
         turns = list(map(Turn, workers))
         self._alive = dict.fromkeys(turns)
+        self._begun += time.perf_counter() - self._ended
         self._monitor = self._make_monitor(turns)
         self._handlers = self._make_handlers()
         thread_count = min(len(turns), self._thread_count(len(turns)))
@@ -78,6 +81,7 @@ class ThreadsExecutor:
         if threads:
             self._monitor.over.wait()
         self._join(threads)
+        self._ended = time.perf_counter()
 
     def _thread_count(self, workers: int) -> int:
         if self.pool_size is not None:
@@ -101,6 +105,7 @@ class ThreadsExecutor:
     def _make_handlers(self) -> dict[type[e.Effect], Handler]:
         collectives = ThreadCollectives(self.team, self._monitor)
         self._channels = channels = self._make_channels()
+        channels.begun = self._begun
         return {
             e.NextBatch: self._next_batch,
             e.Snapshot: self._snapshot,
@@ -113,6 +118,7 @@ class ThreadsExecutor:
             e.Drop: self._drop,
             e.Put: channels.put,
             e.Get: self._get,
+            e.Now: self._now,
             e.Close: channels.close,
             e.Count: channels.count,
             e.Await: channels.wait,
@@ -161,7 +167,7 @@ class ThreadsExecutor:
                 turn.value = result
             elif not monitor.give(turn, result):
                 return result
-            if monitor.turns:
+            if monitor.turns or monitor.overdue:
                 return None
         raise _Over
 
@@ -184,6 +190,9 @@ class ThreadsExecutor:
 
     def _get(self, worker: e.Worker, effect: e.Get) -> Wait:
         return self._channels.get(worker, effect).then(self._paced)
+
+    def _now(self, worker: e.Worker, effect: e.Now) -> float:
+        return time.perf_counter() - self._begun
 
     def _paced(self, item: object) -> object:
         if isinstance(item, Step):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextvars
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import inf
 
 from benchmarks.executors.activity import Activity
 from benchmarks.executors.errors import Stalled
@@ -26,18 +28,20 @@ class Wait:
     """A wait that an effect asks for: once `ready()`, its value is `use(take())`.
 
     what: in words, for errors. take: called under the monitor as soon as it is ready, by whichever thread made it so.
-    use: called outside the monitor, when the worker has its turn again.
+    use: called outside the monitor, when the worker has its turn again. deadline: when it becomes ready by itself, in
+    seconds of `time.perf_counter`.
     """
 
     what: str
     ready: Callable[[], bool]
     take: Callable[[], object]
     use: Callable[[object], object] = _identity
+    deadline: float = inf
 
     def then(self, use: Callable[[object], object]) -> Wait:
         """Returns a wait whose value goes through `use` as well."""
         before = self.use
-        return Wait(self.what, self.ready, self.take, lambda value: use(before(value)))
+        return replace(self, use=lambda value: use(before(value)))
 
 
 @dataclass(eq=False, slots=True)
@@ -70,6 +74,12 @@ class Waiting:
     ready: Callable[[], bool]
     resume: Callable[[], None]
     turn: Turn | None = None
+    deadline: float = inf
+
+    @property
+    def ends(self) -> bool:
+        """Whether it is ready, or will be whatever others do."""
+        return self.deadline < inf or self.ready()
 
 
 class Monitor:
@@ -90,6 +100,7 @@ class Monitor:
         self._alive = len(turns)
         self._waiting: dict[e.Worker, Waiting] = {}
         self._settling = self._stale = False
+        self._deadline = inf  # of those who wait, the first; or one that is no more
         self.woken = 0  # waits that ended
 
     def __enter__(self) -> None:
@@ -106,8 +117,12 @@ class Monitor:
         None once there is none left.
         """
         with self:
+            if self.overdue:
+                self._pass_deadlines()
             while not self.turns and self.failure is None and self._alive:
-                self._idle.wait()
+                self._idle.wait(None if self._deadline == inf else max(0.0, self._deadline - time.perf_counter()))
+                if self.overdue:
+                    self._pass_deadlines()
             if self.turns:
                 return self.turns.popleft()
             for worker, waiting in self._waiting.items():
@@ -115,6 +130,16 @@ class Monitor:
                     del self._waiting[worker]
                     return waiting.turn
             return None
+
+    @property
+    def overdue(self) -> bool:
+        """Whether somebody's deadline may have passed, so that a thread should ask for the `next` turn."""
+        return self._deadline != inf and self._deadline <= time.perf_counter()
+
+    def _pass_deadlines(self) -> None:
+        """Resumes those whose deadlines have passed."""
+        self.changed()
+        self._deadline = min((waiting.deadline for waiting in self._waiting.values()), default=inf)
 
     def give(self, turn: Turn, wait: Wait) -> bool:
         """Gives the worker the value of its wait, if it is ready -> whether it was. In the worker's context."""
@@ -137,7 +162,10 @@ class Monitor:
             if wait is None:
                 self._enqueue(turn)
                 return
-            self._waiting[turn.worker] = Waiting(wait.what, wait.ready, resume, turn)
+            self._waiting[turn.worker] = Waiting(wait.what, wait.ready, resume, turn, wait.deadline)
+            if wait.deadline < self._deadline:
+                self._deadline = wait.deadline
+                self._idle.notify()  # whoever sleeps, sleeps until then
             if self.failure is not None:
                 self._idle.notify_all()
             elif wait.ready():  # it has become so meanwhile
@@ -217,6 +245,6 @@ class Monitor:
         """Fails the epoch where all workers wait and none is ready, since nobody ever will be."""
         if self.failure is not None or not self._alive or len(self._waiting) < self._alive:
             return
-        if not any(waiting.ready() for waiting in self._waiting.values()):
+        if not any(waiting.ends for waiting in self._waiting.values()):
             self.fail(Stalled((worker, waiting.what) for worker, waiting in self._waiting.items()))
             self._wake_all()

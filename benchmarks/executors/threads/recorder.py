@@ -9,6 +9,7 @@ needed. The replay executor waits at each access until the version is the noted 
 
 from __future__ import annotations
 
+import struct
 from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
@@ -49,9 +50,10 @@ LETTERS: dict[type[e.Effect], str] = {
     e.Delta: "T",
     e.Outer: "O",
     e.Mix: "M",
+    e.Now: "Z",
 }
-END = -1
-"""Instead of a ticket or an item's place: there are no more."""
+END, NOT_YET = -1, -2
+"""Instead of a ticket or an item's place: there are no more, or none came by the deadline."""
 
 
 class RecordedItems(deque[object]):
@@ -90,8 +92,8 @@ class RecordedChannels(SharedChannels):
 
 
 def _record_end(item: object) -> object:
-    if item is None:
-        note(END)
+    if item is None or item is e.LATE:
+        note(END if item is None else NOT_YET)
     return item
 
 
@@ -100,6 +102,19 @@ def _record_value(value: object) -> e.CounterValue:
     note(int(value))
     note(int(value.ended))
     return value
+
+
+def bits_of(seconds: float) -> int:
+    """Returns the bits of a float as a number, which schedules are made of."""
+    return int.from_bytes(struct.pack(">d", seconds))
+
+
+def seconds_of(bits: int) -> float:
+    """Returns the float of `bits_of`. Raises ValueError where it is none."""
+    try:
+        return float(struct.unpack(">d", bits.to_bytes(8))[0])
+    except OverflowError as error:
+        raise ValueError(f"{bits} is no time") from error
 
 
 class RecordingExecutor(ThreadsExecutor):
@@ -156,6 +171,11 @@ class RecordingExecutor(ThreadsExecutor):
             return handler(worker, effect)
 
         return carry_out
+
+    def _now(self, worker: e.Worker, effect: e.Now) -> float:
+        seconds = super()._now(worker, effect)
+        note(bits_of(seconds))
+        return seconds
 
     def _next_batch(self, worker: e.Worker, effect: e.NextBatch) -> Step | None:
         step = super()._next_batch(worker, effect)

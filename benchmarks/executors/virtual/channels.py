@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 
 from benchmarks.executors.accounting import Gradient, Step, Weights
-from benchmarks.executors.virtual.devices import Clock
+from benchmarks.executors.virtual.devices import Clock, Deadline
 from benchmarks.executors.virtual.processes import BLOCKED, Process, Ready
 from benchmarks.hardware.price import Price
 from methods import effects as e
@@ -58,16 +59,20 @@ class Channels:
         self.clock, self.price, self.ready, self.resume = clock, price, ready, resume
         self._queues: dict[e.Channel, Queue] = defaultdict(Queue)
         self._waiting: dict[e.Counter, list[tuple[int, Process]]] = {}
+        self._deadlines: dict[Process, tuple[float, Deadline]] = {}  # of those that wait until then
         self._free: dict[tuple[str, int], float] = {}  # when a device, or a node, has received what was sent so far
 
     def put(self, process: Process, effect: e.Put) -> object:
         queue, capacity = self._queues[effect.channel], effect.channel.capacity
-        if queue.getters:
+        if queue.getters and not self._deadlines:
             getter = queue.getters.popleft()
             if getter.worker.device == process.worker.device:  # as below; of no use is when it was sent
                 self.resume(getter, effect.item)
             else:
                 self.resume(getter, self._hand_over(self._send(process, effect.item, queue), getter))
+        elif queue.getters and not queue.items:
+            queue.items.append(self._send(process, effect.item, queue))
+            self._offer(queue)
         elif capacity is None or len(queue.items) < capacity:
             queue.items.append(self._send(process, effect.item, queue))
         else:
@@ -83,11 +88,43 @@ class Channels:
             queue.items.append(self._send(putter, item, queue))
             self.ready.append((putter, None))
         if queue.items:
-            return self._hand_over(queue.items.popleft(), process)
-        if queue.closed >= effect.channel.producers:
+            if effect.deadline is None or self._in_time(queue.items[0], process, effect.deadline):
+                return self._hand_over(queue.items.popleft(), process)
+        elif queue.closed >= effect.channel.producers:
             return None
         queue.getters.append(process)
+        if effect.deadline is not None:
+            late = self.clock.at_deadline(effect.deadline, lambda: self._late(queue, process))
+            self._deadlines[process] = effect.deadline, late
         return BLOCKED
+
+    def _late(self, queue: Queue, getter: Process) -> None:
+        queue.getters.remove(getter)
+        del self._deadlines[getter]
+        self.ready.append((getter, e.LATE))
+
+    def _in_time(self, sent: Message, getter: Process, deadline: float) -> bool:
+        """Returns whether the item is at the getter by then."""
+        if sent.worker.device == getter.worker.device:
+            return True
+        arrival = self._arrival(sent, getter.worker) if sent.arrival is None else sent.arrival
+        if self.price.queues:  # its place in the queue is taken
+            sent.arrival = arrival
+        return self.clock.before + arrival <= deadline
+
+    def _offer(self, queue: Queue) -> None:
+        """Hands the first item to whoever waits longest of those whom it reaches in time."""
+        sent = queue.items[0]
+        for getter in queue.getters:
+            deadline, late = self._deadlines.get(getter, (inf, None))
+            if self._in_time(sent, getter, deadline):
+                queue.getters.remove(getter)
+                queue.items.popleft()
+                if late is not None:
+                    late.cancelled = True
+                    del self._deadlines[getter]
+                self.resume(getter, self._hand_over(sent, getter))
+                return
 
     def _send(self, process: Process, item: object, queue: Queue) -> Message:
         sent = Message(item, process.worker, self.clock.now)
@@ -138,8 +175,10 @@ class Channels:
         if isinstance(port, e.Channel):
             queue = self._queues[port]
             queue.closed += 1
-            if queue.closed >= port.producers:
+            if queue.closed >= port.producers and not queue.items:
                 self.ready.extend((getter, None) for getter in queue.getters)
+                for getter in self._deadlines.keys() & queue.getters:
+                    self._deadlines.pop(getter)[1].cancelled = True
                 queue.getters.clear()
         else:
             port.closes += 1

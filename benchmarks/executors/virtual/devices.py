@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable, Sized
+from dataclasses import dataclass
 from functools import partial
 
 from benchmarks.hardware.price import Price
@@ -18,13 +19,29 @@ class Clock:
     """Simulated seconds and the actions scheduled; of two at the same time the one scheduled first runs first.
 
     Devices that are alike act at the same times, so the heap has every time once, and a list of actions for each.
+
+    before: seconds of earlier clocks, which those of this one come on top of; deadlines are in seconds of all of them.
     """
 
-    def __init__(self) -> None:
-        self.now = 0.0
+    def __init__(self, before: float = 0.0) -> None:
+        self.before, self.now = before, 0.0
         self._times: list[float] = []  # a heap
         self._actions: dict[float, list[Action]] = {}  # at these times, in their order
         self._due: list[Action] = []  # now, the next one last
+        self._deadlines: list[tuple[float, int, Deadline]] = []  # a heap
+        self._set = 0
+
+    @property
+    def total(self) -> float:
+        """Seconds over all clocks."""
+        return self.before + self.now
+
+    def at_deadline(self, total: float, action: Action) -> Deadline:
+        """Schedules an action after all others of this time; one that is cancelled does not move the clock."""
+        self._set += 1
+        deadline = Deadline(action)
+        heapq.heappush(self._deadlines, (total, self._set, deadline))
+        return deadline
 
     def after(self, seconds: float, action: Action) -> Event:
         time = self.now + seconds
@@ -53,6 +70,8 @@ class Clock:
         due = self._due
         while not ready:
             if not due:
+                if self._deadlines and self._passes_deadline():
+                    continue
                 if not self._times:
                     return False
                 self.now = heapq.heappop(self._times)
@@ -60,6 +79,25 @@ class Clock:
                 due.reverse()
             due.pop()()
         return True
+
+    def _passes_deadline(self) -> bool:
+        """Runs the next deadline's action if all else that is scheduled is later -> whether there was one."""
+        total, _, deadline = self._deadlines[0]
+        if not deadline.cancelled and self._times and self.before + self._times[0] <= total:
+            return False
+        heapq.heappop(self._deadlines)
+        if not deadline.cancelled:
+            self.now = max(self.now, total - self.before)
+            deadline.action()
+        return True
+
+
+@dataclass(eq=False, slots=True)
+class Deadline:
+    """An action that comes after all others of its time."""
+
+    action: Action
+    cancelled: bool = False
 
 
 class DeviceJob:

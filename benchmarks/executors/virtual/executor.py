@@ -94,7 +94,6 @@ class VirtualExecutor:
 
     def __init__(self, team: Team, price: Price, listen: Callable[[Span], None] | None = None) -> None:
         self.team, self.price, self.listen, self.clock = team, price, listen, Clock()
-        self._before = 0.0
         self._alive: dict[Process, None] = {}
         self.devices: dict[int, Device] = {}  # of the last call of `run`, as far as they were asked for time
         self.effect_count = 0  # effects of that call, by the workers that have ended
@@ -107,11 +106,11 @@ class VirtualExecutor:
     @property
     def now(self) -> float:
         """The simulated time in seconds, over all epochs; the clock of each call of `run` starts at 0."""
-        return self._before + self.clock.now
+        return self.clock.total
 
     def resume(self, now: float | None) -> None:
         """Sets the simulated time."""
-        self._before, self.clock = now or 0.0, Clock()
+        self.clock = Clock(now or 0.0)
 
     def run(self, workers: Iterable[e.Worker]) -> None:
         """Runs all workers to completion: one epoch, or a part of it.
@@ -124,7 +123,7 @@ class VirtualExecutor:
         self.devices, self.effect_count = {}, 0
         self._homes: dict[e.Layer, int] = {layer: worker.device for worker in workers for layer in worker.holds}
         self._update_seconds, self._snapshot_seconds = cache(self._price_update), cache(self.price.snapshot)
-        self._before, self.clock = self.now, Clock()  # ties must not hang on how earlier seconds were rounded
+        self.clock = Clock(self.now)  # ties must not hang on how earlier seconds were rounded
         self._handlers = self._make_handlers()
         if self.price.delays:
             stragglers = Stragglers(self.team, self.price)
@@ -156,6 +155,7 @@ class VirtualExecutor:
             e.Drop: self._drop,
             e.Put: channels.put,
             e.Get: channels.get,
+            e.Now: lambda process, effect: self.now,
             e.Close: channels.close,
             e.Count: channels.count,
             e.Await: channels.wait,

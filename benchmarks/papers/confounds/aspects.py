@@ -184,6 +184,8 @@ def _has_batchnorm(row: AuditedRow) -> bool:
 def _evaluated(row: AuditedRow) -> str:
     if row.method.replicas == 1:
         return "the one replica"
+    if len(one := row.method.evaluated) == 1:
+        return f"replica {one[0]} alone"
     return {"mean": "the mean of the replicas", "first": "the first replica"}[row.method.options.consensus]
 
 
