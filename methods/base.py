@@ -127,6 +127,12 @@ class Method(ABC):
         return range(self.replicas)
 
     @property
+    def shards(self) -> int:
+        """The number of devices that ask for batches, from 0 on: each may have a part of the data of its own."""
+        computing = self.devices - self.servers
+        return computing if self.shares_batches and self.replicas == 1 else min(self.replicas, computing)
+
+    @property
     def needs_one_process(self) -> bool:
         """Whether workers of several devices share memory: a replica, a counter, a channel of more than gradients."""
         return self.devices > self.replicas

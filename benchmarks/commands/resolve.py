@@ -24,11 +24,11 @@ from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.own.load import is_file
-from benchmarks.workloads.data.present import check_present
+from benchmarks.workloads.data.present import check_present, is_here
 from benchmarks.workloads.networks.names import NETWORKS
 from benchmarks.workloads.own import OwnFiles
 from benchmarks.workloads.own_files import load, networks
-from benchmarks.workloads.workload import SCALES
+from benchmarks.workloads.workload import SCALES, Workload
 from methods.errors import unknown
 
 
@@ -215,15 +215,34 @@ def _device_of(node: Node, device: str) -> str:
 
 
 def missing_data(runs: Iterable[Run], folder: Path | None) -> str:
-    """Returns a sentence about the first data set that is missing; "" where none is. Called before anything starts."""
+    """Returns a sentence about the first data set that is missing, or shard that is too small; "" where none is.
+
+    Called before anything starts.
+    """
     if folder is not None and not folder.expanduser().exists():
         raise UserError(f"--data {folder}: there is no such folder.")
-    for run in {run.spec.workload.dataset: run for run in runs}.values():
-        try:
+    found = list(runs)
+    try:
+        for run in {run.spec.workload.dataset: run for run in found}.values():
             check_present(run.work.card, folder)
-        except UserError as error:
-            return str(error)
+        _check_shards(found, folder)
+    except UserError as error:
+        return str(error)
     return ""
+
+
+def _check_shards(runs: Iterable[Run], folder: Path | None) -> None:
+    """Raises UserError where a device's shard is too small; of data that are not here, their run says it."""
+    divided: dict[tuple[object, ...], tuple[Workload, int]] = {}
+    for work, run in ((run.work, run) for run in runs if run.work.shards.alpha is not None):
+        shards = methods.recorded(run.spec.method.name, run.spec.method.options).shards
+        key = (work.dataset, work.train_samples, work.text, work.tokens, work.shards, work.batch, shards)
+        divided[key] = work, shards
+    for work, shards in divided.values():
+        if shards > 1 and is_here(work.card, folder):
+            from benchmarks.runner.training import load_data  # torch, which others go without
+
+            load_data(work, folder).shards(work.shards, devices=shards, batch=work.batch)
 
 
 def check_out(out: Path) -> None:

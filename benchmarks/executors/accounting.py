@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Self
+from typing import NamedTuple, Self
 
 from benchmarks.executors.counts import KeptWeights, TeamCounts, as_json, no_effects
 from benchmarks.executors.errors import EpochUnfinished
@@ -139,6 +139,13 @@ class Weights:
         return KeptWeights(replica=self.replica.index, layers=[layer.index for layer in self.layers])
 
 
+class Ticket(NamedTuple):
+    """A batch's number in its epoch, and which of the data's batches it is: another where devices have shards."""
+
+    number: int
+    batch: int
+
+
 # ---- the accounts
 
 
@@ -146,11 +153,13 @@ class EpochAccounting:
     """Counts the batches, gradients and updates of one team; several workers may call it at once.
 
     layers: their names. replicas: how many, each with an equal share of the batches. steps_per_epoch: batches. Epochs
-    count from 0.
+    count from 0. shards: parts of the data, one for each device that asks for batches; 1: all draw from the whole.
     """
 
-    def __init__(self, layers: Sequence[str], *, replicas: int, steps_per_epoch: int, epochs: int) -> None:
-        self.replicas, self.steps_per_epoch, self.epochs = replicas, steps_per_epoch, epochs
+    def __init__(
+        self, layers: Sequence[str], *, replicas: int, steps_per_epoch: int, epochs: int, shards: int = 1
+    ) -> None:
+        self.replicas, self.steps_per_epoch, self.epochs, self.shards = replicas, steps_per_epoch, epochs, shards
         self.staleness = Staleness(layers)
         self.effects = no_effects(len(layers))
         self.dropped = 0  # gradients over all epochs, as methods declared
@@ -160,6 +169,7 @@ class EpochAccounting:
     def begin_epoch(self, epoch: int) -> None:
         self.epoch = epoch
         self.taken = [0] * self.replicas  # batches, per replica
+        self.asked = [0] * self.shards if self.replicas == 1 < self.shards else []  # batches, per device
         self.end = self.steps_per_epoch  # batches that are given out before the next drain
         self.part = 0  # batches taken before the part of the epoch that is under way
         self.begun = 0  # batches that led to a gradient or were dropped
@@ -200,22 +210,33 @@ class EpochAccounting:
         ticket = sum(self.taken) if shared else self.taken[replica] * self.replicas + replica
         return ticket if ticket < self.end else None
 
-    def take(self, replica: int, *, shared: bool = False) -> int | None:
-        """Takes the next ticket for this replica; None where there is none left."""
-        with self._lock:
-            ticket = self.upcoming(replica, shared=shared)
-            if ticket is not None:
-                self.taken[replica] += 1
-                self.effects["shared_batches"] += shared
-        return ticket
+    def take(self, replica: int, *, shared: bool = False, device: int = 0) -> Ticket | None:
+        """Takes the next ticket for this replica; None where there is none left. device: of who asks.
 
-    def take_drawn(self, replica: int, ticket: int) -> bool:
-        """Notes a shared ticket that was drawn from a counter of several processes; False beyond the last batch."""
+        Raises ValueError where devices have shards, and this one has none.
+        """
         with self._lock:
-            if exists := ticket < self.end:
-                self.taken[replica] += 1
-                self.effects["shared_batches"] += 1
-        return exists
+            number = self.upcoming(replica, shared=shared)
+            return None if number is None else self._taken(number, replica, device, shared=shared)
+
+    def take_drawn(self, replica: int, number: int) -> Ticket | None:
+        """Takes a shared ticket that was drawn from a counter of several processes; None beyond the last batch."""
+        with self._lock:
+            return self._taken(number, replica, replica, shared=True) if number < self.end else None
+
+    def _taken(self, number: int, replica: int, device: int, *, shared: bool) -> Ticket:
+        """Counts a batch; of a device's shard it is the next one, whatever other devices have taken."""
+        batch = number
+        if self.shards > 1:
+            shard, counts = (replica, self.taken) if self.replicas > 1 else (device, self.asked)
+            if shard >= self.shards:
+                raise ValueError(f"device {device} asks for a batch, and the data have {self.shards} shards")
+            batch = counts[shard] * self.shards + shard
+            if counts is self.asked:
+                counts[shard] += 1
+        self.taken[replica] += 1
+        self.effects["shared_batches"] += shared
+        return Ticket(number, batch)
 
     # ---- gradients: one that goes to several replicas is applied at the first
 
@@ -311,6 +332,7 @@ class EpochAccounting:
         counts = TeamCounts(
             epoch=self.epoch,
             taken=self.taken,
+            asked=self.asked,
             begun=self.begun,
             dropped=self.dropped,
             staleness=self.staleness.sums(),
@@ -325,7 +347,11 @@ class EpochAccounting:
         sums, taken = counts.staleness, sum(counts.taken)
         lengths = {len(sums["count"]), len(sums["updates"]), len(sums["seconds"]), len(sums["wait"])}
         lengths.add(len(counts.effects["updates"]))
-        fits = len(counts.taken) == self.replicas and lengths == {len(self.staleness.layers)}
+        fits = (
+            len(counts.taken) == self.replicas
+            and len(counts.asked) == len(self.asked)
+            and lengths == {len(self.staleness.layers)}
+        )
         if not fits or taken > self.steps_per_epoch or counts.begun > taken or counts.epoch >= self.epochs:
             raise ValueError("its counts are of another team")
 
@@ -334,5 +360,6 @@ class EpochAccounting:
         self.check(counts)
         counts = counts.model_copy(deep=True)
         self.epoch, self.taken, self.effects = counts.epoch, counts.taken, counts.effects
+        self.asked = counts.asked
         self.begun, self.dropped, self.unused = counts.begun, counts.dropped, 0
         self.staleness.resume(counts.staleness)

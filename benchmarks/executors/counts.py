@@ -86,7 +86,8 @@ class KeptWeights(_FrozenModel):
 class TeamCounts(_FrozenModel):
     """A team's counters at a drain.
 
-    taken: the epoch's batches per replica; begun: those that led to a gradient or were dropped.
+    taken: the epoch's batches per replica; asked: per device, where they have shards of the data and share a replica;
+    begun: those that led to a gradient or were dropped.
 
     dropped: gradients over all epochs, like `effects`. state: team.state, of the method and the executor.
     weights: of team.weights, by name.
@@ -100,6 +101,7 @@ class TeamCounts(_FrozenModel):
     effects: EffectCounts
     state: dict[str, JsonValue]
     weights: dict[str, KeptWeights] = Field(default_factory=dict)
+    asked: list[Natural] = Field(default_factory=list)
 
 
 class LayerCounts(_FrozenModel):

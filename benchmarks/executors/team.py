@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from pydantic import JsonValue
 
-from benchmarks.executors.accounting import EpochAccounting, Gradient, Layer, Read, Replica, Step, Weights
+from benchmarks.executors.accounting import EpochAccounting, Gradient, Layer, Read, Replica, Step, Ticket, Weights
 from benchmarks.executors.counts import CountedEffects, KeptWeights, TeamCounts
 from benchmarks.executors.staleness import Moment
 from methods import effects as e
@@ -38,8 +38,8 @@ class Team(ABC):
     """The replicas of one run, its counters, and the implementation of every effect on them.
 
     seed: of the methods' random numbers. network: its name. flops: returns each layer's forward FLOPs per sample,
-    called only if a method asks. `now` is always the executor's clock in seconds: at an effect's start for what reads,
-    at its end for what writes.
+    called only if a method asks. shards: of the data, one for each device that asks for batches; 1: none. `now` is
+    always the executor's clock in seconds: at an effect's start for what reads, at its end for what writes.
     """
 
     replicas: Sequence[Replica]
@@ -56,13 +56,16 @@ class Team(ABC):
         seed: int = 0,
         network: str = "",
         flops: Callable[[], Sequence[float]] | None = None,
+        shards: int = 1,
     ) -> None:
         self.replicas, self.replica = replicas, replicas[0]
         self.seed, self.network, self._flops = seed, network, flops
         self.state: dict[str, JsonValue] = {}
         self.weights: dict[str, e.Weights] = {}
         names = [layer.name for layer in replicas[0].layers]
-        self.accounts = EpochAccounting(names, replicas=len(replicas), steps_per_epoch=steps_per_epoch, epochs=epochs)
+        self.accounts = EpochAccounting(
+            names, replicas=len(replicas), steps_per_epoch=steps_per_epoch, epochs=epochs, shards=shards
+        )
 
     # ---- what methods see (methods.Team)
 
@@ -128,17 +131,19 @@ class Team(ABC):
 
     # ---- batches
 
-    def next_batch(self, replica: e.Replica, shared: bool = False) -> Step | None:
-        ticket = self.accounts.take(replica.index, shared=shared)
+    def next_batch(self, replica: e.Replica, shared: bool = False, device: int = 0) -> Step | None:
+        """Returns the next batch; None at the end. device: of the worker that asks, whose shard it is of."""
+        ticket = self.accounts.take(replica.index, shared=shared, device=device)
         return None if ticket is None else self.make_step(replica, ticket)
 
-    def take(self, replica: e.Replica, ticket: int) -> Step | None:
+    def take(self, replica: e.Replica, number: int) -> Step | None:
         """Returns the batch of a ticket that several processes draw from one counter; None beyond the last."""
-        return self.make_step(replica, ticket) if self.accounts.take_drawn(replica.index, ticket) else None
+        ticket = self.accounts.take_drawn(replica.index, number)
+        return None if ticket is None else self.make_step(replica, ticket)
 
     @abstractmethod
-    def make_step(self, replica: e.Replica, ticket: int) -> Step:
-        """Returns batch `ticket` of the epoch."""
+    def make_step(self, replica: e.Replica, ticket: Ticket) -> Step:
+        """Returns the batch of this ticket."""
 
     def note_read(self, layer: Layer, step: Step, now: Moment) -> None:
         step.reads[layer.index] = Read(layer.updates, now, layer.averages)
@@ -359,8 +364,8 @@ class SimulatedTeam(Team):
         steps = steps_per_epoch // replicas * replicas
         return cls(team, steps_per_epoch=steps, epochs=1, network=network, flops=flops)
 
-    def make_step(self, replica: e.Replica, ticket: int) -> Step:
-        return Step(self.replicas[replica.index], self.epoch * self.steps_per_epoch + ticket)
+    def make_step(self, replica: e.Replica, ticket: Ticket) -> Step:
+        return Step(self.replicas[replica.index], self.epoch * self.steps_per_epoch + ticket.number)
 
     def snapshot(self, layer: e.Layer, step: e.Step, now: float) -> None:
         layer, step = checked(Layer, layer), checked(Step, step)

@@ -215,9 +215,9 @@ def _beside(cell: GridRow) -> bool:
     return _measured_on(work) == _measured_on(work.at(work.scale))
 
 
-def _measured_on(work: Workload) -> tuple[str, ...]:
-    """Data, task and unit of tokens: a loss of other tokens is another measure."""
-    return (work.dataset, work.task, work.tokens.unit if work.tokens is not None else "")
+def _measured_on(work: Workload) -> tuple[object, ...]:
+    """Data, their shards, task and unit of tokens: a loss of other tokens is another measure."""
+    return (work.dataset, work.shards, work.task, work.tokens.unit if work.tokens is not None else "")
 
 
 def _shared(table: Table, network: str, choices: Choices) -> Workload:

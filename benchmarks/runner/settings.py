@@ -22,6 +22,9 @@ from benchmarks.workloads.workload import Workload, workload
 Settings = Mapping[str, Mapping[str, str]]
 """Settings of `--set`: owner ("workload", a method, an analysis) -> option or field -> value as given."""
 
+NAMED = frozenset({"shards.alpha", "shards.seed"})
+"""Fields of the workload that a row's name has wherever they are set, whether or not the table decides on them."""
+
 
 def row_method(table: Table, row: Row, settings: Settings) -> methods.Method:
     """The method of a row. Raises MethodError on an option or value that it does not take."""
@@ -41,7 +44,7 @@ def settled(table: Table, rows: Sequence[Row], scale: str, settings: Settings) -
     if not settings:
         return tuple(rows)
     same: dict[str, list[tuple[Row, Row]]] = {}
-    fields = sorted(table.stated_workload & settings.get("workload", {}).keys())
+    fields = sorted((table.stated_workload | NAMED) & settings.get("workload", {}).keys())
     for row in rows:
         stated = table.stated(row.method)
         options = [name for name in methods.option_names(row.method) if name in stated]

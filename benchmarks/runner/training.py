@@ -132,6 +132,9 @@ class Training:
         self.batches = data.batches(
             batch=self.work.batch, seed=self.seed, device=self.device, augment=self.work.augment
         )
+        self.shards = self.method.shards if self.work.shards.alpha is not None else 1
+        if self.shards > 1:
+            self.batches.divide(data.shards(self.work.shards, devices=self.shards, batch=self.work.batch))
         kind = executors.RECORDER if spec.recorded else executors.executor(spec.executor)
         self.team = self._team(streams=not kind.simulated)
         self.judge = self.network()
@@ -191,6 +194,7 @@ class Training:
             autocast=self.autocast,
             seed=self.seed,
             network=self.work.network,
+            shards=self.shards,
             flops=lambda: [layer.forward_flops for layer in counted(self.work, self.data.card, self.network(), 1)],
         )
 

@@ -79,6 +79,7 @@ def caveats(table_runs: TableRuns) -> Iterator[str]:
     yield from (*grid.remarks, *grid.cautions)
     if grid.unlike_tokens:
         yield f"Not ranked: {grid.unlike_tokens}."
+    yield from _shards(grid)
     yield from _drains(grid)
     yield from _evaluations(grid)
     yield from renamed(grid.rows)
@@ -119,6 +120,18 @@ def _forms(table_runs: TableRuns) -> Iterator[str]:
     seen = {label.data_label for label in labels} if not embedded else set[str]()
     for label in sorted(seen - {"", table_runs.grid.other_data}):
         yield f"Data: {label}."
+
+
+def _shards(grid: Grid) -> Iterator[str]:
+    """Says what shards are, where devices have any."""
+    alphas = sorted({cell.work.shards.alpha for cell in grid.cells} - {None}, key=lambda alpha: alpha or 0)
+    if alphas:
+        over = "labels" if grid.cells[0].work.tokens is None else "ten blocks of the text"
+        yield (
+            f"Each device that asks for batches has a shard of the data of its own, by Dirichlet("
+            f"{', '.join(f'{alpha:g}' for alpha in alphas)}) over {over}. All devices make the steps that they make "
+            "without shards: a small shard is gone through more often. A row of one device has all data."
+        )
 
 
 def _drains(grid: Grid) -> Iterator[str]:

@@ -30,6 +30,7 @@ from benchmarks.workloads.networks.names import NETWORKS, OwnNetwork, title_of
 from benchmarks.workloads.own import NONE, Own
 from benchmarks.workloads.scales import FAMILIES, PAIRS, fields_of
 from benchmarks.workloads.schedules import Schedule
+from benchmarks.workloads.shards import Shards
 from benchmarks.workloads.tasks import Task
 from methods.errors import unknown
 from methods.later import Later
@@ -96,7 +97,13 @@ SAID_ELSEWHERE = {
     "price_batch",
     "evaluate_every",
 }
-PARTS: dict[str, type[BaseModel]] = {"optimizer": Optimizer, "schedule": Schedule, "text": Text, "tokens": Tokens}
+PARTS: dict[str, type[BaseModel]] = {
+    "optimizer": Optimizer,
+    "schedule": Schedule,
+    "text": Text,
+    "tokens": Tokens,
+    "shards": Shards,
+}
 
 
 class Workload(BaseModel):
@@ -120,6 +127,9 @@ class Workload(BaseModel):
     ]
     test_samples: Annotated[int | None, Field(ge=1)]
     augment: bool = True
+    shards: Annotated[
+        Shards, Later(Shards()), Field(description="whether each device has a part of the data of its own")
+    ] = Shards()
     resolution: Annotated[
         int | None, Field(ge=8, le=4096, description="side of the crops of an image folder, in pixels")
     ] = None

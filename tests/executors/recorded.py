@@ -17,9 +17,14 @@ Outcome = tuple[list[list[float]], str]
 """Metrics of every epoch, and a digest of weights, buffers, optimizer states, losses in their order, and counts."""
 
 
-def record(method: str, options: Mapping[str, Any] | None = None, seed: int = 0) -> tuple[list[Part], Outcome]:
+def record(
+    method: str,
+    options: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
+) -> tuple[list[Part], Outcome]:
     """-> the parts of its schedule, one an epoch unless it is drained within; its outcome."""
-    training = Small(method, options, executor="threads", seed=seed, record=True)
+    training = Small(method, options, executor="threads", seed=seed, settings=settings, record=True)
     metrics = training.train()
     assert isinstance(training.executor, RecordingExecutor)
     parts = training.executor.take_schedule()
@@ -27,8 +32,14 @@ def record(method: str, options: Mapping[str, Any] | None = None, seed: int = 0)
     return parts, _outcome(training, metrics)
 
 
-def replay(method: str, parts: Sequence[Part], options: Mapping[str, Any] | None = None, seed: int = 0) -> Outcome:
-    training = Small(method, options, executor="threads", seed=seed)
+def replay(
+    method: str,
+    parts: Sequence[Part],
+    options: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
+) -> Outcome:
+    training = Small(method, options, executor="threads", seed=seed, settings=settings)
     training.executor = made = executors.REPLAY.build(training.team, None, 1)
     assert isinstance(made, ReplayExecutor)
     made.follow(parts)

@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from benchmarks.executors.accounting import Gradient, Layer, Weights
+from benchmarks.executors.accounting import Gradient, Layer, Ticket, Weights
 from benchmarks.executors.counts import LayerConflicts, TeamValues
 from benchmarks.executors.numerics import anchors, averages, state
 from benchmarks.executors.numerics.anchors import TorchWeights
@@ -74,13 +74,20 @@ class TorchTeam(Team):
         seed: int = 0,
         network: str = "",
         flops: Callable[[], Sequence[float]] | None = None,
+        shards: int = 1,
     ) -> None:
         self.device = next(p.device for m in networks[0].values() for p in m.parameters())
         self.device_streams = streams_of(self.device)
         self.streams = self.device_streams if streams else None
         replicas = [self._replica(q, modules, lock_free, streams) for q, modules in enumerate(networks)]
         super().__init__(
-            replicas, steps_per_epoch=steps_per_epoch, epochs=epochs, seed=seed, network=network, flops=flops
+            replicas,
+            steps_per_epoch=steps_per_epoch,
+            epochs=epochs,
+            seed=seed,
+            network=network,
+            flops=flops,
+            shards=shards,
         )
         self.device_lags = self.streams is not None
         self.updates = Updates(optimizer, learning_rate, shared_momentum=shared_momentum, clip=clip)
@@ -158,11 +165,11 @@ class TorchTeam(Team):
 
     # ---- effects
 
-    def make_step(self, replica: e.Replica, ticket: int) -> TorchStep:
-        """Returns batch `ticket` of the epoch, loaded, before its first layer."""
-        step = TorchStep(checked(TorchReplica, replica), self.epoch * self.steps_per_epoch + ticket)
+    def make_step(self, replica: e.Replica, ticket: Ticket) -> TorchStep:
+        """Returns the batch of this ticket, loaded, before its first layer."""
+        step = TorchStep(checked(TorchReplica, replica), self.epoch * self.steps_per_epoch + ticket.number)
         with step.stream:  # so are the copies to the device
-            step.activation, step.targets = self.batches(self.epoch, ticket)
+            step.activation, step.targets = self.batches(self.epoch, ticket.batch)
         return step
 
     def snapshot(self, layer: e.Layer, step: e.Step, now: float) -> None:

@@ -39,7 +39,7 @@ class Exchanges:
 
         yield Wait(behind, lambda: f"batch {ticket} (next is {upcoming()})")
         self.team.keep_pace()
-        step = self.team.next_batch(effect.replica, effect.shared)
+        step = self.team.next_batch(effect.replica, effect.shared, player.worker.device)
         player.take([END if step is None else ticket])
         return step
 

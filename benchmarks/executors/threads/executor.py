@@ -186,7 +186,7 @@ class ThreadsExecutor:
 
     def _next_batch(self, worker: e.Worker, effect: e.NextBatch) -> Step | None:
         self.team.keep_pace()
-        return self.team.next_batch(effect.replica, effect.shared)
+        return self.team.next_batch(effect.replica, effect.shared, worker.device)
 
     def _get(self, worker: e.Worker, effect: e.Get) -> Wait:
         return self._channels.get(worker, effect).then(self._paced)

@@ -243,7 +243,7 @@ class VirtualExecutor:
 
     def _next_batch(self, process: Process, effect: e.NextBatch) -> object:
         """Takes the ticket at once; loading the batch may take device time."""
-        step = self.team.next_batch(effect.replica, effect.shared)
+        step = self.team.next_batch(effect.replica, effect.shared, process.worker.device)
         seconds = self.price.next_batch()
         return self._occupy_device(process, seconds, lambda: step) if seconds and step is not None else step
 

@@ -82,9 +82,16 @@ def _data(row: AuditedRow) -> str:
 
 
 def _shares(row: AuditedRow) -> str | None:
-    if row.method.replicas == 1:
-        return None
-    return "the next batch goes to whoever asks" if row.says("shares_batches") else "as many for all"
+    parts = []
+    if row.method.replicas > 1:
+        parts.append("the next batch goes to whoever asks" if row.says("shares_batches") else "as many for all")
+    if (alpha := row.work.shards.alpha) is not None and row.method.shards == 1:
+        parts.append("one device has all data")
+    elif alpha is not None:
+        over = "labels" if row.work.tokens is None else "blocks of the text"
+        seed = f"seed {row.work.shards.seed}"
+        parts.append(f"each of its own of {row.method.shards} shards, Dirichlet({alpha:g}) over {over}, {seed}")
+    return ", ".join(parts) or None
 
 
 def _batch(row: AuditedRow) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.workloads.data.cards import DataCard, card
 from benchmarks.workloads.data.text.options import Text, Tokens
+from benchmarks.workloads.shards import Shards
 
 
 class Batches(Protocol):
@@ -18,6 +21,9 @@ class Batches(Protocol):
 
     A training batch depends on (seed, epoch, index) alone, whoever asks, in whatever order, from any thread.
     """
+
+    def divide(self, parts: Sequence[NDArray[np.int64]]) -> None:
+        """Gives each device its part, as `shards` returns them: batch i of an epoch is then of device i mod Q."""
 
     def steps(self, replicas: int = 1) -> int:
         """Returns the number of full batches in an epoch, rounded down to a multiple of `replicas`.
@@ -49,6 +55,12 @@ class DataSet(Protocol):
     @property
     def bytes_per_token(self) -> float | None:
         """Returns the mean UTF-8 bytes of a token of the held-out text; None where the data is no corpus."""
+
+    def shards(self, shards: Shards, *, devices: int, batch: int) -> Sequence[NDArray[np.int64]]:
+        """Returns each device's part of the training data.
+
+        Raises UserError where a device has less than a batch, or there is nothing that parts could differ in.
+        """
 
     def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool) -> Batches:
         """Returns a run's batches. Raises UserError where a batch is larger than the training split."""

@@ -66,14 +66,17 @@ def card_on_disk(card: DataCard, folder: Path | None) -> DataCard:
 
 def form_is_open(card: DataCard, folder: Path | None) -> bool:
     """Returns whether the data set has several forms, of the same samples, and none of them is here."""
-    return card.tree is not None and finder(card).locate(card, folder) is None
+    return card.tree is not None and not is_here(card, folder)
+
+
+def is_here(card: DataCard, folder: Path | None) -> bool:
+    """Returns whether the data are on this machine, as far as that can be told without opening them."""
+    return card.embedded or card.own is not None or finder(card).locate(card, folder) is not None
 
 
 def check_present(card: DataCard, folder: Path | None) -> None:
     """Raises UserError where data is not in the folder that was named for it, or can be had from nowhere else."""
     if card.own is not None:
         return  # they were read when the card was
-    if not card.embedded and (folder is not None or not downloaded_by(card)):
-        module = finder(card)
-        if module.locate(card, folder) is None:
-            raise module.missing(card, folder)
+    if not card.embedded and (folder is not None or not downloaded_by(card)) and not is_here(card, folder):
+        raise finder(card).missing(card, folder)

@@ -29,6 +29,8 @@ class Purpose(IntEnum):
     REVIEWS_TEST = 21
     PROSE = 22
     WINDOWS = 23
+    SHARDS = 24
+    SHARD_ORDER = 25
 
 
 def draw(count: int, purpose: Purpose, a: int = 0, b: int = 0, c: int = 0) -> NDArray[np.uint64]:
@@ -41,9 +43,9 @@ def draw(count: int, purpose: Purpose, a: int = 0, b: int = 0, c: int = 0) -> ND
     return np.random.PCG64(np.random.SeedSequence((purpose, a, b, c))).random_raw(count)
 
 
-def order(count: int, purpose: Purpose, a: int = 0, b: int = 0) -> NDArray[np.int64]:
+def order(count: int, purpose: Purpose, a: int = 0, b: int = 0, c: int = 0) -> NDArray[np.int64]:
     """Returns a random permutation of 0 .. count - 1, shape (count,), for one key. Raises what `draw` raises."""
-    return np.argsort(draw(count, purpose, a, b), kind="stable").astype(np.int64, copy=False)
+    return np.argsort(draw(count, purpose, a, b, c), kind="stable").astype(np.int64, copy=False)
 
 
 def below(bits: NDArray[np.uint64], limit: int) -> NDArray[np.int64]:

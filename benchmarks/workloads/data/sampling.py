@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from threading import Lock
 
 import numpy as np
@@ -35,6 +36,10 @@ def balanced(labels: NDArray[np.int64], samples: int) -> NDArray[np.int64]:
 class Sampler:
     """Cuts one permutation per (seed, epoch) of the training split into batches; several threads may ask.
 
+    Once it is divided among Q devices, batches i, i + Q, i + 2 Q, ... of an epoch are those of device i. It goes
+    through its own part in an order drawn from (seed, epoch), then again in another: a small part is used more often
+    than once in an epoch, of a large one some samples are not.
+
     Raises UserError where a batch is larger than the training split, ValueError for a seed outside [0, 2**32).
     """
 
@@ -46,8 +51,18 @@ class Sampler:
             )
         draw(0, Purpose.PERMUTATION, seed)  # a seed out of range is told now, not in the first batch
         self.samples, self.size, self.seed = samples, batch, seed
-        self._orders: dict[int, NDArray[np.int64]] = {}
+        self._parts: Sequence[NDArray[np.int64]] = ()
+        self._orders: dict[tuple[int, int], NDArray[np.int64]] = {}
         self._orders_lock = Lock()
+
+    def divide(self, parts: Sequence[NDArray[np.int64]]) -> None:
+        """Gives each device its part, as the data set's `shards` returns them; before the first batch."""
+        self._parts = parts
+
+    @property
+    def numbers(self) -> int:
+        """Returns how many numbers the batches of an epoch may have: a device may take all of them."""
+        return self.steps() * max(1, len(self._parts))
 
     def steps(self, replicas: int = 1) -> int:
         """Returns the number of full batches in an epoch, rounded down to a multiple of `replicas`.
@@ -64,19 +79,22 @@ class Sampler:
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Returns the epoch's order of the training samples, drawn from (seed, epoch): shape (samples,), read-only."""
+        return self._order(self.samples, Purpose.PERMUTATION, epoch)
+
+    def _order(self, samples: int, purpose: Purpose, epoch: int, number: int = 0) -> NDArray[np.int64]:
         with self._orders_lock:
-            permutation = self._orders.pop(epoch, None)
+            permutation = self._orders.pop((epoch, number), None)
             if permutation is None:
-                permutation = order(self.samples, Purpose.PERMUTATION, self.seed, epoch)
-            self._orders[epoch] = permutation  # the last entry is the one used last
-            if len(self._orders) > _PERMUTATIONS_KEPT:
+                permutation = order(samples, purpose, self.seed, epoch, number)
+            self._orders[epoch, number] = permutation  # the last entry is the one used last
+            if len(self._orders) > _PERMUTATIONS_KEPT * max(1, len(self._parts)):
                 del self._orders[next(iter(self._orders))]
             return permutation
 
     def check(self, index: int) -> None:
         """Raises IndexError unless an epoch has that batch."""
-        if not 0 <= index < self.steps():
-            raise IndexError(f"an epoch has batches 0 to {self.steps() - 1}, not {index}")
+        if not 0 <= index < self.numbers:
+            raise IndexError(f"an epoch has batches 0 to {self.numbers - 1}, not {index}")
 
     def chosen(self, epoch: int, index: int) -> NDArray[np.int64]:
         """Returns the positions of one batch, shape (batch,).
@@ -84,4 +102,18 @@ class Sampler:
         Raises IndexError unless it is a full batch of the epoch.
         """
         self.check(index)
+        if self._parts:
+            turn, device = divmod(index, len(self._parts))
+            return self._of_part(epoch, device, turn * self.size)
         return self.order(epoch)[index * self.size : (index + 1) * self.size]
+
+    def _of_part(self, epoch: int, device: int, first: int) -> NDArray[np.int64]:
+        """Returns a batch from the `first`-th sample on that a device uses in the epoch."""
+        part = self._parts[device]
+        passes = range(first // len(part), (first + self.size - 1) // len(part) + 1)
+        rows = []
+        for number in passes:
+            shuffled = part[self._order(len(part), Purpose.SHARD_ORDER, epoch, number * len(self._parts) + device)]
+            begun = number * len(part)
+            rows.append(shuffled[max(0, first - begun) : first + self.size - begun])
+        return np.concatenate(rows)

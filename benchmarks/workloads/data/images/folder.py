@@ -22,11 +22,13 @@ from torch import Tensor
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.data.dividing import by_label
 from benchmarks.workloads.data.images import decode, folder_tree
 from benchmarks.workloads.data.images.normalise import Normaliser
 from benchmarks.workloads.data.random_keys import Purpose, draw
 from benchmarks.workloads.data.sampling import Sampler, balanced, check_samples
 from benchmarks.workloads.data.transfer import host_buffer, to_device
+from benchmarks.workloads.shards import Shards
 
 SIDE = 224
 """Side of the square that the network gets, in pixels, unless another is asked for."""
@@ -58,6 +60,10 @@ class FolderSet:
     test: Part
     vocabulary_size: ClassVar[None] = None
     bytes_per_token: ClassVar[None] = None
+
+    def shards(self, shards: Shards, *, devices: int, batch: int) -> list[NDArray[np.int64]]:
+        """Returns the positions of each device's training samples. Raises what `by_label` raises."""
+        return by_label(self.train.labels, shards, devices=devices, batch=batch, title=self.card.title)
 
     def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool) -> FolderBatches:
         """Returns a run's batches. Raises what `FolderBatches` raises."""
@@ -139,7 +145,7 @@ class FolderBatches(Sampler):
         """
         self.chosen(epoch, index)
         with self._pending_lock:
-            number = epoch * self.steps() + index
+            number = epoch * self.numbers + index
             loading = self._pending.pop(number, None) or self._begin(number)
             self._load_ahead(number)
         return self._finished(loading)
@@ -160,8 +166,8 @@ class FolderBatches(Sampler):
 
     def _load_ahead(self, number: int) -> None:
         """Begins to decode the next batches, and cancels those of an earlier epoch that were never asked for."""
-        steps = self.steps()
-        for old in [pending for pending in self._pending if pending // steps < number // steps]:
+        numbers = self.numbers
+        for old in [pending for pending in self._pending if pending // numbers < number // numbers]:
             for image in self._pending.pop(old).images:
                 image.cancel()
         self._furthest = max(self._furthest, number)
@@ -172,7 +178,7 @@ class FolderBatches(Sampler):
             self._furthest = following
 
     def _begin(self, number: int) -> _Loading:
-        epoch, index = divmod(number, self.steps())
+        epoch, index = divmod(number, self.numbers)
         chosen = self.chosen(epoch, index)
         words = draw(len(chosen) * decode.WORDS, Purpose.AUGMENTATION, self.seed, epoch, index)
         return self._load(self.data.train, chosen, words.reshape(len(chosen), -1))

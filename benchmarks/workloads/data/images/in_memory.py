@@ -14,11 +14,13 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.data.dividing import by_label
 from benchmarks.workloads.data.images.arrays import Split
 from benchmarks.workloads.data.images.normalise import Normaliser
 from benchmarks.workloads.data.random_keys import Purpose, below, draw
 from benchmarks.workloads.data.sampling import Sampler, balanced, check_samples
 from benchmarks.workloads.data.transfer import to_device
+from benchmarks.workloads.shards import Shards
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +34,10 @@ class ImageSet:
     test_labels: Tensor
     vocabulary_size: ClassVar[None] = None
     bytes_per_token: ClassVar[None] = None
+
+    def shards(self, shards: Shards, *, devices: int, batch: int) -> list[NDArray[np.int64]]:
+        """Returns the positions of each device's training samples. Raises what `by_label` raises."""
+        return by_label(self.train_labels.numpy(), shards, devices=devices, batch=batch, title=self.card.title)
 
     def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool) -> ImageBatches:
         """Returns a run's batches. Raises what `ImageBatches` raises."""

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.data.dividing import by_label
 from benchmarks.workloads.data.sampling import Sampler, balanced, check_samples
 from benchmarks.workloads.data.text import generated, own_texts, token_cache
 from benchmarks.workloads.data.text.options import Text
 from benchmarks.workloads.data.text.reviews import fingerprint
 from benchmarks.workloads.data.text.tokenizer import SPECIALS, Corpus, corpus, rows
 from benchmarks.workloads.data.transfer import to_device
+from benchmarks.workloads.shards import Shards
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +39,10 @@ class TextSet:
     test_labels: Tensor
     vocabulary_size: int
     bytes_per_token: ClassVar[None] = None
+
+    def shards(self, shards: Shards, *, devices: int, batch: int) -> list[NDArray[np.int64]]:
+        """Returns the positions of each device's training samples. Raises what `by_label` raises."""
+        return by_label(self.train_labels.numpy(), shards, devices=devices, batch=batch, title=self.card.title)
 
     def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool = False) -> TextBatches:
         """Returns a run's batches; texts are not augmented. Raises what `TextBatches` raises."""

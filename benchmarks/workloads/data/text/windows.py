@@ -13,11 +13,13 @@ from torch import Tensor
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.data.dividing import by_block
 from benchmarks.workloads.data.random_keys import Purpose, below, draw
 from benchmarks.workloads.data.sampling import Sampler, check_samples
 from benchmarks.workloads.data.text import encoding_cache
 from benchmarks.workloads.data.text.options import Tokens
 from benchmarks.workloads.data.transfer import to_device
+from benchmarks.workloads.shards import Shards
 
 _LOGITS = 2**26  # of a test batch: 256 MB in float32
 
@@ -38,6 +40,17 @@ class WindowSet:
     test_windows: int
     vocabulary_size: int
     bytes_per_token: float
+
+    def shards(self, shards: Shards, *, devices: int, batch: int) -> list[NDArray[np.int64]]:
+        """Returns the parts of each device's text. Raises what `by_block` raises."""
+        return by_block(
+            len(self.train_ids),
+            shards,
+            context=self.tokens.context,
+            devices=devices,
+            batch=batch,
+            title=self.card.title,
+        )
 
     def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool = False) -> WindowBatches:
         """Returns a run's batches; texts are not augmented. Raises what `WindowBatches` raises."""
@@ -65,8 +78,14 @@ class WindowBatches(Sampler):
         Raises IndexError unless the epoch has that batch.
         """
         self.check(index)
-        places = len(self._train) - self._context
-        return below(draw(self.size, Purpose.WINDOWS, self.seed, epoch, index), places)
+        words = draw(self.size, Purpose.WINDOWS, self.seed, epoch, index)
+        if not self._parts:
+            return below(words, len(self._train) - self._context)
+        begins, counts = self._parts[index % len(self._parts)].T
+        places = below(words, int(counts.sum()))
+        part = np.searchsorted(np.cumsum(counts), places, side="right")
+        starts: NDArray[np.int64] = places + (begins - np.cumsum(counts) + counts)[part]
+        return starts
 
     def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
         """Returns the tokens of one training batch, and the token after each; the caller may overwrite them.
