@@ -66,7 +66,7 @@ def test_a_card_written_and_read_is_the_same(tmp_path: Path) -> None:
 
 
 def test_every_card_of_ours_is_valid() -> None:
-    assert cards.names() == ["asyncdiloco-4", "cluster", *PAPER_A, "paper-b", "sqrt-8"]
+    assert {*PAPER_A, "paper-b", "asyncdiloco-4", "lowcomm-4"} <= set(cards.names())
     for name in cards.names():
         assert cards.load(name).name == name
     assert all(set(cards.load(name).networks) == {"resnet18", "resnet50"} for name in PAPER_A)

@@ -28,13 +28,14 @@ TABLE = Table(
     measures=("best_accuracy_percent", "relative_speedup"),
     notes=("A note of mine.",),
     workload={"epochs": 2, "schedule.milestones": [1, 2]},
-    options={"lapsgd": {"period": 4}},
+    options={"lapsgd": {"period": 4}, "diloco": {"outer.name": "sgd"}},
     devices=2,
     rows=(
         Row("async_lu", note="theirs"),
         Row("lapsgd", {"updaters": 2}, batch=128),
         Row("bp", workload={"schedule.lr": 0.04, "stem": "imagenet"}),
         Row("ddp", delays=(Delay(kind="constant", device=1, steps=2.0),)),
+        Row("diloco", {"outer.lr": 0.5}),
         Row("bp"),
     ),
 )
@@ -51,8 +52,9 @@ notes = ["A note of mine."]
 devices = 2
 workload = { epochs = 2, schedule = { milestones = [1, 2] } }
 
-[table.options.lapsgd]
-period = 4
+[table.options]
+lapsgd.period = 4
+diloco.outer.name = "sgd"
 
 [[rows]]
 method = "async_lu"
@@ -71,6 +73,10 @@ workload.stem = "imagenet"
 [[rows]]
 method = "ddp"
 delays = [{ kind = "constant", device = 1, steps = 2.0 }]
+
+[[rows]]
+method = "diloco"
+options.outer.lr = 0.5
 
 [[rows]]
 method = "bp"
@@ -105,6 +111,7 @@ def test_a_table_of_ones_own_is_a_table(own: Table) -> None:
         "lapsgd@updaters=2,batch=128",
         "bp@stem=imagenet,workload.schedule.lr=0.04",
         "ddp@delay=constant",
+        "diloco@outer.lr=0.5",
         "bp",
     ]
     assert own.published[("resnet18", "async_lu", "best_accuracy_percent")].mean == 61.5
@@ -114,6 +121,7 @@ def test_a_table_of_ones_own_is_a_table(own: Table) -> None:
     assert {run.work.schedule.milestones for run in runs.values()} == {(1.0, 2.0)}
     assert runs["lapsgd@updaters=2,batch=128"].method.options["period"] == 4
     assert runs["ddp@delay=constant"].method.options["devices"] == 2
+    assert runs["diloco@outer.lr=0.5"].method.options["outer.name"] == "sgd"
     row = runs["bp@stem=imagenet,workload.schedule.lr=0.04"]
     assert (row.work.schedule.lr, row.work.stem, runs["bp"].work.stem) == (0.04, "imagenet", "cifar")
     assert row.spec.hardware.name == "paper-a"
@@ -152,16 +160,16 @@ WRONG = {
     ('family = "cifar100"', 'family = "cifar"'): "Unknown family 'cifar': did you mean cifar10",
     ('"resnet18"]', '"resnet19"]'): "Unknown network 'resnet19': did you mean resnet18",
     ('"relative_speedup"]', '"relative_speed"]'): "line 8: Unknown measure 'relative_speed': did you mean relative_spe",
-    ('"async_lu"', '"async_lv"'): "line 16: Unknown method 'async_lv': did you mean async_lu",
-    ("updaters = 2", "updater = 2"): "line 20: Unknown option of lapsgd 'updater': did you mean updaters",
-    ("updaters = 2", 'updaters = "x"'): "line 20: Bad option: lapsgd.updaters='x'",
-    ("batch = 128", "batsch = 128"): "line 20: Unknown key of [[rows]] 'batsch': did you mean batch",
-    ("batch = 128", 'batch = "128"'): "line 20: [[rows]] batch = '128': Input should be a valid integer",
-    ("workload.stem", "workload.stam"): "line 25: Unknown field of workload 'stam': did you mean stem",
+    ('"async_lu"', '"async_lv"'): "line 17: Unknown method 'async_lv': did you mean async_lu",
+    ("updaters = 2", "updater = 2"): "line 21: Unknown option of lapsgd 'updater': did you mean updaters",
+    ("updaters = 2", 'updaters = "x"'): "line 21: Bad option: lapsgd.updaters='x'",
+    ("batch = 128", "batsch = 128"): "line 21: Unknown key of [[rows]] 'batsch': did you mean batch",
+    ("batch = 128", 'batch = "128"'): "line 21: [[rows]] batch = '128': Input should be a valid integer",
+    ("workload.stem", "workload.stam"): "line 26: Unknown field of workload 'stam': did you mean stem",
     ("workload.stem", "workload.scale"): "workload.scale: choose it with --scale.",
     ("epochs = 2", "epoch = 2"): "Unknown field of workload 'epoch': did you mean epochs",
-    ("[[rows]]", "[[row]]"): "line 16: Unknown key 'row': did you mean rows",
-    ('"constant"', '"constantly"'): "line 30: delays kind: Input should be 'constant'",
+    ("[[rows]]", "[[row]]"): "line 17: Unknown key 'row': did you mean rows",
+    ('"constant"', '"constantly"'): "line 31: delays kind: Input should be 'constant'",
     ("devices = 2", 'card = "papera"'): "Unknown hardware card 'papera': did you mean paper-a",
     ("devices = 2", 'picture = "pie"'): "Unknown picture 'pie': there are curves, dots.",
     ('id = "my-paper"', 'id = "table3"'): "the id 'table3' would be taken for our table3; give the table another.",
@@ -192,7 +200,7 @@ def test_a_mistake_names_the_file_and_the_nearest(old: str, new: str, tmp_path: 
     ("old", "new", "words"),
     [
         ('Row("bp")', 'Row("bq")', "line 4: Unknown method 'bq': did you mean bp"),
-        ('Row("bp")', "Row(bp)", "line 20: NameError: name 'bp' is not defined."),
+        ('Row("bp")', "Row(bp)", "line 21: NameError: name 'bp' is not defined."),
         ('Row("bp"),', 'Row("bp"', "SyntaxError"),
         ("TABLE", "TABEL", "there is no TABLE = Table(...) in it"),
         ("relative_speedup", "relative_speed", "line 10: Unknown measure 'relative_speed'"),

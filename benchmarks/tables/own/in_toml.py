@@ -65,6 +65,7 @@ def of_toml(path: Path, text: str) -> Table:
         raise Place(path, None, f"{error}.") from error
     _check_keys(values, ("table", "rows"), "key", path, text)
     head = _part(_Head, values.get("table", {}), "[table]", path, text, None)
+    shared = {method: flat(options) for method, options in head.options.items()}
     rows, given = [], values.get("rows", [])
     if not isinstance(given, list):
         raise Place(path, None, "rows are written as [[rows]], one after the other.")
@@ -72,15 +73,17 @@ def of_toml(path: Path, text: str) -> Table:
         part = _part(_Row, one, "[[rows]]", path, text, line)
         try:
             rows.append(_row(part, path))
-            methods.create(rows[-1].method, {**head.options.get(rows[-1].method, {}), **rows[-1].options})
+            methods.create(rows[-1].method, {**shared.get(rows[-1].method, {}), **rows[-1].options})
         except (*USER_ERRORS, ValueError) as error:
             raise Place(path, line, _first(error)) from error
     try:
         lists = {name: tuple(getattr(head, name)) for name in ("measures", "notes")}
         files = networks(head.networks, path.parent)
         lists["networks"] = tuple(files[word].name if word in files else word for word in head.networks)
-        made = {"own": NONE.with_networks(files.values()), "rows": tuple(rows), "values": {}}
-        others = {field.name: getattr(head, field.name) for field in fields(Table) if field.name in _Head.model_fields}
+        made = {"own": NONE.with_networks(files.values()), "rows": tuple(rows), "values": {}, "options": shared}
+        others: dict[str, Any] = {
+            field.name: getattr(head, field.name) for field in fields(Table) if field.name in _Head.model_fields
+        }
         return Table(**{**others, **lists, **made, "workload": flat(head.workload)})
     except USER_ERRORS as error:
         raise Place(path, None, error) from error
@@ -88,8 +91,7 @@ def of_toml(path: Path, text: str) -> Table:
 
 def _row(part: _Row, path: Path) -> Row:
     delays = tuple(Delay.model_validate(one, context={"folder": path.parent}) for one in part.delays)
-    settings = flat(part.workload)
-    return Row(part.method, part.options, part.note, part.batch, settings, delays)
+    return Row(part.method, flat(part.options), part.note, part.batch, flat(part.workload), delays)
 
 
 def _part(kind: type[P], given: Any, where: str, path: Path, text: str, line: int | None) -> P:
