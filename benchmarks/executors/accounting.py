@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
-from benchmarks.executors.counts import KeptWeights, TeamCounts, as_json, no_effects
+from benchmarks.executors.counts import KeptWeights, Links, TeamCounts, as_json, no_effects
 from benchmarks.executors.errors import EpochUnfinished
 from benchmarks.executors.staleness import Moment, Staleness
 from methods.effects import Correction
@@ -89,7 +89,8 @@ class Gradient:
 
     ready: when it was computed; 0 where unknown. settled: it was applied, reduced or dropped; a pseudo-gradient always
     is, since what it is made of stays in the weights. parts: read and readiness of each gradient that `Accumulate`
-    added up, empty for a single one; `read` is then the stalest's.
+    added up, empty for a single one; `read` is then the stalest's. sent_bytes: what a codec has left to send of it;
+    None: its layer's parameters' bytes.
     """
 
     layer: Layer
@@ -99,6 +100,7 @@ class Gradient:
     settled: bool = field(default=False, init=False)
     batches: int = field(default=1, init=False)
     parts: tuple[Part, ...] = field(default=(), init=False)
+    sent_bytes: float | None = field(default=None, init=False)
 
     @property
     def all_parts(self) -> tuple[Part, ...]:
@@ -163,6 +165,7 @@ class EpochAccounting:
         self.staleness = Staleness(layers)
         self.effects = no_effects(len(layers))
         self.dropped = 0  # gradients over all epochs, as methods declared
+        self.sent: Links | None = {}  # over all epochs; None where a run goes on that has not counted them
         self._lock = threading.Lock()
         self.begin_epoch(0)
 
@@ -316,6 +319,17 @@ class EpochAccounting:
                 self.effects["averages"] += 1
                 self.effects["state_averages"] += correction.state
 
+    def count_sent(self, giver: int, getter: int, size: float) -> None:
+        """Counts bytes from one device to another."""
+        with self._lock:
+            if self.sent is not None:
+                self.sent[giver, getter] = self.sent.get((giver, getter), 0.0) + size
+
+    @property
+    def sent_bytes(self) -> dict[str, float] | None:
+        """Returns the bytes of each link by its name, such as "0 to 1", in the order of the devices."""
+        return None if self.sent is None else {f"{a} to {b}": size for (a, b), size in sorted(self.sent.items())}
+
     def count_mix(self) -> None:
         """Counts a Mix as an average of a replica, where there are other replicas."""
         if self.replicas > 1:
@@ -339,6 +353,7 @@ class EpochAccounting:
             effects=self.effects,
             state=as_json(state),
             weights={name: copy.kept for name, copy in weights.items()},
+            sent_bytes=self.sent_bytes,
         )
         return counts.model_copy(deep=True)
 
@@ -362,4 +377,5 @@ class EpochAccounting:
         self.epoch, self.taken, self.effects = counts.epoch, counts.taken, counts.effects
         self.asked = counts.asked
         self.begun, self.dropped, self.unused = counts.begun, counts.dropped, 0
+        self.sent = counts.links
         self.staleness.resume(counts.staleness)

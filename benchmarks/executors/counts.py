@@ -10,6 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from typing_extensions import TypedDict
 
 Natural = Annotated[int, Field(ge=0)]
+Links = dict[tuple[int, int], float]
+"""Bytes by link: from a device to a device."""
+LinkBytes = dict[
+    Annotated[str, Field(pattern=r"^\d{1,9} to \d{1,9}$")], Annotated[float, Field(ge=0, allow_inf_nan=False)]
+]
+"""The same by names, such as "0 to 1"."""
 
 
 class LayerStaleness(TypedDict):
@@ -55,6 +61,7 @@ class CountedEffects(EffectCounts):
 
     dropped: int  # gradients
     replicas: int  # that were changed
+    sent_bytes: dict[str, float] | None  # over each link, such as "0 to 1"; None where they were not counted
 
 
 def no_effects(layers: int) -> EffectCounts:
@@ -90,7 +97,7 @@ class TeamCounts(_FrozenModel):
     begun: those that led to a gradient or were dropped.
 
     dropped: gradients over all epochs, like `effects`. state: team.state, of the method and the executor.
-    weights: of team.weights, by name.
+    weights: of team.weights, by name. sent_bytes: of each link, such as "0 to 1"; None: they were not counted.
     """
 
     epoch: Natural
@@ -102,6 +109,15 @@ class TeamCounts(_FrozenModel):
     state: dict[str, JsonValue]
     weights: dict[str, KeptWeights] = Field(default_factory=dict)
     asked: list[Natural] = Field(default_factory=list)
+    sent_bytes: LinkBytes | None = None
+
+    @property
+    def links(self) -> Links | None:
+        """Returns the bytes by link."""
+        if self.sent_bytes is None:
+            return None
+        pairs = {name: name.split(" to ") for name in self.sent_bytes}
+        return {(int(pairs[name][0]), int(pairs[name][1])): size for name, size in self.sent_bytes.items()}
 
 
 class LayerCounts(_FrozenModel):

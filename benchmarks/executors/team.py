@@ -19,6 +19,7 @@ from pydantic import JsonValue
 from benchmarks.executors.accounting import EpochAccounting, Gradient, Layer, Read, Replica, Step, Ticket, Weights
 from benchmarks.executors.counts import CountedEffects, KeptWeights, TeamCounts
 from benchmarks.executors.staleness import Moment
+from benchmarks.hardware.price import Sizes
 from methods import effects as e
 
 T = TypeVar("T")
@@ -38,8 +39,9 @@ class Team(ABC):
     """The replicas of one run, its counters, and the implementation of every effect on them.
 
     seed: of the methods' random numbers. network: its name. flops: returns each layer's forward FLOPs per sample,
-    called only if a method asks. shards: of the data, one for each device that asks for batches; 1: none. `now` is
-    always the executor's clock in seconds: at an effect's start for what reads, at its end for what writes.
+    called only if a method asks. shards: of the data, one for each device that asks for batches; 1: none. sizes: bytes
+    of what is sent, where no card says them. `now` is always the executor's clock in seconds: at an effect's start for
+    what reads, at its end for what writes.
     """
 
     replicas: Sequence[Replica]
@@ -63,6 +65,7 @@ class Team(ABC):
         self.state: dict[str, JsonValue] = {}
         self.weights: dict[str, e.Weights] = {}
         names = [layer.name for layer in replicas[0].layers]
+        self.sizes = Sizes([4.0 * layer.size for layer in self.replica.layers])
         self.accounts = EpochAccounting(
             names, replicas=len(replicas), steps_per_epoch=steps_per_epoch, epochs=epochs, shards=shards
         )
@@ -124,7 +127,13 @@ class Team(ABC):
     def counted_effects(self) -> CountedEffects:
         """Returns the counts for a journal's last line, with dropped gradients and replicas that were changed."""
         changed = sum(any(layer.updates or layer.averages for layer in replica.layers) for replica in self.replicas)
-        return {**self.accounts.effects, "dropped": self.accounts.dropped, "replicas": changed}
+        accounts = self.accounts
+        return {
+            **accounts.effects,
+            "dropped": accounts.dropped,
+            "replicas": changed,
+            "sent_bytes": accounts.sent_bytes,
+        }
 
     def keep_pace(self) -> None:  # noqa: B027
         """Waits, before a worker turns to a batch, until a device that runs behind has nearly caught up."""

@@ -41,6 +41,26 @@ class Activations:
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """Bytes of what goes from device to device. layers: of each one's parameters; activations: None: uncharged."""
+
+    layers: Sequence[float]
+    activations: Activations | None = None
+
+    LOSS_BYTES = 4.0  # what A's forward thread sends (Algorithm 1: send(L_i))
+
+    def batch(self, cut: int | None = None) -> float:
+        """Returns the bytes of a batch sent to another device: its loss and, where they are charged, its activations.
+
+        cut: the layer after which a pipeline stage ends: only that layer's output (or its gradient) is sent. None: all
+        that the backward pass needs.
+        """
+        if self.activations is None:
+            return self.LOSS_BYTES
+        return self.LOSS_BYTES + (sum(self.activations.kept) if cut is None else self.activations.output[cut])
+
+
+@dataclass(frozen=True)
 class Nodes:
     """Groups of devices: 0 to `devices` - 1 are the first node, and so on. A node has one link to all others."""
 
@@ -87,8 +107,6 @@ class Price:
     queues: bool = False
     factors: Sequence[float] = ()
 
-    LOSS_BYTES = 4.0  # what A's forward thread sends (Algorithm 1: send(L_i))
-
     @classmethod
     def uniform(cls, layers: int, forward: float, backward: float) -> Price:
         """Returns an ideal device's price: f and b seconds a pass, alike for all layers, all else free.
@@ -130,15 +148,10 @@ class Price:
         steps = sum(delay.before(n) for delay in self.delays if delay.device == device)
         return steps * (self.forward_seconds + self.backward_seconds) * self.factor(device)
 
-    def batch_bytes(self, cut: int | None = None) -> float:
-        """Returns the bytes of a batch sent to another device: its loss and, where they are charged, its activations.
-
-        cut: the layer after which a pipeline stage ends: only that layer's output (or its gradient) is sent. None: all
-        that the backward pass needs.
-        """
-        if self.activations is None:
-            return self.LOSS_BYTES
-        return self.LOSS_BYTES + (sum(self.activations.kept) if cut is None else self.activations.output[cut])
+    @property
+    def sizes(self) -> Sizes:
+        """The bytes that are charged."""
+        return Sizes(self.parameter_bytes, self.activations)
 
     def apart(self, first: int, second: int) -> bool:
         """Returns whether two devices are on different nodes."""
@@ -156,10 +169,10 @@ class Price:
         """Returns the seconds of so many bytes from one device to another."""
         return self.latency(apart=apart) + self.sending(size, apart=apart)
 
-    def update(self, layers: Sequence[int], *, remote: bool, apart: bool = False) -> float:
+    def update(self, layers: Sequence[int], *, sent: float | None = None, apart: bool = False) -> float:
         """Returns the seconds of one update of these layers.
 
-        remote: their gradients come from another device; apart: node.
+        sent: bytes that come from another device, None where nothing does; apart: from another node.
 
         One launch for all of them, or the sum of the layers' measured seconds.
         """
@@ -168,7 +181,7 @@ class Price:
             local = sum(self.effects.update[i] for i in layers)
         else:
             local = self.update_latency_seconds + size / self.update_bytes_per_second
-        return local + (self.transfer(size, apart=apart) if remote else 0.0)
+        return local + (0.0 if sent is None else self.transfer(sent, apart=apart))
 
     def accumulate(self, layers: Sequence[int]) -> float:
         """Seconds of adding up gradients, each of the layer that is named for it: in one launch, as an update.
@@ -183,7 +196,7 @@ class Price:
 
     def snapshot(self, layer: int) -> float:
         """Returns the seconds of copying one layer's weights."""
-        return self.effects.snapshot[layer] if self.effects is not None else self.update([layer], remote=False)
+        return self.effects.snapshot[layer] if self.effects is not None else self.update([layer])
 
     def next_batch(self) -> float:
         """Returns the seconds of loading a batch."""
@@ -221,3 +234,12 @@ class Price:
         chain = 0 if self.nodes is None else ceil(members / nodes) - 1
         levels = ceil(log2(members)) * within if self.nodes is None else ceil(log2(nodes)) * between
         return 2 * (levels + chain * within + slowest)
+
+    def all_gather(self, size: float, members: int, nodes: int = 1) -> float:
+        """Returns the seconds in which each of the members gets all others' bytes, in a ring of Q - 1 hops.
+
+        size: of the largest one's, which sets the pace.
+        """
+        hops, across = members - 1, min(nodes, members) - 1
+        slowest = max(self.sending(size), self.sending(size, apart=nodes > 1))
+        return (hops - across) * self.latency() + across * self.latency(apart=True) + hops * slowest

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -26,7 +27,7 @@ from benchmarks.executors.threads.recorder import RecordingExecutor
 from benchmarks.hardware.card import Card
 from benchmarks.hardware.flops import step_flops
 from benchmarks.hardware.price import Price
-from benchmarks.hardware.step_price import charge, counted
+from benchmarks.hardware.step_price import charge, counted, moved
 from benchmarks.runner import weights
 from benchmarks.runner.checkpoints.file import Checkpoint, Progress
 from benchmarks.runner.checkpoints.keeper import Checkpoints
@@ -144,6 +145,9 @@ class Training:
         price: Price | None = None
         if card is None:
             self.step_flops = step_flops(counted(self.work, data.card, self.network(), self.work.batch))
+            if self.work.activations == "charged":
+                its = moved(self.work, data.card, self.network(), self.work.batch)
+                self.team.sizes = replace(self.team.sizes, activations=its)
         else:
             charged = charge(self.work, card, self.network())
             self.step_flops, price = charged.step_flops, charged.price
@@ -241,6 +245,8 @@ class Training:
         }
         if self.folder is not None and isinstance(self.executor, RecordingExecutor):
             self.executor.write(self.folder, self.epochs)
+        if self.team.accounts.sent is not None:
+            metrics["sent_bytes"] = float(sum(self.team.accounts.sent.values()))
         if self.executor.now is not None:
             metrics["virtual_seconds"] = self.executor.now
         return metrics

@@ -50,5 +50,5 @@ def _outcome(training: Small, metrics: Sequence[Mapping[str, float]]) -> Outcome
     saved, digest = training.team.state_dict(), hashlib.sha256()
     for name, tensor in sorted(saved.tensors.items()):
         digest.update(name.encode() + tensor.numpy().tobytes())
-    digest.update(repr((saved.values.layers, saved.values.counts.effects)).encode())
+    digest.update(repr((saved.values.layers, saved.values.counts.effects, saved.values.counts.sent_bytes)).encode())
     return [[found[name] for name in SAME] for found in metrics], digest.hexdigest()

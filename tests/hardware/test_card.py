@@ -191,8 +191,8 @@ def test_what_a_price_charges() -> None:
     price = Price([1.0] * 2, [2.0] * 2, [4.0] * 2, [10.0, 30.0], 0.5, 20.0, 0.25, 80.0)
     assert (price.forward_seconds, price.backward_seconds) == (2.0, 12.0)
     assert price.transfer(0) == 0.5
-    assert price.update([0, 1], remote=False) == 0.25 + 40 / 80
-    assert price.update([0, 1], remote=True) == 0.25 + 40 / 80 + 0.5 + 40 / 20
+    assert price.update([0, 1]) == 0.25 + 40 / 80
+    assert price.update([0, 1], sent=40) == 0.25 + 40 / 80 + 0.5 + 40 / 20
     assert price.all_reduce([0, 1], 1) == 0
     assert price.all_reduce([0, 1], 4) == pytest.approx(2 * 3 * 0.5 + 2 * 3 / 4 * 40 / 20)
 

@@ -34,7 +34,7 @@ def test_what_a_card_says_of_nodes_is_part_of_its_fingerprint() -> None:
 def test_a_message_to_another_node_takes_the_nodes_link() -> None:
     assert [MANY.apart(0, other) for other in (0, 7, 8, 15)] == [False, False, True, True]
     assert (MANY.transfer(SIZE), MANY.transfer(SIZE, apart=True)) == (0.5 + 12, 2 + 120)
-    assert MANY.update([0], remote=True, apart=True) == 2 + 120
+    assert MANY.update([0], sent=SIZE, apart=True) == 2 + 120
     assert not ONE.apart(0, 1000)
 
 

@@ -51,12 +51,12 @@ def test_activations_cost_their_bytes_where_they_are_charged() -> None:
     """Those of the network that is charged: a narrow one stands in for it, of other blocks as well."""
     moved = {"activations": "charged"}
     narrow, full = (charged(workload("cifar10", "resnet50", scale, moved)).price for scale in ("smoke", "paper"))
-    assert narrow.batch_bytes() == pytest.approx(full.batch_bytes())
-    assert full.batch_bytes() > 4e9
-    assert narrow.batch_bytes(1) == full.batch_bytes(1) == 4 + 128 * 256 * 32 * 32 * 4, "stage1.0 gives 256 channels"
-    assert charged(workload("cifar10", "resnet50", "smoke")).price.batch_bytes() == 4
+    assert narrow.sizes.batch() == pytest.approx(full.sizes.batch())
+    assert full.sizes.batch() > 4e9
+    assert narrow.sizes.batch(1) == full.sizes.batch(1) == 4 + 128 * 256 * 32 * 32 * 4, "stage1.0 gives 256 channels"
+    assert charged(workload("cifar10", "resnet50", "smoke")).price.sizes.batch() == 4
     own = charged(workload("cifar10", "resnet50", "smoke", {**moved, "price": "flops"})).price
-    assert 4 < own.batch_bytes() < narrow.batch_bytes() / 100
+    assert 4 < own.sizes.batch() < narrow.sizes.batch() / 100
 
 
 @pytest.mark.parametrize("scale", ["smoke", "paper"])

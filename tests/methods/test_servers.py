@@ -16,7 +16,7 @@ from benchmarks.executors.team import SimulatedTeam, checked
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.executors.virtual.spans import Span
 from benchmarks.hardware import cards
-from benchmarks.hardware.price import Price
+from benchmarks.hardware.price import Price, Sizes
 from methods import Method, Scale
 from tests.conformance.small import EPOCHS, Small, bits, network
 from tests.methods.test_degenerate import LAYERS, same, small, trained
@@ -148,7 +148,7 @@ def test_gradients_and_weights_pay_their_way() -> None:
     """By hand, for one worker: per batch a wish, all layers' weights, the passes and all layers' gradients."""
     steps, latency, weights, rate = 5, 7.0, 3 * 10.0, 4.0
     price = Price([1.0] * 3, [1.0] * 3, [1.0] * 3, [10.0] * 3, latency_seconds=latency, bytes_per_second=rate)
-    wish, passes = Price.LOSS_BYTES / rate, 3 * 3.0
+    wish, passes = Sizes.LOSS_BYTES / rate, 3 * 3.0
     team = Noting.of([(f"layer{i}", 1) for i in range(3)], steps_per_epoch=steps)
     checked(Noting, team).applied = []
     executor = VirtualExecutor(team, price)

@@ -76,14 +76,23 @@ def test_a_journal_without_an_end(make: Make, words: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     "wrong",
-    [5, [], {}, {"gradients": -1}, {"updates": ["1"]}, {"updates": 3}, {"dropped": 0.5}],
+    [
+        5,
+        [],
+        {},
+        {"gradients": -1},
+        {"updates": ["1"]},
+        {"updates": 3},
+        {"dropped": 0.5},
+        {"sent_bytes": {"0 to 1": -1.0}},
+    ],
     ids=str,
 )
 def test_counts_that_are_none_are_told(tmp_path: Path, wrong: Any) -> None:
     """Those that a run counted; what earlier versions wrote has none."""
     path = write(tmp_path, [10.0]).path
     *lines, end = lines_of(path)
-    counted = dict.fromkeys(Effects.model_fields, 0) | {"updates": [2, 2]}
+    counted = dict.fromkeys(Effects.model_fields, 0) | {"updates": [2, 2], "sent_bytes": None}
     rewrite(path, [*lines, end | {"effects": counted}])
     assert read(path).end is not None
     rewrite(path, [*lines, end | {"effects": counted | wrong if wrong and isinstance(wrong, dict) else wrong}])

@@ -32,7 +32,7 @@ def seconds(method: Method, price: Price, steps: int, delay: float, epochs: int 
     delay: d, at every step of the slowest device.
     """
     everything, devices = range(len(price.forward)), method.devices
-    update = price.update(everything, remote=False)
+    update = price.update(everything)
     step = price.forward_seconds + price.backward_seconds + update
     if method.name == "bp":
         return steps * (step + delay)

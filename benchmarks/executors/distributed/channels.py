@@ -20,6 +20,7 @@ from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.staleness import Moment
 from benchmarks.executors.threads.channels import SharedChannels, SharedQueue
 from benchmarks.executors.threads.monitor import Monitor, Wait
+from benchmarks.executors.traffic import Traffic
 from methods import effects as e
 
 GRADIENT, CLOSE = 1, 2
@@ -94,13 +95,14 @@ class RankChannels(SharedChannels):
     def __init__(
         self,
         monitor: Monitor,
+        traffic: Traffic,
         team: TorchTeam,
         transport: Transport,
         homes: Mapping[str, int],
         part: int,
         inbox: Inbox | None,
     ) -> None:
-        super().__init__(monitor)
+        super().__init__(monitor, traffic)
         self.team, self.transport, self.homes, self.part = team, transport, homes, part
         self.sent = self.received = 0
         self._named = {tag_of(name): SharedQueue(self.make_items()) for name in homes}
@@ -121,6 +123,7 @@ class RankChannels(SharedChannels):
                 f"{effect.channel.name} is between ranks, which pass single gradients on (none of Accumulate's or "
                 "Delta's, no weights), through channels without a bound"
             )
+        self.traffic.team.accounts.count_sent(worker.device, home, self.traffic.gradient_bytes(item))
         self._send(home, effect.channel, item)
         return None
 
@@ -173,7 +176,7 @@ class RankChannels(SharedChannels):
             if item is None:
                 queue.closed += 1
             else:
-                queue.items.append(item)
+                queue.items.append((item, None))
             self.monitor.changed()
 
     def _gradient(self, header: list[int], tensors: list[Tensor]) -> TorchGradient:

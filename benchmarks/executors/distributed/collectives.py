@@ -28,6 +28,7 @@ from benchmarks.executors.distributed.transport import NcclTransport, Transport,
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.team import checked
+from benchmarks.executors.traffic import Traffic
 from methods import effects as e
 
 
@@ -102,12 +103,13 @@ class RankCollectives:
         self,
         team: TorchTeam,
         monitor: RankMonitor,
+        traffic: Traffic,
         transport: Transport,
         gradient_transport: Transport | NcclTransport,
         group_buckets: dict[str, GroupBuckets],
         rounds: Mapping[str, Sequence[int]],
     ) -> None:
-        self.team, self.monitor, self.transport = team, monitor, transport
+        self.team, self.monitor, self.traffic, self.transport = team, monitor, traffic, transport
         self.gradient_transport, self.group_buckets, self.rounds = gradient_transport, group_buckets, rounds
         self._groups: dict[str, e.Group] = {}
 
@@ -115,7 +117,7 @@ class RankCollectives:
         gradient = checked(TorchGradient, effect.gradient)
         if effect.group.members == 1:
             return self.team.all_reduce([gradient])[0]
-        self._check(effect.group)
+        self._check(effect)
         self.wait_for_mean(worker, gradient)
         buckets = self._buckets_of(effect.group, effect.replica) if gradient.batches else self._of_deltas(effect.group)
         reduction = buckets.reduction_for(gradient.layer)
@@ -149,7 +151,7 @@ class RankCollectives:
         snapshot = self.team.flat(effect.replica, state=effect.state)
         if effect.group.members == 1:
             return self.team.finish_average(effect, self.team.mean_flat([snapshot]), snapshot, effect.last)
-        self._check(effect.group)
+        self._check(effect)
         with self.monitor.meeting(worker, self._arrive(effect.group)):
             mean, all_last = self._mean_flat(effect.group, snapshot, effect.last)
         return self.team.finish_average(effect, mean.to(snapshot.device), snapshot, all_last)
@@ -199,13 +201,16 @@ class RankCollectives:
         with self.monitor.meeting(worker, reduction.remote_wait):
             reduction.wait_for_means()
 
-    def _check(self, group: e.Group) -> None:
+    def _check(self, effect: e.AllReduce | e.Average) -> None:
+        """Sees that all ranks meet, and counts what this one then sends to the next."""
+        group, rank = effect.group, self.transport.rank
         if group.members != self.transport.ranks:
             raise ValueError(
                 f"{group.name} has {group.members} members of {self.transport.ranks}: between ranks, all meet"
             )
         if self._groups.setdefault(group.name, group) is not group:
             raise ValueError(f"two groups are named '{group.name}': between ranks, a name stands for one")
+        self.traffic.contribute(effect, rank, rank, (rank + 1) % group.members)
 
     def _arrive(self, group: e.Group, reduction: BucketReduction | None = None) -> RemoteWait:
         """Notes that this rank has contributed to the group's next meeting -> that meeting."""

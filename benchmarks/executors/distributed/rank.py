@@ -98,14 +98,21 @@ class RankExecutor(ThreadsExecutor):
 
     def _make_channels(self) -> RankChannels:
         session = self.session
+        homes = self._cross_device.homes
         return RankChannels(
-            self._monitor, self.torch_team, session.transport, self._cross_device.homes, self._part, self._inbox
+            self._monitor, self._traffic, self.torch_team, session.transport, homes, self._part, self._inbox
         )
 
     def _make_handlers(self) -> dict[type[e.Effect], Handler]:
         team, rounds = self.torch_team, self._cross_device.rounds
         collectives = RankCollectives(
-            team, self._monitor, self.session.transport, self._choose_transport(), self._group_buckets, rounds
+            team,
+            self._monitor,
+            self._traffic,
+            self.session.transport,
+            self._choose_transport(),
+            self._group_buckets,
+            rounds,
         )
         handlers = super()._make_handlers() | {e.AllReduce: collectives.all_reduce, e.Average: collectives.average}
 
@@ -113,6 +120,7 @@ class RankExecutor(ThreadsExecutor):
             if (clip := team.updates.clip) is not None and clip.all:
                 for gradient in effect.gradients:
                     collectives.wait_for_mean(worker, gradient)
+            self._traffic.reach(worker, effect)
             team.begin_update(effect.gradients)
             for gradients in collectives.grouped_by_arrival(worker, effect.gradients):
                 team.apply_gradients(gradients, worker.name, time.perf_counter(), effect.replica, effect.scale)

@@ -6,6 +6,7 @@ A part is what runs between two drains: an epoch, or a piece of one. At its end 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import TypeVar
@@ -18,6 +19,7 @@ from benchmarks.executors.accounting import Weights
 from benchmarks.executors.counts import (
     EffectCounts,
     KeptWeights,
+    LinkBytes,
     StalenessSums,
     TeamCounts,
     TeamValues,
@@ -73,6 +75,7 @@ def apply_order(team: TorchTeam, order: PartOrder) -> None:
     team.begin_epoch(order.counts.epoch)
     layers = len(team.replica.layers)
     zeros = {"staleness": _no_staleness(layers), "effects": no_effects(layers), "begun": 0, "dropped": 0}
+    zeros["sent_bytes"] = {}
     team.resume(order.counts.model_copy(update=zeros))
     team.accounts.drain_after(order.end)
 
@@ -150,6 +153,7 @@ def merge(team: TorchTeam, order: PartOrder, reports: Mapping[int, Report], tens
             effects=_sum_effects([counts.effects for counts in everyone]),
             state=_merge_state(order.counts.state, everyone),
             weights=_merge_weights(order.counts.weights, everyone),
+            sent_bytes=_sum_links([counts.sent_bytes for counts in everyone]),
         )
     )
     team.accounts.unused = unused + sum(report.unused for report in reports.values())
@@ -222,6 +226,16 @@ def _sum_effects(everyone: Sequence[EffectCounts]) -> EffectCounts:
         "averages": sum(counts["averages"] for counts in everyone),
         "state_averages": sum(counts["state_averages"] for counts in everyone),
     }
+
+
+def _sum_links(everyone: Sequence[LinkBytes | None]) -> LinkBytes | None:
+    """Returns the sums over ranks of each link's bytes; None where rank 0 does not count them."""
+    if everyone[0] is None:
+        return None
+    sums = Counter[str]()
+    for links in everyone:
+        sums.update(links or {})
+    return dict(sums)
 
 
 # ---- the tensors' way

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from benchmarks.executors.numerics.accesses import note_into
 from benchmarks.executors.replay.player import Player, Replayed, Wait
 from benchmarks.executors.team import Team
 from benchmarks.executors.threads.collectives import CollectiveRound
 from benchmarks.executors.threads.recorder import END, NOT_YET, RecordedItems, seconds_of
+from benchmarks.executors.traffic import Traffic
 from methods import effects as e
+
+T = TypeVar("T")
 
 
 class Exchanges:
@@ -18,8 +22,8 @@ class Exchanges:
     A channel's capacity is ignored: the schedule orders its items.
     """
 
-    def __init__(self, team: Team) -> None:
-        self.team = team
+    def __init__(self, team: Team, traffic: Traffic) -> None:
+        self.team, self.traffic = team, traffic
         self._items: dict[e.Channel, RecordedItems] = {}
         self._closed: dict[e.Channel, int] = {}
         self._rounds: dict[e.Group, CollectiveRound] = {}
@@ -52,7 +56,7 @@ class Exchanges:
         items, (place,) = self._of(effect.channel), player.next(1)
         name = effect.channel.name
         yield Wait(lambda: place - items.put_count, lambda: f"place {place} in {name} (now {items.put_count})")
-        self._record(player, lambda: items.append(effect.item))
+        self._record(player, lambda: items.append((effect.item, player.worker)))
 
     def get(self, player: Player, effect: e.Get) -> Replayed[object]:
         channel, items, (place,) = effect.channel, self._of(effect.channel), player.next(1)
@@ -72,10 +76,10 @@ class Exchanges:
         if place == END:
             player.take([END])
             return None
-        item = self._record(player, items.popleft)
+        item, giver = self._record(player, items.popleft)
         if item is None:
             player.take([END])
-        return item
+        return item if giver is None else self.traffic.deliver(item, giver, player.worker)
 
     def now(self, player: Player, effect: e.Now) -> Replayed[float]:
         """Returns the recorded time."""
@@ -88,7 +92,7 @@ class Exchanges:
         player.take([bits])
         return seconds
 
-    def _record(self, player: Player, function: Callable[[], object]) -> object:
+    def _record(self, player: Player, function: Callable[[], T]) -> T:
         notes: list[int] = []
         note_into(notes)
         value = function()
@@ -133,12 +137,11 @@ class Exchanges:
         result: Callable[[list[object]], Sequence[object]],
     ) -> Replayed[object]:
         """Contributes to the group's round -> this member's result, computed in the order of the replicas."""
-        group, member = effect.group, effect.replica.index
+        group = effect.group
         round = self._rounds.setdefault(group, CollectiveRound())
-        round.brought[member] = brought
-        if len(round.brought) == group.members:
+        if round.bring(player.worker.device, effect, brought):
             del self._rounds[group]
-            round.results = round.result(result)
+            round.results = round.result(result, self.traffic)
         yield Wait(lambda: int(round.results is None), lambda: f"the other members of {group.name}")
         assert round.results is not None
-        return round.results[member]
+        return round.results[effect.replica.index]

@@ -24,6 +24,7 @@ from benchmarks.executors.replay.exchanges import Exchanges
 from benchmarks.executors.replay.player import Need, Player, Replayed, Wait
 from benchmarks.executors.team import Team, checked, target
 from benchmarks.executors.threads.collectives import Average, average
+from benchmarks.executors.traffic import Traffic
 from benchmarks.hardware.price import Price
 from methods import effects as e
 from results.records.schedule import Part
@@ -56,7 +57,8 @@ class ReplayExecutor:
         """
         workers = list(workers)
         self.accesses.clear()
-        self._exchanges = Exchanges(self.team)
+        self._traffic = Traffic(self.team, self.team.sizes, workers)
+        self._exchanges = Exchanges(self.team, self._traffic)
         self._handlers = self._make_handlers()
         with closing(workers), torch.autograd.set_multithreading_enabled(False):
             players = self._players(workers)
@@ -192,6 +194,7 @@ class ReplayExecutor:
         return gradient
 
     def _update(self, player: Player, effect: e.Update) -> Replayed[None]:
+        self._traffic.reach(player.worker, effect)
         gradients = [checked(Gradient, gradient) for gradient in effect.gradients]
         self.team.begin_update(gradients)
         for gradient in gradients:
@@ -255,11 +258,13 @@ class ReplayExecutor:
             yield from self._access(player, layer, self._needs(layer, writes=writes, statistics=writes), access)
 
     def _anchor(self, player: Player, effect: e.Anchor) -> Replayed[object]:
+        self._traffic.reach(player.worker, effect)
         weights, copies = self.team.anchor_by_layer(effect.replica, effect.layers)
         yield from self._each(player, copies, writes=False)
         return weights
 
     def _delta(self, player: Player, effect: e.Delta) -> Replayed[object]:
+        self._traffic.reach(player.worker, effect)
         deltas, reads = self.team.delta_by_layer(effect.anchor, effect.replica, time.perf_counter())
         yield from self._each(player, reads, writes=False)
         return deltas
@@ -269,6 +274,7 @@ class ReplayExecutor:
         return self.team.outer(effect)
 
     def _mix(self, player: Player, effect: e.Mix) -> Replayed[None]:
+        self._traffic.reach(player.worker, effect)
         self.team.begin_mix(effect)
         yield from self._each(player, self.team.mix_by_layer(effect.replica, effect.weights, effect.share), writes=True)
 

@@ -7,16 +7,21 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
+from typing import cast
 
 from benchmarks.executors.threads.monitor import Monitor, Wait
+from benchmarks.executors.traffic import Traffic
 from methods import effects as e
 
 
 @dataclass(eq=False)
 class SharedQueue:
-    """A channel's state. getters: how many wait, so that a rendezvous knows when an item may be handed over."""
+    """A channel's state: items, each with who put it (None: another rank's worker, which has counted its bytes).
 
-    items: deque[object]
+    getters: how many wait, so that a rendezvous knows when an item may be handed over.
+    """
+
+    items: deque[tuple[object, e.Worker | None]]
     getters: int = 0
     closed: int = 0
 
@@ -24,13 +29,13 @@ class SharedQueue:
 class SharedChannels:
     """Carries out the effects on channels and counters, under the monitor."""
 
-    make_items: Callable[[], deque[object]] = deque
+    make_items: Callable[[], deque[tuple[object, e.Worker | None]]] = deque
 
     begun = 0.0
     """When the executor's clock began, in seconds of `time.perf_counter`."""
 
-    def __init__(self, monitor: Monitor) -> None:
-        self.monitor = monitor
+    def __init__(self, monitor: Monitor, traffic: Traffic) -> None:
+        self.monitor, self.traffic = monitor, traffic
         self._queues: dict[e.Channel, SharedQueue] = {}
 
     def _queue(self, channel: e.Channel) -> SharedQueue:
@@ -44,7 +49,7 @@ class SharedChannels:
             queue = self._queue(channel)
 
         def append() -> None:
-            queue.items.append(effect.item)
+            queue.items.append((effect.item, worker))
             self.monitor.changed()
 
         return Wait(
@@ -62,16 +67,20 @@ class SharedChannels:
 
         def popleft() -> object:
             queue.getters -= 1
-            closed = queue.closed >= channel.producers
-            item = queue.items.popleft() if queue.items else None if closed else e.LATE
+            nobody: tuple[object, None] = (None if queue.closed >= channel.producers else e.LATE, None)
+            sent = queue.items.popleft() if queue.items else nobody
             self.monitor.changed()
-            return item
+            return sent
 
         def ready() -> bool:
             past = deadline < inf and time.perf_counter() >= deadline
             return bool(queue.items) or queue.closed >= channel.producers or past
 
-        return Wait(channel.name, ready, take=popleft, deadline=deadline)
+        def deliver(sent: object) -> object:
+            item, giver = cast(tuple[object, e.Worker | None], sent)
+            return item if giver is None else self.traffic.deliver(item, giver, worker)
+
+        return Wait(channel.name, ready, popleft, deliver, deadline=deadline)
 
     def close(self, worker: e.Worker, effect: e.Close) -> None:
         with self.monitor:

@@ -9,32 +9,47 @@ from typing import cast
 from benchmarks.executors.accounting import Gradient
 from benchmarks.executors.team import Team
 from benchmarks.executors.threads.monitor import Monitor, Wait
+from benchmarks.executors.traffic import Traffic
 from methods import effects as e
 
 
 @dataclass(eq=False)
 class CollectiveRound:
-    """One round of a collective. brought, results: by replica index; results is None until all members have arrived."""
+    """One round of a collective, by replica index. results is None until all members have arrived.
+
+    members: each one's device and effect.
+    """
 
     brought: dict[int, object] = field(default_factory=dict)
+    members: dict[int, tuple[int, e.AllReduce | e.Average]] = field(default_factory=dict)
     results: dict[int, object] | None = None
 
-    def result(self, compute: Callable[[list[object]], Sequence[object]]) -> dict[int, object]:
-        """Returns each member's result: `compute` of all contributions in the order of the replicas."""
+    def bring(self, device: int, effect: e.AllReduce | e.Average, brought: object) -> bool:
+        """Adds a member's contribution -> whether it is the last."""
+        member = effect.replica.index
+        self.brought[member], self.members[member] = brought, (device, effect)
+        return len(self.brought) == effect.group.members
+
+    def result(self, compute: Callable[[list[object]], Sequence[object]], traffic: Traffic) -> dict[int, object]:
+        """Returns each member's result: `compute` of all contributions in the order of the replicas.
+
+        traffic: counts what the members have sent each other for it.
+        """
         order = sorted(self.brought)
+        traffic.meet([self.members[i] for i in order])
         return dict(zip(order, compute([self.brought[i] for i in order]), strict=True))
 
 
 class ThreadCollectives:
     """Carries out AllReduce and Average, under the monitor."""
 
-    def __init__(self, team: Team, monitor: Monitor) -> None:
-        self.team, self.monitor = team, monitor
+    def __init__(self, team: Team, monitor: Monitor, traffic: Traffic) -> None:
+        self.team, self.monitor, self.traffic = team, monitor, traffic
         self._open: dict[e.Group, CollectiveRound] = {}
 
     def all_reduce(self, worker: e.Worker, effect: e.AllReduce) -> Wait:
         return self._contribute(
-            effect, effect.gradient, lambda brought: self.team.all_reduce(cast(list[Gradient], brought))
+            worker, effect, effect.gradient, lambda brought: self.team.all_reduce(cast(list[Gradient], brought))
         )
 
     def average(self, worker: e.Worker, effect: e.Average) -> Wait:
@@ -44,22 +59,24 @@ class ThreadCollectives:
             mean, last = cast(Average, result)
             return self.team.finish_average(effect, mean, snapshot, last)
 
-        return self._contribute(effect, (snapshot, effect.last), lambda brought: average(self.team, brought)).then(
-            averaged
-        )
+        brought = (snapshot, effect.last)
+        return self._contribute(worker, effect, brought, lambda brought: average(self.team, brought)).then(averaged)
 
     def _contribute(
-        self, effect: e.AllReduce | e.Average, brought: object, result: Callable[[list[object]], Sequence[object]]
+        self,
+        worker: e.Worker,
+        effect: e.AllReduce | e.Average,
+        brought: object,
+        result: Callable[[list[object]], Sequence[object]],
     ) -> Wait:
         """Contributes to the group's round -> a wait for this member's result."""
         group, member = effect.group, effect.replica.index
         with self.monitor:
             round = self._open.setdefault(group, CollectiveRound())
-            round.brought[member] = brought
-            if last := len(round.brought) == group.members:
+            if last := round.bring(worker.device, effect, brought):
                 del self._open[group]
         if last:
-            results = round.result(result)
+            results = round.result(result, self.traffic)
             with self.monitor:
                 round.results = results
                 self.monitor.changed()

@@ -22,6 +22,7 @@ from benchmarks.executors.team import Team
 from benchmarks.executors.threads.channels import SharedChannels
 from benchmarks.executors.threads.collectives import ThreadCollectives
 from benchmarks.executors.threads.monitor import Monitor, Turn, Wait
+from benchmarks.executors.traffic import Traffic
 from benchmarks.hardware.cores import usable_cores
 from benchmarks.hardware.price import Price
 from methods import effects as e
@@ -70,6 +71,7 @@ class ThreadsExecutor:
         Raises WorkerFailed or Stalled, both naming workers; WorkersStuck where others do not end after that.
         """
         turns = list(map(Turn, workers))
+        self._traffic = Traffic(self.team, self.team.sizes, [turn.worker for turn in turns])
         self._alive = dict.fromkeys(turns)
         self._begun += time.perf_counter() - self._ended
         self._monitor = self._make_monitor(turns)
@@ -100,10 +102,10 @@ class ThreadsExecutor:
         return Monitor(turns)
 
     def _make_channels(self) -> SharedChannels:
-        return SharedChannels(self._monitor)
+        return SharedChannels(self._monitor, self._traffic)
 
     def _make_handlers(self) -> dict[type[e.Effect], Handler]:
-        collectives = ThreadCollectives(self.team, self._monitor)
+        collectives = ThreadCollectives(self.team, self._monitor, self._traffic)
         self._channels = channels = self._make_channels()
         channels.begun = self._begun
         return {
@@ -215,6 +217,7 @@ class ThreadsExecutor:
         return gradient
 
     def _update(self, worker: e.Worker, effect: e.Update) -> None:
+        self._traffic.reach(worker, effect)
         self.team.update(effect.gradients, worker.name, time.perf_counter(), effect.replica, effect.scale)
 
     def _accumulate(self, worker: e.Worker, effect: e.Accumulate) -> Gradient:
@@ -230,15 +233,18 @@ class ThreadsExecutor:
         self.team.correct(effect.correction)
 
     def _anchor(self, worker: e.Worker, effect: e.Anchor) -> Weights:
+        self._traffic.reach(worker, effect)
         return self.team.anchor(effect.replica, effect.layers)
 
     def _delta(self, worker: e.Worker, effect: e.Delta) -> Sequence[Gradient]:
+        self._traffic.reach(worker, effect)
         return self.team.delta(effect.anchor, effect.replica, time.perf_counter())
 
     def _outer(self, worker: e.Worker, effect: e.Outer) -> Weights:
         return self.team.outer(effect)
 
     def _mix(self, worker: e.Worker, effect: e.Mix) -> None:
+        self._traffic.reach(worker, effect)
         self.team.mix(effect)
 
 

@@ -56,19 +56,19 @@ END, NOT_YET = -1, -2
 """Instead of a ticket or an item's place: there are no more, or none came by the deadline."""
 
 
-class RecordedItems(deque[object]):
+class RecordedItems(deque[tuple[object, e.Worker | None]]):
     """A channel's items, noting the place of each that is put or taken; under the monitor's lock."""
 
     def __init__(self) -> None:
         super().__init__()
         self.put_count = self.get_count = 0
 
-    def append(self, item: object) -> None:
+    def append(self, item: tuple[object, e.Worker | None]) -> None:
         note(self.put_count)
         self.put_count += 1
         super().append(item)
 
-    def popleft(self) -> object:
+    def popleft(self) -> tuple[object, e.Worker | None]:
         note(self.get_count)
         self.get_count += 1
         return super().popleft()
@@ -156,7 +156,7 @@ class RecordingExecutor(ThreadsExecutor):
         return super()._make_monitor(turns)
 
     def _make_channels(self) -> SharedChannels:
-        return RecordedChannels(self._monitor)
+        return RecordedChannels(self._monitor, self._traffic)
 
     def _make_handlers(self) -> dict[type[e.Effect], Handler]:
         return {kind: self._recording(LETTERS[kind], handler) for kind, handler in super()._make_handlers().items()}

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 
-from benchmarks.executors.accounting import Gradient, Step, Weights
+from benchmarks.executors.traffic import Traffic
 from benchmarks.executors.virtual.devices import Clock, Deadline
 from benchmarks.executors.virtual.processes import BLOCKED, Process, Ready
 from benchmarks.hardware.price import Price
@@ -43,20 +43,17 @@ class Queue:
     getter: e.Worker | None = None  # the last one that asked
 
 
-def _cut(giver: e.Worker, getter: e.Worker) -> int | None:
-    """Returns the last layer of the earlier of two pipeline stages; None for workers that hold no layers."""
-    parts = [worker.holds for worker in (giver, getter) if worker.holds]
-    return min(part[-1].index for part in parts) if len(parts) > 1 else None
-
-
 class Channels:
     """Carries out the effects on channels and counters on the virtual clock.
 
-    resume: lets a worker go on at once; those in `ready` go on in turn.
+    traffic: says the bytes that are charged, and counts them. resume: lets a worker go on at once; those in `ready` go
+    on in turn.
     """
 
-    def __init__(self, clock: Clock, price: Price, ready: Ready, resume: Callable[[Process, object], None]) -> None:
-        self.clock, self.price, self.ready, self.resume = clock, price, ready, resume
+    def __init__(
+        self, clock: Clock, price: Price, traffic: Traffic, ready: Ready, resume: Callable[[Process, object], None]
+    ) -> None:
+        self.clock, self.price, self.traffic, self.ready, self.resume = clock, price, traffic, ready, resume
         self._queues: dict[e.Channel, Queue] = defaultdict(Queue)
         self._waiting: dict[e.Counter, list[tuple[int, Process]]] = {}
         self._deadlines: dict[Process, tuple[float, Deadline]] = {}  # of those that wait until then
@@ -136,6 +133,7 @@ class Channels:
         """Returns the item, or lets the getter wait for the rest of its transfer if it is on another device."""
         if sent.worker.device == getter.worker.device:
             return sent.item
+        self.traffic.deliver(sent.item, sent.worker, getter.worker)
         arrival = self._arrival(sent, getter.worker) if sent.arrival is None else sent.arrival
         seconds = arrival - self.clock.now
         if seconds <= 0:
@@ -148,27 +146,13 @@ class Channels:
         giver, price = sent.worker, self.price
         if giver.device == getter.device:
             return sent.time
-        size, apart = self._bytes(sent.item, giver, getter), price.apart(giver.device, getter.device)
+        size, apart = self.traffic.message_bytes(sent.item, giver, getter), price.apart(giver.device, getter.device)
         if not price.queues:
             return sent.time + price.transfer(size, apart=apart)
         port = ("node", price.nodes.of(getter.device)) if apart and price.nodes else ("device", getter.device)
         begun = max(sent.time + price.latency(apart=apart), self._free.get(port, 0.0))
         self._free[port] = begun + price.sending(size, apart=apart)
         return self._free[port]
-
-    def _bytes(self, item: object, giver: e.Worker, getter: e.Worker) -> float:
-        """Returns what is charged: gradients' and weights' bytes, those of a list or tuple as one message."""
-        match item:
-            case Gradient():
-                return self.price.parameter_bytes[item.layer.index]
-            case Step(forwarded=False):  # the weights that it is sent with are pinned for its forward pass
-                return self.price.LOSS_BYTES + sum(self.price.parameter_bytes[i] for i in item.pinned)
-            case Weights():
-                return item.sizes * sum(self.price.parameter_bytes[layer.index] for layer in item.layers)
-            case list() | tuple():
-                parts = [part for part in item if isinstance(part, Gradient | Weights | Step | list | tuple)]
-                return sum(self._bytes(part, giver, getter) for part in parts)
-        return self.price.batch_bytes(_cut(giver, getter))
 
     def close(self, process: Process, effect: e.Close) -> None:
         port = effect.port

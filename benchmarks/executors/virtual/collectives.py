@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.executors.accounting import Gradient
 from benchmarks.executors.team import Team, checked
+from benchmarks.executors.traffic import Traffic
 from benchmarks.executors.virtual.devices import Clock, Device, DeviceJob
 from benchmarks.executors.virtual.processes import BLOCKED, Blocked, Process, Ready
 from benchmarks.hardware.price import Price
@@ -40,8 +41,8 @@ class Reduction(DeviceJob):
 class Collectives:
     """Carries out AllReduce and Average on the virtual clock.
 
-    blame: says which worker a failure from now on is of. report_span: hears of an effect that has ended. device: gives
-    a worker's device.
+    traffic: counts what is charged. blame: says which worker a failure from now on is of. report_span: hears of an
+    effect that has ended. device: gives a worker's device.
     """
 
     def __init__(
@@ -49,12 +50,13 @@ class Collectives:
         team: Team,
         clock: Clock,
         price: Price,
+        traffic: Traffic,
         ready: Ready,
         blame: Callable[[Process], None],
         report_span: Callable[[Process, e.Effect, float], None],
         device: Callable[[Process], Device],
     ) -> None:
-        self.team, self.clock, self.price, self.ready = team, clock, price, ready
+        self.team, self.clock, self.price, self.traffic, self.ready = team, clock, price, traffic, ready
         self.blame, self.report_span, self.device = blame, report_span, device
         self._arrived: dict[e.Group, list[Member]] = {}
 
@@ -74,6 +76,7 @@ class Collectives:
         if len(arrived) == effect.group.members:
             members = sorted(self._arrived.pop(effect.group), key=lambda member: member.effect.replica.index)
             started = self.clock.now
+            self.traffic.meet([(member.process.worker.device, member.effect) for member in members])
 
             def done() -> None:
                 self.blame(process)
@@ -101,7 +104,12 @@ class Collectives:
 
         Then calls `done`.
         """
-        way = self.price.all_reduce(layers, len(members), self._nodes(members))
+        packed = [got.brought.sent_bytes for got in members if isinstance(got.brought, Gradient)]
+        sizes = [size for size in packed if size is not None]
+        if sizes:
+            way = self.price.all_gather(max(sizes), len(members), self._nodes(members))
+        else:
+            way = self.price.all_reduce(layers, len(members), self._nodes(members))
         weights = isinstance(members[0].effect, e.Average)
         computing = self.price.reduction(layers, len(members), weights=weights)
         computing *= len(layers) / len(set(layers))  # its optimizer's state as well

@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Never, TypeVar
 
-from benchmarks.executors.accounting import Gradient, Layer
+from benchmarks.executors.accounting import Gradient
 from benchmarks.executors.activity import Activity
 from benchmarks.executors.errors import METHOD_ERRORS, Stalled, WorkerFailed, closing
-from benchmarks.executors.team import Team, checked, target
+from benchmarks.executors.team import Team
+from benchmarks.executors.traffic import Reach, Traffic
 from benchmarks.executors.virtual.channels import Channels
 from benchmarks.executors.virtual.collectives import Collectives
 from benchmarks.executors.virtual.devices import Clock, Device, DeviceJob
@@ -121,7 +122,7 @@ class VirtualExecutor:
         self._ready: Ready = deque((Process(worker), None) for worker in workers)
         self._alive = dict.fromkeys(process for process, _ in self._ready)
         self.devices, self.effect_count = {}, 0
-        self._homes: dict[e.Layer, int] = {layer: worker.device for worker in workers for layer in worker.holds}
+        self._traffic = Traffic(self.team, self.price.sizes, workers)
         self._update_seconds, self._snapshot_seconds = cache(self._price_update), cache(self.price.snapshot)
         self.clock = Clock(self.now)  # ties must not hang on how earlier seconds were rounded
         self._handlers = self._make_handlers()
@@ -139,9 +140,9 @@ class VirtualExecutor:
                 raise Stalled((p.worker, p.waits_for) for p in self._alive)
 
     def _make_handlers(self) -> dict[type[e.Effect], Handler]:
-        channels = Channels(self.clock, self.price, self._ready, self.resume_worker)
+        channels = Channels(self.clock, self.price, self._traffic, self._ready, self.resume_worker)
         collectives = Collectives(
-            self.team, self.clock, self.price, self._ready, self.blame, self.report_span, self.device
+            self.team, self.clock, self.price, self._traffic, self._ready, self.blame, self.report_span, self.device
         )
         return {
             e.NextBatch: self._next_batch,
@@ -237,7 +238,7 @@ class VirtualExecutor:
     def report_span(self, process: Process, effect: e.Effect, started: float) -> None:
         """Calls `listen`, if there is one, with the span of an effect that has ended."""
         if self.listen is not None:
-            self.listen(span_of(process.worker, effect, started, self.clock.now, self._homes))
+            self.listen(span_of(process.worker, effect, started, self.clock.now, self._traffic.homes))
 
     # ---- computing
 
@@ -279,25 +280,22 @@ class VirtualExecutor:
         return gradient
 
     def _update(self, process: Process, effect: e.Update) -> object:
-        layers = [target(checked(Gradient, gradient), effect.replica) for gradient in effect.gradients]
         name = process.worker.name
         return self._occupy_device(
             process,
-            self._seconds_at(process, layers),
+            self._seconds_at(process, self._traffic.reach(process.worker, effect)),
             _nothing,
             lambda _: self.team.update(effect.gradients, name, self.clock.now, effect.replica, effect.scale),
         )
 
-    def _seconds_at(self, process: Process, layers: Sequence[Layer]) -> float:
+    def _seconds_at(self, process: Process, reach: Reach) -> float:
         """Seconds in which a worker goes through these layers' weights once, wherever they are."""
-        homes, device = self._homes, process.worker.device
-        places = [homes.get(layer, layer.device) for layer in layers] if homes else [layer.device for layer in layers]
-        away = [place for place in places if place != device]
-        apart = any(self.price.apart(place, device) for place in away)
-        return self._update_seconds(tuple([layer.index for layer in layers]), bool(away), apart)
+        apart = any(self.price.apart(place, process.worker.device) for place in reach.away)
+        indices = tuple([layer.index for layer in reach.layers])
+        return self._update_seconds(indices, reach.size if reach.away else None, apart)
 
-    def _price_update(self, layers: Sequence[int], remote: bool, apart: bool) -> float:
-        return self.price.update(layers, remote=remote, apart=apart)
+    def _price_update(self, layers: Sequence[int], sent: float | None, apart: bool) -> float:
+        return self.price.update(layers, sent=sent, apart=apart)
 
     def _accumulate(self, process: Process, effect: e.Accumulate) -> object:
         seconds = self.price.accumulate([gradient.layer.index for gradient in effect.gradients])
@@ -315,27 +313,22 @@ class VirtualExecutor:
     # ---- weights as messages: memory traffic, charged like an update of these layers
 
     def _anchor(self, process: Process, effect: e.Anchor) -> object:
-        seconds = self._seconds_at(process, _of(effect.replica, effect.layers))
+        seconds = self._seconds_at(process, self._traffic.reach(process.worker, effect))
         return self._occupy_device(process, seconds, lambda: self.team.anchor(effect.replica, effect.layers))
 
     def _delta(self, process: Process, effect: e.Delta) -> object:
-        seconds = self._seconds_at(process, _of(effect.replica, effect.anchor.layers))
+        seconds = self._seconds_at(process, self._traffic.reach(process.worker, effect))
         return self._occupy_device(
             process, seconds, lambda: self.team.delta(effect.anchor, effect.replica, self.clock.now)
         )
 
     def _outer(self, process: Process, effect: e.Outer) -> object:
-        seconds = self._update_seconds(tuple([layer.index for layer in effect.anchor.layers]), False, False)
+        seconds = self._update_seconds(tuple([layer.index for layer in effect.anchor.layers]), None, False)
         return self._occupy_device(process, seconds, lambda: self.team.outer(effect))
 
     def _mix(self, process: Process, effect: e.Mix) -> object:
-        seconds = self._seconds_at(process, _of(effect.replica, effect.weights.layers))
+        seconds = self._seconds_at(process, self._traffic.reach(process.worker, effect))
         return self._occupy_device(process, seconds, _nothing, lambda _: self.team.mix(effect))
-
-
-def _of(replica: e.Replica, layers: Sequence[e.Layer]) -> list[Layer]:
-    """Returns the replica's layers of these numbers."""
-    return [checked(Layer, replica.layers[layer.index]) for layer in layers]
 
 
 def _nothing() -> None:

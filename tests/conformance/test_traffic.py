@@ -1,0 +1,140 @@
+"""What a worker uses was made on its device, or has come there by a channel, where its bytes were counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import methods
+from benchmarks.executors import registry as executors
+from benchmarks.executors.accounting import Gradient, Step, Weights
+from benchmarks.executors.team import SimulatedTeam
+from benchmarks.executors.traffic import Traffic, parts
+from benchmarks.hardware.price import Price
+from methods import effects as e
+from tests.conformance.small import bounded
+from tests.executors.crews import crew
+
+SIZES = {"stem": 3, "block": 50, "pool": 20, "head": 7}
+STEPS = 40  # more than any method's default period
+
+
+class Places:
+    """The devices at which each gradient, batch and copy of weights is. used: what was used elsewhere, in words."""
+
+    def __init__(self) -> None:
+        self.places: dict[int, set[int]] = {}
+        self.kept: list[object] = []  # so that no other thing gets the number of one of them
+        self.elsewhere: list[str] = []
+
+    def made(self, value: object, device: int) -> None:
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, Gradient | Weights | Step):
+                self.places[id(part)] = {device}
+                self.kept.append(part)
+
+    def came(self, item: object, device: int) -> None:
+        for part in parts(item):
+            self.places[id(part)].add(device)
+
+    def watched(self, worker: e.Worker) -> e.Worker:
+        return replace(worker, program=self._watching(worker))
+
+    def _watching(self, worker: e.Worker) -> e.Program:
+        value = None
+        while True:
+            try:
+                effect = worker.program.send(value)
+            except StopIteration:
+                return
+            for part in _used(effect):
+                if worker.device not in self.places[id(part)]:
+                    kind, name = type(part).__name__, type(effect).__name__
+                    self.elsewhere.append(f"{worker.name} uses a {kind} in {name} that nobody has sent it")
+                self.made(part if isinstance(part, Step) else None, worker.device)  # it has changed there
+            value = yield effect
+            if not isinstance(effect, e.Get):
+                self.made(value, worker.device)
+
+
+def _used(effect: e.Effect) -> Iterator[Any]:
+    """Yields what the effect reads tensors of."""
+    match effect:
+        case e.Snapshot() | e.Forward() | e.Loss() | e.Backward():
+            yield effect.step
+        case e.Update() | e.Accumulate():
+            yield from effect.gradients
+        case e.AllReduce():
+            yield effect.gradient
+        case e.Delta():
+            yield effect.anchor
+        case e.Outer():
+            yield from (effect.anchor, *effect.deltas)
+        case e.Mix():
+            yield effect.weights
+
+
+def used_elsewhere(method: methods.Method, executor: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Two epochs without tensors -> what workers used that was on other devices."""
+    replicas = method.replicas
+    team = SimulatedTeam.of(SIZES.items(), replicas=replicas, steps_per_epoch=STEPS * replicas)
+    team.accounts.epochs, places = 2, Places()
+    price = replace(Price.uniform(len(SIZES), 1.0, 2.0), parameter_bytes=[4.0 * size for size in SIZES.values()])
+    deliver = Traffic.deliver
+
+    def watch(self: Traffic, item: object, giver: e.Worker, getter: e.Worker) -> object:
+        link, before = (giver.device, getter.device), dict(self.team.accounts.sent or {})
+        value = deliver(self, item, giver, getter)
+        if (self.team.accounts.sent or {}).get(link, 0.0) > before.get(link, 0.0):
+            places.came(item, getter.device)
+        return value
+
+    monkeypatch.setattr(Traffic, "deliver", watch)
+    carries_out = executors.executor(executor).build(team, price, 1)
+    for epoch in range(2):
+        team.begin_epoch(epoch)
+        bounded(lambda: carries_out.run([places.watched(worker) for worker in method.workers(team)]))
+    return places.elsewhere
+
+
+def test_tensors_that_go_to_another_device_are_counted(
+    method: str, executor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert used_elsewhere(methods.create(method), executor, monkeypatch) == []
+
+
+class Smuggler(methods.Method):
+    """Hands gradients to another device, in an object that the workers share, or in a message."""
+
+    devices = 2
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how = how
+
+    def workers(self, team: Any) -> Any:
+        ready, shared = methods.Channel(None), []
+
+        def compute() -> Any:
+            while (step := (yield methods.NextBatch(team.replica))) is not None:
+                yield from methods.forward(team.replica, step)
+                gradients = yield from methods.backward(team.replica, step)
+                shared.append(gradients)
+                yield methods.Put(ready, {"gradients": gradients} if self.how == "in a message" else "ready")
+            yield methods.Close(ready)
+
+        def update() -> Any:
+            while (yield methods.Get(ready)) is not None:
+                yield methods.Update(*shared.pop(0))
+
+        return crew(compute(), update())
+
+
+@pytest.mark.parametrize("how", ["in a message", "by a list"])
+def test_what_goes_uncounted_is_found(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = used_elsewhere(Smuggler(how), "virtual", monkeypatch)
+    assert bool(found) == (how == "by a list")
+    assert all("uses a Gradient in Update" in words for words in found)
