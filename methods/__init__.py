@@ -14,6 +14,7 @@ from methods.base import (
     Workers,
     options,
 )
+from methods.codecs import CodecOptions, compressed
 from methods.effects import (
     LATE,
     Accumulate,
@@ -24,6 +25,8 @@ from methods.effects import (
     Backward,
     Channel,
     Close,
+    Codec,
+    Compress,
     Correct,
     Correction,
     Count,
@@ -85,6 +88,9 @@ __all__ = [
     "Backward",
     "Channel",
     "Close",
+    "Codec",
+    "CodecOptions",
+    "Compress",
     "Correct",
     "Correction",
     "Count",
@@ -130,6 +136,7 @@ __all__ = [
     "Workers",
     "backward",
     "check_option",
+    "compressed",
     "create",
     "delay_adaptive",
     "forward",

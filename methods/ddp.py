@@ -11,14 +11,17 @@ Departures and choices:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from typing import Any
 
 from methods import (
     AllReduce,
     Backward,
     Channel,
     Close,
+    Effect,
     Get,
+    Gradient,
     Group,
     NextBatch,
     Program,
@@ -54,9 +57,8 @@ class DDP(Replicated):
             local = Channel(capacity=None, name=f"gradients of device {replica.device}")
             reduced = Channel(capacity=None, name=f"mean gradients for device {replica.device}")
             yield Worker(self.trainer(replica, local, reduced), device=replica.device, role="trainer")
-            yield Worker(
-                self.communicator(replica, everyone, local, reduced), device=replica.device, role="communicator"
-            )
+            program = self.communicator(team, replica, everyone, local, reduced)
+            yield Worker(program, device=replica.device, role="communicator")
 
     def trainer(self, replica: Replica, local: Channel, reduced: Channel) -> Program:
         while (step := (yield NextBatch(replica))) is not None:
@@ -70,7 +72,12 @@ class DDP(Replicated):
             yield Update(*means)
         yield Close(local)
 
-    def communicator(self, replica: Replica, everyone: Group, local: Channel, reduced: Channel) -> Program:
+    def communicator(self, team: Team, replica: Replica, everyone: Group, local: Channel, reduced: Channel) -> Program:
         while (gradient := (yield Get(local))) is not None:
-            mean = yield AllReduce(everyone, replica, gradient)
+            mean = yield AllReduce(everyone, replica, (yield from self.encode(team, replica, gradient)))
             yield Put(reduced, mean)
+
+    def encode(self, team: Team, replica: Replica, gradient: Gradient) -> Generator[Effect, Any, Gradient]:
+        """Returns what is sent of a gradient: all of it."""
+        yield from ()
+        return gradient

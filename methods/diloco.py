@@ -10,7 +10,8 @@ is reduced to the mean of all devices; at the due step the anchor takes an outer
 
 Departures and choices:
 - Fragments are strided, the p-th layer of every `fragments`; the paper's are so too, of transformer blocks, and it
-  has contiguous ones as well. A layer is a message of its own, and messages are not quantized.
+  has contiguous ones as well. A layer is a message of its own. Streaming DiLoCo sends 4-bit floats; here `codec`
+  compresses pseudo-gradients, and feeds back what is lost.
 - Local steps are counted over epochs. Workers are drained at an epoch's end: a fragment whose pseudo-gradient is on its
   way is brought to its end there, up to `delay` steps early. Anchors and outer momentum last.
 - What is evaluated is the mean of the replicas (`consensus`); the papers evaluate the anchor.
@@ -33,6 +34,7 @@ from methods import (
     Anchor,
     Channel,
     Close,
+    CodecOptions,
     Delta,
     Get,
     Group,
@@ -51,6 +53,7 @@ from methods import (
     Update,
     Worker,
     backward,
+    compressed,
     forward,
     options,
     register,
@@ -64,6 +67,7 @@ class DilocoOptions(ReplicatedOptions):
     delay: Annotated[int, Field(ge=0, description="local steps between a pseudo-gradient and its outer step")] = 0
     alpha: Annotated[float, Field(ge=0, le=1, description="share of the local weights that an outer step leaves")] = 0.0
     outer: Annotated[OuterOptions, Field(description="the outer optimizer")] = OuterOptions()
+    codec: Annotated[CodecOptions, Field(description="how pseudo-gradients are compressed")] = CodecOptions()
 
     def __post_init__(self) -> None:
         if self.period % self.fragments:
@@ -100,7 +104,7 @@ class DiLoCo(Replicated):
             local = Channel(None, name=f"pseudo-gradients of device {replica.device}")
             means = Channel(None, name=f"mean pseudo-gradients for device {replica.device}")
             yield Worker(self.trainer(team, replica, local, means), device=replica.device, role="trainer")
-            program = self.communicator(replica, everyone, local, means)
+            program = self.communicator(team, replica, everyone, local, means)
             yield Worker(program, device=replica.device, role="communicator")
 
     def trainer(self, team: Team, replica: Replica, local: Channel, means: Channel) -> Program:
@@ -134,9 +138,10 @@ class DiLoCo(Replicated):
         team.weights[name] = anchor = yield Outer(team.weights[name], *deltas, optimizer=self.options.outer)
         yield Mix(replica, anchor, share=1 - self.options.alpha)
 
-    def communicator(self, replica: Replica, everyone: Group, local: Channel, means: Channel) -> Program:
+    def communicator(self, team: Team, replica: Replica, everyone: Group, local: Channel, means: Channel) -> Program:
         while (delta := (yield Get(local))) is not None:
-            yield Put(means, (yield AllReduce(everyone, replica, delta)))
+            sent = yield from compressed(team, replica, delta, self.options.codec)
+            yield Put(means, (yield AllReduce(everyone, replica, sent)))
 
     def fragment(self, replica: Replica, number: int) -> Sequence[Layer]:
         return replica.layers[number :: self.options.fragments]

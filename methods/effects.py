@@ -73,6 +73,15 @@ class OuterOptimizer(Protocol):
     def momentum(self) -> float: ...
 
 
+class Codec(Protocol):
+    """How a gradient is compressed (`methods.CodecOptions` has these as options)."""
+
+    @property
+    def name(self) -> str: ...  # "topk", "sign" or "int8"
+    @property
+    def share(self) -> float: ...  # of a layer's entries that top-k keeps, one at least
+
+
 class Team(Protocol):
     """A run as its method sees it: the replicas, where training stands, and state that lasts over epochs."""
 
@@ -292,6 +301,23 @@ class Accumulate(Effect):
     def __init__(self, *gradients: Gradient, mean: bool = True) -> None:
         self.gradients = gradients
         self.mean = mean
+
+
+@dataclass(slots=True, unsafe_hash=True)
+class Compress(Effect):
+    """Compress a gradient and keep what is lost -> (Gradient as its receivers will have it, Weights: the new error).
+
+    sent = codec(gradient + error), and the new error is gradient + error - sent; None is no error. The gradient is used
+    up; what is sent costs the codec's bytes on its way, an AllReduce of them those of an all-gather. Of a `Delta` the
+    running statistics go along as they are. An error is of one layer, and lasts in `team.weights`.
+
+        name = f"error of {gradient.layer.name} on device {replica.index}"
+        gradient, team.weights[name] = yield Compress(gradient, codec, team.weights.get(name))
+    """
+
+    gradient: Gradient
+    codec: Codec
+    error: Weights | None = None
 
 
 @dataclass(slots=True, unsafe_hash=True)

@@ -17,6 +17,7 @@ from typing import TypeVar
 from pydantic import JsonValue
 
 from benchmarks.executors.accounting import EpochAccounting, Gradient, Layer, Read, Replica, Step, Ticket, Weights
+from benchmarks.executors.codecs import encoded_bytes
 from benchmarks.executors.counts import CountedEffects, KeptWeights, TeamCounts
 from benchmarks.executors.staleness import Moment
 from benchmarks.hardware.price import Sizes
@@ -244,6 +245,28 @@ class Team(ABC):
     def add_up(self, gradients: Sequence[Gradient], *, mean: bool) -> Gradient:
         """Returns the mean or sum of gradients of one layer, as a new gradient of the first one's replica."""
 
+    def compress(self, effect: e.Compress, sizes: Sizes) -> tuple[Gradient, Weights]:
+        """Returns the gradient as it is sent, and the error. sizes: of the network that is charged.
+
+        Raises ValueError where the error is of other layers.
+        """
+        gradient = checked(Gradient, effect.gradient)
+        error = None if effect.error is None else checked(Weights, effect.error)
+        if error is not None and [layer.index for layer in error.layers] != [gradient.layer.index]:
+            theirs = " and ".join(layer.name for layer in error.layers)
+            raise ValueError(f"Compress takes the error of {gradient.layer.name}, and was given that of {theirs}")
+        sent, left = self.encode(gradient, effect.codec, error)
+        sent.batches, sent.parts = gradient.batches, gradient.parts
+        sent.sent_bytes = encoded_bytes(effect.codec, sizes.layers[gradient.layer.index])
+        if not sent.batches:
+            return sent.as_delta(), left
+        self.accounts.count_accumulation([gradient], sent)
+        return sent, left
+
+    @abstractmethod
+    def encode(self, gradient: Gradient, codec: e.Codec, error: Weights | None) -> tuple[Gradient, Weights]:
+        """Returns what the codec makes of a gradient and an error of its layer, as new ones."""
+
     def drop(self, item: e.Gradient | e.Step) -> None:
         """Drops a gradient, or a batch whose layers then have none."""
         self.accounts.drop(item if isinstance(item, Step) else checked(Gradient, item))
@@ -258,6 +281,7 @@ class Team(ABC):
         means = self.mean_gradients(records)
         for mean, record in zip(means, records, strict=True):
             mean.batches, mean.parts = batches, record.parts
+            mean.sent_bytes = mean.sent_bytes if len(records) == 1 else None  # the mean of several is dense
         if batches:
             self.accounts.count_reduction(records, means)
         else:
@@ -413,6 +437,9 @@ class SimulatedTeam(Team):
 
     def add_up(self, gradients: Sequence[Gradient], *, mean: bool) -> Gradient:
         return replace(gradients[0])
+
+    def encode(self, gradient: Gradient, codec: e.Codec, error: Weights | None) -> tuple[Gradient, Weights]:
+        return replace(gradient), Weights(self.replicas[gradient.layer.device], [gradient.layer])
 
     def flat(self, replica: e.Replica, *, state: bool = False) -> object:
         return None

@@ -26,6 +26,7 @@ KINDS = {
     "Backward": "backward",
     "Update": "update",
     "Accumulate": "update",
+    "Compress": "update",
     "AllReduce": "exchange",
     "Average": "exchange",
     "Snapshot": "snapshot",

@@ -186,12 +186,16 @@ class LateExecutor(ThreadsExecutor):
                 self._await(worker, gradient)
             return self._accumulate(worker, effect)
 
+        def late_compress(worker: e.Worker, effect: e.Compress) -> object:
+            self._await(worker, effect.gradient)
+            return self._compress(worker, effect)
+
         def late_reduce(worker: e.Worker, effect: e.AllReduce) -> object:
             together = effect.group.name in self.cross_device.rounds and checked(Gradient, effect.gradient).batches
             return self._bring(effect) if together else reduce(worker, effect)
 
         reducing: dict[type[e.Effect], Handler] = {e.AllReduce: late_reduce, e.Accumulate: late_accumulate}
-        return handlers | reducing | {e.Put: late_put, e.Update: late_update}
+        return handlers | reducing | {e.Put: late_put, e.Update: late_update, e.Compress: late_compress}
 
     def _bring(self, effect: e.AllReduce) -> LateGradient:
         name, gradient = effect.group.name, checked(Gradient, effect.gradient)

@@ -21,7 +21,7 @@ from benchmarks.executors.threads.executor import GRACE_SECONDS, Handler, Thread
 from benchmarks.executors.threads.monitor import Turn, Wait
 from methods import effects as e
 
-CROSS_RANK = (e.AllReduce, e.Average, e.Update, e.Accumulate, e.Outer, e.Put, e.Close)
+CROSS_RANK = (e.AllReduce, e.Average, e.Update, e.Accumulate, e.Compress, e.Outer, e.Put, e.Close)
 """Effects that may wait for other ranks."""
 
 
@@ -130,6 +130,12 @@ class RankExecutor(ThreadsExecutor):
                 collectives.wait_for_mean(worker, gradient)
             return self._accumulate(worker, effect)
 
+        def compress_mean(worker: e.Worker, effect: e.Compress) -> tuple[Gradient, Weights]:
+            collectives.wait_for_mean(worker, effect.gradient)
+            sent, error = self._compress(worker, effect)
+            sent.sent_bytes = None  # it travels dense
+            return sent, error
+
         def put_with_mean(worker: e.Worker, effect: e.Put) -> Wait | None:
             if effect.channel.name in self._cross_device.homes:
                 collectives.wait_for_mean(worker, effect.item)
@@ -141,7 +147,7 @@ class RankExecutor(ThreadsExecutor):
             return self._outer(worker, effect)
 
         handlers |= {e.Update: update_with_means, e.Accumulate: accumulate_means}
-        handlers |= {e.Outer: outer_with_means, e.Put: put_with_mean}
+        handlers |= {e.Outer: outer_with_means, e.Put: put_with_mean, e.Compress: compress_mean}
         channels = self._channels
         self.watch.messages = lambda: (channels.sent, channels.received)
         self.watch.monitor = self._monitor

@@ -1,4 +1,4 @@
-"""Weights as values: copies of layers, pseudo-gradients, steps of an outer optimizer, and mixing them in again.
+"""Weights as values: copies of layers, pseudo-gradients, outer steps, mixing them in again, and the errors of codecs.
 
 Running statistics of BatchNorm are kept apart: they are averaged and mixed, and never extrapolated.
 """
@@ -13,8 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.executors.accounting import Weights
-from benchmarks.executors.numerics.averages import ByLayer
+from benchmarks.executors.numerics.averages import ByLayer, here
+from benchmarks.executors.numerics.codecs import decoded
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, TorchReplica
+from benchmarks.executors.numerics.streams import NO_CONTEXT, DeviceStreams
 from benchmarks.executors.staleness import Moment
 from benchmarks.workloads.optimizers import build
 from methods import effects as e
@@ -120,6 +122,29 @@ def _mix(layer: TorchLayer, copy: LayerWeights, share: float, buffers: bool) -> 
         layer.access_counter.count_addition()
 
 
+def compressed(
+    gradient: TorchGradient,
+    codec: e.Codec,
+    error: TorchWeights | None,
+    replica: TorchReplica,
+    streams: DeviceStreams | None,
+) -> tuple[TorchGradient, TorchWeights]:
+    """Returns codec(gradient + error), decoded, and gradient + error less that.
+
+    What follows the gradients of a pseudo-gradient, running statistics, is left as it is. streams: as in
+    averages.mean_gradients.
+    """
+    here(gradient, streams)
+    count = len(gradient.layer.params)
+    wanted = gradient.tensors[:count]
+    if error is not None:
+        wanted = tuple(tensor + left for tensor, left in zip(wanted, error.copies[0].tensors, strict=True))
+    sent = decoded(codec, wanted)
+    left = [tensor - part for tensor, part in zip(wanted, sent, strict=True)]
+    made = replace(gradient, tensors=(*sent, *gradient.tensors[count:]), stream=NO_CONTEXT)
+    return made, TorchWeights(replica, [gradient.layer], [LayerWeights(left, ())])
+
+
 # ---- what is kept of weights that last
 
 
@@ -148,7 +173,9 @@ def restored(name: str, like: Weights, saved: Mapping[str, Tensor]) -> TorchWeig
     try:
         for layer in layers:
             tensors = [_like(p, saved[_place(name, layer, "weight", i)]) for i, p in enumerate(layer.params)]
-            buffers = [_like(b, saved[_place(name, layer, "statistic", i)]) for i, b in enumerate(layer.buffers)]
+            places = [_place(name, layer, "statistic", i) for i in range(len(layer.buffers))]
+            has = any(place in saved for place in places)  # an error of `Compress` has none
+            buffers = [_like(b, saved[place]) for b, place in zip(layer.buffers, places, strict=True) if has]
             copies.append(LayerWeights(tensors, buffers, _states(name, layer, saved)))
     except KeyError as error:
         raise ValueError(f"its weights '{name}' lack {error}") from error

@@ -43,13 +43,18 @@ def add_up(gradients: Sequence[TorchGradient], streams: DeviceStreams | None, *,
 def _combined(gradients: Sequence[TorchGradient], streams: DeviceStreams | None, *, mean: bool) -> tuple[Tensor, ...]:
     """Returns the mean or sum, a tensor for each of the layer's parameters; added up in this order."""
     for gradient in gradients:
-        if streams is not None and gradient.stream is not NO_CONTEXT:
-            streams.wait(cast(Event, gradient.ready))
-            for tensor in gradient.tensors:
-                streams.keep(tensor)
+        here(gradient, streams)
     parts = zip(*(g.tensors for g in gradients), strict=True)
     stacks = (torch.stack([p.to(copies[0].device) for p in copies]) for copies in parts)
     return tuple(stack.mean(0) if mean else stack.sum(0) for stack in stacks)
+
+
+def here(gradient: TorchGradient, streams: DeviceStreams | None) -> None:
+    """Has the caller's stream wait for a gradient that its batch's stream computes."""
+    if streams is not None and gradient.stream is not NO_CONTEXT:
+        streams.wait(cast(Event, gradient.ready))
+        for tensor in gradient.tensors:
+            streams.keep(tensor)
 
 
 def flat_by_layer(replica: TorchReplica, *, buffers: bool, state: StateOf | None = None) -> tuple[Tensor, ByLayer]:

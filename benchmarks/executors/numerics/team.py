@@ -279,6 +279,10 @@ class TorchTeam(Team):
     def add_up(self, gradients: Sequence[Gradient], *, mean: bool) -> TorchGradient:
         return averages.add_up([checked(TorchGradient, gradient) for gradient in gradients], self.streams, mean=mean)
 
+    def encode(self, gradient: Gradient, codec: e.Codec, error: Weights | None) -> tuple[TorchGradient, TorchWeights]:
+        record, kept = checked(TorchGradient, gradient), None if error is None else checked(TorchWeights, error)
+        return anchors.compressed(record, codec, kept, self.replicas[record.layer.device], self.streams)
+
     def flat(self, replica: e.Replica, *, state: bool = False) -> Tensor:
         vector, copies = self.flat_by_layer(replica, state=state)
         for _, copy in copies:

@@ -123,6 +123,7 @@ class ReplayExecutor:
             e.Backward: self._backward,
             e.Update: self._update,
             e.Accumulate: self._accumulate,
+            e.Compress: self._compress,
             e.Lag: self._lag,
             e.Drop: self._drop,
             e.Put: exchanges.put,
@@ -214,6 +215,10 @@ class ReplayExecutor:
     def _accumulate(self, player: Player, effect: e.Accumulate) -> Replayed[Gradient]:
         yield from ()
         return self.team.accumulate(effect.gradients, mean=effect.mean)
+
+    def _compress(self, player: Player, effect: e.Compress) -> Replayed[object]:
+        yield from ()
+        return self.team.compress(effect, self._traffic.sizes)
 
     def _drop(self, player: Player, effect: e.Drop) -> Replayed[None]:
         yield from ()

@@ -116,6 +116,7 @@ class ThreadsExecutor:
             e.Backward: self._backward,
             e.Update: self._update,
             e.Accumulate: self._accumulate,
+            e.Compress: self._compress,
             e.Lag: self._lag,
             e.Drop: self._drop,
             e.Put: channels.put,
@@ -222,6 +223,9 @@ class ThreadsExecutor:
 
     def _accumulate(self, worker: e.Worker, effect: e.Accumulate) -> Gradient:
         return self.team.accumulate(effect.gradients, mean=effect.mean)
+
+    def _compress(self, worker: e.Worker, effect: e.Compress) -> tuple[Gradient, Weights]:
+        return self.team.compress(effect, self._traffic.sizes)
 
     def _lag(self, worker: e.Worker, effect: e.Lag) -> e.LayerVersions:
         return self.team.lag(effect.gradient, effect.replica)

@@ -36,6 +36,7 @@ LETTERS: dict[type[e.Effect], str] = {
     e.Backward: "B",
     e.Update: "U",
     e.Accumulate: "+",
+    e.Compress: "E",
     e.Lag: "V",
     e.Drop: "D",
     e.Put: "P",

@@ -152,6 +152,7 @@ class VirtualExecutor:
             e.Backward: self._backward,
             e.Update: self._update,
             e.Accumulate: self._accumulate,
+            e.Compress: self._compress,
             e.Lag: self._lag,
             e.Drop: self._drop,
             e.Put: channels.put,
@@ -300,6 +301,10 @@ class VirtualExecutor:
     def _accumulate(self, process: Process, effect: e.Accumulate) -> object:
         seconds = self.price.accumulate([gradient.layer.index for gradient in effect.gradients])
         return self._occupy_device(process, seconds, lambda: self.team.accumulate(effect.gradients, mean=effect.mean))
+
+    def _compress(self, process: Process, effect: e.Compress) -> object:
+        seconds = self._update_seconds((effect.gradient.layer.index,), None, False)
+        return self._occupy_device(process, seconds, lambda: self.team.compress(effect, self._traffic.sizes))
 
     def _lag(self, process: Process, effect: e.Lag) -> e.LayerVersions:
         return self.team.lag(effect.gradient, effect.replica)

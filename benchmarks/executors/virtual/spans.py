@@ -58,6 +58,9 @@ def _subject(effect: e.Effect) -> tuple[Sequence[e.Layer], int | None, int | Non
         case e.Accumulate() if effect.gradients:
             gradient = checked(Gradient, effect.gradients[0])
             return [gradient.layer], gradient.index, None
+        case e.Compress():
+            gradient = checked(Gradient, effect.gradient)
+            return [gradient.layer], gradient.index, None
         case e.AllReduce():
             gradient = checked(Gradient, effect.gradient)
             return [gradient.layer], gradient.index if gradient.batches else None, effect.replica.device
