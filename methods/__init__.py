@@ -63,7 +63,7 @@ from methods.effects import (
 )
 from methods.errors import MethodError, unknown
 from methods.later import Later
-from methods.outer import OuterOptions
+from methods.outer import DelayedOptions, OuterOptions
 from methods.rates import NEVER_LATE, RateOptions, delay_adaptive, scale_of
 from methods.registry import (
     check_option,
@@ -96,6 +96,7 @@ __all__ = [
     "Count",
     "Counter",
     "CounterValue",
+    "DelayedOptions",
     "Delta",
     "Devices",
     "Drop",

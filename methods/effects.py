@@ -63,10 +63,13 @@ class Weights(Protocol):
 
 
 class OuterOptimizer(Protocol):
-    """The settings of an outer optimizer: SGD's, or Nesterov's (`methods.OuterOptions` has them as options)."""
+    """The settings of an outer optimizer (`methods.OuterOptions`, `methods.DelayedOptions` have them as options).
+
+    name: "sgd", "nesterov"; "delayed_sgd" or "delayed_nesterov", which have `every` and `activation`, too.
+    """
 
     @property
-    def name(self) -> str: ...  # "sgd" or "nesterov"
+    def name(self) -> str: ...
     @property
     def lr(self) -> float: ...
     @property
@@ -477,17 +480,19 @@ class Outer(Effect):
     """One step of the outer optimizer on the anchor, by a pseudo-gradient for each of its layers -> the new Weights.
 
     The anchor given stays what it is; momentum goes on in what comes back. An outer step extrapolates, which would make
-    variances negative: so running statistics become those that the pseudo-gradients brought.
+    variances negative: so running statistics become those that the pseudo-gradients brought. scale: multiplies the
+    pseudo-gradients, finite and not negative.
 
         anchor = yield Outer(anchor, *means, optimizer=self.options.outer)
     """
 
-    __slots__ = ("anchor", "deltas", "optimizer")
+    __slots__ = ("anchor", "deltas", "optimizer", "scale")
 
-    def __init__(self, anchor: Weights, *deltas: Gradient, optimizer: OuterOptimizer) -> None:
+    def __init__(self, anchor: Weights, *deltas: Gradient, optimizer: OuterOptimizer, scale: float = 1.0) -> None:
         self.anchor = anchor
         self.deltas = deltas
         self.optimizer = optimizer
+        self.scale = scale
 
 
 @dataclass(slots=True, unsafe_hash=True)
@@ -512,7 +517,9 @@ class Worker:
         Worker(self.forward(team, replica, losses), device=0, role="forward")
 
     program: the generator. device: where it computes, from 0. role, index: its name. holds: layers whose weights live
-    on the worker's device instead of their replica's, as a pipeline's stage has them.
+    on the worker's device instead of their replica's, as a pipeline's stage has them. outlives_epochs: on the virtual
+    clock the others' end of an epoch does not hold it up: it begins the next one when it has ended this one. It touches
+    nothing but what its own device holds, and channels.
     """
 
     program: Program
@@ -520,6 +527,7 @@ class Worker:
     role: str
     index: int = 0
     holds: Sequence[Layer] = ()
+    outlives_epochs: bool = False
 
     @cached_property
     def name(self) -> str:

@@ -125,10 +125,14 @@ class Gradient:
 
 @dataclass(eq=False)
 class Weights:
-    """A copy of the weights of some layers of a replica, and what an outer optimizer keeps of them."""
+    """A copy of the weights of some layers of a replica, and what an outer optimizer keeps of them.
+
+    steps: of the outer optimizer since they were copied.
+    """
 
     replica: Replica
     layers: Sequence[Layer]
+    steps: int = field(default=0, kw_only=True)
 
     @property
     def sizes(self) -> int:
@@ -138,7 +142,7 @@ class Weights:
     @property
     def kept(self) -> KeptWeights:
         """Returns what a checkpoint says of it beside its tensors."""
-        return KeptWeights(replica=self.replica.index, layers=[layer.index for layer in self.layers])
+        return KeptWeights(replica=self.replica.index, layers=[layer.index for layer in self.layers], steps=self.steps)
 
 
 class Ticket(NamedTuple):

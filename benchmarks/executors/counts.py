@@ -84,10 +84,14 @@ class _FrozenModel(BaseModel):
 
 
 class KeptWeights(_FrozenModel):
-    """Weights that last over epochs, beside their tensors: indices of the replica they are of, and of its layers."""
+    """Weights that last over epochs, beside their tensors: indices of the replica they are of, and of its layers.
+
+    steps: of an outer optimizer that they have come through.
+    """
 
     replica: Natural
     layers: list[Natural]
+    steps: Natural = 0
 
 
 class TeamCounts(_FrozenModel):

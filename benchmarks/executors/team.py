@@ -123,7 +123,7 @@ class Team(ABC):
             layers = [replica.layers[i] for i in like.layers]
             own = before.get(name)
             mine = isinstance(own, Weights) and own.kept == like
-            self.weights[name] = own if own is not None and mine else Weights(replica, layers)
+            self.weights[name] = own if own is not None and mine else Weights(replica, layers, steps=like.steps)
 
     def counted_effects(self) -> CountedEffects:
         """Returns the counts for a journal's last line, with dropped gradients and replicas that were changed."""
@@ -338,11 +338,13 @@ class Team(ABC):
         due = [layer.index for layer in anchor.layers]
         if len(of) < len(effect.deltas) or of.keys() != set(due) or any(one.batches for one in of.values()):
             raise ValueError(f"Outer takes one pseudo-gradient (Delta) for each of the anchor's {len(due)} layers")
-        return self.step_outer(anchor, [of[index] for index in due], effect.optimizer)
+        return self.step_outer(anchor, [of[index] for index in due], effect.optimizer, factor(effect.scale, 0))
 
     @abstractmethod
-    def step_outer(self, anchor: Weights, deltas: Sequence[Gradient], optimizer: e.OuterOptimizer) -> Weights:
-        """Returns the anchor after a step. deltas: of its layers, in their order."""
+    def step_outer(
+        self, anchor: Weights, deltas: Sequence[Gradient], optimizer: e.OuterOptimizer, scale: float
+    ) -> Weights:
+        """Returns the anchor after a step. deltas: of its layers, in their order. scale: multiplies them."""
 
     def mix(self, effect: e.Mix) -> None:
         self.begin_mix(effect)
@@ -458,8 +460,10 @@ class SimulatedTeam(Team):
         layers = [checked(Layer, replica.layers[layer.index]) for layer in anchor.layers]
         return [Gradient.pseudo(layer, now) for layer in layers]
 
-    def step_outer(self, anchor: Weights, deltas: Sequence[Gradient], optimizer: e.OuterOptimizer) -> Weights:
-        return Weights(anchor.replica, anchor.layers)
+    def step_outer(
+        self, anchor: Weights, deltas: Sequence[Gradient], optimizer: e.OuterOptimizer, scale: float
+    ) -> Weights:
+        return replace(anchor, steps=anchor.steps + 1)
 
     def mix_in(self, replica: e.Replica, weights: Weights, share: float) -> None:
         for layer in weights.layers:

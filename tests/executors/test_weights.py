@@ -23,6 +23,7 @@ from methods import (
     AllReduce,
     Anchor,
     Channel,
+    DelayedOptions,
     Delta,
     Get,
     Group,
@@ -424,3 +425,45 @@ def test_the_team_without_tensors_has_the_same_records() -> None:
     team.mix(Mix(team.replica, team.outer(Outer(anchor, delta, optimizer=PLAIN)), 1.0))
     assert [layer.averages for layer in team.replica.layers] == [1, 0]
     assert team.counted_effects()["averages"] == 0  # of one replica
+
+
+# ---- outer optimizers of a server that takes steps as pseudo-gradients come
+
+
+def served(*slopes: float, **settings: Any) -> list[float]:
+    """The anchor's first weight, 1 at first, after each of these pseudo-gradients; outer rate 1."""
+    team, after = summands(2.0, steps=1), list[float]()
+    anchor: Any = team.anchor(team.replica, team.replica.layers)
+    for slope in slopes:
+        for live, kept in zip(team.replica.layers, anchor.copies, strict=True):
+            live.params[0].data.copy_(kept.tensors[0] - slope)
+        deltas, optimizer = team.delta(anchor, team.replica, 0.0), DelayedOptions(**{"lr": 1.0, **settings})
+        anchor = team.outer(Outer(anchor, *deltas, optimizer=optimizer, scale=0.5))
+        after.append(tensors(anchor)[0])
+    return after
+
+
+def test_a_scale_multiplies_pseudo_gradients() -> None:
+    assert served(2.0, 4.0, name="sgd", momentum=0.0) == [0.0, -2.0]
+
+
+def test_delayed_sgd_steps_by_the_mean_of_every_nth() -> None:
+    """Halved by the scale, these are 1, 3, 2, 4: means of 2 and 3, the second one on top of half the first."""
+    assert served(2.0, 6.0, 4.0, 8.0, name="delayed_sgd", momentum=0.5, every=2) == [1.0, -1.0, -1.0, -5.0]
+
+
+def test_delayed_nesterov_by_hand() -> None:
+    """arXiv:2401.09135, Algorithm 4, N = 2, beta 0.5: 1, 3, 2, 4 are added as halves; the momentum is the mean 2, then
+    0.5 * 2 + 3 = 4, and half of it is taken with every second. With c = 1/4 a part of it is taken at every step.
+    """
+    plain = [1.0 - 0.5, 0.5 - 1.5 - 1.0, -2.0 - 1.0, -3.0 - 2.0 - 2.0]
+    assert served(2.0, 6.0, 4.0, 8.0, name="delayed_nesterov", momentum=0.5, every=2) == plain
+    spread = [0.5, 0.5 - 1.5 - 0.75 * 1.0, -1.75 - 1.0 - 0.25 * 1.0, -3.0 - 2.0 - 0.75 * 2.0]
+    assert served(2.0, 6.0, 4.0, 8.0, name="delayed_nesterov", momentum=0.5, every=2, activation=0.5) == spread
+
+
+def test_without_a_delay_delayed_nesterov_is_nesterovs() -> None:
+    plain, delayed = (
+        served(2.0, 6.0, 4.0, name=name, every=1, momentum=0.5) for name in ("nesterov", "delayed_nesterov")
+    )
+    assert plain == delayed

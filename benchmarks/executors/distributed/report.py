@@ -152,7 +152,7 @@ def merge(team: TorchTeam, order: PartOrder, reports: Mapping[int, Report], tens
             },
             effects=_sum_effects([counts.effects for counts in everyone]),
             state=_merge_state(order.counts.state, everyone),
-            weights=_merge_weights(order.counts.weights, everyone),
+            weights=_merge_weights(order.counts.weights, {0: own_counts, **peer_counts}),
             sent_bytes=_sum_links([counts.sent_bytes for counts in everyone]),
         )
     )
@@ -197,15 +197,15 @@ def _merge_state(before: Mapping[str, JsonValue], everyone: Sequence[TeamCounts]
     return merged
 
 
-def _merge_weights(before: Mapping[str, KeptWeights], everyone: Sequence[TeamCounts]) -> dict[str, KeptWeights]:
+def _merge_weights(before: Mapping[str, KeptWeights], by_rank: Mapping[int, TeamCounts]) -> dict[str, KeptWeights]:
     """Merges what the ranks keep in team.weights, each of its own replica; a name that one of them has dropped goes."""
-    merged: dict[str, KeptWeights] = {}
+    merged, everyone = dict[str, KeptWeights](), list(by_rank.values())
     for name in {name: None for counts in everyone for name in counts.weights}:
         theirs = [counts.weights[name] for counts in everyone if name in counts.weights]
-        if any(one != theirs[0] for one in theirs):
+        if any((one.replica, one.layers) != (theirs[0].replica, theirs[0].layers) for one in theirs):
             raise ValueError(f"workers of several devices write to team.weights['{name}'], each in its own process")
         if name not in before or len(theirs) == len(everyone):
-            merged[name] = theirs[0]
+            merged[name] = by_rank[theirs[0].replica].weights.get(name, theirs[0])
     return merged
 
 

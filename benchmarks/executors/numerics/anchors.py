@@ -22,6 +22,7 @@ from benchmarks.workloads.optimizers import build
 from methods import effects as e
 
 State = dict[str, Tensor]
+SUM, MOMENTUM = "sum", "momentum_buffer"
 
 
 @dataclass(frozen=True)
@@ -79,30 +80,57 @@ def _delta(made: list[TorchGradient], layer: TorchLayer, copy: LayerWeights, now
 
 
 def step_outer(
-    anchor: TorchWeights, deltas: Sequence[TorchGradient], optimizer: e.OuterOptimizer, *, buffers: bool
+    anchor: TorchWeights, deltas: Sequence[TorchGradient], optimizer: e.OuterOptimizer, scale: float, *, buffers: bool
 ) -> TorchWeights:
-    """Returns the weights after a step of torch's SGD. deltas: of their layers, in their order."""
-    copies = [
-        _stepped(copy, delta.tensors, optimizer, buffers) for copy, delta in zip(anchor.copies, deltas, strict=True)
+    """Returns the weights after a step. deltas: of their layers, in their order."""
+    step = partial(_delayed, number=anchor.steps + 1) if optimizer.name.startswith("delayed") else _sgd
+    copies = []
+    for copy, delta in zip(anchor.copies, deltas, strict=True):
+        count = len(copy.tensors)  # after them come the buffers
+        given = [tensor if scale == 1.0 else tensor * scale for tensor in delta.tensors[:count]]
+        tensors, states = step(copy.tensors, copy.states, given, optimizer) if count else ([], [])
+        copies.append(LayerWeights(tensors, list(delta.tensors[count:]) if buffers else copy.statistics, states))
+    return replace(anchor, copies=copies, steps=anchor.steps + 1)
+
+
+Stepped = tuple[Sequence[Tensor], list[State]]
+"""Parameters after a step, and what the optimizer keeps of each."""
+
+
+def _sgd(
+    tensors: Sequence[Tensor], before: Sequence[State], given: Sequence[Tensor], chosen: e.OuterOptimizer
+) -> Stepped:
+    """A step of torch's SGD."""
+    leaves = [nn.Parameter(tensor.clone()) for tensor in tensors]
+    nesterov = chosen.name == "nesterov" and chosen.momentum > 0
+    optimizer = build("sgd", leaves, lr=chosen.lr, momentum=chosen.momentum, nesterov=nesterov)
+    for leaf, state in zip(leaves, before, strict=bool(before)):
+        optimizer.state[leaf] = {key: value.clone() for key, value in state.items()}
+    for leaf, delta in zip(leaves, given, strict=True):
+        leaf.grad = torch.empty_like(leaf).copy_(delta)  # in the leaf's layout, as fused steps take it
+    optimizer.step()
+    return [leaf.data for leaf in leaves], [dict(optimizer.state[leaf]) for leaf in leaves]
+
+
+def _delayed(
+    tensors: Sequence[Tensor], before: Sequence[State], given: Sequence[Tensor], chosen: e.OuterOptimizer, number: int
+) -> Stepped:
+    """A step of an optimizer that sums up pseudo-gradients, and whose momentum, or all of it, waits for every N-th."""
+    every, activation = chosen.every, chosen.activation  # type: ignore[attr-defined]  # the delayed ones have them
+    due, states = number % every == 0, [dict(state) for state in before] or [{} for _ in tensors]
+    for state, delta in zip(states, given, strict=True):
+        state[SUM] = state[SUM] + delta if SUM in state else delta.clone()
+    means = [state.pop(SUM) / every for state in states] if due else []
+    if chosen.name == "delayed_sgd":
+        return _sgd(tensors, states, means, chosen) if due else (tensors, states)
+    for state, mean in zip(states, means, strict=due):
+        state[MOMENTUM] = chosen.momentum * state[MOMENTUM] + mean if MOMENTUM in state else mean
+    share = chosen.momentum * ((1 - activation if due else 0.0) + activation / every)
+    moved = [
+        tensor - chosen.lr * (share * state[MOMENTUM] + delta / every if MOMENTUM in state else delta / every)
+        for tensor, state, delta in zip(tensors, states, given, strict=True)
     ]
-    return replace(anchor, copies=copies)
-
-
-def _stepped(copy: LayerWeights, given: Sequence[Tensor], chosen: e.OuterOptimizer, buffers: bool) -> LayerWeights:
-    count = len(copy.tensors)
-    leaves = [nn.Parameter(tensor.clone()) for tensor in copy.tensors]
-    states: list[State] = []
-    if leaves:
-        nesterov = chosen.name == "nesterov" and chosen.momentum > 0
-        optimizer = build("sgd", leaves, lr=chosen.lr, momentum=chosen.momentum, nesterov=nesterov)
-        for leaf, state in zip(leaves, copy.states, strict=bool(copy.states)):
-            optimizer.state[leaf] = {key: value.clone() for key, value in state.items()}
-        for leaf, delta in zip(leaves, given, strict=False):  # after them come the buffers
-            leaf.grad = torch.empty_like(leaf).copy_(delta)  # in the leaf's layout, as fused steps take it
-        optimizer.step()
-        states = [dict(optimizer.state[leaf]) for leaf in leaves]
-    statistics = list(given[count:]) if buffers else copy.statistics
-    return LayerWeights([leaf.data for leaf in leaves], statistics, states)
+    return moved, states
 
 
 def mix_by_layer(replica: TorchReplica, weights: TorchWeights, share: float, *, buffers: bool) -> ByLayer:
@@ -179,7 +207,7 @@ def restored(name: str, like: Weights, saved: Mapping[str, Tensor]) -> TorchWeig
             copies.append(LayerWeights(tensors, buffers, _states(name, layer, saved)))
     except KeyError as error:
         raise ValueError(f"its weights '{name}' lack {error}") from error
-    return TorchWeights(like.replica, layers, copies)
+    return TorchWeights(like.replica, layers, copies, steps=like.steps)
 
 
 def _states(name: str, layer: TorchLayer, saved: Mapping[str, Tensor]) -> list[State]:

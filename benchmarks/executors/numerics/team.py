@@ -323,9 +323,11 @@ class TorchTeam(Team):
     def delta(self, anchor: e.Weights, replica: e.Replica, now: float) -> Sequence[TorchGradient]:
         return _all(self.delta_by_layer(anchor, replica, now))
 
-    def step_outer(self, anchor: Weights, deltas: Sequence[Gradient], optimizer: e.OuterOptimizer) -> TorchWeights:
-        theirs = [checked(TorchGradient, delta) for delta in deltas]
-        return anchors.step_outer(checked(TorchWeights, anchor), theirs, optimizer, buffers=self.average_buffers)
+    def step_outer(
+        self, anchor: Weights, deltas: Sequence[Gradient], optimizer: e.OuterOptimizer, scale: float
+    ) -> TorchWeights:
+        own, theirs = checked(TorchWeights, anchor), [checked(TorchGradient, delta) for delta in deltas]
+        return anchors.step_outer(own, theirs, optimizer, scale, buffers=self.average_buffers)
 
     def mix_in(self, replica: e.Replica, weights: Weights, share: float) -> None:
         for _, mix in self.mix_by_layer(replica, weights, share):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from typing import Never, TypeVar
+from typing import Never, TypeVar, cast
 
 from benchmarks.executors.accounting import Gradient
 from benchmarks.executors.activity import Activity
@@ -90,8 +90,10 @@ class DelayJob(DeviceJob):
 class VirtualExecutor:
     """Runs a method's workers on simulated devices, in simulated seconds.
 
-    listen: is called with every effect on layers.
+    listen: is called with every effect on layers. outliving: whether workers that outlive epochs do.
     """
+
+    outliving = True
 
     def __init__(self, team: Team, price: Price, listen: Callable[[Span], None] | None = None) -> None:
         self.team, self.price, self.listen, self.clock = team, price, listen, Clock()
@@ -119,12 +121,16 @@ class VirtualExecutor:
         Raises WorkerFailed or Stalled, both naming workers.
         """
         workers = list(workers)
-        self._ready: Ready = deque((Process(worker), None) for worker in workers)
-        self._alive = dict.fromkeys(process for process, _ in self._ready)
-        self.devices, self.effect_count = {}, 0
+        self._alive = dict.fromkeys(map(Process, workers))
+        self.devices, self.effect_count, self._ended = {}, 0, dict[str, float]()
         self._traffic = Traffic(self.team, self.price.sizes, workers)
         self._update_seconds, self._snapshot_seconds = cache(self._price_update), cache(self.price.snapshot)
-        self.clock = Clock(self.now)  # ties must not hang on how earlier seconds were rounded
+        leads = self._leads() if self.outliving else {}
+        lead = max(leads.values(), default=0.0)
+        self.clock = Clock(self.now - lead)  # ties must not hang on how earlier seconds were rounded
+        self._ready: Ready = deque()
+        for process in self._alive:
+            self._begin(process, lead - leads.get(process.worker.name, 0.0))
         self._handlers = self._make_handlers()
         if self.price.delays:
             stragglers = Stragglers(self.team, self.price)
@@ -138,6 +144,20 @@ class VirtualExecutor:
                 raise WorkerFailed(self._blamed.worker.name, error) from error
             if self._alive:
                 raise Stalled((p.worker, p.waits_for) for p in self._alive)
+        if self._ended and self.outliving:
+            kept = cast(dict[str, object], self.team.state.setdefault("executor", {}))
+            kept["leads"] = {name: self.clock.now - ended for name, ended in self._ended.items()}
+
+    def _leads(self) -> dict[str, float]:
+        """Returns how many seconds before the end of the last run workers ended that outlive it, by their names."""
+        kept = cast(dict[str, dict[str, float]], self.team.state.get("executor", {}))
+        return kept.get("leads", {})
+
+    def _begin(self, process: Process, seconds: float) -> None:
+        if seconds:
+            self.clock.after(seconds, lambda: self._ready.append((process, None)))
+        else:
+            self._ready.append((process, None))
 
     def _make_handlers(self) -> dict[type[e.Effect], Handler]:
         channels = Channels(self.clock, self.price, self._traffic, self._ready, self.resume_worker)
@@ -179,6 +199,8 @@ class VirtualExecutor:
                 effect = send(value)
             except StopIteration:
                 self._alive.pop(process)
+                if process.worker.outlives_epochs:
+                    self._ended[process.worker.name] = self.clock.now
                 self.effect_count += process.effect_count
                 return
             process.effect = effect

@@ -63,6 +63,8 @@ class SharedCores(Device):
 class OneMachine(VirtualExecutor):
     """The virtual executor with all workers on the same cores, whatever their devices; messages cost computing time."""
 
+    outliving = False
+
     def run(self, workers: Iterable[e.Worker]) -> None:
         self._cores: Device | None = None  # the clock of an epoch is a new one
         super().run(workers)
