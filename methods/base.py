@@ -127,10 +127,14 @@ class Method(ABC):
         return range(self.replicas)
 
     @property
+    def trained_replicas(self) -> int:
+        """The number of replicas that batches are for, from 0 on: all but a server's own."""
+        return min(self.replicas, self.devices - self.servers)
+
+    @property
     def shards(self) -> int:
         """The number of devices that ask for batches, from 0 on: each may have a part of the data of its own."""
-        computing = self.devices - self.servers
-        return computing if self.shares_batches and self.replicas == 1 else min(self.replicas, computing)
+        return self.devices - self.servers if self.shares_batches and self.replicas == 1 else self.trained_replicas
 
     @property
     def needs_one_process(self) -> bool:

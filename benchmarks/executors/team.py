@@ -389,14 +389,18 @@ class SimulatedTeam(Team):
         layers: Iterable[tuple[str, int]],
         *,
         replicas: int = 1,
+        trained: int | None = None,
         steps_per_epoch: int,
         network: str = "",
         flops: Callable[[], Sequence[float]] | None = None,
     ) -> SimulatedTeam:
-        """Makes a team. layers: (name, parameters). Steps beyond a multiple of the replicas are dropped."""
+        """Makes a team. layers: (name, parameters). trained: replicas that batches are for, by default all.
+
+        Steps beyond a multiple of these are dropped.
+        """
         sizes = list(layers)
         team = [Replica(q, q, [Layer(name, i, n, q) for i, (name, n) in enumerate(sizes)]) for q in range(replicas)]
-        steps = steps_per_epoch // replicas * replicas
+        steps = steps_per_epoch // (trained or replicas) * (trained or replicas)
         return cls(team, steps_per_epoch=steps, epochs=1, network=network, flops=flops)
 
     def make_step(self, replica: e.Replica, ticket: Ticket) -> Step:

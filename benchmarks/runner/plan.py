@@ -195,7 +195,7 @@ def _check_evaluations(work: Workload, method: methods.Method, data: DataCard) -
     samples, _ = work.samples_of(data)
     if samples is None:
         return
-    batches = max(1, samples // work.batch // method.replicas)
+    batches = max(1, samples // work.batch // method.trained_replicas)
     if work.evaluate_every.denominator > batches:
         raise UserError(
             f"workload.evaluate_every={work.evaluate_every}: an epoch of {method.name} has {batches} batches on each "

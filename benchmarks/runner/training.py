@@ -168,7 +168,7 @@ class Training:
         return {name: module.to(self.device).to(memory_format=layout) for name, module in layers.items()}
 
     def _team(self, *, streams: bool) -> TorchTeam:
-        o, steps = self.method.options, self.batches.steps(self.method.replicas)
+        o, steps = self.method.options, self.batches.steps(self.method.trained_replicas)
         chosen = self.work.optimizer
         return TorchTeam(
             [self._marked_network() for _ in range(self.method.replicas)],
@@ -253,7 +253,7 @@ class Training:
 
     def place(self, at: Fraction) -> tuple[int, int]:
         """Whole epochs, and batches of the next, which replicas have equal shares of: the share is rounded up."""
-        replicas, whole = self.method.replicas, math.floor(at)
+        replicas, whole = self.method.trained_replicas, math.floor(at)
         return whole, math.ceil(self.team.steps_per_epoch // replicas * (at - whole)) * replicas
 
     def step(self, at: Fraction) -> int:
@@ -268,7 +268,7 @@ class Training:
             self.team.begin_epoch(self.epochs)
         until = end[1] if self.epochs == end[0] else steps
         if (every := self.work.drain_every) is not None:  # replicas have equal shares of every part
-            part = math.ceil(every / self.method.replicas) * self.method.replicas
+            part = math.ceil(every / self.method.trained_replicas) * self.method.trained_replicas
             until = min(until, (self.batch // part + 1) * part)
         self.team.accounts.drain_after(until)
         self.executor.run(_workers(self.method, self.team))

@@ -204,7 +204,7 @@ def _remainders(grid: Grid) -> Iterator[str]:
     """Says which share of an epoch's samples fills no batch on every device."""
     left: dict[str, dict[str, None]] = {}
     for cell in grid.cells:
-        if share := _left_out(cell.work, cell.runs[0].data, cell.method.replicas):
+        if share := _left_out(cell.work, cell.runs[0].data, cell.method.trained_replicas):
             left.setdefault(share, {})[cell.row.label] = None
     if left:
         said = "; ".join(f"{share} by {', '.join(labels)}" for share, labels in left.items())

@@ -29,7 +29,7 @@ def run(out: Path, method: str, executor: str, every: float) -> tuple[Record, Sm
 def test_all_samples_are_used_and_all_evaluations_made(method: str, executor: str, tmp_path: Path) -> None:
     every = 0.5 if executor == "virtual" else 2
     record, made = run(tmp_path, method, executor, every)
-    replicas = made.method.replicas
+    replicas = made.method.trained_replicas
     steps = STEPS - STEPS % replicas
     assert sorted(made.batches_used) == [(epoch, index) for epoch in range(EPOCHS) for index in range(steps)]
     assert [point.epoch for point in record.evaluations] == AT[every]

@@ -100,7 +100,13 @@ def test_the_clock_does_not_depend_on_the_numerics(method: str, repeatable: str)
 def dry_run(method: str, executor: str) -> tuple[SimulatedTeam, Executor]:
     team = Small(method).team
     layers = [(layer.name, sum(p.numel() for p in layer.params)) for layer in team.replica.layers]
-    many = methods.create(method).replicas
-    dry = SimulatedTeam.of(layers, replicas=many, steps_per_epoch=STEPS, flops=lambda: team.layer_flops)
+    made = methods.create(method)
+    dry = SimulatedTeam.of(
+        layers,
+        replicas=made.replicas,
+        trained=made.trained_replicas,
+        steps_per_epoch=STEPS,
+        flops=lambda: team.layer_flops,
+    )
     dry.accounts.epochs = EPOCHS
     return dry, executors.executor(executor).build(dry, price(), 1)

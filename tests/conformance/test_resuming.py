@@ -30,7 +30,7 @@ for method in methods:
 
 def test_resumed_within_epochs_equals_uninterrupted(method: str, repeatable: str, tmp_path: Path) -> None:
     ended = check_chain(tmp_path, small(method, executor=repeatable, settings={**EVERY, "epochs": 2}))
-    replicas = Small(method).method.replicas
+    replicas = Small(method).method.trained_replicas
     part = -(-EVERY["drain_every"] // replicas) * replicas
     assert ended == 2 * -(-(STEPS - STEPS % replicas) // part) - 1
 

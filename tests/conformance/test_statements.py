@@ -110,7 +110,8 @@ def check(method: str, options: Mapping[str, Any]) -> None:
     assert (made.averages_replicas and several) == (seen.averaged and several)
     assert made.averages_state == seen.averaged_state
     assert (made.applies_all_gradients and several) == (max(totals) > EPOCHS * team.steps_per_epoch)
-    assert {made.updaters} == {sum(q == r.index for q, _ in seen.updaters) for r in team.replicas}
+    trained = range(made.trained_replicas)
+    assert {made.updaters} == {sum(q == index for q, _ in seen.updaters) for index in trained}
     assert {made.queue} == (seen.queues or {None})
     check_counted(made, team)
     assert seen.whole or not made.updates_whole_gradients

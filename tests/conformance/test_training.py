@@ -45,7 +45,7 @@ def trained_once(method: str, executor: str) -> Small:
 
 def check_batches(training: Small, epoch: int) -> None:
     """Each global ticket once; the remainder is dropped, so that every device has as many."""
-    replicas = len(training.team.replicas)
+    replicas = training.method.trained_replicas
     steps = STEPS - STEPS % replicas
     used = sorted(index for at, index in training.batches_used if at == epoch)
     assert used == list(range(steps))
@@ -59,9 +59,10 @@ def check_updates(training: Small, before: list[int]) -> None:
     No layer has more of them than its device has batches, unless its replica gets batches or gradients of the others.
     """
     team, o = training.team, training.method.options
-    apart = getattr(o, "shares", "equal") == "equal" and getattr(o, "exchange", "none") == "none"
+    shared = training.method.shares_batches
+    apart = not shared and getattr(o, "exchange", "none") == "none"
     most = team.steps_per_epoch // len(team.replicas) if apart else team.steps_per_epoch
-    least = 0 if getattr(o, "shares", "equal") == "dynamic" else 1  # a thread may be too late for any
+    least = 0 if shared else 1  # a thread may be too late for any
     layers = [layer for replica in team.replicas for layer in replica.layers]
     made = [layer.updates - count for layer, count in zip(layers, before, strict=True)]
     assert all(least <= count <= most for count in made), made

@@ -194,6 +194,7 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("adpsgd", {"devices": 4, "weights": "current", "shares": "dynamic"}),
     ("pipeline", {"stages": 3, "locking": "forward", "weights": "forward", "cut": "parameters"}),
     ("diloco", {"devices": 2, "period": 4, "fragments": 2, "delay": 1, "alpha": 0.5}),
+    ("sgp", {"delay": 1, "graph": "complete"}),
 )
 PLAIN: tuple[tuple[str, dict[str, Any]], ...] = (
     ("bp", {}),

@@ -95,7 +95,7 @@ def _shares(row: AuditedRow) -> str | None:
 
 
 def _batch(row: AuditedRow) -> str:
-    everywhere = f"global batch {row.work.batch * row.method.replicas}"
+    everywhere = f"global batch {row.work.batch * row.method.trained_replicas}"
     samples, at_once = row.samples_per_update, 1.0 if row.counted is None else row.counted.gradients_per_update
     if at_once in (0, 1):
         return f"{samples:.4g} per update, {everywhere}"
@@ -132,7 +132,7 @@ def _rate(row: AuditedRow) -> str:
 
 
 def _rate_per_sample(row: AuditedRow) -> str:
-    rate, everywhere, samples = row.learning_rate, row.work.batch * row.method.replicas, row.samples_per_update
+    rate, everywhere, samples = row.learning_rate, row.work.batch * row.method.trained_replicas, row.samples_per_update
     if not samples:
         return "no update"
     return f"{rate / samples:.3g} per sample of an update, {rate / everywhere:.3g} of the global batch"

@@ -1,0 +1,124 @@
+"""EASGD: elastic averaging. Every device trains by itself and is pulled towards a centre, which is pulled as much.
+
+Source: Zhang, Choromanska, LeCun, "Deep learning with Elastic Averaging SGD" (arXiv:1412.6651), Algorithm 1, the
+asynchronous one; with momentum of the workload's optimizer it is their Algorithm 2, EAMSGD.
+
+Every tau local steps (`period`), at the weights x that a batch's gradient is taken at, and with the centre c:
+    x <- x - alpha (x - c)  and  c <- c + alpha (x - c), both of the values before; then the step by the gradient.
+
+Departures and choices:
+- The centre is a replica on a device of its own, the last, whose server takes one message after the other. A device
+  sends x before its gradient's passes and has the answer, the centre before, mixed in after them: what the algorithm
+  computes, with the way behind the passes. Each exchange is charged for the weights there and for those back.
+- Batches go to whoever asks, so that devices have shares of them by their speeds.
+- The momentum of EAMSGD is the optimizer's, each device's own, and so is where Nesterov's gradient is taken.
+- BatchNorm's running statistics are pulled like the weights (`bn_buffers=per_device`: left to each, so that the centre
+  keeps those that it began with).
+- Workers are drained at an epoch's end, which brings no exchange. The centre is evaluated, whatever `consensus` says.
+- alpha is 0.3: their 0.9 / devices, with three of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, NamedTuple
+
+from pydantic import Field
+
+from methods import (
+    Anchor,
+    Channel,
+    Close,
+    Get,
+    Method,
+    Mix,
+    NextBatch,
+    Program,
+    Put,
+    Replica,
+    Team,
+    Update,
+    Weights,
+    Worker,
+    backward,
+    forward,
+    options,
+    register,
+)
+from methods.asgd import ServerOptions
+
+
+@options
+class ElasticOptions(ServerOptions):
+    period: Annotated[int, Field(ge=1, description="tau, local steps between two exchanges with the centre")] = 4
+    alpha: Annotated[float, Field(ge=0, le=1, description="how far device and centre go towards each other")] = 0.3
+
+
+class Visit(NamedTuple):
+    """What a device sends: its weights, and the channel on which it wants the centre's."""
+
+    weights: Weights
+    answer: Channel
+
+
+@register(title="EASGD", source="arXiv:1412.6651, Algorithm 1", name="easgd", place=30)
+class EASGD(Method):
+    """A trainer per device, and a server with the centre."""
+
+    Options = ElasticOptions
+
+    @property
+    def replicas(self) -> int:
+        return int(self.options.devices) + self.servers
+
+    @property
+    def servers(self) -> int:
+        return 1
+
+    @property
+    def evaluated(self) -> Sequence[int]:
+        return [self.options.devices]
+
+    @property
+    def needs_one_process(self) -> bool:
+        return True
+
+    @property
+    def shares_batches(self) -> bool:
+        return True
+
+    @property
+    def averages_replicas(self) -> bool:
+        return True
+
+    @property
+    def updates_whole_gradients(self) -> bool:
+        return True
+
+    def workers(self, team: Team) -> Iterable[Worker]:
+        *replicas, centre = team.replicas
+        inbox = Channel(None, producers=len(replicas), name="weights for the centre")
+        for replica in replicas:
+            yield Worker(self.trainer(team, replica, inbox), device=replica.device, role="trainer")
+        yield Worker(self.server(centre, inbox), device=centre.device, role="server")
+
+    def trainer(self, team: Team, replica: Replica, inbox: Channel) -> Program:
+        answer = Channel(None, name=f"centre for device {replica.device}")
+        local_steps = f"local steps of device {replica.index}"
+        while (step := (yield NextBatch(replica, shared=True))) is not None:
+            done = team.state.get(local_steps, 0)
+            team.state[local_steps] = done + 1
+            due = done % self.options.period == 0
+            if due:
+                yield Put(inbox, Visit((yield Anchor(replica, replica.layers)), answer))
+            yield from forward(replica, step)
+            gradients = yield from backward(replica, step)
+            if due:
+                yield Mix(replica, (yield Get(answer)), share=self.options.alpha)
+            yield Update(*gradients)
+        yield Close(inbox)
+
+    def server(self, centre: Replica, inbox: Channel) -> Program:
+        while (visit := (yield Get(inbox))) is not None:
+            yield Put(visit.answer, (yield Anchor(centre, centre.layers)))
+            yield Mix(centre, visit.weights, share=self.options.alpha)

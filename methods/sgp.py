@@ -1,0 +1,134 @@
+"""SGP: stochastic gradient push. Devices push weights to peers, who weigh them by push-sum; nobody averages with all.
+
+Source: Assran et al., "Stochastic Gradient Push for Distributed Deep Learning" (arXiv:1811.10792), Algorithm 1;
+overlap (their tau-OSGP) is `delay`.
+
+A device has a biased x and a push-sum weight w, and takes gradients at z = x / w. It steps x <- x - rate g, keeps the
+share p of x and w, and sends as much of both to each of its peers; whoever receives (x', w') adds it to its own. The
+replica is z here. So
+    the step on x is z <- z - (rate / w) g, an `Update` of scale 1 / w;
+    p x / (p w) is z again, so that sending changes w alone, and what is sent is (z, p w);
+    (w z + w' z') / (w + w') is the `Mix` of z' into z with the share w' / (w + w').
+
+Departures and choices:
+- Graphs: the paper's directed exponential one, whose device sends to one peer a step, 1, 2, 4, .. places on in turn; or
+  all to all. Both give and take as much everywhere, so that w stays 1 without a delay.
+- With a delay, messages of a step are waited for so many steps later. They go out at every step; theirs go out at every
+  tau-th. Workers are drained at an epoch's end, where all that is on its way is received.
+- Momentum is each device's own and is not sent; the rate is scaled with the whole step, momentum's part as well.
+- What is sent pays for weights alone, not for w. BN's running statistics go with them (`bn_buffers=per_device`).
+- What is evaluated is the mean of the replicas (`consensus`), of z, not weighed by w.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field
+
+from methods import (
+    Anchor,
+    Channel,
+    Get,
+    Mix,
+    NextBatch,
+    Program,
+    Put,
+    Replica,
+    Replicated,
+    ReplicatedOptions,
+    Team,
+    Update,
+    Weights,
+    Worker,
+    backward,
+    forward,
+    options,
+    register,
+)
+
+Links = Mapping[tuple[int, int], Channel]
+"""A channel for each pair of devices, from the first to the second."""
+
+
+class Push(NamedTuple):
+    """What a device sends: z, and the push-sum weight that goes with it."""
+
+    weights: Weights
+    weight: float
+
+
+@options
+class PushOptions(ReplicatedOptions):
+    graph: Annotated[
+        Literal["exponential", "complete"], Field(description="whom a device sends to: one peer a step in turn, or all")
+    ] = "exponential"
+    delay: Annotated[int, Field(ge=0, le=1000, description="steps after which messages are waited for (overlap)")] = 0
+
+
+@register(title="SGP", source="arXiv:1811.10792, Algorithm 1", name="sgp", place=31)
+class SGP(Replicated):
+    """A trainer per device, which sends and mixes after each of its steps."""
+
+    Options = PushOptions
+
+    @property
+    def averages_replicas(self) -> bool:
+        return True
+
+    @property
+    def needs_one_process(self) -> bool:
+        return self.replicas > 1
+
+    @property
+    def updates_whole_gradients(self) -> bool:
+        return True
+
+    def workers(self, team: Team) -> Iterable[Worker]:
+        devices = range(len(team.replicas))
+        links = {(i, j): Channel(None, name=f"pushes of device {i} to {j}") for i in devices for j in devices if i != j}
+        for replica in team.replicas:
+            yield Worker(self.trainer(team, replica, links), device=replica.device, role="trainer")
+
+    def trainer(self, team: Team, replica: Replica, links: Links) -> Program:
+        weight, local_steps = weight_of(replica), f"local steps of device {replica.index}"
+        under_way: list[Sequence[int]] = []  # the distances of peers whose messages are to come, step by step
+        while (step := (yield NextBatch(replica))) is not None:
+            yield from forward(replica, step)
+            gradients = yield from backward(replica, step)
+            yield Update(*gradients, scale=1 / team.state.setdefault(weight, 1.0))
+            done = team.state.get(local_steps, 0)
+            team.state[local_steps] = done + 1
+            under_way.append(self.distances(done))
+            yield from self.send(team, replica, links, under_way[-1])
+            if len(under_way) > self.options.delay:
+                yield from receive(team, replica, links, under_way.pop(0))
+        for distances in under_way:
+            yield from receive(team, replica, links, distances)
+
+    def send(self, team: Team, replica: Replica, links: Links, distances: Sequence[int]) -> Program:
+        if distances:
+            team.state[weight_of(replica)] /= len(distances) + 1
+            push = Push((yield Anchor(replica, replica.layers)), team.state[weight_of(replica)])
+            for distance in distances:
+                yield Put(links[replica.index, (replica.index + distance) % self.replicas], push)
+
+    def distances(self, step: int) -> Sequence[int]:
+        """Returns how many places on the peers are that every device sends to after its step of this number."""
+        if self.options.graph == "complete" or self.replicas == 1:
+            return range(1, self.replicas)
+        return [2 ** (step % (self.replicas - 1).bit_length())]
+
+
+def receive(team: Team, replica: Replica, links: Links, distances: Sequence[int]) -> Program:
+    """Mixes in the messages of one step, one after the other."""
+    for distance in distances:
+        push = yield Get(links[(replica.index - distance) % len(team.replicas), replica.index])
+        team.state[weight_of(replica)] += push.weight
+        yield Mix(replica, push.weights, share=push.weight / team.state[weight_of(replica)])
+
+
+def weight_of(replica: Replica) -> str:
+    """Returns the name, in team.state, of a device's push-sum weight."""
+    return f"push-sum weight of device {replica.index}"

@@ -1,0 +1,161 @@
+"""EASGD and SGP, which send weights as messages: where they equal averaging, and what must not be lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+import methods
+from benchmarks.executors import registry as executors
+from benchmarks.executors.team import SimulatedTeam, checked
+from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.hardware.price import Price
+from methods import (
+    Average,
+    Channel,
+    Get,
+    Group,
+    NextBatch,
+    Program,
+    Put,
+    Replica,
+    Team,
+    Update,
+    Worker,
+    backward,
+    forward,
+)
+from methods.easgd import EASGD
+from tests.conformance.small import bounded, weights
+from tests.executors.teams import summands
+from tests.methods.test_degenerate import LAYERS, same, small, trained
+from tests.methods.test_degenerate import sgd as sgd  # the fixture
+
+Tensors = list[torch.Tensor]
+
+
+def close(a: Tensors, b: Tensors) -> bool:
+    return len(a) == len(b) and all(torch.allclose(x, y, rtol=1e-5, atol=1e-6) for x, y in zip(a, b, strict=True))
+
+
+def plain(method: str, **options: Any) -> Tensors:
+    training = small(method, learning_rate="published", **options)
+    training.train()
+    return weights(training.team)
+
+
+# ---- EASGD
+
+
+class Averaging(EASGD):
+    """A device that takes the centre's place and its own as their mean, where EASGD exchanges with it."""
+
+    def workers(self, team: Team) -> Any:
+        replica, centre = team.replicas
+        pair, due = Group(members=2, name="device and centre"), Channel(None, name="when the two meet")
+        yield Worker(self.averaging(team, replica, pair, due), device=0, role="trainer")
+        yield Worker(self.meeting(centre, pair, due), device=1, role="server")
+
+    def averaging(self, team: Team, replica: Replica, pair: Group, due: Channel) -> Program:
+        while (step := (yield NextBatch(replica, shared=True))) is not None:
+            yield from forward(replica, step)
+            gradients = yield from backward(replica, step)
+            meets = team.state.get("steps", 0) % self.options.period == 0
+            team.state["steps"] = team.state.get("steps", 0) + 1
+            if meets:
+                yield Put(due, True)
+                yield Average(pair, replica)
+            yield Update(*gradients)
+        yield methods.Close(due)
+
+    def meeting(self, centre: Replica, pair: Group, due: Channel) -> Program:
+        while (yield Get(due)):
+            yield Average(pair, centre)
+
+
+@pytest.mark.parametrize("period", [1, 2])
+def test_by_half_of_the_way_device_and_centre_meet_at_their_mean(period: int) -> None:
+    elastic, averaging = (small("easgd", devices=1, alpha=0.5, period=period) for _ in range(2))
+    averaging.method = Averaging(elastic.method.options)
+    for training in (elastic, averaging):
+        training.train()
+    assert close(weights(elastic.team), weights(averaging.team))
+
+
+@pytest.mark.parametrize("executor", executors.in_one_process())
+def test_the_centre_by_hand(executor: str) -> None:
+    """A gradient of 8 at each step, alpha 1/4, an exchange before every 2nd step: x and c are 1 at first.
+
+    Step 1 exchanges nothing that differs: x = -7, then -15. At step 3 they are 16 apart, and go 4 towards each other.
+    """
+    team = summands(8.0, 8.0, steps=2)
+    made = methods.create("easgd", {"devices": 1, "alpha": 0.25, "period": 2})
+    bounded(lambda: executors.executor(executor).build(team, Price.uniform(2, 1.0, 1.0), 1).run(made.workers(team)))
+    x, c = ([float(layer.params[0].data) for layer in replica.layers] for replica in team.replicas)
+    assert (x, c) == ([-15 + 4 - 8 - 8] * 2, [1 - 4] * 2)
+
+
+def test_what_is_evaluated_is_the_centre() -> None:
+    training = small("easgd", alpha=1.0, period=1)
+    training.epoch(0)
+    centre = [layer.module.state_dict() for layer in training.team.replicas[-1].layers]
+    judged = [module.state_dict() for module in training.judge.values()]
+    assert all(same(list(a.values()), list(b.values())) for a, b in zip(judged, centre, strict=True))
+
+
+# ---- SGP
+
+
+def test_all_to_all_without_a_delay_is_averaging() -> None:
+    """L-SGD with K = 1, to rounding."""
+    assert close(plain("sgp", graph="complete"), plain("lsgd", period=1))
+
+
+def test_on_one_device_it_is_plain_sgd(sgd: Tensors) -> None:
+    assert same(trained("sgp", devices=1), sgd)
+
+
+@pytest.mark.parametrize("executor", executors.in_one_process())
+@pytest.mark.parametrize(("graph", "delay"), [("exponential", 0), ("exponential", 2), ("complete", 1)])
+def test_push_sum_weights_and_what_they_weigh_are_kept(graph: str, delay: int, executor: str) -> None:
+    """The weights sum to Q, and the sum of w z, which no rate of 0 changes, stays what it was."""
+    devices, weight = 4, "push-sum weight of device {}"
+    team = summands(*[0.0] * devices, steps=5)
+    for q, replica in enumerate(team.replicas):
+        for layer in replica.layers:
+            layer.params[0].data.fill_(q)
+    made = methods.create("sgp", {"devices": devices, "graph": graph, "delay": delay})
+    bounded(lambda: executors.executor(executor).build(team, Price.uniform(2, 1.0, 1.0), 1).run(made.workers(team)))
+    w = [checked(float, team.state[weight.format(q)]) for q in range(devices)]
+    z = [float(replica.layers[0].params[0].data) for replica in team.replicas]
+    assert sum(w) == pytest.approx(devices)
+    assert sum(a * b for a, b in zip(w, z, strict=True)) == pytest.approx(0 + 1 + 2 + 3)
+    assert max(z) - min(z) < 3
+
+
+def test_a_delay_hides_the_way_behind_the_passes() -> None:
+    """Of 2 s beside passes of 3: but for the last step's."""
+    found = []
+    for delay in (0, 1):
+        team = SimulatedTeam.of([(str(i), 1) for i in range(LAYERS)], replicas=2, steps_per_epoch=6)
+        price = replace(Price.uniform(LAYERS, 1.0, 2.0), latency_seconds=2.0)
+        executor = VirtualExecutor(team, price)
+        executor.run(methods.create("sgp", {"devices": 2, "delay": delay}).workers(team))
+        found.append(executor.now)
+    assert found == [3 * (3 + 2), 3 * 3 + 2]
+
+
+@pytest.mark.parametrize(
+    ("method", "options"), [("easgd", {"alpha": 1.5}), ("easgd", {"period": 0}), ("sgp", {"delay": -1})]
+)
+def test_options_that_do_not_go_are_refused(method: str, options: dict[str, Any]) -> None:
+    with pytest.raises(methods.MethodError):
+        methods.create(method, options)
+
+
+@pytest.mark.parametrize("method", ["easgd", "sgp"])
+def test_ranks_refuse_them(method: str) -> None:
+    assert "share memory" in methods.create(method).refuses(executors.DISTRIBUTED)
