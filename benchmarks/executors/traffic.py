@@ -52,10 +52,10 @@ def _inside(item: object) -> Iterator[object]:
 
 
 class Reach(NamedTuple):
-    """Layers, the devices among theirs that are other ones than the worker's, and the bytes from or to these."""
+    """Layers; from which device to which what they have in other places than the worker's goes; and its bytes."""
 
     layers: Sequence[Layer]
-    away: Sequence[int]
+    ways: Sequence[tuple[int, int]]
     size: float
 
 
@@ -118,14 +118,14 @@ class Traffic:
                 layers = _of(effect.replica, effect.weights.layers)
         homes, device = self.homes, worker.device
         places = [homes.get(layer, layer.device) for layer in layers] if homes else [layer.device for layer in layers]
-        size, away = 0.0, []
+        size, ways = 0.0, []
         for i, place in enumerate(places):
             if place != device:
                 one = self.gradient_bytes(gradients[i]) if gradients else self.sizes.layers[layers[i].index]
-                self._count(*((place, device) if isinstance(effect, e.Anchor | e.Delta) else (device, place)), one)
+                ways.append((place, device) if isinstance(effect, e.Anchor | e.Delta) else (device, place))
+                self._count(*ways[-1], one)
                 size += one
-                away.append(place)
-        return Reach(layers, away, size)
+        return Reach(layers, ways, size)
 
     # ---- collectives
 

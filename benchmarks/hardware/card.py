@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from benchmarks.errors import UserError, check_printable
 from benchmarks.hardware.delays import Delay
-from benchmarks.hardware.price import EffectSeconds, Nodes, Price
+from benchmarks.hardware.price import EffectSeconds, Link, Nodes, Price
 from methods.later import Later, left_out
 
 Seconds = Annotated[float, Field(ge=0)]
@@ -60,11 +60,48 @@ class Costs(_Part):
     bytes_per_second: Annotated[float, Field(gt=0)] = inf
 
 
+Rate = Annotated[float, Field(gt=0)]
+
+
 class NodeLinks(_Part):
-    """Devices grouped in nodes of `devices`. link: between nodes; the card's own link is within a node."""
+    """Devices grouped in nodes of `devices`. link: between nodes; the card's own link is within a node.
+
+    Or each pair of nodes has a link: bytes_per_second[a][b] is the rate from node a to node b, [a][a] that within a.
+    """
 
     devices: Annotated[int, Field(ge=1, description="of a node")]
     link: Annotated[Costs, Field(description="of a node to all others")] = Costs()
+    bytes_per_second: Annotated[
+        tuple[tuple[Rate, ...], ...],
+        Later(()),
+        Field(description="from each node, a row, to each; within on the diagonal"),
+    ] = ()
+    latency_seconds: Annotated[
+        tuple[tuple[Seconds, ...], ...], Later(()), Field(description="as bytes_per_second; none: no latency")
+    ] = ()
+    servers: Annotated[
+        int, Later(0), Field(ge=0, description="the node of devices beyond all of these nodes, such as a server")
+    ] = 0
+
+    @model_validator(mode="after")
+    def _square(self) -> Self:
+        nodes = len(self.bytes_per_second)
+        if not nodes and (self.latency_seconds or self.servers):
+            raise ValueError("latency_seconds and servers belong to bytes_per_second, a rate for each pair of nodes")
+        if nodes and self.link != Costs():
+            raise ValueError("give either link, for all pairs of nodes, or bytes_per_second, for each")
+        for name, rows in (("bytes_per_second", self.bytes_per_second), ("latency_seconds", self.latency_seconds)):
+            if rows and [len(row) for row in rows] != [nodes] * nodes:
+                raise ValueError(f"{name} takes {nodes} rows of {nodes} numbers: from each of {nodes} nodes to each")
+        if nodes and self.servers >= nodes:
+            raise ValueError(f"servers are in one of the nodes 0 to {nodes - 1}, not {self.servers}")
+        return self
+
+    @property
+    def pairs(self) -> list[list[Link]]:
+        """The link of each pair of nodes, if each has its own."""
+        latencies = self.latency_seconds or [[0.0] * len(row) for row in self.bytes_per_second]
+        return [list(map(Link, *rows)) for rows in zip(latencies, self.bytes_per_second, strict=True)]
 
 
 class DeviceSpeeds(_Part):
@@ -165,6 +202,12 @@ class Card(_Part):
     devices: Annotated[DeviceSpeeds | None, Later(None), Field(description="none: all are alike")] = None
     networks: dict[str, NetworkSeconds] = Field(default_factory=dict)
 
+    @model_validator(mode="after")
+    def _rings(self) -> Self:
+        if self.collective == "tree" and self.nodes is not None and self.nodes.bytes_per_second:
+            raise ValueError("a tree over links that differ from pair to pair is not priced: take collective = ring")
+        return self
+
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Returns a copy, whose digest is its own."""
         copy = super().model_copy(update=update, deep=deep)
@@ -180,24 +223,38 @@ class Card(_Part):
     @property
     def remarks(self) -> tuple[str, ...]:
         """Returns the card's notes, and a sentence on what is not charged."""
+        by_pairs = self.nodes is not None and bool(self.nodes.bytes_per_second)
         if self.queues:
-            charged = "Messages wait for each other where they arrive; all-reduces are charged as if alone."
+            where = "on the link of two nodes, and " if by_pairs else ""
+            charged = f"Messages wait for each other {where}where they arrive; all-reduces are charged as if alone."
         else:
             charged = "Contention for links is not charged."
-        return self.notes if self.link == Costs() else (*self.notes, charged)
+        pace = ["An all-reduce is a ring by the devices' numbers, at the pace of its slowest link."] * by_pairs
+        return self.notes if self.link == Costs() and not by_pairs else (*self.notes, " ".join([charged, *pace]))
 
     @property
     def _nodes(self) -> Nodes | None:
         if self.nodes is None:
             return None
-        return Nodes(self.nodes.devices, self.nodes.link.latency_seconds, self.nodes.link.bytes_per_second)
+        link = self.nodes.link
+        return Nodes(
+            self.nodes.devices, link.latency_seconds, link.bytes_per_second, self.nodes.pairs, self.nodes.servers
+        )
 
     def check_devices(self, computing: int, who: str) -> None:
-        """Raises UserError where more devices are to compute than the card has speeds for. who: names what asks."""
+        """Raises UserError where more devices are to compute than the card has speeds or links for.
+
+        who: names what asks.
+        """
         if self.devices is not None and computing > len(self.devices.factors):
             raise UserError(
                 f"{who} computes on {computing} devices, and the hardware card {self.name} has the speeds of "
                 f"{len(self.devices.factors)}: give it fewer, or choose another card."
+            )
+        if self.nodes is not None and 0 < (most := len(self.nodes.bytes_per_second) * self.nodes.devices) < computing:
+            raise UserError(
+                f"{who} computes on {computing} devices, and the hardware card {self.name} has the links of {most}: "
+                "give it fewer, or choose another card."
             )
 
     def delayed(self, delays: Sequence[Delay]) -> Card:

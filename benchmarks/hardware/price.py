@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil, inf, log2
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from benchmarks.hardware.delays import Delay
@@ -60,17 +60,39 @@ class Sizes:
         return self.LOSS_BYTES + (sum(self.activations.kept) if cut is None else self.activations.output[cut])
 
 
-@dataclass(frozen=True)
-class Nodes:
-    """Groups of devices: 0 to `devices` - 1 are the first node, and so on. A node has one link to all others."""
+class Link(NamedTuple):
+    """The way of a message between two devices."""
 
-    devices: int
     latency_seconds: float
     bytes_per_second: float
 
+    def sending(self, size: float) -> float:
+        """Returns the seconds for which a message of so many bytes occupies it."""
+        return size / self.bytes_per_second
+
+    def seconds(self, size: float) -> float:
+        """Returns the seconds of so many bytes from one device to the other."""
+        return self.latency_seconds + self.sending(size)
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """Groups of devices: 0 to `devices` - 1 are the first node, and so on.
+
+    A node has one link to all others; or, with `pairs`, one to each: pairs[a][b] goes from a to b, pairs[a][a] is that
+    within a. servers: the node of devices beyond the last one of `pairs`.
+    """
+
+    devices: int
+    latency_seconds: float = 0.0
+    bytes_per_second: float = inf
+    pairs: Sequence[Sequence[Link]] = ()
+    servers: int = 0
+
     def of(self, device: int) -> int:
         """Returns the number of the device's node."""
-        return device // self.devices
+        node = device // self.devices
+        return self.servers if self.pairs and node >= len(self.pairs) else node
 
 
 @dataclass(frozen=True)
@@ -153,35 +175,37 @@ class Price:
         """The bytes that are charged."""
         return Sizes(self.parameter_bytes, self.activations)
 
-    def apart(self, first: int, second: int) -> bool:
-        """Returns whether two devices are on different nodes."""
-        return self.nodes is not None and self.nodes.of(first) != self.nodes.of(second)
+    def link(self, first: int, second: int) -> Link:
+        """Returns the link from one device to another."""
+        if (nodes := self.nodes) is not None:
+            giver, getter = nodes.of(first), nodes.of(second)
+            if nodes.pairs:
+                return nodes.pairs[giver][getter]
+            if giver != getter:
+                return Link(nodes.latency_seconds, nodes.bytes_per_second)
+        return Link(self.latency_seconds, self.bytes_per_second)
 
-    def latency(self, *, apart: bool = False) -> float:
-        """Returns the seconds of a message of no size. apart: to another node."""
-        return self.nodes.latency_seconds if apart and self.nodes is not None else self.latency_seconds
+    def port(self, first: int, second: int) -> tuple[str, int, int]:
+        """Returns what takes one message at a time, where messages queue, of those from one device to another.
 
-    def sending(self, size: float, *, apart: bool = False) -> float:
-        """Returns the seconds for which a message of so many bytes occupies the link."""
-        return size / (self.nodes.bytes_per_second if apart and self.nodes is not None else self.bytes_per_second)
+        Within a node that is the device that receives; between nodes the node, or the link between the two if each pair
+        has its own.
+        """
+        if (nodes := self.nodes) is not None and nodes.of(first) != nodes.of(second):
+            return "node", nodes.of(first) if nodes.pairs else -1, nodes.of(second)
+        return "device", -1, second
 
-    def transfer(self, size: float, *, apart: bool = False) -> float:
-        """Returns the seconds of so many bytes from one device to another."""
-        return self.latency(apart=apart) + self.sending(size, apart=apart)
+    def update(self, layers: Sequence[int], sent: float = 0.0, *links: Link) -> float:
+        """Returns the seconds of one update of these layers. sent: bytes that go over links, in one message each.
 
-    def update(self, layers: Sequence[int], *, sent: float | None = None, apart: bool = False) -> float:
-        """Returns the seconds of one update of these layers.
-
-        sent: bytes that come from another device, None where nothing does; apart: from another node.
-
-        One launch for all of them, or the sum of the layers' measured seconds.
+        One launch for all of them, or the sum of the layers' measured seconds; and the slowest link's.
         """
         size = sum(self.parameter_bytes[i] for i in layers)
         if self.effects is not None:
             local = sum(self.effects.update[i] for i in layers)
         else:
             local = self.update_latency_seconds + size / self.update_bytes_per_second
-        return local + (0.0 if sent is None else self.transfer(sent, apart=apart))
+        return local + max((link.seconds(sent) for link in links), default=0.0)
 
     def accumulate(self, layers: Sequence[int]) -> float:
         """Seconds of adding up gradients, each of the layer that is named for it: in one launch, as an update.
@@ -212,34 +236,55 @@ class Price:
             return 0.0
         return members * (self.effects.average if weights else sum(self.effects.all_reduce[i] for i in layers))
 
-    def all_reduce(self, layers: Sequence[int], members: int, nodes: int = 1) -> float:
-        """Returns the seconds of an all-reduce over `nodes` nodes, from the last arrival on, on idle links.
+    def all_reduce(self, layers: Sequence[int], devices: Sequence[int]) -> float:
+        """Returns the seconds of an all-reduce among these devices, from the last arrival on, on idle links.
 
         ring: 2 (Q - 1) messages of 1 / Q of the bytes each, one after the other. Over several nodes the slowest link
-        sets the pace, and of the hops 2 (nodes - 1) are between nodes. tree: two binary trees over the nodes, with a
-        chain of devices in each (over the devices, where all are one node), pipelined: the bytes up and down once, a
-        hop's latency per level (Sanders, Speck and Träff, 2009). Latencies are counted as in NCCL's own model
-        (src/graph/tuning.cc).
+        sets the pace, and of the hops 2 (nodes - 1) are between nodes; where each pair of nodes has a link of its own,
+        the slowest of the ring's sets the pace of every hop, and the ring goes by the devices' numbers. tree: two
+        binary trees over the nodes, with a chain of devices in each (over the devices, where all are one node),
+        pipelined: the bytes up and down once, a hop's latency per level (Sanders, Speck and Träff, 2009). Latencies are
+        counted as in NCCL's own model (src/graph/tuning.cc).
         """
-        size = sum(self.parameter_bytes[i] for i in layers)
-        if self.collective == "ring" and nodes == 1:
-            return 2 * (members - 1) * (self.latency_seconds + size / members / self.bytes_per_second)
+        members, size = len(devices), sum(self.parameter_bytes[i] for i in layers)
         if members == 1:
             return 0.0
-        within, between = self.latency(), self.latency(apart=True)
-        slowest = max(self.sending(size), self.sending(size, apart=nodes > 1))
+        if self.nodes is not None and self.nodes.pairs:
+            return 2 * (members - 1) * max(link.seconds(size / members) for link in self._ring(devices))
+        link, far, nodes = self._near_and_far(devices)
+        if self.collective == "ring" and nodes == 1:
+            return 2 * (members - 1) * link.seconds(size / members)
+        slowest = max(link.sending(size), far.sending(size) if nodes > 1 else 0.0)
         if self.collective == "ring":
             hops, across = 2 * (members - 1), 2 * (nodes - 1)
-            return (hops - across) * within + across * between + hops / members * slowest
+            way = (hops - across) * link.latency_seconds + across * far.latency_seconds
+            return way + hops / members * slowest
         chain = 0 if self.nodes is None else ceil(members / nodes) - 1
-        levels = ceil(log2(members)) * within if self.nodes is None else ceil(log2(nodes)) * between
-        return 2 * (levels + chain * within + slowest)
+        levels = ceil(log2(members)) if self.nodes is None else ceil(log2(nodes))
+        return 2 * (levels * far.latency_seconds + chain * link.latency_seconds + slowest)
 
-    def all_gather(self, size: float, members: int, nodes: int = 1) -> float:
-        """Returns the seconds in which each of the members gets all others' bytes, in a ring of Q - 1 hops.
+    def all_gather(self, size: float, devices: Sequence[int]) -> float:
+        """Returns the seconds in which each of these devices gets all others' bytes, in a ring of Q - 1 hops.
 
         size: of the largest one's, which sets the pace.
         """
-        hops, across = members - 1, min(nodes, members) - 1
-        slowest = max(self.sending(size), self.sending(size, apart=nodes > 1))
-        return (hops - across) * self.latency() + across * self.latency(apart=True) + hops * slowest
+        hops = len(devices) - 1
+        if self.nodes is not None and self.nodes.pairs:
+            return hops * max((link.seconds(size) for link in self._ring(devices)), default=0.0)
+        near, far, nodes = self._near_and_far(devices)
+        across = nodes - 1
+        slowest = max(near.sending(size), far.sending(size) if across else 0.0)
+        return (hops - across) * near.latency_seconds + across * far.latency_seconds + hops * slowest
+
+    def _ring(self, devices: Sequence[int]) -> list[Link]:
+        """Returns the links of a ring of devices, by their numbers."""
+        order = sorted(devices)
+        return [self.link(giver, getter) for giver, getter in zip(order, [*order[1:], order[0]], strict=True)]
+
+    def _near_and_far(self, devices: Sequence[int]) -> tuple[Link, Link, int]:
+        """Returns the link within a node, that between nodes, and on how many nodes the devices are."""
+        link = Link(self.latency_seconds, self.bytes_per_second)
+        if self.nodes is None:
+            return link, link, 1
+        far = Link(self.nodes.latency_seconds, self.nodes.bytes_per_second)
+        return link, far, len({self.nodes.of(device) for device in devices})

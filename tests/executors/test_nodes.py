@@ -11,7 +11,7 @@ from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.executors.virtual.spans import DELAY, Span
 from benchmarks.hardware.delays import Delay
-from benchmarks.hardware.price import Nodes, Price
+from benchmarks.hardware.price import Link, Nodes, Price
 from methods import AllReduce, Backward, Channel, Forward, Get, Group, NextBatch, Program, Put
 from tests.executors.clocks import ONE
 from tests.executors.crews import crew, program
@@ -49,6 +49,16 @@ def test_messages_that_queue_arrive_one_after_the_other() -> None:
     assert received(replace(LINKS, queues=True), 0, 0, 0) == [0.0, 0.0]
 
 
+def test_messages_that_queue_wait_for_those_of_their_pair_of_nodes() -> None:
+    """From two nodes to a third, each with a link of its own: 4 bytes at 1 and at 2 bytes a second."""
+    near = Link(0.0, 8.0)
+    price = replace(ONE, nodes=Nodes(2, pairs=[[near, near, near], [Link(2.0, 1.0), near, near], [Link(0.0, 2.0)] * 3]))
+    assert received(price, 0, 2, 3, 4, 5) == [6.0, 6.0, 6.0, 6.0]  # the getter takes them in the order of the channel
+    assert received(replace(price, queues=True), 0, 2, 3) == [6.0, 10.0]
+    assert received(replace(price, queues=True), 0, 4, 5) == [2.0, 4.0]
+    assert received(replace(price, queues=True), 0, 2, 4, 3) == [6.0, 6.0, 10.0]
+
+
 def test_an_all_reduce_counts_the_nodes_of_its_members() -> None:
     """Devices 0 and 1 share a node; devices 1 and 2 do not."""
     price = replace(APART, parameter_bytes=[16.0])
@@ -66,7 +76,7 @@ def test_an_all_reduce_counts_the_nodes_of_its_members() -> None:
         executor = VirtualExecutor(team, price)
         executor.run(crew(reduces(0), reduces(1), devices=devices))
         seconds[devices] = executor.now - 3.0
-    assert seconds == {(0, 1): price.all_reduce([0], 2), (1, 2): price.all_reduce([0], 2, nodes=2)}
+    assert seconds == {(0, 1): price.all_reduce([0], range(2)), (1, 2): price.all_reduce([0], [1, 2])}
     assert seconds[1, 2] > seconds[0, 1]
 
 

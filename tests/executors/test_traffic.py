@@ -120,7 +120,7 @@ def test_what_a_codec_has_left_goes_to_every_other_member(executor: str) -> None
     charged = price(bytes_per_second=4.0, latency_seconds=0.5)
     found = carried_out(executor, team, crew(*map(reduce, range(3))), charged)
     assert found == {"0 to 1": 32.0, "1 to 2": 32.0, "2 to 0": 32.0}
-    assert charged.all_gather(16.0, 3) == 2 * (0.5 + 4)
+    assert charged.all_gather(16.0, range(3)) == 2 * (0.5 + 4)
 
 
 def test_chunks_have_whole_bytes() -> None:

@@ -348,7 +348,7 @@ def test_an_all_reduce_of_pseudo_gradients_is_charged_as_one_of_gradients() -> N
     price = replace(PRICE, update_latency_seconds=0.0, update_bytes_per_second=1e99)
     executor = VirtualExecutor(team, price)
     executor.run(crew(*outer_steps(team, PLAIN, 1.0)))
-    assert executor.now == pytest.approx(price.all_reduce([0], 2) + price.all_reduce([1], 2))
+    assert executor.now == pytest.approx(price.all_reduce([0], range(2)) + price.all_reduce([1], range(2)))
 
 
 # ---- what lasts

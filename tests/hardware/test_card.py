@@ -66,7 +66,7 @@ def test_a_card_written_and_read_is_the_same(tmp_path: Path) -> None:
 
 
 def test_every_card_of_ours_is_valid() -> None:
-    assert {*PAPER_A, "paper-b", "asyncdiloco-4", "lowcomm-4"} <= set(cards.names())
+    assert {*PAPER_A, "paper-b", "asyncdiloco-4", "halos-16", "lowcomm-4"} <= set(cards.names())
     for name in cards.names():
         assert cards.load(name).name == name
     assert all(set(cards.load(name).networks) == {"resnet18", "resnet50"} for name in PAPER_A)
@@ -190,11 +190,11 @@ def test_flops_are_those_that_torch_counts(network: str) -> None:
 def test_what_a_price_charges() -> None:
     price = Price([1.0] * 2, [2.0] * 2, [4.0] * 2, [10.0, 30.0], 0.5, 20.0, 0.25, 80.0)
     assert (price.forward_seconds, price.backward_seconds) == (2.0, 12.0)
-    assert price.transfer(0) == 0.5
+    assert price.link(0, 1).seconds(0) == 0.5
     assert price.update([0, 1]) == 0.25 + 40 / 80
-    assert price.update([0, 1], sent=40) == 0.25 + 40 / 80 + 0.5 + 40 / 20
-    assert price.all_reduce([0, 1], 1) == 0
-    assert price.all_reduce([0, 1], 4) == pytest.approx(2 * 3 * 0.5 + 2 * 3 / 4 * 40 / 20)
+    assert price.update([0, 1], 40, price.link(0, 1)) == 0.25 + 40 / 80 + 0.5 + 40 / 20
+    assert price.all_reduce([0, 1], range(1)) == 0
+    assert price.all_reduce([0, 1], range(4)) == pytest.approx(2 * 3 * 0.5 + 2 * 3 / 4 * 40 / 20)
 
 
 # ---- bad input

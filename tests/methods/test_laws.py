@@ -100,7 +100,7 @@ def test_ddp_overlaps_communication_with_the_backward_pass() -> None:
     """Layers are reduced while those before them are still computed: the step costs less than the sum of its parts."""
     price = Price([1.0] * 4, [1.0] * 4, [1.0] * 4, [1.0] * 4, bytes_per_second=1.0)
     executor, team = epoch("ddp", price, steps=30, devices=3)
-    rounds, reduce = team.steps_per_epoch // 3, price.all_reduce([0], 3)
+    rounds, reduce = team.steps_per_epoch // 3, price.all_reduce([0], range(3))
     assert reduce == pytest.approx(4 / 3)
     # The first layer's gradient comes last, and is all that is left to reduce after the backward pass.
     assert executor.now / rounds == pytest.approx(12 + reduce, rel=1e-9)
@@ -111,7 +111,7 @@ def test_ddp_waits_for_a_slow_link() -> None:
     """Where reducing takes longer than computing, a step is the first gradient's computation and all reductions."""
     price = Price([1.0] * 4, [1.0] * 4, [1.0] * 4, [1.0] * 4, bytes_per_second=0.25)
     executor, team = epoch("ddp", price, steps=30, devices=3)
-    assert executor.now / (team.steps_per_epoch // 3) == pytest.approx(4 + 2 + 4 * price.all_reduce([0], 3))
+    assert executor.now / (team.steps_per_epoch // 3) == pytest.approx(4 + 2 + 4 * price.all_reduce([0], range(3)))
 
 
 # ---- the cards of paper A

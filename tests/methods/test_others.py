@@ -99,7 +99,7 @@ def seconds(method: str, price: Price, steps: int, **options: Any) -> float:
 def test_cocod_hides_the_averages_behind_the_steps(latency: float) -> None:
     """A round takes the longer of the two, where local SGD takes their sum."""
     price = replace(PRICE, latency_seconds=latency)
-    average, rounds = price.all_reduce(range(LAYERS), 2), 5
+    average, rounds = price.all_reduce(range(LAYERS), range(2)), 5
     assert seconds("cocod", price, 4 * rounds) == pytest.approx(rounds * max(4 * 3.0, average))
     assert seconds("lsgd", price, 4 * rounds) == pytest.approx(rounds * (4 * 3.0 + average))
 

@@ -16,9 +16,6 @@ Heavy-tailed delays have none here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import ceil
-
 from benchmarks.hardware.price import Price
 from methods import Method
 
@@ -38,21 +35,16 @@ def seconds(method: Method, price: Price, steps: int, delay: float, epochs: int 
         return steps * (step + delay)
     if method.name == "lsgd":
         averages = epochs * steps // int(method.options.period) / epochs  # local steps are counted over epochs
-        return steps * (step + delay) + averages * _all_reduce(price, everything, devices)
+        return steps * (step + delay) + averages * price.all_reduce(everything, range(devices))
     if method.name == "ddp":
         return steps * (delay + price.forward_seconds + _reduced(price, devices) + update)
     if method.name == "lapsgd":
         pins = bool(method.options.weights == "forward")
         snapshots = sum(price.snapshot(i) for i in everything) * pins
-        return steps * (step + delay + snapshots) + _all_reduce(price, everything, devices)
+        return steps * (step + delay + snapshots) + price.all_reduce(everything, range(devices))
     if method.name == "pdasgd" and not delay:
         return steps * max(step, _arriving(price, devices))
     return None
-
-
-def _all_reduce(price: Price, layers: Sequence[int], devices: int) -> float:
-    nodes = 1 if price.nodes is None else ceil(devices / price.nodes.devices)
-    return price.all_reduce(layers, devices, nodes)
 
 
 def _reduced(price: Price, devices: int) -> float:
@@ -60,16 +52,19 @@ def _reduced(price: Price, devices: int) -> float:
     passed = reduced = 0.0
     for layer in reversed(range(len(price.forward))):
         passed += price.backward(layer, weights=True, inputs=True)
-        reduced = max(passed, reduced) + _all_reduce(price, [layer], devices)
+        reduced = max(passed, reduced) + price.all_reduce([layer], range(devices))
     return reduced
 
 
 def _arriving(price: Price, devices: int) -> float:
-    """Returns the seconds in which all gradients arrive at the device, or the node, that receives most."""
-    if not price.queues:
+    """Returns the seconds in which all gradients arrive at the device, or the node, that receives most.
+
+    0 where messages do not queue, or each pair of nodes has a link of its own: no bound.
+    """
+    if not price.queues or (price.nodes is not None and price.nodes.pairs):
         return 0.0
     size, near = sum(price.parameter_bytes), devices
     if price.nodes is not None:
         near = min(devices, price.nodes.devices)
-    apart = near * (devices - near) * price.sending(size, apart=True)
-    return max((near - 1) * price.sending(size), apart)
+    across = near * (devices - near) * price.link(0, devices - 1).sending(size)
+    return max((near - 1) * price.link(0, 0).sending(size), across)

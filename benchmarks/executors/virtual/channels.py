@@ -4,8 +4,9 @@ A transfer between devices starts when its item is sent: when the item enters th
 waits already. An item whose putter has to wait for room is sent when there is room; in a rendezvous, when it is asked
 for. What has been in the queue for longer than its transfer takes is there at once, else the getter waits for the rest.
 Links are not shared out: any number of transfers are under way at once, each at the link's full rate. Where the card
-says `queues`, a device receives one message at a time instead, and a node one from all others, in the order in which
-they were sent (of a channel that nobody has asked yet: in which they are asked for).
+says `queues`, a device receives one message at a time instead, and a node one from all others (one from each of them,
+where every pair of nodes has a link of its own), first come, first served: in the order in which they were sent (of a
+channel that nobody has asked yet: in which they are asked for).
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Channels:
         self._queues: dict[e.Channel, Queue] = defaultdict(Queue)
         self._waiting: dict[e.Counter, list[tuple[int, Process]]] = {}
         self._deadlines: dict[Process, tuple[float, Deadline]] = {}  # of those that wait until then
-        self._free: dict[tuple[str, int], float] = {}  # when a device, or a node, has received what was sent so far
+        self._free: dict[tuple[str, int, int], float] = {}  # when a port has received what was sent so far
 
     def put(self, process: Process, effect: e.Put) -> object:
         queue, capacity = self._queues[effect.channel], effect.channel.capacity
@@ -146,12 +147,12 @@ class Channels:
         giver, price = sent.worker, self.price
         if giver.device == getter.device:
             return sent.time
-        size, apart = self.traffic.message_bytes(sent.item, giver, getter), price.apart(giver.device, getter.device)
+        size, link = self.traffic.message_bytes(sent.item, giver, getter), price.link(giver.device, getter.device)
         if not price.queues:
-            return sent.time + price.transfer(size, apart=apart)
-        port = ("node", price.nodes.of(getter.device)) if apart and price.nodes else ("device", getter.device)
-        begun = max(sent.time + price.latency(apart=apart), self._free.get(port, 0.0))
-        self._free[port] = begun + price.sending(size, apart=apart)
+            return sent.time + link.seconds(size)
+        port = price.port(giver.device, getter.device)
+        begun = max(sent.time + link.latency_seconds, self._free.get(port, 0.0))
+        self._free[port] = begun + link.sending(size)
         return self._free[port]
 
     def close(self, process: Process, effect: e.Close) -> None:

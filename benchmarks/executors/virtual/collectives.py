@@ -104,12 +104,10 @@ class Collectives:
 
         Then calls `done`.
         """
+        devices = [member.process.worker.device for member in members]
         packed = [got.brought.sent_bytes for got in members if isinstance(got.brought, Gradient)]
         sizes = [size for size in packed if size is not None]
-        if sizes:
-            way = self.price.all_gather(max(sizes), len(members), self._nodes(members))
-        else:
-            way = self.price.all_reduce(layers, len(members), self._nodes(members))
+        way = self.price.all_gather(max(sizes), devices) if sizes else self.price.all_reduce(layers, devices)
         weights = isinstance(members[0].effect, e.Average)
         computing = self.price.reduction(layers, len(members), weights=weights)
         computing *= len(layers) / len(set(layers))  # its optimizer's state as well
@@ -118,9 +116,3 @@ class Collectives:
             device.ask(Reduction(computing, device, lambda: self.clock.after(way, done)))
         else:
             self.clock.after(way, done)
-
-    def _nodes(self, members: Sequence[Member]) -> int:
-        """Returns on how many nodes the members' devices are."""
-        if (nodes := self.price.nodes) is None:
-            return 1
-        return len(set(map(nodes.of, [member.process.worker.device for member in members])))

@@ -10,7 +10,7 @@ bit.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Never, TypeVar, cast
 
@@ -124,7 +124,7 @@ class VirtualExecutor:
         self._alive = dict.fromkeys(map(Process, workers))
         self.devices, self.effect_count, self._ended = {}, 0, dict[str, float]()
         self._traffic = Traffic(self.team, self.price.sizes, workers)
-        self._update_seconds, self._snapshot_seconds = cache(self._price_update), cache(self.price.snapshot)
+        self._update_seconds, self._snapshot_seconds = cache(self.price.update), cache(self.price.snapshot)
         leads = self._leads() if self.outliving else {}
         lead = max(leads.values(), default=0.0)
         self.clock = Clock(self.now - lead)  # ties must not hang on how earlier seconds were rounded
@@ -313,19 +313,15 @@ class VirtualExecutor:
 
     def _seconds_at(self, process: Process, reach: Reach) -> float:
         """Seconds in which a worker goes through these layers' weights once, wherever they are."""
-        apart = any(self.price.apart(place, process.worker.device) for place in reach.away)
-        indices = tuple([layer.index for layer in reach.layers])
-        return self._update_seconds(indices, reach.size if reach.away else None, apart)
-
-    def _price_update(self, layers: Sequence[int], sent: float | None, apart: bool) -> float:
-        return self.price.update(layers, sent=sent, apart=apart)
+        links = [self.price.link(*way) for way in dict.fromkeys(reach.ways)]
+        return self._update_seconds(tuple([layer.index for layer in reach.layers]), reach.size, *links)
 
     def _accumulate(self, process: Process, effect: e.Accumulate) -> object:
         seconds = self.price.accumulate([gradient.layer.index for gradient in effect.gradients])
         return self._occupy_device(process, seconds, lambda: self.team.accumulate(effect.gradients, mean=effect.mean))
 
     def _compress(self, process: Process, effect: e.Compress) -> object:
-        seconds = self._update_seconds((effect.gradient.layer.index,), None, False)
+        seconds = self._update_seconds((effect.gradient.layer.index,))
         return self._occupy_device(process, seconds, lambda: self.team.compress(effect, self._traffic.sizes))
 
     def _lag(self, process: Process, effect: e.Lag) -> e.LayerVersions:
@@ -350,7 +346,7 @@ class VirtualExecutor:
         )
 
     def _outer(self, process: Process, effect: e.Outer) -> object:
-        seconds = self._update_seconds(tuple([layer.index for layer in effect.anchor.layers]), None, False)
+        seconds = self._update_seconds(tuple([layer.index for layer in effect.anchor.layers]))
         return self._occupy_device(process, seconds, lambda: self.team.outer(effect))
 
     def _mix(self, process: Process, effect: e.Mix) -> object:
