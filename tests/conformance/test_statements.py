@@ -24,6 +24,7 @@ class Seen:
 
     reduced: set[int] = field(default_factory=set)  # members of gradients' groups
     averaged: bool = False
+    meetings: set[int] = field(default_factory=set)  # members of averages: between ranks, all meet
     averaged_state: bool = False
     pinned: bool = False
     whole: bool = True  # every update is of all layers at once
@@ -40,6 +41,7 @@ class Seen:
                 self.reduced.add(effect.group.members)
             case e.Average():
                 self.averaged |= effect.group.members > 1
+                self.meetings.add(effect.group.members)
                 self.averaged_state |= effect.state
             case e.Anchor() | e.Delta() | e.Mix():
                 self.use(effect.replica, worker)
@@ -115,7 +117,7 @@ def check(method: str, options: Mapping[str, Any]) -> None:
     assert {made.queue} == (seen.queues or {None})
     check_counted(made, team)
     assert seen.whole or not made.updates_whole_gradients
-    assert made.needs_one_process == seen.shared
+    assert made.needs_one_process == (seen.shared or bool(seen.meetings - {1, made.replicas}))
     if made.gradient_at is None:
         assert not seen.changed
     else:

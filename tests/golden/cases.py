@@ -195,6 +195,8 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("pipeline", {"stages": 3, "locking": "forward", "weights": "forward", "cut": "parameters"}),
     ("diloco", {"devices": 2, "period": 4, "fragments": 2, "delay": 1, "alpha": 0.5}),
     ("sgp", {"delay": 1, "graph": "complete"}),
+    ("layup", {"weights": "forward", "shares": "equal"}),
+    ("noloco", {"period": 2, "bn_buffers": "per_device"}),
 )
 PLAIN: tuple[tuple[str, dict[str, Any]], ...] = (
     ("bp", {}),

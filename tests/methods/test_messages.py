@@ -1,4 +1,4 @@
-"""EASGD and SGP, which send weights as messages: where they equal averaging, and what must not be lost."""
+"""EASGD, SGP, LayUp and NoLoCo, which send weights: where they equal averaging, and what must not be lost."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ from methods import (
     forward,
 )
 from methods.easgd import EASGD
-from tests.conformance.small import bounded, weights
+from tests.conformance.small import Small, bits, bounded, weights
+from tests.distributed.led import led
 from tests.executors.teams import summands
 from tests.methods.test_degenerate import LAYERS, same, small, trained
 from tests.methods.test_degenerate import sgd as sgd  # the fixture
@@ -148,14 +149,94 @@ def test_a_delay_hides_the_way_behind_the_passes() -> None:
     assert found == [3 * (3 + 2), 3 * 3 + 2]
 
 
+# ---- LayUp
+
+
+@pytest.mark.parametrize("executor", executors.in_one_process())
+def test_every_layers_push_sum_weights_are_kept(executor: str) -> None:
+    """They sum to Q, and the sum of w z, which no rate of 0 changes, stays what it was; what was sent has arrived."""
+    devices = 3
+    team = summands(*[0.0] * devices, steps=5)
+    for q, replica in enumerate(team.replicas):
+        for layer in replica.layers:
+            layer.params[0].data.fill_(q + layer.index)
+    made = methods.create("layup", {"devices": devices})
+    bounded(lambda: executors.executor(executor).build(team, Price.uniform(2, 1.0, 1.0), 1).run(made.workers(team)))
+    for i in range(2):
+        layers = [replica.layers[i] for replica in team.replicas]
+        w = [checked(float, team.state[f"push-sum weight of {layers[0].name} on device {q}"]) for q in range(devices)]
+        z = [float(layer.params[0].data) for layer in layers]
+        assert sum(w) == pytest.approx(devices)
+        assert sum(a * b for a, b in zip(w, z, strict=True)) == pytest.approx(3 + 3 * i)
+        assert sum(layer.averages for layer in layers) == 5 * devices
+
+
+def test_layup_on_one_device_is_plain_sgd(sgd: Tensors) -> None:
+    assert same(trained("layup", devices=1), sgd)
+
+
+def test_a_slow_device_holds_nobody_up() -> None:
+    """A batch takes 3 s, or 12 where four times as slow: in 24 s one device has 8 of them, the other 2."""
+    team = SimulatedTeam.of([(str(i), 1) for i in range(LAYERS)], replicas=2, steps_per_epoch=10)
+    price = replace(Price.uniform(LAYERS, 1.0, 2.0), factors=(1.0, 4.0))
+    executor = VirtualExecutor(team, price)
+    executor.run(methods.create("layup", {"devices": 2}).workers(team))
+    assert (team.accounts.taken, executor.now) == ([8, 2], 24)
+
+
+# ---- NoLoCo
+
+
+OUTER = {"outer.name": "sgd", "outer.lr": 0.6, "outer.momentum": 0.5}
+
+
+def test_two_devices_are_diloco() -> None:
+    """Their anchors are alike, so that gamma pulls at none: to rounding."""
+    found = [plain(method, devices=2, period=2, **OUTER) for method in ("noloco", "diloco")]
+    assert close(*found)
+
+
+@pytest.mark.parametrize("executor", executors.in_one_process())
+def test_two_rounds_of_noloco_by_hand(executor: str) -> None:
+    """Gradients of 2, 4 and 6; each device's step by the pair's mean weights, or its own where it is the odd one out.
+
+    m = 0.5 m - 0.6 (a - mean x), a = x = a + m, in each of the two rounds of one step.
+    """
+    gradients = (2.0, 4.0, 6.0)
+    team = summands(*gradients, steps=2)
+    made = methods.create("noloco", {"devices": 3, "period": 1, **OUTER})
+    bounded(lambda: executors.executor(executor).build(team, Price.uniform(2, 1.0, 1.0), 1).run(made.workers(team)))
+    a, m, pairs = [1.0] * 3, [0.0] * 3, set()
+    for number in (1, 2):
+        x = [anchor - gradient for anchor, gradient in zip(a, gradients, strict=True)]
+        for q, replica in enumerate(team.replicas):
+            pairs.add(pair := made.pair_of(team, replica, number))  # type: ignore[attr-defined]
+            of = [x[i] for i in pair] if pair is not None else [x[q]]
+            m[q] = 0.5 * m[q] - 0.6 * (a[q] - sum(of) / len(of))
+        a = [anchor + step for anchor, step in zip(a, m, strict=True)]
+    assert [float(replica.layers[0].params[0].data) for replica in team.replicas] == pytest.approx(a)
+    assert len(pairs) > 2  # and none: they were not the same in both rounds
+
+
+def test_noloco_on_two_ranks_is_what_it_is_in_one_process() -> None:
+    alone = Small("noloco", {"devices": 2, "period": 2})
+    with led("noloco", {"devices": 2, "period": 2}) as ranks:
+        for training in (alone, ranks):
+            training.train()
+        assert bits(ranks.team) == bits(alone.team)
+
+
+# ---- what is refused
+
+
 @pytest.mark.parametrize(
-    ("method", "options"), [("easgd", {"alpha": 1.5}), ("easgd", {"period": 0}), ("sgp", {"delay": -1})]
+    ("method", "options"), [("easgd", {"alpha": 1.5}), ("noloco", {"period": 0}), ("sgp", {"delay": -1})]
 )
 def test_options_that_do_not_go_are_refused(method: str, options: dict[str, Any]) -> None:
     with pytest.raises(methods.MethodError):
         methods.create(method, options)
 
 
-@pytest.mark.parametrize("method", ["easgd", "sgp"])
+@pytest.mark.parametrize("method", ["easgd", "sgp", "layup", "noloco"])
 def test_ranks_refuse_them(method: str) -> None:
     assert "share memory" in methods.create(method).refuses(executors.DISTRIBUTED)

@@ -1,0 +1,124 @@
+"""LayUp: every layer is updated as soon as its gradient is there, and its weights go to one device at random.
+
+Source: "LayUp: Asynchronous decentralized gradient descent with layer-wise updates" (arXiv:2410.05985v4), of which the
+abstract alone was at hand: layer-wise updates exchanged "during backpropagation" by "randomized gossip communication",
+applied "as soon as they are available without buffering". What it leaves open is chosen after GoSGD (Blot et al.,
+arXiv:1611.09726), whose gossip it seems to be, layer by layer:
+
+- What is sent: the layer's weights after the update, to one other device, each with equal probability, after every
+  update. Whoever receives them mixes them in at once, whatever batch is on its way.
+- Shares are those of push-sum: a layer has a weight w on each device, 1 at first. The sender keeps half of it and sends
+  half; whoever receives w' mixes with the share w' / (w + w') and has w + w'. They are kept per layer, since each layer
+  of a batch goes to a device of its own.
+- The rate is the schedule's, as in GoSGD. (SGP's, at biased weights, would be divided by w.)
+- Forward and backward passes are one worker's, in turn: the abstract says nothing of version 3's threads (pdasgd.py).
+- The backward pass uses the weights of now, which others may have changed since the forward pass (`weights=forward`:
+  those that the forward pass read).
+- The next batch goes to whoever asks, so that nobody waits for the slowest (`shares=equal`: as many for all).
+- What a device has received but not mixed in, while it computes, waits in an unbounded queue.
+- Momentum is each device's own, and is not sent; BatchNorm's running statistics are sent with a layer
+  (`bn_buffers=per_device`). An epoch ends in a drain, which receives all that is on its way; what is evaluated is the
+  mean of the replicas (`consensus`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field
+
+from methods import (
+    Anchor,
+    Backward,
+    Channel,
+    Close,
+    Get,
+    Layer,
+    Mix,
+    NextBatch,
+    Program,
+    Put,
+    Replica,
+    Replicated,
+    SharingOptions,
+    Team,
+    Update,
+    Worker,
+    forward,
+    options,
+    register,
+)
+from methods.sgp import Push
+
+
+@options
+class LayerGossipOptions(SharingOptions):
+    weights: Annotated[
+        Literal["current", "forward"],
+        Field(description="what a backward pass uses: the live weights, or those that its forward pass read"),
+    ] = "current"
+    shares: Annotated[
+        Literal["equal", "dynamic"], Field(description="batches of an epoch: as many for all, or for who asks first")
+    ] = "dynamic"
+
+
+class Updated(NamedTuple):
+    """What a trainer tells the communicator of its device: a layer that it has updated, or that there will be none."""
+
+    layer: Layer | None
+
+
+@register(title="LayUp", source="arXiv:2410.05985v4 (abstract)", name="layup", place=32)
+class LayUp(Replicated):
+    """A trainer per device, and a communicator that sends its layers and mixes in those of others."""
+
+    Options = LayerGossipOptions
+
+    @property
+    def averages_replicas(self) -> bool:
+        return True
+
+    @property
+    def needs_one_process(self) -> bool:
+        return self.replicas > 1
+
+    def workers(self, team: Team) -> Iterable[Worker]:
+        """An inbox's producers are the trainer of its device and the communicators of all others."""
+        many = len(team.replicas)
+        inboxes = [Channel(None, producers=many, name=f"layers for device {q}") for q in range(many)]
+        for replica, inbox in zip(team.replicas, inboxes, strict=True):
+            yield Worker(self.trainer(replica, inbox), device=replica.device, role="trainer")
+            others = [box for box in inboxes if box is not inbox]
+            program = self.communicator(team, replica, inbox, others)
+            yield Worker(program, device=replica.device, role="communicator")
+
+    def trainer(self, replica: Replica, inbox: Channel) -> Program:
+        pin = "layer" if self.options.weights == "forward" else "never"
+        while (step := (yield NextBatch(replica, shared=self.shares_batches))) is not None:
+            yield from forward(replica, step, pin=pin)
+            for layer in reversed(replica.layers):
+                yield Update((yield Backward(layer, step)))
+                yield Put(inbox, Updated(layer))
+        yield Put(inbox, Updated(None))
+        yield Close(inbox)
+
+    def communicator(self, team: Team, replica: Replica, inbox: Channel, others: Sequence[Channel]) -> Program:
+        draws = team.random(f"peers of device {replica.index}")
+        while (message := (yield Get(inbox))) is not None:
+            if isinstance(message, Push):
+                weight = weight_of(message.weights.layers[0], replica)
+                team.state[weight] = total = team.state.get(weight, 1.0) + message.weight
+                yield Mix(replica, message.weights, share=message.weight / total)
+            elif message.layer is None:
+                for other in others:
+                    yield Close(other)
+            elif others:
+                weight = weight_of(message.layer, replica)
+                team.state[weight] = half = team.state.get(weight, 1.0) / 2
+                yield Put(draws.choice(others), Push((yield Anchor(replica, [message.layer])), half))
+
+
+def weight_of(layer: Layer, replica: Replica) -> str:
+    """Returns the name, in team.state, of a layer's push-sum weight on a device."""
+    return f"push-sum weight of {layer.name} on device {replica.index}"
