@@ -14,10 +14,9 @@ Departures and choices:
 - Stages go on as their messages come, instead of turn by turn together: the same numbers, on threads as well.
 - The backward pass uses the weights of now, as the public code does (its optimizer writes into what the graph has
   saved); `weights=forward` stashes those of the forward pass, as the papers' gradients are written.
-- Stages are contiguous runs of layers. `cut=authors` is the public code's, made by hand for some networks (cuts.py): in
-  two after the second of four groups of blocks for ResNet-18. Other networks have none, so that the default balances
-  what a pipeline's speed hangs on, each stage's work: `cut=flops`, of forward passes. `layers` and `parameters` balance
-  those; by parameters a ResNet's first stage has nearly all layers, since its last blocks have most of the weights.
+- Stages are contiguous runs of layers. `cut=authors` is the public code's, by hand for some networks (cuts.py); others
+  have none, so that the default balances what a pipeline's speed hangs on, each stage's work: `cut=flops`, of forward
+  passes. By `parameters` a ResNet's first stage has nearly all layers, since its last blocks have most of the weights.
 - A pipeline is drained at the end of an epoch and filled anew in the next; theirs runs on.
 - Of a batch's way from stage to stage the virtual clock charges the link's latency, and of its bytes those of a loss;
   with `workload.activations=charged` those of the output of the stage before, and of its gradient.
@@ -27,9 +26,9 @@ Departures and choices:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -41,6 +40,7 @@ from methods import (
     Effect,
     Forward,
     Get,
+    Gradient,
     Layer,
     Loss,
     Method,
@@ -109,15 +109,14 @@ class Pipeline(Method):
 
     @property
     def special_case(self) -> str:
-        if self.options.stages == 1:
-            return "One stage (K = 1): {rows} passes no batch on, so that it is backpropagation."
-        return ""
+        alone = "One stage (K = 1): {rows} passes no batch on, so that it is backpropagation."
+        return alone if self.options.stages == 1 else ""
 
     def check_layers(self, layers: int) -> None:
         if self.options.stages > layers:
             raise MethodError(
                 f"A pipeline gives each stage a part of the network, and {layers} layers make no {self.options.stages} "
-                f"parts: set pipeline.stages to at most {layers}."
+                f"parts: set {self.name}.stages to at most {layers}."
             )
 
     def check_network(self, network: str) -> None:
@@ -160,7 +159,7 @@ class Pipeline(Method):
         while (step := (yield self.next(replica, stage))) is not None:
             if before:
                 yield from self.catch_up(stage, ahead, stage.delay - 1)
-            yield from self.pass_forward(stage, step)
+            yield from self.pass_forward(stage, step, pin=self.options.weights == "forward")
             ahead.append(step)
             if stage.turns is not None:
                 yield Get(stage.turns)
@@ -173,9 +172,9 @@ class Pipeline(Method):
     def next(self, replica: Replica, stage: Stage) -> Effect:
         return NextBatch(replica) if stage.batches is None else Get(stage.batches)
 
-    def pass_forward(self, stage: Stage, step: Step) -> Program:
+    def pass_forward(self, stage: Stage, step: Step, *, pin: bool) -> Program:
         for layer in stage.layers:
-            if self.options.weights == "forward":
+            if pin:
                 yield Snapshot(layer, step)
             yield Forward(layer, step)
         if stage.activations is not None:
@@ -188,12 +187,14 @@ class Pipeline(Method):
     def catch_up(self, stage: Stage, ahead: deque[Step], left: int) -> Program:
         """Runs the backward passes and updates of the oldest batches, until only `left` remain in `ahead`."""
         while len(ahead) > left:
-            step = ahead.popleft()
-            if stage.upstream is not None:
-                yield Get(stage.upstream)  # in the order of the batches
-            gradients = []
-            for layer in reversed(stage.layers):
-                gradients.append((yield Backward(layer, step)))
-            if stage.gradients is not None:
-                yield Put(stage.gradients, step)
-            yield Update(*gradients)
+            yield Update(*(yield from self.pass_back(stage, ahead.popleft())))
+
+    def pass_back(self, stage: Stage, step: Step) -> Generator[Effect, Any, list[Gradient]]:
+        if stage.upstream is not None:
+            yield Get(stage.upstream)  # in the order of the batches
+        gradients = []
+        for layer in reversed(stage.layers):
+            gradients.append((yield Backward(layer, step)))
+        if stage.gradients is not None:
+            yield Put(stage.gradients, step)
+        return gradients
