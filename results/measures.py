@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from results.records import Record
 from results.records.spec import Judge
 from results.statistics import Best, Reach, Summary, best, extent, learnt_nothing, reach, since, summary
+from results.statistics.budgets import BUDGETS, SENT, Budget, value_at
 from results.statistics.chance import Chance
 from results.statistics.seeds import Seeds
 
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 NO_TARGET = "no target: no run finished of the rows whose worst sets it"
 NO_BASELINE = "no BP run of the same seed to compare with"
 NO_PEAK = "no peak was known when it ran: a hardware card states it, `python -m benchmarks calibrate` measures it"
+NOT_COUNTED = "bytes were not counted yet when it ran"
+NO_BUDGET = {
+    "samples": "no run has finished, whose samples the others were compared at",
+    "seconds": "no run has finished, whose seconds the others were compared at",
+    "bytes": "no row sends anything between devices, or its bytes were not counted",
+}
+TOO_LATE = "no evaluation while the budget lasted, or not counted: --evaluate-every sets more of them"
 NO_TOKENS = "no tokens are predicted, or their FLOPs were not counted yet when it ran"
 
 
@@ -29,11 +37,13 @@ NO_TOKENS = "no tokens are predicted, or their FLOPs were not counted yet when i
 class Context:
     """Facts that a run's value may rest on beside the run: the target, and BP's runs on the same network.
 
-    no_target: why there is none, where it is known. chance: guessing on the runs' data; None where it is not known.
+    budgets: samples, seconds and bytes at which rows are compared. no_target: why there is none, where it is known.
+    chance: guessing on the runs' data; None where it is not known.
     """
 
     target: float | None = None
     baseline: Sequence[Record] = ()
+    budgets: Mapping[Budget, float] = field(default_factory=dict)
     no_target: str = ""
     chance: Chance | None = None
 
@@ -62,7 +72,7 @@ class Measure:
         clock: of the clock alone: no seed changes it where time is simulated.
         points: agrees with a published value within percentage points, any other within a share of it.
         event: what is reached; seconds and epochs to the same event multiply from seconds per epoch.
-        needs: what there is no value without.
+        needs: what there is no value without: a target, BP's runs, or the least that any row has used up.
         missing: a footnote where no run has a value.
         of_run: None for what an analysis measures, without runs.
         bound: how far a run went that has no value: its value is at least that. A run that diverged has neither
@@ -81,7 +91,7 @@ class Measure:
     clock: bool = False
     points: bool = False
     event: Literal["target", "best", ""] = ""
-    needs: Literal["target", "baseline", ""] = ""
+    needs: Literal["target", "baseline", Budget, ""] = ""
     missing: str = ""
     of_run: OfRun | None = field(default=None, compare=False, repr=False)
     bound: OfRun | None = field(default=None, compare=False, repr=False)
@@ -126,6 +136,8 @@ class Measure:
         """
         if self.needs == "target" and context.target is None:
             return None, incidents(records) or context.no_target or NO_TARGET
+        if self.needs in BUDGETS and self.needs not in context.budgets:
+            return None, incidents(records) or NO_BUDGET[self.needs]
         values = [self.of(record, context) for record in records]
         if self.needs == "baseline" and None in values:
             return None, NO_BASELINE
@@ -143,7 +155,7 @@ class Measure:
 
     def by_run(self, records: Sequence[Record], context: Context) -> Seeds:
         """Values of the runs; of none where what the measure needs is not there."""
-        if self.needs == "target" and context.target is None:
+        if (self.needs == "target" and context.target is None) or (self.needs in BUDGETS and not context.budgets):
             return Seeds()
         runs = sorted(records, key=lambda record: record.seed)
         if self.needs == "baseline":
@@ -198,15 +210,20 @@ def best_measure(judge: Judge) -> Measure:
 
 
 def named(measure: Measure, judge: Judge) -> Measure:
-    """Returns a best or last value of what runs are judged by under the judge's title and unit: "Best loss (nats)"."""
+    """Returns a value of what runs are judged by under the judge's title and unit: "Best loss (nats)"."""
+    if measure.needs in BUDGETS:
+        heading = f"{judge.title.capitalize()} at equal {measure.needs}" + (f" ({judge.unit})" if judge.unit else "")
+        digits, std_digits = (1, 2) if judge.unit == "%" else (3, 3)
+        named = replace(measure, digits=digits, std_digits=std_digits)
+        return replace(named, heading=heading, unit=judge.unit, better=judge.better)
     when, _, metric = measure.key.partition("_")
     if when not in ("best", "test") or metric != judge.metric:
         return measure
     return replace(measure, heading=f"{when.capitalize()} {judge.heading}", unit=judge.unit)
 
 
-def need(keys: Iterable[str], what: Literal["target", "baseline"]) -> bool:
-    """Whether any of the measures needs a target, or BP's runs; keys of analyses may be among them."""
+def need(keys: Iterable[str], what: Literal["target", "baseline", Budget]) -> bool:
+    """Whether any of the measures needs a target, BP's runs or a budget; keys of analyses may be among them."""
     return any(MEASURES[key].needs == what for key in keys if key in MEASURES)
 
 
@@ -345,6 +362,37 @@ def _dropped(record: Record, context: Context) -> float | None:
     return 100 * effects["dropped"] / gradients if gradients and "dropped" in effects else None
 
 
+def _sent(record: Record, at: Reach | None) -> float | None:
+    """Megabytes that devices had sent each other at an evaluation; None where they were not counted."""
+    points = [point for point in record.evaluations if at is not None and point.epoch == at.epochs]
+    size = points[0].metrics.get(SENT) if points else None
+    return None if size is None else size / 1e6
+
+
+def _sent_in_all(record: Record, context: Context) -> float | None:
+    return _sent(record, extent(record))
+
+
+def _sent_to_target(record: Record, context: Context) -> float | None:
+    return _sent(record, _target(record, context))
+
+
+def _sent_since(record: Record, context: Context) -> float | None:
+    """Megabytes between the evaluation that reached the target and the one before."""
+    at = _target(record, context)
+    size, before = _sent(record, at), [point for point in record.evaluations if at and point.epoch < at.epochs]
+    return None if size is None else size - (before[-1].metrics.get(SENT, 0.0) / 1e6 if before else 0.0)
+
+
+def _at_equal(what: Budget) -> OfRun:
+    """What the run is judged by, when it had used up as much as the row that used least."""
+
+    def of_run(record: Record, context: Context) -> float | None:
+        return value_at(record, what, context.budgets[what]) if what in context.budgets else None
+
+    return of_run
+
+
 def _utilisation(record: Record, context: Context) -> float | None:
     """Model FLOPs per second over the devices' peak, in percent."""
     flops, peak = (record.end or {}).get("step_flops"), record.labels.peak_flops_per_second
@@ -422,6 +470,17 @@ MEASURES: dict[str, Measure] = {
             "model_flops_utilisation_percent", "MFU (%)", "%", "more", clock=True, missing=NO_PEAK, of_run=_utilisation
         ),
         Measure("staleness_updates", "Staleness (updates)", "updates", digits=2, of_run=_final("staleness_updates")),
+        Measure(
+            "sent_megabytes", "Sent (MB)", "MB", "less", missing=NOT_COUNTED, of_run=_sent_in_all,
+        ),
+        Measure(
+            "megabytes_to_target", "Sent to target (MB)", "MB", "less",
+            needs="target", of_run=_sent_to_target, bound=_sent_in_all, resolution=_sent_since,
+        ),
+        *(
+            Measure(f"at_equal_{what}", f"At equal {what}", needs=what, missing=TOO_LATE, of_run=_at_equal(what))
+            for what in BUDGETS
+        ),
         Measure("dropped_percent", "Dropped (%)", "%", "less", digits=1, of_run=_dropped),
         Measure(
             "lost_updates_percent", "Lost updates (%)", "%", "less",

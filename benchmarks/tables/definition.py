@@ -17,7 +17,7 @@ from methods.errors import unknown
 from methods.registry import create, method_class
 from results.published import ANY_ROW, TARGET, Key, Published, load
 
-PICTURES = ("", "curves", "dots")
+PICTURES = ("", "curves", "budgets", "dots")
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,9 @@ class Table:
     """A view of runs: its grid, its measures, the paper it is laid beside.
 
     card: the hardware of the virtual clock unless --hardware says otherwise. devices: of every method with replicas.
-    options: defaults of a method in this table, by its name. workload: settings of all rows. picture: "curves" or
-    "dots", drawn beside the table. Of a table of one's own: `values`, what was published, and `file`, where it is from.
+    options: defaults of a method in this table, by its name. workload: settings of all rows. picture: "curves" (over
+    epochs and seconds), "budgets" (over samples, seconds and megabytes) or "dots", drawn beside the table. Of a table
+    of one's own: `values`, what was published, and `file`, where it is from.
     own: what its networks, and settings, may mean beside the suite's.
 
     Raises UserError or MethodError where something of it is none, offering the nearest name.

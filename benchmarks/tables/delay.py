@@ -19,15 +19,24 @@ TABLE = Table(
         Row("rennala", {"gradients": 2}),
         Row("rennala", {"gradients": 8}),
     ),
-    measures=("best_loss", "time_to_target_seconds", "epochs_to_target", "staleness_updates", "dropped_percent"),
+    measures=(
+        "best_loss",
+        "at_equal_seconds",
+        "at_equal_bytes",
+        "time_to_target_seconds",
+        "epochs_to_target",
+        "sent_megabytes",
+        "staleness_updates",
+        "dropped_percent",
+    ),
     notes=(
         "What is asked: what do late gradients cost AdamW, and is it better to ignore them (Ringmaster, R = 8 or 2) or "
-        "to collect gradients of the same weights (Rennala, B = 2 or 8), at equal samples and at equal seconds?",
+        "to collect gradients of the same weights (Rennala, B = 2 or 8), at equal samples, seconds and bytes?",
         "Device i of eight takes sqrt(i) seconds for a gradient, and up to some percent more; messages and updates are "
         "free. BP and Hogwild! have the fastest alone.",
         "Samples are those that were read: a gradient that is ignored has used its batch up. Every row follows the "
         "same schedule per sample, at a rate chosen for BP; `tune` gives each row its own. An epoch ends in a drain.",
     ),
     card="sqrt-8",
-    picture="curves",
+    picture="budgets",
 )

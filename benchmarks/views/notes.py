@@ -15,7 +15,7 @@ from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.cards import card as data_card
 from benchmarks.workloads.workload import Workload
 from results import published
-from results.measures import need
+from results.measures import MEASURES, Measure, need
 from results.records import Record
 
 
@@ -24,6 +24,30 @@ def captions(table_runs: TableRuns) -> Iterator[str]:
     for network in table_runs.networks:
         if need(table_runs.table.measures, "target"):
             yield _target_line(table_runs, network)
+        if words := ", ".join(_budgets(table_runs, network)):
+            yield f"{network}: compared at equal {words}"
+
+
+def _budgets(table_runs: TableRuns, network: str) -> Iterator[str]:
+    """Yields what rows are compared at, where the table asks for that: "samples 6,400 (all of DDP)"."""
+    for what, (most, key) in table_runs.budgets(network).items():
+        if need(table_runs.table.measures, what):
+            size = {"samples": f"{most:,.0f}", "seconds": f"{most:.4g}", "bytes": f"{most / 1e6:.4g} MB"}[what]
+            label = next((row.label for row in table_runs.rows if row.key == key), key)
+            yield f"{what} {size} (all of {label})"
+
+
+def _silent(table_runs: TableRuns) -> Iterator[str]:
+    """Says which rows are at equal bytes without having sent any."""
+    sent, known = MEASURES["sent_megabytes"], need(table_runs.table.measures, "bytes")
+    silent = [row.label for row in table_runs.rows if known and _all_zero(table_runs, row.key, sent)]
+    if silent:
+        yield f"At equal bytes what sends nothing between devices has its last value: {', '.join(silent)}."
+
+
+def _all_zero(table_runs: TableRuns, row: str, measure: Measure) -> bool:
+    values = [measure.of(record) for network in table_runs.networks for record in table_runs.complete(network, row)]
+    return bool(values) and not any(value is None or value for value in values)
 
 
 def _target_line(table_runs: TableRuns, network: str) -> str:
@@ -85,6 +109,7 @@ def caveats(table_runs: TableRuns) -> Iterator[str]:
     yield from renamed(grid.rows)
     yield from _same_numbers(table_runs)
     yield from _drops(table_runs)
+    yield from _silent(table_runs)
     yield from _remainders(grid)
 
 
@@ -252,6 +277,8 @@ def _price_notes(grid: Grid, card: Card) -> Iterator[str]:
             yield f"{network} has no published seconds: a step is charged the FLOPs of the paper's network {rate}."
     if any("stem" in row.workload for row in grid.rows):
         yield f"Rows with another stem are charged the FLOPs of the paper's network with that stem {rate}."
+    if {"sent_megabytes", "megabytes_to_target", "at_equal_bytes"} & set(grid.table.measures):
+        yield "Bytes are those of the network whose seconds are charged."
     moved = (cell for cell in grid.cells if cell.method.devices > cell.method.replicas)
     if card.link != Costs() and any(cell.work.activations == "free" for cell in moved):
         yield (

@@ -1,10 +1,11 @@
-"""The pictures that belong to a table: learning curves, as in the papers' figures, or dots."""
+"""The pictures that belong to a table: learning curves, as in the papers' figures or at equal budgets, or dots."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.views.table_runs import TableRuns
 from benchmarks.workloads.networks.names import title_of
@@ -14,7 +15,8 @@ from reports.figures.dots import Dot, dots
 from reports.figures.names import drawable
 from results.files import own_folder
 from results.measures import MEASURES, need
-from results.records import Record
+from results.records import Evaluation, Record
+from results.statistics.budgets import used
 from results.statistics.resolution import summary_interval
 from results.tables import ResultTable
 
@@ -31,12 +33,12 @@ def draw(table_runs: TableRuns, table: ResultTable, out: Path) -> tuple[tuple[Pa
     if table_runs.table.picture == "dots" and table_runs.used:
         label = f"training time\n({seconds_label(table_runs)})"
         return dots(list(_dots(table_runs, table)), stem, title=title, y_label=label, log_y=True), WORDS
-    drawn = list(curves(table_runs)) if table_runs.table.picture == "curves" else []
+    drawn = list(curves(table_runs)) if table_runs.table.picture in ("curves", "budgets") else []
     if not drawn:
         return (), ""
     levels = goals(table_runs)
     words = caption(table_runs, drawn, levels)
-    return learning.curves(drawn, stem, title=title, y_label=y_label(table_runs), targets=levels), words
+    return learning.curves(drawn, stem, title=title, **options(table_runs)), words
 
 
 def _dots(table_runs: TableRuns, table: ResultTable) -> Iterator[Dot]:
@@ -79,6 +81,12 @@ def y_label(table_runs: TableRuns) -> str:
     return f"test {table_runs.judge.heading}"
 
 
+def options(table_runs: TableRuns) -> dict[str, Any]:
+    """Arguments of learning curves beside their title: label of what is judged, targets, and unequal totals."""
+    unequal = table_runs.table.picture == "budgets"
+    return {"y_label": y_label(table_runs), "targets": goals(table_runs), "unequal": unequal}
+
+
 def goals(table_runs: TableRuns) -> dict[str, float]:
     """Network's title -> the target, of a table that asks for the way to it."""
     if not need(table_runs.table.measures, "target"):
@@ -88,8 +96,11 @@ def goals(table_runs: TableRuns) -> dict[str, float]:
 
 def caption(table_runs: TableRuns, drawn: Sequence[Curve], levels: Mapping[str, float]) -> str:
     """Caption of learning curves. levels: their targets."""
-    said = f"{y_label(table_runs).capitalize()} over epochs and over {seconds_label(table_runs)}"
-    words = [f"{said}. Thin: every seed; thick: their mean"]
+    axes = list(dict.fromkeys(label for curve in drawn for label in curve.xs))
+    over = " and over ".join(f"{label}s" if label == "epoch" else label for label in axes)
+    words = [f"{y_label(table_runs).capitalize()} over {over}. Thin: every seed; thick: their mean"]
+    if silent := list(dict.fromkeys(curve.label for curve in drawn if len(curve.xs) < len(axes))):
+        words.append(f"without {axes[-1]}: {', '.join(silent)}")
     if levels:
         reached = ", ".join(f"{name} {table_runs.judge.said(level)}" for name, level in levels.items())
         words.append(f"dotted: the target ({reached})")
@@ -97,19 +108,33 @@ def caption(table_runs: TableRuns, drawn: Sequence[Curve], levels: Mapping[str, 
 
 
 def curves(table_runs: TableRuns) -> Iterator[Curve]:
-    """One per run with a finite value at a finite time; points without are left out."""
+    """One per run with a finite value at a finite time; points without are left out.
+
+    Over epochs and seconds; of a picture of budgets over samples, seconds and, of what sends any, megabytes.
+    """
     for network in table_runs.networks:
         for row in table_runs.rows:
             for record in table_runs.of(network, row.key):
                 if points := list(_points(record)):
-                    epochs, seconds, values = zip(*points, strict=True)
-                    xs = {"epoch": epochs, seconds_label(table_runs): seconds}
+                    xs = _positions(table_runs, record, points)
+                    values = [record.judge.of(point.metrics) for point in points]
                     yield Curve(drawable(row.label), title_of(network), xs, values, row.key)
 
 
-def _points(record: Record) -> Iterator[tuple[float, float, float]]:
-    """(epoch, seconds of the record's clock, value of what it is judged by), all finite."""
+def _points(record: Record) -> Iterator[Evaluation]:
+    """Evaluations at a finite time with a finite value of what the run is judged by."""
     for point in record.evaluations:
         seconds, value = point.metrics.get(record.clock, math.nan), record.judge.of(point.metrics)
         if math.isfinite(seconds) and math.isfinite(value):
-            yield float(point.epoch), seconds, value
+            yield point
+
+
+def _positions(table_runs: TableRuns, record: Record, points: Sequence[Evaluation]) -> dict[str, list[float]]:
+    clock = {seconds_label(table_runs): [point.metrics[record.clock] for point in points]}
+    if table_runs.table.picture != "budgets":
+        return {"epoch": [float(point.epoch) for point in points], **clock}
+    sizes = {what: [used(record, point, what) or 0.0 for point in points] for what in ("samples", "bytes")}
+    found = {"samples": sizes["samples"], **clock}
+    if all(sizes["bytes"]):
+        found["megabytes sent"] = [size / 1e6 for size in sizes["bytes"]]
+    return found

@@ -18,6 +18,7 @@ from results.published import Key, Published
 from results.records import Record
 from results.records.spec import ACCURACY, Judge
 from results.statistics import Summary
+from results.statistics.budgets import BUDGETS, Budget, smallest
 from results.statistics.chance import Chance
 from results.tables import ResultCell
 
@@ -54,7 +55,8 @@ class TableRuns:
         """The table's measures under their judge's names; those of a token are not ranked where tokens are unlike."""
         measures = [named(MEASURES[key], self.judge) for key in self.table.measures]
         unlike = bool(self.grid.unlike_tokens)
-        return [replace(one, better="") if unlike and one.key in PER_TOKEN else one for one in measures]
+        of_token = [one.key in PER_TOKEN or one.needs in BUDGETS for one in measures]
+        return [replace(one, better="") if unlike and of else one for one, of in zip(measures, of_token, strict=True)]
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -122,6 +124,12 @@ class TableRuns:
         """The metric that the table's runs are judged by."""
         return next((cell.runs[0].labels.judge for cell in self.grid.cells), ACCURACY)
 
+    def budgets(self, network: str) -> Mapping[Budget, tuple[float, str]]:
+        """Samples, seconds and bytes at which the network's rows are compared, each with the row that sets it."""
+        if self.targets_of is not None:
+            return self.targets_of.budgets(network)
+        return smallest(record for row in self.rows for record in self.complete(network, row.key))
+
     def chance(self, network: str) -> Chance | None:
         """Guessing on the network's data; None where nothing is planned, or there are no classes."""
         planned = next((cell.runs[0] for cell in self.grid.cells if cell.network == network), None)
@@ -140,7 +148,8 @@ class TableRuns:
             target = self.targets[network]
             why = target.near_chance if target is not None else self.grid.unlike_tokens
             value = target.value if target is not None and not why else None
-            found[network] = Context(value, (), why, self.chance(network))
+            budgets = {what: most for what, (most, _) in self.budgets(network).items()}
+            found[network] = Context(value, (), budgets, why, self.chance(network))
         return found
 
     def value(self, network: str, row: str, measure: Measure) -> tuple[Summary | None, str]:

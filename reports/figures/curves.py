@@ -41,11 +41,13 @@ def curves(
     title: str,
     y_label: str,
     targets: Mapping[str, float] | None = None,
+    unequal: bool = False,
 ) -> tuple[Path, ...]:
     """Panels side by side, one row of panels per axis of `Curve.xs`; a single panel's axes abreast.
 
     Every seed is a thin line and their mean a thick one, as far as all seeds of it go; means that coincide lie on
-    each other in widths of their own. targets: panel -> a level to draw a line at. Raises ResultsError where the files
+    each other in widths of their own. targets: panel -> a level to draw a line at. unequal: an axis on which some run
+    goes five times as far as another is logarithmic. Raises ResultsError where the files
     cannot be written.
     """
     panels = list(dict.fromkeys(run.panel for run in runs))
@@ -63,8 +65,12 @@ def curves(
             axes.set(xlabel=x_label, ylabel=y_label if medium.titled or number % columns == 0 else "")
             if medium.titled or not alone:
                 axes.set_title(panel)
-            _draw(axes, [run for run in runs if run.panel == panel], known, x_label, medium)
-            tick_in_full(axes)
+            shown = [run for run in runs if run.panel == panel]
+            _draw(axes, shown, known, x_label, medium)
+            if unequal and _apart(shown, x_label):
+                axes.set_xscale("log", nonpositive="mask")
+            else:
+                tick_in_full(axes)
             if targets and panel in targets and (not alone or number == columns - 1):
                 _name(axes, targets[panel])
             if targets and panel in targets:
@@ -86,6 +92,12 @@ def _draw(axes: Axes, runs: Sequence[Curve], known: Mapping[str, LineLook], x_la
         step = max(1, len(points) // MARKS)
         marks: dict[str, Any] = {"markevery": (number % step, step), "markersize": medium.marker, **look.points}
         axes.plot(*zip(*points, strict=True), linewidth=medium.line * width[label], label=label, **look.line | marks)
+
+
+def _apart(runs: Sequence[Curve], x_label: str) -> bool:
+    """Returns whether one run ends at five times the position of another, or beyond."""
+    ends = [run.xs[x_label][-1] for run in runs if x_label in run.xs]
+    return bool(ends) and max(ends) >= 5 * min(ends) > 0
 
 
 def tick_in_full(axes: Axes) -> None:
@@ -111,7 +123,7 @@ def coinciding(runs: Sequence[Curve]) -> str:
     panels = {}
     for panel in dict.fromkeys(run.panel for run in runs):
         mine = [run for run in runs if run.panel == panel]
-        panels[panel] = [_means(mine, x_label) for x_label in mine[0].xs]
+        panels[panel] = [_means(mine, x_label) for x_label in dict.fromkeys(label for run in mine for label in run.xs)]
     return coincidence.caption(panels)
 
 

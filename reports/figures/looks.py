@@ -43,6 +43,7 @@ _NAMED = {
     "asgd": (6, "dotted", "^"),
     "ringmaster": (4, "solid", "P"),
     "rennala": (5, "dash-dot", "X"),
+    "diloco": (2, "solid", "v"),
 }
 _VARIATIONS = [
     (list(DASHES)[(number + number // 30) % len(DASHES)], MARKERS[number % len(MARKERS)]) for number in range(60)

@@ -59,7 +59,7 @@ class Comparison:
 
 
 COMPARED = ("seconds_per_epoch", "time_to_best_seconds")
-"""The measures of two sets of runs that are compared, beside the best of what they are judged by."""
+"""The measures of two sets of runs that are compared, beside the best of what they are judged by, and what was sent."""
 
 
 def compare_runs(first: Iterable[Record], second: Iterable[Record], forms: Forms | None = None) -> Comparison:
@@ -107,7 +107,9 @@ def _cell(first: SeedGroup, second: SeedGroup) -> ComparedCell:
     if len(common) >= min(2, len(a), len(b)):  # the seeds that both have tell more than all together
         chosen = ({seed: a[seed] for seed in common}, {seed: b[seed] for seed in common})
     settings, context = differences(first.first, second.first)
-    measures = (best_measure(first.first.judge), *(MEASURES[key] for key in COMPARED))
+    sent = MEASURES["sent_megabytes"]
+    counted = all(sent.of(run) is not None for run in (*first.complete, *second.complete))
+    measures = (best_measure(first.first.judge), *(MEASURES[key] for key in COMPARED), *([sent] if counted else ()))
     return ComparedCell(
         group=first.first.family,
         network=first.first.network,

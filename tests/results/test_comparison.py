@@ -187,3 +187,16 @@ def test_times_an_evaluation_apart_are_no_change() -> None:
     assert found.verdict == CHANGED
     assert found.low is not None
     assert found.low < 8.0
+
+
+def test_what_was_sent_is_compared_where_both_sides_counted_it(tmp_path: Path) -> None:
+    def sending(run: Record, size: float) -> Record:
+        points = [replace(one, metrics={**one.metrics, "sent_bytes": size}) for one in run.evaluations]
+        return replace(run, evaluations=points)
+
+    a = runs(tmp_path, [60.0, 61.0])
+    once, twice = ([sending(run, size) for run in a] for size in (1e6, 2e6))
+    (cell,) = compare_runs(once, twice).cells
+    assert (only([cell], "sent_megabytes").verdict, only([cell], "sent_megabytes").ratio) == (CHANGED, 2)
+    (cell,) = compare_runs(a, twice).cells
+    assert "sent_megabytes" not in [change.measure for change in cell.changes]

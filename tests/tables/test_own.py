@@ -171,7 +171,7 @@ WRONG = {
     ("[[rows]]", "[[row]]"): "line 17: Unknown key 'row': did you mean rows",
     ('"constant"', '"constantly"'): "line 31: delays kind: Input should be 'constant'",
     ("devices = 2", 'card = "papera"'): "Unknown hardware card 'papera': did you mean paper-a",
-    ("devices = 2", 'picture = "pie"'): "Unknown picture 'pie': there are curves, dots.",
+    ("devices = 2", 'picture = "pie"'): "Unknown picture 'pie': there are curves, budgets, dots.",
     ('id = "my-paper"', 'id = "table3"'): "the id 'table3' would be taken for our table3; give the table another.",
     ('id = "my-paper"', 'id = "speedup-mine"'): "would be taken for our speedup",
     ('id = "my-paper"', 'id = "../x"'): "line 3: '../x' is no id",

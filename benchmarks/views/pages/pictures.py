@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.views.pictures import caption, curves, goals, seconds_label, subtitle, y_label
+from benchmarks.views.pictures import caption, curves, goals, options, seconds_label, subtitle
 from benchmarks.views.table_runs import TableRuns
 from benchmarks.workloads.networks.names import title_of
 from reports.figures import curves as learning
@@ -36,7 +36,7 @@ def _curves(table_runs: TableRuns, place: Path, queue: FigureQueue) -> Iterator[
         return
     levels = goals(table_runs)
     title = f"{table_runs.table.title}\n({subtitle(table_runs)})"
-    queue.draw(learning.curves, found, place / "curves", title=title, y_label=y_label(table_runs), targets=levels)
+    queue.draw(learning.curves, found, place / "curves", title=title, **options(table_runs))
     tops: dict[tuple[str, str], float] = {}
     for one in found:
         key = one.panel, one.label

@@ -11,9 +11,10 @@ from benchmarks.runner.plan import Run
 from benchmarks.runner.tuning.search import Trial, TuningBudget, best
 from benchmarks.tables.definition import Row
 from benchmarks.views.table_runs import BITS, TableRuns
-from results.measures import MEASURES, Measure, best_measure
+from results.measures import MEASURES, Measure, best_measure, named
 from results.records import Record
 from results.statistics import Summary, extent
+from results.statistics.budgets import BUDGETS
 from results.statistics.inference import mean_interval
 from results.statistics.intervals import Interval
 
@@ -82,7 +83,8 @@ class TunedTable:
     @property
     def measures(self) -> tuple[Measure, ...]:
         """The measure that rows are tuned for, then the table's own."""
-        return (self.judged, *(MEASURES[key] for key in self.published.table.measures if key != self.judged.key))
+        own = [MEASURES[key] for key in self.published.table.measures if key != self.judged.key]
+        return (self.judged, *(named(one, self.published.judge) if one.needs in BUDGETS else one for one in own))
 
     @property
     def ranked(self) -> tuple[Measure, ...]:
