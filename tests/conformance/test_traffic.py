@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -31,7 +31,7 @@ class Places:
         self.elsewhere: list[str] = []
 
     def made(self, value: object, device: int) -> None:
-        for part in value if isinstance(value, list) else [value]:
+        for part in value if isinstance(value, list | tuple) else [value]:
             if isinstance(part, Gradient | Weights | Step):
                 self.places[id(part)] = {device}
                 self.kept.append(part)
@@ -51,7 +51,7 @@ class Places:
             except StopIteration:
                 return
             for part in _used(effect):
-                if worker.device not in self.places[id(part)]:
+                if worker.device not in self.places.get(id(part), set()):
                     kind, name = type(part).__name__, type(effect).__name__
                     self.elsewhere.append(f"{worker.name} uses a {kind} in {name} that nobody has sent it")
                 self.made(part if isinstance(part, Step) else None, worker.device)  # it has changed there
@@ -61,20 +61,13 @@ class Places:
 
 
 def _used(effect: e.Effect) -> Iterator[Any]:
-    """Yields what the effect reads tensors of."""
-    match effect:
-        case e.Snapshot() | e.Forward() | e.Loss() | e.Backward():
-            yield effect.step
-        case e.Update() | e.Accumulate():
-            yield from effect.gradients
-        case e.AllReduce():
-            yield effect.gradient
-        case e.Delta():
-            yield effect.anchor
-        case e.Outer():
-            yield from (effect.anchor, *effect.deltas)
-        case e.Mix():
-            yield effect.weights
+    """Yields what the effect reads tensors of: all that it has, but for what it sends, asks of or leaves out."""
+    if not isinstance(effect, e.Put | e.Lag | e.Drop):
+        names: Iterable[str] = type(effect).__slots__
+        for name in names:
+            value = getattr(effect, name)
+            several = value if isinstance(value, list | tuple) else [value]
+            yield from (part for part in several if isinstance(part, Gradient | Weights | Step))
 
 
 def used_elsewhere(method: methods.Method, executor: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
