@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -18,9 +20,14 @@ EPOCHS = 2  # LPP-SGD parts gradients in the second
 
 
 def trained(method: Method) -> tuple[Any, ...]:
+    return trained_once(method.name, json.dumps(method.describe()))
+
+
+@cache
+def trained_once(name: str, options: str) -> tuple[Any, ...]:
     """All that is recorded and all that lasts, but for real seconds and what a method notes for itself."""
-    training = Small(method.name, method.describe())
-    assert training.method.name == method.name
+    training = Small(name, json.loads(options))
+    assert training.method.name == name
     charges_for_all = replace(price(), backward_inputs=[1e-4] * len(price().backward_inputs))
     training.executor = VirtualExecutor(training.team, charges_for_all)
     metrics = training.train(EPOCHS)

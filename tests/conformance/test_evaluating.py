@@ -1,8 +1,9 @@
-"""Every method x executor, evaluated twice in an epoch and in every second one: an epoch stays one."""
+"""Evaluated within epochs and in every second one: an epoch stays one."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,11 @@ import pytest
 import torch
 
 from results.records import Record
-from tests.conformance.small import EPOCHS, STEPS, Small, weights
+from tests.conformance.small import STEPS, Small, weights
 from tests.runner.chains import Chain, check_chain, small
 from tests.sure import sure
 
 EVERY = [0.5, 2]
-AT: dict[float, list[float]] = {0.5: [0.5, 1, 1.5, 2, 2.5, 3], 2: [2, 3]}
-"""The epochs of the evaluations: the last one is always evaluated."""
 
 
 def run(out: Path, method: str, executor: str, every: float) -> tuple[Record, Small]:
@@ -26,18 +25,22 @@ def run(out: Path, method: str, executor: str, every: float) -> tuple[Record, Sm
     return record, made
 
 
-def test_all_samples_are_used_and_all_evaluations_made(method: str, executor: str, tmp_path: Path) -> None:
-    every = 0.5 if executor == "virtual" else 2
-    record, made = run(tmp_path, method, executor, every)
-    replicas = made.method.trained_replicas
+def test_all_samples_are_used_and_all_evaluations_made(representative: str, executor: str, tmp_path: Path) -> None:
+    """In every second epoch; test_resuming.py evaluates every method within epochs."""
+    record, made = run(tmp_path, representative, executor, 2)
+    check_evaluations(record, made, at=[2, 3])  # the last one is always evaluated
+
+
+def check_evaluations(record: Record, made: Small, at: Sequence[float]) -> None:
+    """An epoch is one, wherever in it a run is evaluated. at: the epochs of the evaluations."""
+    replicas, epochs = made.method.trained_replicas, int(at[-1])
     steps = STEPS - STEPS % replicas
-    assert sorted(made.batches_used) == [(epoch, index) for epoch in range(EPOCHS) for index in range(steps)]
-    assert [point.epoch for point in record.evaluations] == AT[every]
+    assert sorted(made.batches_used) == [(epoch, index) for epoch in range(epochs) for index in range(steps)]
+    assert [point.epoch for point in record.evaluations] == at
     within = math.ceil(steps // replicas / 2) * replicas
-    expected = [int(at) * steps + within * (at % 1 > 0) for at in AT[every]]
-    assert [point.step for point in record.evaluations] == expected
+    assert [point.step for point in record.evaluations] == [int(one) * steps + within * (one % 1 > 0) for one in at]
     assert record.end is not None
-    assert (record.status, record.end["epochs"]) == ("finished", EPOCHS)
+    assert (record.status, record.end["epochs"]) == ("finished", epochs)
     assert all(math.isfinite(value) for point in record.evaluations for value in point.metrics.values())
     seconds = [point.metrics[record.clock] for point in record.evaluations]
     assert seconds == sorted(set(seconds))

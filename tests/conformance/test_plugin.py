@@ -33,12 +33,10 @@ def hogwild(tmp_path: Path, registries: None) -> str:
 
 def test_it_trains(hogwild: str) -> None:
     for executor in executors.in_one_process():
-        test_training.test_two_epochs(hogwild, executor)
-        with pytest.MonkeyPatch.context() as patch:
-            test_training.test_averages_are_counted_apart(hogwild, executor, patch)
+        test_training.test_it_trains(hogwild, executor)
         test_training.test_no_more_slots_than_batches_in_flight(hogwild, executor)
-        for key, value in other_values(hogwild):
-            test_training.test_every_option((hogwild, key, value), executor)
+    for key, value in other_values(hogwild):
+        test_training.test_every_option((hogwild, key, value), "virtual")
     test_training.test_a_worker_names_an_existing_device_and_keeps_its_name(hogwild)
     test_statements.test_a_method_does_what_it_says(hogwild)
     test_failing.test_a_worker_that_raises_is_named(hogwild, "virtual")

@@ -1,12 +1,12 @@
-"""Every method on the executors that repeat: the same seed gives the same bits, wherever, and after whatever."""
+"""Every method on the executors that repeat: the same seed gives the same bits, after whatever.
+
+In another process, too: test_resuming.py.
+"""
 
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
-from functools import cache
-from pathlib import Path
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -16,19 +16,7 @@ from benchmarks.executors import registry as executors
 from benchmarks.executors.registry import Executor
 from benchmarks.executors.team import SimulatedTeam
 from tests.conformance.small import EPOCHS, STEPS, Small, bits, price
-
-OTHER_PROCESS = """
-import sys, torch
-from tests.conformance.conftest import load_plugins
-from tests.conformance.small import Small, bits
-torch.set_num_threads(1)
-executor, plugins, *methods = sys.argv[1:]
-load_plugins(plugins)
-for method in methods:
-    training = Small(method, executor=executor)
-    training.train()
-    print(method, bits(training.team), training.executor.now)
-"""
+from tests.conformance.test_training import trained_once
 
 
 def outcome(method: str, executor: str, seed: int = 0) -> str:
@@ -37,8 +25,11 @@ def outcome(method: str, executor: str, seed: int = 0) -> str:
     return f"{bits(training.team)} {training.executor.now}"
 
 
-known = cache(outcome)
-"""Outcome of a run, trained once, for tests of what other runs come to."""
+@cache
+def known(method: str, executor: str) -> str:
+    """Outcome of the run that other tests look at as well."""
+    training = trained_once(method, executor)
+    return f"{bits(training.team)} {training.executor.now}"
 
 
 def generators() -> tuple[object, ...]:
@@ -58,23 +49,6 @@ def test_same_seed_same_bits(method: str, repeatable: str) -> None:
     assert generators() == before
 
 
-def test_same_bits_in_another_process(
-    representatives: list[str], repeatable: str, checkout: Path, plugins: str
-) -> None:
-    """In the opposite order there."""
-    done = subprocess.run(
-        [sys.executable, "-c", OTHER_PROCESS, repeatable, plugins, *reversed(representatives)],
-        cwd=checkout,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert dict(line.split(" ", 1) for line in done.stdout.splitlines()) == {
-        m: known(m, repeatable) for m in representatives
-    }
-
-
 def test_two_runs_side_by_side(representative: str, repeatable: str) -> None:
     """Epoch by epoch in turn, two runs of one process do not touch each other; their seeds make them two."""
     runs = [Small(representative, executor=repeatable, seed=seed) for seed in (0, 1)]
@@ -82,19 +56,18 @@ def test_two_runs_side_by_side(representative: str, repeatable: str) -> None:
         for training in runs:
             training.epoch(epoch)
     found = [bits(training.team) for training in runs]
-    assert found == [known(representative, repeatable, seed).split()[0] for seed in (0, 1)]
+    assert found == [one(representative, repeatable).split()[0] for one in (known, partial(outcome, seed=1))]
     assert found[0] != found[1]
 
 
 def test_the_clock_does_not_depend_on_the_numerics(method: str, repeatable: str) -> None:
     """A team without tensors takes the same simulated seconds, and counts the same updates."""
-    training, (dry, executor) = Small(method, executor=repeatable), dry_run(method, repeatable)
+    training, (dry, executor) = trained_once(method, repeatable), dry_run(method, repeatable)
     for epoch in range(EPOCHS):
-        training.epoch(epoch)
         dry.begin_epoch(epoch)
         executor.run(training.method.workers(dry))
-        assert executor.now == training.executor.now
-        assert dry.accounts.staleness.per_layer() == training.team.accounts.staleness.per_layer()
+    assert executor.now == training.executor.now
+    assert dry.accounts.staleness.per_layer() == training.team.accounts.staleness.per_layer()
 
 
 def dry_run(method: str, executor: str) -> tuple[SimulatedTeam, Executor]:

@@ -1,20 +1,23 @@
-"""Every method: a run that is ended at every drain and goes on from its checkpoints ends as if it never had been."""
+"""Every method: a run that is ended at every drain and goes on from its checkpoints ends as if it never had been.
+
+Options are tried in test_training.py, with a checkpoint at the end of an epoch.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from benchmarks.executors import registry as executors
-from tests.conformance.small import EPOCHS, STEPS, Small
+from tests.conformance.small import EPOCHS, Small
+from tests.conformance.test_evaluating import check_evaluations
 from tests.runner.chains import Chain, check_chain, outcome, small
 from tests.sure import sure
 
-EVERY = {"drain_every": 3}  # batches: two drains in an epoch or three
+EVERY = {"drain_every": 3}  # batches
 
 OTHER_PROCESS = """
 import sys
@@ -29,18 +32,12 @@ for method in methods:
 
 
 def test_resumed_within_epochs_equals_uninterrupted(method: str, repeatable: str, tmp_path: Path) -> None:
-    ended = check_chain(tmp_path, small(method, executor=repeatable, settings={**EVERY, "epochs": 2}))
-    replicas = Small(method).method.trained_replicas
-    part = -(-EVERY["drain_every"] // replicas) * replicas
-    assert ended == 2 * -(-(STEPS - STEPS % replicas) // part) - 1
-
-
-def test_resumed_equals_uninterrupted_with_every_option(
-    variant: tuple[str, str, Any], repeatable: str, tmp_path: Path
-) -> None:
-    """Includes momentum that several updaters of a layer have each for themselves."""
-    method, key, value = variant
-    check_chain(tmp_path, small(method, {key: value}, executor=repeatable))
+    """Evaluated in the middle of an epoch and at its end, it is ended at each of these drains."""
+    make = small(method, executor=repeatable, settings={"evaluate_every": 0.5, "epochs": 2})
+    whole, record, ended = check_chain(tmp_path, make)
+    assert isinstance(whole.training, Small)
+    check_evaluations(record, whole.training, at=[0.5, 1, 1.5, 2])
+    assert ended == 3
 
 
 @pytest.mark.parametrize("optimizer", ["nadam", "muon"])
@@ -52,6 +49,7 @@ def test_resumed_equals_uninterrupted_with_other_optimizers(optimizer: str, tmp_
 
 @pytest.mark.slow
 def test_resumed_in_another_process(all_methods: list[str], tmp_path: Path, checkout: Path, plugins: str) -> None:
+    """Where the first epoch has the bits that it has here."""
     done = subprocess.run(
         [sys.executable, "-c", OTHER_PROCESS, str(tmp_path), plugins, *all_methods],
         cwd=checkout,

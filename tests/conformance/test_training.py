@@ -1,12 +1,18 @@
-"""Every method x executor: an epoch uses every batch once, changes every layer, and counts what it changed."""
+"""Every method x executor: an epoch uses every batch once, changes every layer, and counts what it changed.
+
+A run is trained once for all tests that only look at it, and gone on with in another training.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,33 +20,94 @@ import torch
 
 import methods
 from benchmarks.executors import registry as executors
+from benchmarks.runner.checkpoints.file import Checkpoint, read, render
 from methods import Average, Correct, Layer, Mix, Program, Worker
-from tests.conformance.small import EPOCHS, STEPS, Small, weights
+from tests.conformance.small import EPOCHS, STEPS, Small, bits, weights
 
 Variant = tuple[str, str, Any]
+Metrics = dict[str, float]
 
 
 def trained(method: str, options: dict[str, Any], executor: str, epochs: int = 2) -> Small:
-    """A run of so many epochs, with what the suite demands of every epoch checked."""
-    training = Small(method, options, executor=executor)
-    for epoch in range(epochs):
-        before = weights(training.team)
-        counts = [layer.updates for replica in training.team.replicas for layer in replica.layers]
-        metrics = training.epoch(epoch)
-        assert all(math.isfinite(value) for value in metrics.values())
-        assert metrics["dropped_gradients"] == 0 or training.method.drops_gradients
-        assert math.isfinite(training.team.mean_loss())
-        check_batches(training, epoch)
-        check_updates(training, counts)
-        check_staleness(training)
-        assert not all(torch.equal(a, b) for a, b in zip(before, weights(training.team), strict=True))
+    """A run of so many epochs, with what the suite demands of every epoch checked.
+
+    On an executor that repeats, the last epoch is trained a second time, from a checkpoint.
+    """
+    training, metrics, averages = Small(method, options, executor=executor), list[Metrics](), list[Counter[Layer]]()
+    workers, repeatable = training.method.workers, executors.executor(executor).repeatable
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            training.method,
+            "workers",
+            lambda team: [replace(one, program=watched(one, averages)) for one in workers(team)],
+        )
+        for epoch in range(epochs):
+            checkpoint = saved(training, metrics) if repeatable and epoch == epochs - 1 else None
+            metrics.append(check_epoch(training, epoch))
+    total = sum(averages, Counter[Layer]())
+    assert [layer.averages for layer in training.team.layers] == [total[layer] for layer in training.team.layers]
+    if checkpoint is not None:
+        check_resumed(training, Small(method, options, executor=executor), checkpoint, metrics[-1])
     return training
+
+
+def watched(worker: Worker, asked: list[Counter[Layer]]) -> Program:
+    """The worker; `asked` counts in how many averages of its replica, or mixes with it, every layer takes part."""
+    values, counts = [None], Counter[Layer]()  # popped: what the worker lets go of nobody holds
+    asked.append(counts)
+    while True:
+        try:
+            effect = worker.program.send(values.pop())
+        except StopIteration:
+            return
+        values.append((yield effect))
+        if isinstance(effect, Average) and not effect.later:
+            counts.update(effect.replica.layers)
+        elif isinstance(effect, Correct):
+            counts.update(effect.correction.replica.layers)
+        elif isinstance(effect, Mix):
+            counts.update(effect.replica.layers[layer.index] for layer in effect.weights.layers)
+
+
+def check_epoch(training: Small, epoch: int) -> Metrics:
+    before = weights(training.team)
+    counts = [layer.updates for replica in training.team.replicas for layer in replica.layers]
+    metrics = training.epoch(epoch)
+    assert all(math.isfinite(value) for value in metrics.values())
+    assert metrics["dropped_gradients"] == 0 or training.method.drops_gradients
+    assert math.isfinite(training.team.mean_loss())
+    check_batches(training, epoch)
+    check_updates(training, counts)
+    check_staleness(training)
+    assert not all(torch.equal(a, b) for a, b in zip(before, weights(training.team), strict=True))
+    return metrics
+
+
+def saved(training: Small, metrics: Sequence[Metrics]) -> Checkpoint:
+    """A checkpoint as it comes back from its file."""
+    name, content = render(training.checkpoint(metrics, wall_seconds=0.0))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(content)
+        return read(path, "")
+
+
+def check_resumed(training: Small, resumed: Small, checkpoint: Checkpoint, metrics: Metrics) -> None:
+    """One that knows the checkpoint alone ends its last epoch as the training has, which ended with these metrics."""
+    resumed.resume(checkpoint)
+    again = resumed.epoch(resumed.epochs)
+    assert {**again, "train_seconds": 0.0} == {**metrics, "train_seconds": 0.0}
+    assert bits(resumed.team) == bits(training.team)
+    assert resumed.executor.now == training.executor.now
+    assert resumed.team.losses == training.team.losses
+    assert resumed.team.per_layer() == training.team.per_layer()
+    assert resumed.team.counted_effects() == training.team.counted_effects()
 
 
 @cache
 def trained_once(method: str, executor: str) -> Small:
-    """Two epochs with its defaults, for tests that change nothing of it."""
-    return trained(method, {}, executor)
+    """A run with its defaults, for tests that change nothing of it."""
+    return trained(method, {}, executor, EPOCHS if executors.executor(executor).repeatable else 2)
 
 
 def check_batches(training: Small, epoch: int) -> None:
@@ -82,7 +149,8 @@ def check_staleness(training: Small) -> None:
         assert row["wait_seconds"] >= -1e-12
 
 
-def test_two_epochs(method: str, executor: str) -> None:
+def test_it_trains(method: str, executor: str) -> None:
+    """Averages, too, are counted for the layers of the replica that was averaged or mixed, whoever else was."""
     trained_once(method, executor)
 
 
@@ -94,39 +162,12 @@ def test_what_an_epoch_reports(representative: str, executor: str) -> None:
 
 
 def test_every_option(variant: Variant, executor: str) -> None:
-    """Each value of each option trains; the third epoch is the one of LAP-SGD's period and LPP-SGD's partitions."""
+    """Each value of each option trains, and goes on from a checkpoint: momentum, too, of each updater of a layer.
+
+    The third epoch is the one of LAP-SGD's period and LPP-SGD's partitions.
+    """
     method, key, value = variant
     trained(method, {key: value}, executor, epochs=EPOCHS)
-
-
-def test_averages_are_counted_apart(method: str, executor: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every layer has taken part in as many as its replica was averaged in, or it was mixed, whoever else was."""
-    training = Small(method, executor=executor)
-    asked: list[Counter[Layer]] = []
-
-    def watched(worker: Worker) -> Program:
-        value, counts = None, Counter[Layer]()
-        asked.append(counts)
-        while True:
-            try:
-                effect = worker.program.send(value)
-            except StopIteration:
-                return
-            value = yield effect
-            if isinstance(effect, Average) and not effect.later:
-                counts.update(effect.replica.layers)
-            elif isinstance(effect, Correct):
-                counts.update(effect.correction.replica.layers)
-            elif isinstance(effect, Mix):
-                counts.update(effect.replica.layers[layer.index] for layer in effect.weights.layers)
-
-    workers = training.method.workers
-    monkeypatch.setattr(
-        training.method, "workers", lambda team: [replace(one, program=watched(one)) for one in workers(team)]
-    )
-    training.epoch(0)
-    total = sum(asked, Counter[Layer]())
-    assert [layer.averages for layer in training.team.layers] == [total[layer] for layer in training.team.layers]
 
 
 def test_no_more_slots_than_batches_in_flight(method: str, executor: str) -> None:

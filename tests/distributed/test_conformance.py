@@ -16,9 +16,8 @@ def _registered() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_it_trains(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    test_training.test_two_epochs(method, together.NAME)
-    test_training.test_averages_are_counted_apart(method, together.NAME, monkeypatch)
+def test_it_trains(method: str) -> None:
+    test_training.test_it_trains(method, together.NAME)
 
 
 @pytest.mark.parametrize("method", ["ddp", "lapsgd"])

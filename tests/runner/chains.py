@@ -17,6 +17,7 @@ from results.records import JOURNAL, Record, folder_of, read
 from results.records.journal import Journal
 from results.records.spec import Labels, RunSpec
 from tests.conformance.small import Small, bits, data
+from tests.sure import sure
 
 REAL_TIME = {"train_seconds", "wall_seconds"}
 ID = "run"
@@ -58,10 +59,12 @@ class Chain:
         self.out, self.make = out, make
         self.said: list[str] = []
         self.bits: tuple[str, float | None] | None = None
+        self.training: Training | None = None
 
     def part(self, *, ends_after: int | None) -> Record | None:
         """Train on until so many checkpoints have been written, or to the end -> then the record."""
         training, spec = self.make()
+        self.training = training
         checkpoints = Ending(self.out, ID, environment={}, every_seconds=0, say=self.said.append)
         checkpoints.ends_after = ends_after
         folder = folder_of(self.out, ID)
@@ -91,8 +94,8 @@ def outcome(record: Record | None) -> tuple[list[dict[str, float]], dict[str, An
     return points, {name: value for name, value in record.end.items() if name not in {*REAL_TIME, "ended"}}
 
 
-def check_chain(out: Path, make: Make) -> int:
-    """Ended at every checkpoint, it ends as if it never had been -> how often it was ended."""
+def check_chain(out: Path, make: Make) -> tuple[Chain, Record, int]:
+    """Ended at every checkpoint, it ends as if it never had been -> the whole run, its record, how often it ended."""
     whole, cut = Chain(out / "whole", make), Chain(out / "cut", make)
     expected = whole.part(ends_after=None)
     *interrupted, resumed = cut.parts()
@@ -100,4 +103,4 @@ def check_chain(out: Path, make: Make) -> int:
     assert cut.bits == whole.bits
     assert cut.said == whole.said == []
     assert not (folder_of(cut.out, ID) / "checkpoints").exists()
-    return len(interrupted)
+    return whole, sure(expected), len(interrupted)

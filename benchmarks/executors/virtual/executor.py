@@ -202,6 +202,7 @@ class VirtualExecutor:
                 if process.worker.outlives_epochs:
                     self._ended[process.worker.name] = self.clock.now
                 self.effect_count += process.effect_count
+                process.forget_job()
                 return
             process.effect = effect
             process.effect_count += 1

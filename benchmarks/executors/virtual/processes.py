@@ -28,6 +28,12 @@ class Process(Activity):
     def __post_init__(self) -> None:
         self.send = self.worker.program.send
 
+    def forget_job(self) -> None:
+        """Frees the job, which holds itself, and so the worker's last step, until the garbage is collected."""
+        if self.job is not None:
+            del self.job.over
+            self.job = None
+
     @property
     def waits_for(self) -> str:
         """Returns in words what it waits for from other workers; "" where its device is at work."""
