@@ -37,6 +37,10 @@ class Seen:
     versions: dict[tuple[int, Any], int] = field(default_factory=dict)  # of (step, layer), read by the forward pass
 
     def note(self, worker: e.Worker, effect: e.Effect) -> None:
+        if worker.outlives_epochs:  # or it would see in its lead what others are yet to do
+            touched = getattr(effect, "layer", None) or getattr(effect, "replica", None) or worker
+            assert touched.device == worker.device
+            assert not isinstance(effect, (e.Count, e.Await, e.AllReduce, e.Average))
         match effect:
             case e.AllReduce() if effect.gradient.batches:  # type: ignore[attr-defined]  # no pseudo-gradient
                 self.reduced.add(effect.group.members)

@@ -194,6 +194,11 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("adpsgd", {"devices": 4, "weights": "current", "shares": "dynamic"}),
     ("pipeline", {"stages": 3, "locking": "forward", "weights": "forward", "cut": "parameters"}),
     ("diloco", {"devices": 2, "period": 4, "fragments": 2, "delay": 1, "alpha": 0.5}),
+    (
+        "async_localsgd",
+        {"devices": 2, "period": 2, "grace": 0.005, "outer.name": "delayed_nesterov", "weighting": "polynomial"},
+    ),
+    ("async_localsgd", {"period": 2, "dylu": True, "outer.name": "delayed_sgd"}),
     ("sgp", {"delay": 1, "graph": "complete"}),
     ("layup", {"weights": "forward", "shares": "equal"}),
     ("noloco", {"period": 2, "bn_buffers": "per_device"}),
