@@ -420,6 +420,7 @@ class Average(Effect):
     state: the optimizer's state (momentum) is averaged with the weights; all members say so, or none, and no layer has
     more than one such state (`momentum=shared`, or one updater). Where a layer was never updated its state counts as 0.
     later: adds nothing yet and gives a Correction, which any worker may add at any time (`Correct`).
+    weight: of this member in the mean, sum(weight x) / sum(weight), above 0; all members give one, or none.
     """
 
     group: Group
@@ -427,6 +428,7 @@ class Average(Effect):
     last: bool = False
     state: bool = False
     later: bool = False
+    weight: float | None = None
 
 
 @dataclass(slots=True, frozen=True, eq=False)

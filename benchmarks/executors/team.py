@@ -303,8 +303,17 @@ class Team(ABC):
     @abstractmethod
     def mean_flat(self, vectors: Sequence[object]) -> object: ...
 
+    def weighed(self, effect: e.Average, snapshot: object) -> object:
+        """Returns what a member brings to the mean: its snapshot, times its weight where it has one, and the weight."""
+        return snapshot
+
+    def unweighed(self, effect: e.Average, mean: object) -> object:
+        """Returns the mean of the snapshots, of the mean of what the members brought."""
+        return mean
+
     def finish_average(self, effect: e.Average, mean: object, snapshot: object, last: bool) -> bool | e.Correction:
         """Adds mean - snapshot to the replica and returns `last`; with `later`, returns that correction instead."""
+        mean = self.unweighed(effect, mean)
         correction = e.Correction(effect.replica, mean, snapshot, effect.state, last, effect.group.members)
         if effect.later:
             return correction

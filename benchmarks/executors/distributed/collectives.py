@@ -150,10 +150,11 @@ class RankCollectives:
     def average(self, worker: e.Worker, effect: e.Average) -> bool | e.Correction:
         snapshot = self.team.flat(effect.replica, state=effect.state)
         if effect.group.members == 1:
-            return self.team.finish_average(effect, self.team.mean_flat([snapshot]), snapshot, effect.last)
+            mean = self.team.mean_flat([self.team.weighed(effect, snapshot)])
+            return self.team.finish_average(effect, mean, snapshot, effect.last)
         self._check(effect)
         with self.monitor.meeting(worker, self._arrive(effect.group)):
-            mean, all_last = self._mean_flat(effect.group, snapshot, effect.last)
+            mean, all_last = self._mean_flat(effect.group, self.team.weighed(effect, snapshot), effect.last)
         return self.team.finish_average(effect, mean.to(snapshot.device), snapshot, all_last)
 
     def _mean_flat(self, group: e.Group, snapshot: Tensor, last: bool) -> tuple[Tensor, bool]:

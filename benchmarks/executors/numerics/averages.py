@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -74,13 +75,27 @@ def _copy(layer: TorchLayer, tensors: Sequence[Tensor], state: StateOf | None, p
         torch.cat([t.reshape(-1) for t in _with_state(layer, tensors, state)], out=piece)
 
 
+def weighed(vector: Tensor, weight: float | None) -> Tensor:
+    """Returns weight times the vector (n,) and, last, the weight; the vector itself where there is none.
+
+    Raises ValueError where the weight is not finite or not above 0.
+    """
+    if weight is None:
+        return vector
+    if not (math.isfinite(weight) and weight > 0):
+        raise ValueError(f"a weight in an average is a finite number above 0; {weight} came")
+    return torch.cat([vector * weight, vector.new_tensor([weight])])
+
+
 def mean_flat(vectors: Sequence[Tensor]) -> Tensor:
     """Returns the mean (n,) of vectors (n,), summed in the order of the replicas.
 
     Raises ValueError for unequal lengths.
     """
     if len({len(vector) for vector in vectors}) > 1:
-        raise ValueError("all members of an average take their optimizer's state along (state=True), or none of them")
+        raise ValueError(
+            "all members of an average take their optimizer's state along (and have weights), or none of them"
+        )
     total = vectors[0].clone()
     for vector in vectors[1:]:
         total += vector

@@ -292,6 +292,12 @@ class TorchTeam(Team):
     def mean_flat(self, vectors: Sequence[object]) -> Tensor:
         return averages.mean_flat(cast(Sequence[Tensor], vectors))
 
+    def weighed(self, effect: e.Average, snapshot: object) -> Tensor:
+        return averages.weighed(cast(Tensor, snapshot), effect.weight)
+
+    def unweighed(self, effect: e.Average, mean: object) -> Tensor:
+        return cast(Tensor, mean) if effect.weight is None else cast(Tensor, mean)[:-1] / cast(Tensor, mean)[-1]
+
     def add_mean(self, replica: e.Replica, mean: object, snapshot: object, *, state: bool = False) -> None:
         """Adds mean - snapshot (n,), layer by layer, updates going on meanwhile (B, Algorithm 1b line 8)."""
         for _, add in self.add_mean_by_layer(replica, mean, snapshot, state=state):

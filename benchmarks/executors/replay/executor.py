@@ -237,10 +237,10 @@ class ReplayExecutor:
         snapshot, copies = self.team.flat_by_layer(effect.replica, state=effect.state)
         yield from self._each(player, copies, writes=False)
         player.layer = ""
-        result = yield from self._exchanges.meet(
-            player, effect, (snapshot, effect.last), lambda brought: average(self.team, brought)
-        )
+        mine = (self.team.weighed(effect, snapshot), effect.last)
+        result = yield from self._exchanges.meet(player, effect, mine, lambda brought: average(self.team, brought))
         mean, last = cast(Average, result)
+        mean = self.team.unweighed(effect, mean)
         correction = e.Correction(effect.replica, mean, snapshot, effect.state, last, effect.group.members)
         if effect.later:
             return correction

@@ -59,7 +59,7 @@ class ThreadCollectives:
             mean, last = cast(Average, result)
             return self.team.finish_average(effect, mean, snapshot, last)
 
-        brought = (snapshot, effect.last)
+        brought = (self.team.weighed(effect, snapshot), effect.last)
         return self._contribute(worker, effect, brought, lambda brought: average(self.team, brought)).then(averaged)
 
     def _contribute(

@@ -93,8 +93,9 @@ class Collectives:
         effects = [member.effect for member in members if isinstance(member.effect, e.Average)]
         if not effects:
             return self.team.all_reduce([checked(Gradient, gradient) for gradient in brought])
-        mean, last = self.team.mean_flat(brought), all(effect.last for effect in effects)
-        pairs = zip(effects, brought, strict=True)
+        pairs = list(zip(effects, brought, strict=True))
+        mean = self.team.mean_flat([self.team.weighed(*pair) for pair in pairs])
+        last = all(effect.last for effect in effects)
         return [self.team.finish_average(effect, mean, snapshot, last) for effect, snapshot in pairs]
 
     def _charge(
