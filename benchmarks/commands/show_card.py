@@ -29,6 +29,12 @@ def show_card(card: Card, console: Console) -> None:
         console.print(f"devices: {factors} {unit}{noise}", highlight=False)
     for delay in card.delays:
         console.print(f"straggler: {delay.label}", highlight=False, markup=False)
+    for absence in card.absent:
+        console.print(f"absent: {absence.label} (not in what is predicted)", highlight=False, markup=False)
+    if (nodes := card.nodes) is not None:
+        for number, row in enumerate(nodes.bytes_per_second):
+            rates = ", ".join(f"{rate / 1e9:.4g}" for rate in row)
+            console.print(f"node {number} ({nodes.devices} devices): {rates} GB/s to each node", highlight=False)
     for name, seconds in card.networks.items():
         f = sum(seconds.forward_seconds)
         b = sum(seconds.backward_input_seconds) + sum(seconds.backward_weight_seconds)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from benchmarks.errors import UserError, check_printable
+from benchmarks.hardware.absences import Absence, all_away
 from benchmarks.hardware.delays import Delay
 from benchmarks.hardware.price import EffectSeconds, Link, Nodes, Price
 from methods.later import Later, left_out
@@ -200,6 +201,7 @@ class Card(_Part):
         Field(description="whether a device, and a node from others, receives one message at a time"),
     ] = False
     devices: Annotated[DeviceSpeeds | None, Later(None), Field(description="none: all are alike")] = None
+    absent: Annotated[tuple[Absence, ...], Later(()), Field(description="devices that leave and come back")] = ()
     networks: dict[str, NetworkSeconds] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -242,10 +244,16 @@ class Card(_Part):
         )
 
     def check_devices(self, computing: int, who: str) -> None:
-        """Raises UserError where more devices are to compute than the card has speeds or links for.
+        """Raises UserError where more devices are to compute than the card has speeds or links for, or all are absent.
 
         who: names what asks.
         """
+        if (when := all_away(self.absent, computing)) is not None:
+            devices = "its only device is" if computing == 1 else f"all {computing} devices are"
+            raise UserError(
+                f"{who}: {devices} absent {when:g} s after the begin by the hardware card {self.name}: leave one "
+                "there, or leave out an absence."
+            )
         if self.devices is not None and computing > len(self.devices.factors):
             raise UserError(
                 f"{who} computes on {computing} devices, and the hardware card {self.name} has the speeds of "
@@ -287,6 +295,7 @@ class Card(_Part):
             nodes=self._nodes,
             collective=self.collective,
             queues=self.queues,
+            absent=self.absent,
         )
 
     def price(self, seconds: NetworkSeconds, layers: Sequence[str] | None = None, *, batch: int | None = None) -> Price:

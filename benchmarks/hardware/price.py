@@ -8,6 +8,7 @@ from math import ceil, inf, log2
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
+    from benchmarks.hardware.absences import Absence
     from benchmarks.hardware.delays import Delay
 
 
@@ -109,6 +110,7 @@ class Price:
     between them; None: all devices are one node. collective: how an all-reduce is carried out. queues: a device
     receives one message at a time, and so does a node from all others; else any number of messages is under way at
     once, each at the full rate. factors: multiply the seconds of passes, device by device; a device beyond them has 1.
+    absent: when devices are away.
     """
 
     forward: Sequence[float]
@@ -128,6 +130,7 @@ class Price:
     collective: Literal["ring", "tree"] = "ring"
     queues: bool = False
     factors: Sequence[float] = ()
+    absent: Sequence[Absence] = ()
 
     @classmethod
     def uniform(cls, layers: int, forward: float, backward: float) -> Price:

@@ -281,12 +281,13 @@ def _networks(table: Table, choices: Choices) -> tuple[str, ...]:
 def _check_delays(table: Table, cells: Sequence[GridRow], card: Card) -> None:
     devices = max(cell.method.devices for cell in cells)
     delays: Sequence[Delay] = card.delayed([delay for cell in cells for delay in cell.row.delays]).delays
-    for delay in delays:
-        if delay.device >= devices:
+    slow, away = ((delay.device, "delayed") for delay in delays), ((one.device, "absent") for one in card.absent)
+    for device, what in (*slow, *away):
+        if device >= devices:
             there = f"devices 0 to {devices - 1}" if devices > 1 else "device 0 alone"
             raise UserError(
-                f"The runs of {table.id} have {there}, and device {delay.device} is to be delayed: "
-                "name one that they have, or leave the delay out."
+                f"The runs of {table.id} have {there}, and device {device} is to be {what}: "
+                f"name one that they have, or leave out that it is {what}."
             )
 
 

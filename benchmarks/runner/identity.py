@@ -52,9 +52,10 @@ def hardware_of(card: Card | None, gpus: Gpus | None = None, node: Node | None =
     if card is None:
         cpu, cores = (node.cpu, node.cores) if node is not None else (cpu_name(), os.cpu_count() or 1)
         return HardwareSpec(name=cpu, cores=cores)
-    if not card.delays:
-        return HardwareSpec(name=card.name, sha256=card.sha256)
-    return HardwareSpec(name=card.name, sha256=card.sha256, delays=[delay.label for delay in card.delays])
+    said = {"delays": [delay.label for delay in card.delays], "absent": [absence.label for absence in card.absent]}
+    return HardwareSpec.model_validate(
+        {"name": card.name, "sha256": card.sha256, **{key: labels for key, labels in said.items() if labels}}
+    )
 
 
 @cache

@@ -96,6 +96,8 @@ def caveats(table_runs: TableRuns) -> Iterator[str]:
     hardware = grid.cells[0].runs[0].spec.hardware
     if grid.card is not None:
         yield f"Hardware {grid.card.name}: {grid.card.title}."
+        if absent := "; ".join(absence.label for absence in grid.card.absent):
+            yield f"Absent, in simulated seconds of a run: {absent}. An absent device begins nothing; others may wait."
     else:
         many = f"{hardware.cores} cores" if hardware.gpus is None else f"{hardware.gpus} of them, a run on one"
         yield f"Hardware: {hardware.name}, {many}."

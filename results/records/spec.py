@@ -52,13 +52,17 @@ class MethodSpec(Recorded):
 
 
 class HardwareSpec(Recorded):
-    """Source of time: a card's name, digest and stragglers (in words); or this machine's CPU and cores, or GPUs."""
+    """Source of time: a card's name, digest, stragglers and absent devices; or this machine's CPU and cores, or GPUs.
+
+    delays, absent: in words.
+    """
 
     name: str
     sha256: str = ""
     cores: int | None = None
     gpus: int | None = None
     delays: Sequence[str] = ()
+    absent: Sequence[str] = ()
 
 
 class ChargedSpec(Recorded):

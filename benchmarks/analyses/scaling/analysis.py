@@ -124,7 +124,7 @@ def _curve(
             prices = [condition.price(request.card, network, layers, devices, seed) for seed in seeds]
             epochs_by_seed = tuple(simulate(method, price, layers, steps=share, epochs=epochs) for price in prices)
             law = None
-            alike = not request.card.delays and request.card.devices is None
+            alike = not request.card.delays and request.card.devices is None and not request.card.absent
             if condition.stragglers != "heavy-tailed" and alike and request.card.lanes == 1:
                 delayed = condition.stragglers == "constant" and devices > 1
                 step = prices[0].forward_seconds + prices[0].backward_seconds

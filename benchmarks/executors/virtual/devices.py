@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
 from functools import partial
 
+from benchmarks.hardware.absences import Absence, seconds_away
 from benchmarks.hardware.price import Price
 
 Action = Callable[[], None]
@@ -122,19 +123,22 @@ class DeviceJob:
 class Device:
     """A simulated device: first come, first served, on as many lanes as the hardware card says.
 
-    busy_seconds: with anything under way; lost_seconds: of these, with jobs that took it whole, such as stragglers'
-    delays.
+    absent: when it is away, and begins nothing; what is under way then goes on to its end. busy_seconds: with anything
+    under way; lost_seconds: of these, with jobs that took it whole, such as stragglers' delays.
     """
 
-    def __init__(self, clock: Clock, price: Price) -> None:
-        self.clock, self.price, self.lanes = clock, price, price.lanes
+    def __init__(self, clock: Clock, price: Price, absent: Sequence[Absence] = ()) -> None:
+        self.clock, self.price, self.lanes, self.absent = clock, price, price.lanes, absent
         self.busy = 0  # lanes
         self.queue: deque[DeviceJob] = deque()
         self.busy_seconds = self.lost_seconds = 0.0
         self._since = 0.0  # when the first of those under way began
 
     def ask(self, job: DeviceJob) -> None:
-        if self.queue or self.busy + (self.lanes if job.whole else 1) > self.lanes:
+        if self.absent:
+            self.queue.append(job)
+            self._serve()
+        elif self.queue or self.busy + (self.lanes if job.whole else 1) > self.lanes:
             self.queue.append(job)
         else:
             self._grant(job)
@@ -159,6 +163,12 @@ class Device:
             if job.whole:
                 self.lost_seconds += seconds
         job.done(job.result)
+        self._serve()
+
+    def _serve(self) -> None:
         queue = self.queue
         while queue and self.busy + (self.lanes if queue[0].whole else 1) <= self.lanes:
+            if self.absent and (away := seconds_away(self.absent, self.absent[0].device, self.clock.total)):
+                self.clock.after(away, self._serve)
+                return
             self._grant(queue.popleft())

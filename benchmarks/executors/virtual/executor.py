@@ -25,6 +25,7 @@ from benchmarks.executors.virtual.devices import Clock, Device, DeviceJob
 from benchmarks.executors.virtual.processes import BLOCKED, Process, Ready
 from benchmarks.executors.virtual.spans import Span, delay_of, span_of
 from benchmarks.executors.virtual.stragglers import StepEffect, Stragglers
+from benchmarks.hardware.absences import seconds_away
 from benchmarks.hardware.price import Price
 from methods import effects as e
 
@@ -135,6 +136,8 @@ class VirtualExecutor:
         if self.price.delays:
             stragglers = Stragglers(self.team, self.price)
             self._handlers |= {kind: self._delayed(stragglers, self._handlers[kind]) for kind in STEP_EFFECTS}
+        if self.price.absent:
+            self._handlers = {kind: self._when_there(handler) for kind, handler in self._handlers.items()}
         with closing(workers):
             try:
                 while self.clock.advance(self._ready):
@@ -229,6 +232,25 @@ class VirtualExecutor:
 
         return carry_out
 
+    def _when_there(self, handler: Handler) -> Handler:
+        """Returns the handler, which waits for the worker's device where that is absent."""
+
+        def carry_out(process: Process, effect: e.Effect) -> object:
+            started, device = self.clock.now, process.worker.device
+            if not (away := seconds_away(self.price.absent, device, self.clock.total)):
+                return handler(process, effect)  # type: ignore[arg-type]  # it is of its kind
+
+            def back() -> None:
+                if self.listen is not None:
+                    self.listen(delay_of(process.worker, effect, started, self.clock.now))
+                self.blame(process)
+                self.resume_worker(process, carry_out(process, effect))
+
+            self.clock.after(away, back)
+            return BLOCKED
+
+        return carry_out
+
     # ---- devices
 
     def _occupy_device(
@@ -256,7 +278,8 @@ class VirtualExecutor:
         """Returns the worker's simulated device."""
         number = process.worker.device
         if number not in self.devices:
-            self.devices[number] = Device(self.clock, self.price)
+            absent = [absence for absence in self.price.absent if absence.device == number]
+            self.devices[number] = Device(self.clock, self.price, absent)
         return self.devices[number]
 
     def report_span(self, process: Process, effect: e.Effect, started: float) -> None:

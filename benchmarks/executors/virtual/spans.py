@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from benchmarks.executors.accounting import Gradient, Layer
 from benchmarks.executors.team import checked
-from benchmarks.executors.virtual.stragglers import StepEffect
 from methods import effects as e
 
 DELAY = "Delay"
@@ -18,7 +17,7 @@ class Span:
     """One effect of one worker, in simulated seconds of its epoch."""
 
     worker: str
-    effect: str  # the effect's class, or DELAY: a straggler's
+    effect: str  # the effect's class, or DELAY: a straggler's, or an absence
     layers: tuple[int, ...]  # indices; empty for an effect on no layer
     step: int | None  # the ticket of the batch it was for; None where for none
     device: int  # the worker's
@@ -41,9 +40,9 @@ def span_of(worker: e.Worker, effect: e.Effect, start: float, end: float, homes:
     return Span(worker.name, type(effect).__name__, indices, step, worker.device, place, start, end)
 
 
-def delay_of(worker: e.Worker, effect: StepEffect, start: float, end: float) -> Span:
-    """Returns the span of a straggler's delay before this effect of a step."""
-    return Span(worker.name, DELAY, (), effect.step.index, worker.device, worker.device, start, end)
+def delay_of(worker: e.Worker, effect: e.Effect, start: float, end: float) -> Span:
+    """Returns the span of a delay before this effect: a straggler's, or of a device that is absent."""
+    return Span(worker.name, DELAY, (), _subject(effect)[1], worker.device, worker.device, start, end)
 
 
 def _subject(effect: e.Effect) -> tuple[Sequence[e.Layer], int | None, int | None]:

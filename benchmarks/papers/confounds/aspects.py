@@ -201,7 +201,8 @@ def _clock(row: AuditedRow) -> str:
     if not executors.executor(row.spec.executor).simulated:
         return f"real seconds on {row.spec.device}, {hardware.name}"
     delays = f", delayed: {'; '.join(hardware.delays)}" if hardware.delays else ""
-    return f"simulated, {hardware.name} ({hardware.sha256[:8]}){delays}"
+    absent = f", absent: {'; '.join(hardware.absent)}" if hardware.absent else ""
+    return f"simulated, {hardware.name} ({hardware.sha256[:8]}){delays}{absent}"
 
 
 def _charged(row: AuditedRow) -> str | None:
