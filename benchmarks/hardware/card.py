@@ -227,8 +227,10 @@ class Card(_Part):
         """Returns the card's notes, and a sentence on what is not charged."""
         by_pairs = self.nodes is not None and bool(self.nodes.bytes_per_second)
         if self.queues:
-            where = "on the link of two nodes, and " if by_pairs else ""
-            charged = f"Messages wait for each other {where}where they arrive; all-reduces are charged as if alone."
+            where = (
+                "on the link of their two nodes, or within one where they arrive" if by_pairs else "where they arrive"
+            )
+            charged = f"Messages wait for each other {where}; all-reduces are charged as if alone."
         else:
             charged = "Contention for links is not charged."
         pace = ["An all-reduce is a ring by the devices' numbers, at the pace of its slowest link."] * by_pairs

@@ -67,7 +67,9 @@ def row_seconds(card: Card, one: Table, network: str, row: Row) -> float | None:
     replicas, phases = algorithm.replicas, PHASES if hasattr(algorithm.options, "switch") else ((1.0, 1.0),)
     full = (work.train_samples or work.card.train_samples) // batch
     steps, few = full - full % replicas, 24 * replicas
-    delayed = card.delayed(row.delays).model_copy(update={"absent": ()})  # few batches stand for an epoch
+    delayed = card.delayed(row.delays)
+    if delayed.absent:  # few batches stand for an epoch: one absence would be counted many times
+        delayed = delayed.model_copy(update={"absent": ()})
 
     def epoch(progress: float) -> float:
         return seconds_per_epoch(

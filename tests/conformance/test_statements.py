@@ -32,6 +32,7 @@ class Seen:
     changed: bool = False  # weights between a forward and a backward pass
     queues: set[int | None] = field(default_factory=set)  # capacity of channels that batches go through
     updaters: set[tuple[int, str]] = field(default_factory=set)  # replica, worker that applies gradients to it
+    asking: set[int] = field(default_factory=set)  # devices, for batches
     users: dict[object, set[int]] = field(default_factory=dict)  # of a replica, channel or counter: devices
     carried: dict[object, set[type]] = field(default_factory=dict)  # by a channel: what, where it is no gradient
     versions: dict[tuple[int, Any], int] = field(default_factory=dict)  # of (step, layer), read by the forward pass
@@ -42,6 +43,8 @@ class Seen:
             assert touched.device == worker.device
             assert not isinstance(effect, (e.Count, e.Await, e.AllReduce, e.Average))
         match effect:
+            case e.NextBatch():
+                self.asking.add(worker.device)
             case e.AllReduce() if effect.gradient.batches:  # type: ignore[attr-defined]  # no pseudo-gradient
                 self.reduced.add(effect.group.members)
             case e.Average():
@@ -116,6 +119,7 @@ def check(method: str, options: Mapping[str, Any]) -> None:
     assert made.batches_per_update == max(seen.reduced, default=1)
     assert (made.averages_replicas and several) == (seen.averaged and several)
     assert made.averages_state == seen.averaged_state
+    assert seen.asking == set(range(made.shards))
     assert (made.applies_all_gradients and several) == (max(totals) > EPOCHS * team.steps_per_epoch)
     trained = range(made.trained_replicas)
     assert {made.updaters} == {sum(q == index for q, _ in seen.updaters) for index in trained}

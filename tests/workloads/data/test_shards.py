@@ -32,7 +32,8 @@ def shares(alpha: float, seed: int = 0, devices: int = 3) -> list[list[int]]:
 
 def test_a_large_alpha_gives_equal_shares_and_a_small_one_does_not() -> None:
     assert all(95 <= count <= 105 for device in shares(1e5) for count in device)
-    assert shares(0.5) == shares(0.5) != shares(0.5, seed=1)
+    kept = [[192, 119, 237, 32], [77, 37, 61, 255], [31, 144, 2, 13]]  # a run's identity has alpha and seed alone
+    assert shares(0.5) == kept != shares(0.5, seed=1)
 
 
 def test_shares_have_the_variance_of_dirichlets() -> None:
