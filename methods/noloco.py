@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import combinations
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -56,12 +56,16 @@ Pair = tuple[int, int]
 
 
 @options
+class PairOuterOptions(OuterOptions):
+    name: Annotated[Literal["sgd", "nesterov"], Field(description="SGD, or with Nesterov's momentum")] = "sgd"
+    momentum: Annotated[float, Field(ge=0, lt=1, description="of the outer steps")] = 0.5
+
+
+@options
 class PairedOptions(ReplicatedOptions):
     period: Annotated[int, Field(ge=1, description="H, local steps between two outer steps")] = 16
-    outer: Annotated[OuterOptions, Field(description="the outer optimizer; its rate is gamma as well")] = OuterOptions(
-        name="sgd",  # type: ignore[call-arg]  # of pydantic's dataclass
-        lr=0.7,
-        momentum=0.5,
+    outer: Annotated[PairOuterOptions, Field(description="the outer optimizer; its rate is gamma as well")] = (
+        PairOuterOptions()
     )
 
 

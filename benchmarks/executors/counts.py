@@ -60,7 +60,7 @@ class CountedEffects(EffectCounts):
     """The counts as in the last line of a journal."""
 
     dropped: int  # gradients
-    replicas: int  # that were changed
+    replicas: int  # that were updated
     sent_bytes: dict[str, float] | None  # over each link, such as "0 to 1"; None where they were not counted
 
 

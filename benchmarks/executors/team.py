@@ -126,13 +126,13 @@ class Team(ABC):
             self.weights[name] = own if own is not None and mine else Weights(replica, layers, steps=like.steps)
 
     def counted_effects(self) -> CountedEffects:
-        """Returns the counts for a journal's last line, with dropped gradients and replicas that were changed."""
-        changed = sum(any(layer.updates or layer.averages for layer in replica.layers) for replica in self.replicas)
+        """Returns the counts for a journal's last line, with dropped gradients and replicas that were updated."""
+        updated = sum(any(layer.updates for layer in replica.layers) for replica in self.replicas)
         accounts = self.accounts
         return {
             **accounts.effects,
             "dropped": accounts.dropped,
-            "replicas": changed,
+            "replicas": updated,
             "sent_bytes": accounts.sent_bytes,
         }
 

@@ -199,7 +199,7 @@ class Effects(Recorded):
     moved: at the replica's weights, which were no more those that the forward pass had read. updates: per layer, how
     often `Update` changed it, whatever the number of gradients at once; applied: these gradients; applied_batches: the
     batches that they are of. averages: of replicas, each counted; state_averages: those that took the optimizer's state
-    along. dropped: gradients. replicas: that were changed by any of it. sent_bytes: by links, such as "0 to 1";
+    along. dropped: gradients. replicas: that were updated. sent_bytes: by links, such as "0 to 1";
     None: not counted, as by earlier versions.
     """
 

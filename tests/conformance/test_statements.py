@@ -152,7 +152,7 @@ def check_counted(made: methods.Method, team: Team, epochs: int = EPOCHS) -> Non
     assert bool(found["shared_batches"]) == made.shares_batches
     assert bool(found["averages"]) == (made.averages_replicas and made.replicas > 1)
     assert bool(found["state_averages"]) == made.averages_state
-    assert found["replicas"] == made.replicas
+    assert found["replicas"] == made.trained_replicas
     assert not found["moved"] or made.gradient_at == "current"
     assert not found["pinned"] or made.gradient_at != "current"
     assert found["pinned"] in (0, found["gradients"]) or not found["moved"]

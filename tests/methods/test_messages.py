@@ -218,6 +218,11 @@ def test_two_rounds_of_noloco_by_hand(executor: str) -> None:
     assert len(pairs) > 2  # and none: they were not the same in both rounds
 
 
+def test_a_rate_that_is_set_leaves_the_outer_optimizer_what_it_is() -> None:
+    outer = methods.create("noloco", {"outer.lr": 0.5}).options.outer
+    assert (outer.name, outer.lr, outer.momentum) == ("sgd", 0.5, 0.5)
+
+
 def test_noloco_on_two_ranks_is_what_it_is_in_one_process() -> None:
     alone = Small("noloco", {"devices": 2, "period": 2})
     with led("noloco", {"devices": 2, "period": 2}) as ranks:

@@ -112,7 +112,7 @@ def _updates(row: AuditedRow) -> str:
     if samples is None:
         return "as many as the text has batches, which is not cut into tokens yet"
     steps = samples // row.work.batch
-    most = steps if row.says("applies_all_gradients") else steps // row.method.replicas
+    most = steps if row.says("applies_all_gradients") else steps // row.method.trained_replicas
     if row.method.replicas == 1:
         most = math.ceil(most / row.says("batches_per_update"))
     if row.method.drops_gradients:
