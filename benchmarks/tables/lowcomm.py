@@ -1,0 +1,62 @@
+from typing import Any
+
+from benchmarks.tables.definition import Row, Table
+from benchmarks.tables.shared import ONE_OPTIMIZER
+
+PLACE = ("ours", 6)
+PERIOD = 21
+"""Local steps between two exchanges: a third of an epoch of a device at scale small."""
+STREAMING = {"fragments": 3, "delay": 1, "alpha": 0.5}
+
+
+def _row(rate: float, method: str, note: str = "", **options: Any) -> Row:
+    rates = {"schedule.lr": rate, "schedule.floor": float(f"{rate / 10:.6g}")}
+    return Row(method, options, note=note, workload=rates)
+
+
+# Rates: each the best, at scale small on four devices alike, among rates a factor of two apart, on a seed of trials.
+ROWS = (
+    _row(0.008, "bp", "one device: the first of them"),
+    _row(0.016, "ddp"),
+    _row(0.016, "lsgd", period=PERIOD, learning_rate="published"),
+    _row(0.004, "diloco", period=PERIOD),
+    _row(0.008, "diloco", "Streaming DiLoCo", period=PERIOD, **STREAMING),
+    _row(0.004, "async_localsgd", period=PERIOD),
+    _row(0.016, "lapsgd", period=PERIOD),
+    _row(0.008, "layup"),
+    _row(0.008, "noloco", period=PERIOD),
+    _row(0.008, "sgp"),
+    _row(0.008, "easgd", period=PERIOD),
+)
+NOTES = (
+    "A step takes a second or so on each device, an all-reduce of all weights one second more, which DDP hides behind "
+    "its backward passes in part. DiLoCo and its kin exchange weights every 21 local steps.",
+    "Megabytes are those of GPT at its full width, by which simulated seconds are charged as well. All rows have as "
+    "many samples; at equal seconds or bytes is what each had reached when the first of them had used up its own.",
+    "Each row has the learning rate that was its best at scale small on four devices that are alike, among rates a "
+    "factor of two apart, on a seed that no table uses; outer optimizers have Nesterov's 0.7 and 0.9.",
+    ONE_OPTIMIZER,
+)
+MEASURES = (
+    "best_loss",
+    "at_equal_seconds",
+    "at_equal_bytes",
+    "time_to_target_seconds",
+    "megabytes_to_target",
+    "sent_megabytes",
+    "staleness_updates",
+)
+
+TABLE = Table(
+    id="lowcomm",
+    title="A character-level language model on four devices and slow links: methods that communicate little",
+    source="this suite; the methods of arXiv:2311.08105, 2401.09135, 1811.10792, 1412.6651 and others",
+    family="tinyshakespeare",
+    networks=("gpt",),
+    devices=4,
+    rows=ROWS,
+    measures=MEASURES,
+    notes=NOTES,
+    card="lowcomm-4",
+    picture="budgets",
+)
