@@ -98,6 +98,16 @@ def test_tables_say_what_was_left_out(tmp_path: Path) -> None:
     assert all(path.is_file() for path in found.pictures)
 
 
+def test_what_a_card_does_not_know_is_left_out(tmp_path: Path) -> None:
+    """More devices than it has speeds for, and a tree over links that differ from pair to pair."""
+    options = analysis("scaling").options({"devices": "2,17", "steps": "2", "batches": "34"})
+    request = Request("smoke", (0,), cards.load("halos-16"), ("lsgd",), (), options, tmp_path)
+    two, many = (row.cells for row in analysis("scaling").run(request).tables[0].rows)
+    assert [cell.reason for cell in many if "speeds of 16" not in cell.reason] == [two[2].reason]
+    assert "tree" in two[2].reason
+    assert not two[0].reason
+
+
 def test_local_steps_are_counted_over_epochs(tmp_path: Path) -> None:
     """32 batches on 16 devices: two each, in eight epochs with one average."""
     (_, strong) = run(tmp_path, "lsgd", batches="32", steps="16").tables

@@ -19,7 +19,7 @@ from benchmarks.analyses.scaling.formulas import seconds
 from benchmarks.analyses.scaling.points import Point, ScalingCurve
 from benchmarks.analyses.scaling.simulated_epochs import Condition, Epochs, expected_effects, simulate
 from benchmarks.errors import UserError
-from benchmarks.hardware.card import NetworkSeconds
+from benchmarks.hardware.card import Card, NetworkSeconds
 from methods import Method
 from methods.errors import unknown
 
@@ -116,7 +116,9 @@ def _curve(
         epochs = 1 if scaling == "weak" else -(-steps // max(1, share))
         seeds = request.seeds if condition.stragglers == "heavy-tailed" else request.seeds[:1]
         expected = expected_effects(finished, devices, devices * share * epochs)
-        if not share:
+        if reason := _unpriced(request.card, method, condition):
+            points.append(Point(devices, reason=reason))
+        elif not share:
             points.append(Point(devices, reason=f"{options.batches:,} batches are too few"))
         elif expected > options.most_effects:
             points.append(Point(devices, reason=f"left out: about {expected / 1e6:,.0f} million effects"))
@@ -132,6 +134,17 @@ def _curve(
             points.append(Point(devices, epochs_by_seed, law))
             finished.append(epochs_by_seed[0])
     return ScalingCurve(name, title, condition, scaling, tuple(points))
+
+
+def _unpriced(card: Card, method: Method, condition: Condition) -> str:
+    """Returns why the card has no seconds for so many devices, or for this kind of all-reduce; "" where it has."""
+    if condition.collective == "tree" and card.nodes is not None and card.nodes.bytes_per_second:
+        return f"{card.name} has a link for each pair of nodes, over which no tree is priced"
+    try:
+        card.check_devices(method.devices - method.servers, method.name)
+    except UserError as error:
+        return str(error).removesuffix(".")
+    return ""
 
 
 ANALYSIS = Analysis(
