@@ -135,6 +135,6 @@ def _positions(table_runs: TableRuns, record: Record, points: Sequence[Evaluatio
         return {"epoch": [float(point.epoch) for point in points], **clock}
     sizes = {what: [used(record, point, what) or 0.0 for point in points] for what in ("samples", "bytes")}
     found = {"samples": sizes["samples"], **clock}
-    if all(sizes["bytes"]):
+    if any(sizes["bytes"]):
         found["megabytes sent"] = [size / 1e6 for size in sizes["bytes"]]
     return found

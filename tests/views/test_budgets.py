@@ -19,19 +19,22 @@ SENT = {"bp": 0.0, "asgd": 4e6, "rennala": 2e6}  # bytes an epoch
 PACE = {"bp": 8.0, "asgd": 1.0, "rennala": 2.0}
 
 
-def sending(record: Record) -> Record:
+def sending(record: Record, since: int) -> Record:
     size = SENT[record.spec.method.name]
-    points = [replace(one, metrics={**one.metrics, "sent_bytes": size * one.epoch}) for one in record.evaluations]
+    points = [
+        replace(point, metrics={**point.metrics, "sent_bytes": size * (point.epoch - since)})
+        for point in record.evaluations
+    ]
     return replace(record, evaluations=points)
 
 
-def shown() -> TableRuns:
-    """Two epochs of BP, ASGD and both rows of Rennala SGD."""
+def shown(since: int = 0) -> TableRuns:
+    """Two epochs of BP, ASGD and both rows of Rennala SGD. since: the epoch after which they send."""
     grid = resolve(table("delay"), Choices(seeds=(0,), methods=tuple(SENT)))
     runs = [run for run in grid.runs if "delay" not in run.labels.row]
     curves = {"bp": (3.0, 2.0), "asgd": (2.9, 2.8), "rennala": (2.8, 2.5)}
     found = (made(run, "2026", curve=curves[run.spec.method.name], pace=PACE[run.spec.method.name]) for run in runs)
-    return find_runs(grid, Journals(tuple(map(sending, found))))
+    return find_runs(grid, Journals(tuple(sending(record, since) for record in found)))
 
 
 def test_a_row_has_what_it_had_reached_when_the_least_was_used_up() -> None:
@@ -58,3 +61,9 @@ def test_the_picture_has_an_axis_of_each_and_none_of_bytes_for_what_sends_none(t
     assert len(files) == 3
     assert "simulated seconds and over megabytes sent" in words
     assert "without megabytes sent: BP, 1 device" in words
+
+
+def test_a_row_that_sends_nothing_at_first_is_drawn_over_megabytes_as_well() -> None:
+    drawn = {curve.label: curve for curve in pictures.curves(shown(since=1))}
+    assert drawn["ASGD"].xs["megabytes sent"] == [0.0, 4.0]
+    assert set(drawn["BP, 1 device"].xs) == {"samples", "simulated seconds"}
