@@ -69,6 +69,7 @@ def curves(
             _draw(axes, shown, known, x_label, medium)
             if unequal and _apart(shown, x_label):
                 axes.set_xscale("log", nonpositive="mask")
+                axes.xaxis.set_major_formatter("{x:g}")
             else:
                 tick_in_full(axes)
             if targets and panel in targets and (not alone or number == columns - 1):

@@ -117,7 +117,7 @@ def test_every_row_is_given_the_same_and_it_is_said(cli: Cli, fake: Fake) -> Non
         assert cell("async_lu@best", f"tuning_{measure}") == cell("ddp@best", f"tuning_{measure}") == value
         assert cell("ddp", f"tuning_{measure}") == 0
     assert "7 trials of 2 seeds: 3 learning rates, x 0.25 to x 4" in table().captions[-2]
-    assert "then 4 weight decays at the best of them" in table().captions[-2]
+    assert "then 4 weight decays" in table().captions[-2]
     decays = {run.work.optimizer.weight_decay for run in fake.trained[1]}
     assert sorted(decays) == pytest.approx([0.0005 * factor for factor in (1 / 16, 1 / 4, 4, 16)])
 

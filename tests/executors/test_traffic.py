@@ -69,6 +69,13 @@ def test_collectives_send_what_a_ring_does(executor: str) -> None:
     assert sent("ddp", executor, devices=1) == sent("bp", executor) == {}
 
 
+@EVERYWHERE
+def test_compressed_gradients_go_to_every_other_device(executor: str) -> None:
+    """Top-k: (Q - 1) k (4 + 4) a device and layer, here of one entry each. Signs: a bit an entry, and a scale."""
+    assert set(sent("topk", executor).values()) == {STEPS * 2 * 4 * (4.0 + 4)}
+    assert set(sent("signsgd", executor).values()) == {STEPS * 2 * (1 + 13 + 1 + 4 + 4 * 4.0)}
+
+
 @pytest.mark.parametrize("method", ["lsgd", "diloco"])
 def test_twice_the_period_is_half_the_bytes(method: str) -> None:
     often, seldom = sent(method, period=4), sent(method, period=8)
