@@ -32,7 +32,8 @@ def counted(work: Workload, data: DataCard, network: Mapping[str, nn.Module], ba
     return [replace(layer, forward_flops=layer.forward_flops * batch / 2) for layer in two]
 
 
-def layers_of(work: Workload, data: DataCard) -> list[LayerWork]:
+@cache
+def layers_of(work: Workload, data: DataCard) -> Sequence[LayerWork]:
     """Returns name, bytes and FLOPs per sample of each layer of the workload's network; computes nothing."""
     with torch.device("meta"):
         return counted(work, data, network_of(work, data), 1)

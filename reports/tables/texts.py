@@ -216,6 +216,8 @@ def network_labels(table: ResultTable) -> dict[str, str]:
 
 def printable(text: str) -> str:
     """The text on one line and without control characters: names come from users and plug-ins."""
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 

@@ -63,6 +63,7 @@ def test_packages_that_do_not_load_are_reported(error: Exception, monkeypatch: p
         return genuine(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", broken)
+    monkeypatch.setattr(data_sets, "data_set", lambda *_: Check("data set", ok=True, detail=""))
     checks = {check.name: check for check in doctor.run(Path("out"), None)}
     monkeypatch.undo()
     for name in ("torch", "torchvision", "CUDA"):

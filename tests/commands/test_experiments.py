@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.analyses import speedup
 from tests.commands.commands import TINY, Cli, written
 
 FEW = ("--set=speedup.batches=4,16", "--set=speedup.betas=2", "--set=speedup.workers=2")
@@ -18,7 +19,7 @@ ONE_SEED = ("--seeds=1", "--no-tracking", "--jobs=1")
 
 @pytest.mark.usefixtures("drawn")
 def test_an_analysis_prints_its_law_and_draws(cli: Cli) -> None:
-    said = cli.ok("run", "speedup", "--no-tracking", *FEW)
+    said = cli.ok("run", "speedup", "--network=resnet18", "--no-tracking", *FEW)
     assert "law" in said.out
     assert re.search(r"Written: out/tables/virtual-ideal-devices-\S+/speedup.json, \.csv, \.md", said.out)
     assert written(Path("out"), "speedup.png").read_bytes().startswith(b"\x89PNG")
@@ -93,6 +94,7 @@ def test_a_table_without_its_data_says_so_and_the_others_run(
 ) -> None:
     """Several tables run without those whose data is missing, which are named; a single one is an error."""
     monkeypatch.delenv("BENCHMARKS_DATA", raising=False)
+    monkeypatch.setattr(speedup, "LONG_STREAM", 20)
     (tmp_path / "empty").mkdir()
     data = ("--scale=small", "--data=empty", *ONE_SEED)
     said = cli.ok("run", "speedup", "table5", *data, *FEW)
@@ -104,7 +106,8 @@ def test_a_table_without_its_data_says_so_and_the_others_run(
 
 def test_claims_are_judged_on_what_is_there(cli: Cli, trained: Path) -> None:
     shutil.copytree(trained, "out")
-    cli.ok("run", "speedup", "--no-tracking")
+    points = ("--set=speedup.batches=4,512", "--set=speedup.betas=2", "--set=speedup.workers=1,2")
+    cli.ok("run", "speedup", "--network=resnet18", "--no-tracking", *points)
     said = cli.ok("claims", "--seeds=1", *(setting for setting in TINY if "workload" in setting))
     assert "Not decided: a-highest-accuracy" in said.out
     verdicts = {

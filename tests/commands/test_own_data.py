@@ -33,7 +33,7 @@ def test_images_of_ones_own_take_the_place_of_a_tables(cli: Cli, here: None, tmp
     assert "2 of them done before" in cli("run", "table1", *given).out
     judged = cli("claims", "--scale=smoke", "--data-card", str(tmp_path / "leaves.toml"), *SHORT[:3])
     assert "No claim is judged by table1" in " ".join(judged.out.split())
-    cli.ok("report", "--scale=smoke", "--data-card", str(tmp_path / "leaves.toml"), *SHORT[:3])
+    cli.ok("report", "table1", "--scale=smoke", "--data-card", str(tmp_path / "leaves.toml"), *SHORT[:3])
     page = written(tmp_path / "out", "table1/report.md", "report").read_text()
     assert "--data-card leaves.toml" in page
 

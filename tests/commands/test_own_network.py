@@ -33,7 +33,7 @@ def test_a_network_of_ones_own_is_trained_and_shown_by_its_name(cli: Cli, here: 
     assert "2 of them done before" in again.out
     shown = json.loads(written(tmp_path / "out", "table3.json").read_text())
     assert {row["network"] for row in shown["rows"]} == {"mlp"}
-    cli.ok("report", "--network", str(path), "--scale=smoke", "--seeds=1", *TINY[1:])
+    cli.ok("report", "table3", "--network", str(path), "--scale=smoke", "--seeds=1", *TINY[1:])
     page = written(tmp_path / "out", "table3/report.md", "report").read_text()
     assert "--network mynet.py:mlp" in page
 

@@ -78,7 +78,7 @@ def test_texts_are_not_markup_and_numbers_that_are_not_finite_are_named(cli: Cli
     lines = lines_of(other)
     lines[1]["metrics"] |= {"virtual_seconds": "Infinity"}
     rewrite(other, lines)
-    cli.ok("report", f"--out={out}", *TINY)
+    cli.ok("report", "table1", f"--out={out}", *TINY)
     for text in (html(out), index(out)):
         assert "<script" not in text
         assert "<img src=x" not in text
@@ -171,7 +171,7 @@ def test_lost_updates_and_torn_reads_stand_beside_staleness(cli: Cli, out: Path)
     lines = lines_of(earlier)
     lines[-1]["staleness"] = [{"layer": "stem", "updates": 0.0, "seconds": 0.1, "wait_seconds": 0.1, "reads": 8}]
     rewrite(earlier, lines)
-    cli.ok("report", f"--out={out}", *TINY)
+    cli.ok("report", "table1", f"--out={out}", *TINY)
     markdown = (folder(out) / "report.md").read_text(encoding="utf-8")
     for caption, row in (
         ("updates lost", "6.25 (≤ 25) | 0"),

@@ -12,10 +12,12 @@ import pytest
 
 from benchmarks.commands import calibrate
 from benchmarks.runner.processes import pool
+from benchmarks.workloads.scales import TIMED
 from results import tracking
 from results.tracking import FeedReport
 from tests.commands.commands import TINY, Cli, journals, written
 from tests.results.samples import records
+from tests.stores import new_store
 
 ROWS = "--method=async_lu,bp"
 UNREACHABLE = "http://127.0.0.1:9"
@@ -156,6 +158,7 @@ def test_a_method_that_fails_an_analysis_is_a_sentence(cli: Cli, tmp_path: Path)
 
 def test_a_card_of_this_machine(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibrate, "ROUNDS", 1)
+    monkeypatch.setattr(calibrate, "TIMED", {network: TIMED[network] for network in ("resnet18", "resnet50")})
     cli.ok("calibrate")
     assert (tmp_path / "out/hardware/this-machine.toml").is_file()
     said = cli.ok("show", "table7", "--hardware=this-machine")
@@ -222,7 +225,7 @@ def test_mlflow_is_told_the_same_whatever_was_asked_for_last(cli: Cli, monkeypat
 @pytest.mark.usefixtures("no_training")
 def test_a_store_is_fed_once(cli: Cli, out: Path, tmp_path: Path) -> None:
     pytest.importorskip("mlflow", exc_type=ImportError)
-    uri = f"sqlite:///{tmp_path / 'store.db'}"
+    uri = new_store(tmp_path)
     first, second = cli("track", f"--uri={uri}"), cli("track", f"--uri={uri}")
     assert (first.code, second.code) == (0, 0)
     assert re.search(r"MLflow: [1-9]\d* runs added, 0 replaced, 0 unchanged in 'cifar10 \(smoke\)'", first.out)

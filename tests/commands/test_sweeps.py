@@ -42,7 +42,7 @@ def test_a_sweep_is_trained_and_shown_row_by_row(cli: Cli) -> None:
 def test_a_sweep_is_reported_and_can_be_repeated(cli: Cli) -> None:
     tiny = [word for word in TINY if "samples" not in word]
     cli.ok("run", "table7", "--no-tracking", "--method=bp", "--set=workload.batch=64,128", *tiny)
-    cli.ok("report", "--method=bp", "--set=workload.batch=64,128", *tiny)
+    cli.ok("report", "table7", "--method=bp", "--set=workload.batch=64,128", *tiny)
     page = written(Path("out"), "table7/index.html", "report").read_text(encoding="utf-8")
     assert "--set workload.epochs=2 --set workload.batch=64,128" in page
     assert "batch 128" in page

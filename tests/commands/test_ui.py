@@ -25,6 +25,7 @@ from tests.commands.commands import CHECKOUT, Cli, alive, until
 from tests.papers.test_audit import SILENT
 from tests.programs import start
 from tests.results.samples import records, write
+from tests.stores import new_store
 
 pytestmark = needs.mlflow
 
@@ -33,6 +34,7 @@ pytestmark = needs.mlflow
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two rows of table 3 on one network, tracked in mlflow.db beside."""
     out = tmp_path_factory.mktemp("ui") / "out"
+    assert new_store(out.parent) == store(out)
     for method in ("async_lu", "async_bu"):
         write(out, [30.0, 60.0], method=method)
     feed(records(out), published=by_dataset(), uri=store(out))

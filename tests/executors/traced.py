@@ -83,7 +83,9 @@ class Traced(Small):
     def __init__(self, method: str, options: Mapping[str, Any] | None = None) -> None:
         self.fake = FakeDevice()
         with patch.object(numerics, "streams_of", lambda device: self.fake), Launches(self.fake):
-            super().__init__(method, options, executor="threads", settings={"epochs": 2})
+            super().__init__(
+                method, options, executor="threads", settings={"epochs": 2, "batch": 11}
+            )  # five in an epoch
         self.traced = TracedThreads(self.team, self.fake)
         self.executor = self.traced
 

@@ -85,7 +85,7 @@ def test_a_report_changes_nothing_behind_a_link(attempt: Attempt, cli: Cli, tmp_
     before = somebodys(elsewhere)
     link(tmp_path / "out" / place, elsewhere)
     for _ in range(2):
-        said = cli("report")
+        said = cli("report", "table1")
         assert contents(elsewhere) == before
         assert said.code == (2 if place == "report" else 0), said.err
         attempt.cases += 1

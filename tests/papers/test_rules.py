@@ -172,11 +172,11 @@ def test_a_comparison_of_equals_is_rarely_decided(runs: tuple[int, int], spreads
 def test_of_equals_with_a_share_of_their_seeds_few_are_decided(n: int, shared: float) -> None:
     """Seeds that move both alike, not at all, or apart: Welch's test would decide too many of those that move apart."""
     rng = np.random.default_rng(n)
-    both = np.sqrt(abs(shared)) * rng.standard_normal((3000, n))
-    a, b = (3 + side * both + 0.1 * rng.standard_normal((3000, n)) for side in (1, math.copysign(1, shared)))
+    both = np.sqrt(abs(shared)) * rng.standard_normal((1500, n))
+    a, b = (3 + side * both + 0.1 * rng.standard_normal((1500, n)) for side in (1, math.copysign(1, shared)))
     pairs = [tuple(of_seeds(dict(enumerate(row))) for row in rows) for rows in zip(a.tolist(), b.tolist(), strict=True)]
     found = [ours.minus(theirs) for ours, theirs in pairs]
-    assert np.mean([one.within(0.0, math.inf) != "not decided" for one in found]) <= 0.05 + 3 * math.sqrt(0.05 / 3000)
+    assert np.mean([one.within(0.0, math.inf) != "not decided" for one in found]) <= 0.05 + 3 * math.sqrt(0.05 / 1500)
     if shared > 0 and n == 5:  # a difference of two of its own standard deviations, a fifth of the seeds' spread
         there = [ours.minus(theirs).within(-0.28, math.inf) == "holds" for ours, theirs in pairs]
         assert np.mean(there) > 0.8

@@ -17,6 +17,7 @@ from results.tracking.entries import TrackedEntry, entries
 from results.tracking.feeding import PARENT, Store
 from tests import needs
 from tests.results.samples import write
+from tests.stores import new_store
 
 pytestmark = needs.mlflow
 
@@ -25,7 +26,7 @@ NAME = "cifar100 (smoke)"
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return tracking._client(f"sqlite:///{tmp_path_factory.mktemp('feeders')}/mlflow.db")
+    return tracking._client(new_store(tmp_path_factory.mktemp("feeders")))
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from results.tracking import DEFAULT_URI, feed, feeding, probe, shown, stores
 from tests import needs
 from tests.programs import start
 from tests.results.samples import records, write
+from tests.stores import new_store
 
 pytestmark = needs.mlflow
 
@@ -32,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def uri(folder: Path) -> str:
-    return f"sqlite:///{folder}/mlflow.db"
+    return new_store(folder)
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from results.records.spec import Labels
 from results.tracking import feed, fetch
 from tests import needs
 from tests.results.samples import records, spec_of, write
+from tests.stores import new_store
 
 pytestmark = needs.mlflow
 
@@ -36,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def uri(folder: Path) -> str:
-    return f"sqlite:///{folder}/mlflow.db"
+    return new_store(folder)
 
 
 @pytest.fixture(scope="module")

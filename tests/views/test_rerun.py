@@ -61,6 +61,22 @@ def planned(words: list[str]) -> tuple[list[str], Choices, set[str]]:
     return [one.id for one in tables], chosen, {run.id for one in tables for run in resolve(one, chosen).runs}
 
 
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with files of one's own, that no test changes."""
+    folder = tmp_path_factory.mktemp("own")
+    files = folder / "my code"
+    files.mkdir()
+    (files / "silent.py").write_text(SILENT, encoding="utf-8")
+    (files / "mine.toml").write_text(OWN_TABLE, encoding="utf-8")
+    network(files)
+    (folder / "my cards").mkdir()
+    (folder / "my cards" / "slow.toml").write_text('extends = "paper-a"\nname = "slow"\n', encoding="utf-8")
+    images(folder / "leaves", {"train": 24, "test": 8})
+    card(folder)
+    return folder
+
+
 @pytest.mark.parametrize(
     ("given", "elsewhere"),
     [
@@ -69,24 +85,14 @@ def planned(words: list[str]) -> tuple[list[str], Choices, set[str]]:
     ],
 )
 def test_a_printed_command_plans_the_same_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, elsewhere: bool
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, elsewhere: bool
 ) -> None:
     """From the folder that its files lie in, and given with whole paths from another."""
-    files = tmp_path / "my code"
-    files.mkdir()
-    (files / "silent.py").write_text(SILENT, encoding="utf-8")
-    (files / "mine.toml").write_text(OWN_TABLE, encoding="utf-8")
-    network(files)
-    (tmp_path / "my cards").mkdir()
-    (tmp_path / "my cards" / "slow.toml").write_text('extends = "paper-a"\nname = "slow"\n', encoding="utf-8")
-    images(tmp_path / "leaves", {"train": 24, "test": 8})
-    card(tmp_path)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(own)
     words = shlex.split(GIVEN[given])
     if elsewhere:
-        words = [str(tmp_path / word) if Path(word.partition(":")[0]).exists() else word for word in words]
-        (tmp_path / "other").mkdir()
-        monkeypatch.chdir(tmp_path / "other")
+        words = [str(own / word) if Path(word.partition(":")[0]).exists() else word for word in words]
+        monkeypatch.chdir(tmp_path)
     names, chosen, runs = planned(words)
     assert runs
     start, *rest = shlex.split(command(names, chosen).text())
