@@ -44,6 +44,9 @@ _NAMED = {
     "ringmaster": (4, "solid", "P"),
     "rennala": (5, "dash-dot", "X"),
     "diloco": (2, "solid", "v"),
+    "topk": (1, "solid", "o"),
+    "signsgd": (4, "dash-dot", "^"),
+    "pipedream_2bw": (3, "dotted", "<"),
 }
 _VARIATIONS = [
     (list(DASHES)[(number + number // 30) % len(DASHES)], MARKERS[number % len(MARKERS)]) for number in range(60)
