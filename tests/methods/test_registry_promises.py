@@ -13,7 +13,7 @@ from methods import registry
 
 IN_ORDER = (
     "bp async_lu async_bu pdasgd lapsgd lppsgd hogwild ddp mbsgd lsgd plsgd pipeline cocod adpsgd "
-    "asgd ringmaster rennala diloco async_localsgd easgd sgp layup noloco"
+    "asgd ringmaster rennala diloco async_localsgd topk signsgd pipedream_2bw easgd sgp layup noloco"
 ).split()
 
 
