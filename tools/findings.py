@@ -41,9 +41,10 @@ from reports.figures.curves import curves
 from reports.figures.looks import looks
 from reports.site.verdicts import light
 from results import files, reproductions
-from results.measures import MEASURES, Measure, best_measure, named
+from results.measures import MEASURES, Context, Measure, best_measure, named
 from results.records import Record
 from results.statistics import judge_of
+from results.statistics.budgets import BUDGETS, smallest
 from results.statistics.inference import mean_interval
 from tools.findings_list import FINDINGS, REPRODUCED, TUNED, Finding, Reproduced, Tuned
 
@@ -80,7 +81,11 @@ def measures_of(finding: Finding, runs: Runs) -> tuple[Measure, ...]:
 
 def values(runs: Runs, row: str, measure: Measure) -> dict[int, float]:
     """Maps seed -> value, for the runs that have a value."""
-    by_seed = {run.seed: measure.of(run) for run in sorted(runs.get(row, ()), key=lambda run: run.seed)}
+    context = Context()
+    if measure.needs in BUDGETS:
+        least = smallest(record for records in runs.values() for record in records)
+        context = Context(budgets={what: most for what, (most, _) in least.items()})
+    by_seed = {run.seed: measure.of(run, context) for run in sorted(runs.get(row, ()), key=lambda run: run.seed)}
     return {seed: value for seed, value in by_seed.items() if value is not None}
 
 

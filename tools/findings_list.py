@@ -190,6 +190,22 @@ LANGUAGE = {
     "lppsgd@updaters=2": "LPP-SGD, 2 updaters",
     "pdasgd": "PD-ASGD",
 }
+LOW_COMMUNICATION = {
+    "bp": "BP, one device",
+    "ddp": "DDP",
+    "lsgd@period=21,learning_rate=published": "L-SGD, 21 steps",
+    "diloco@period=21": "DiLoCo, 21 steps",
+    "diloco@period=21,fragments=3,delay=1,alpha=0.5": "Streaming DiLoCo, 21 steps",
+    "async_localsgd@period=21,outer.name=delayed_nesterov,outer.lr=0.7": "Async Local-SGD, 21 steps",
+    "lapsgd@period=21": "LAP-SGD",
+    "layup": "LayUp",
+    "noloco@period=21": "NoLoCo, 21 steps",
+    "sgp": "SGP",
+    "easgd@period=21": "EASGD, 21 steps",
+    "easgd@period=4": "EASGD, 4 steps",
+}
+HEAVY = ("ddp", "lapsgd@period=21", "layup", "sgp")
+"""Rows whose first evaluation comes after the budget of bytes."""
 LATE = {0: "", 1: ", a step late", 2: ", two steps late", 4: ", four steps late"}
 DELAYED = {
     optimizer: {
@@ -353,6 +369,22 @@ FINDINGS = (
         ("best_loss", "epochs_to_best", "staleness_updates"),
         "gpt",
         tuple(zip(LATER["adamw"], LATER["muon"], strict=True)),
+    ),
+    *(
+        Finding(
+            f"lowcomm{words}",
+            f"Tiny Shakespeare, GPT at scale small, four devices, links of 40 Mbit/s: {budget}",
+            ("lowcomm",),
+            {row: label for row, label in LOW_COMMUNICATION.items() if row not in left_out},
+            tuple((row, against) for row in LOW_COMMUNICATION if row not in (against, *left_out)),
+            measures,
+            "gpt",
+        )
+        for words, budget, against, left_out, measures in (
+            ("", "at equal samples", "ddp", (), ("best_loss", "sent_megabytes", "seconds_per_epoch")),
+            ("-seconds", "at equal seconds", "ddp", (), ("at_equal_seconds",)),
+            ("-bytes", "at equal bytes", "diloco@period=21", ("bp", *HEAVY), ("at_equal_bytes",)),
+        )
     ),
     Finding(
         "lap",
