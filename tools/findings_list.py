@@ -378,7 +378,7 @@ FINDINGS = (
     *(
         Finding(
             words,
-            f"Tiny Shakespeare, GPT at scale small, four devices {devices}, links of 40 Mbit/s: {budget}",
+            f"GPT at scale small, four devices {devices}: {budget}",
             ("lowcomm-unlike" if "unlike" in words else "lowcomm",),
             {row: label for row, label in LOW_COMMUNICATION.items() if row not in left_out},
             tuple((row, against) for row in LOW_COMMUNICATION if row not in (against, *left_out)),

@@ -173,7 +173,14 @@ def predicted_seconds(
         for q in range(method.replicas)
     ]
     network, flops = ("", None) if like is None else (like.network, lambda: like.layer_flops)
-    team = SimulatedTeam(replicas, steps_per_epoch=steps, epochs=epochs, network=network, flops=flops)
+    team = SimulatedTeam(
+        replicas,
+        steps_per_epoch=steps,
+        epochs=epochs,
+        network=network,
+        flops=flops,
+        trained=method.trained_replicas,
+    )
     executor = OneMachine(team, price)
     executor.run(replace(worker, device=0) for worker in method.workers(team))
     team.accounts.end_epoch()

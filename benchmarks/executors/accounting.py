@@ -158,13 +158,22 @@ class Ticket(NamedTuple):
 class EpochAccounting:
     """Counts the batches, gradients and updates of one team; several workers may call it at once.
 
-    layers: their names. replicas: how many, each with an equal share of the batches. steps_per_epoch: batches. Epochs
-    count from 0. shards: parts of the data, one for each device that asks for batches; 1: all draw from the whole.
+    layers: their names. replicas: how many. trained: those, from 0 on, that have equal shares of the batches, all but a
+    server's; None: all. steps_per_epoch: batches. Epochs count from 0. shards: parts of the data, one for each device
+    that asks for batches; 1: all draw from the whole.
     """
 
     def __init__(
-        self, layers: Sequence[str], *, replicas: int, steps_per_epoch: int, epochs: int, shards: int = 1
+        self,
+        layers: Sequence[str],
+        *,
+        replicas: int,
+        steps_per_epoch: int,
+        epochs: int,
+        shards: int = 1,
+        trained: int | None = None,
     ) -> None:
+        self.trained = replicas if trained is None else trained
         self.replicas, self.steps_per_epoch, self.epochs, self.shards = replicas, steps_per_epoch, epochs, shards
         self.staleness = Staleness(layers)
         self.effects = no_effects(len(layers))
@@ -201,7 +210,9 @@ class EpochAccounting:
     def _left_over(self) -> Iterator[str]:
         taken = sum(self.taken)
         if taken < self.end:
-            yield f"{self.end - taken} of {self.end} batches were never taken"
+            idle = [str(q) for q, batches in enumerate(self.taken[: self.trained]) if not batches]
+            whose = f" (no worker asked for those of replica {', '.join(idle)})" if taken and idle else ""
+            yield f"{self.end - taken} of {self.end} batches were never taken{whose}"
         if self.begun < taken:
             yield f"{taken - self.begun} of {taken} batches led to no gradient"
         if self.unused:
@@ -212,9 +223,12 @@ class EpochAccounting:
     def upcoming(self, replica: int, *, shared: bool = False) -> int | None:
         """Returns the ticket, within the epoch, that `take` gives next; None where there is none left.
 
-        Ticket i belongs to replica i mod Q, unless shared: then to whoever asks. All who ask in an epoch ask alike.
+        Ticket i belongs to replica i mod Q, Q of them trained, unless shared: then to whoever asks. All who ask in an
+        epoch ask alike. Raises ValueError where the replica has no share.
         """
-        ticket = sum(self.taken) if shared else self.taken[replica] * self.replicas + replica
+        if not shared and replica >= self.trained:
+            raise ValueError(f"replica {replica} has no share of the batches: {self.trained} replicas are trained")
+        ticket = sum(self.taken) if shared else self.taken[replica] * self.trained + replica
         return ticket if ticket < self.end else None
 
     def take(self, replica: int, *, shared: bool = False, device: int = 0) -> Ticket | None:

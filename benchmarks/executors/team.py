@@ -40,9 +40,9 @@ class Team(ABC):
     """The replicas of one run, its counters, and the implementation of every effect on them.
 
     seed: of the methods' random numbers. network: its name. flops: returns each layer's forward FLOPs per sample,
-    called only if a method asks. shards: of the data, one for each device that asks for batches; 1: none. sizes: bytes
-    of what is sent, where no card says them. `now` is always the executor's clock in seconds: at an effect's start for
-    what reads, at its end for what writes.
+    called only if a method asks. shards: of the data, one for each device that asks for batches; 1: none. trained:
+    replicas that have shares of the batches; None: all. sizes: bytes of what is sent, where no card says them. `now` is
+    always the executor's clock in seconds: at an effect's start for what reads, at its end for what writes.
     """
 
     replicas: Sequence[Replica]
@@ -60,6 +60,7 @@ class Team(ABC):
         network: str = "",
         flops: Callable[[], Sequence[float]] | None = None,
         shards: int = 1,
+        trained: int | None = None,
     ) -> None:
         self.replicas, self.replica = replicas, replicas[0]
         self.seed, self.network, self._flops = seed, network, flops
@@ -68,7 +69,12 @@ class Team(ABC):
         names = [layer.name for layer in replicas[0].layers]
         self.sizes = Sizes([4.0 * layer.size for layer in self.replica.layers])
         self.accounts = EpochAccounting(
-            names, replicas=len(replicas), steps_per_epoch=steps_per_epoch, epochs=epochs, shards=shards
+            names,
+            replicas=len(replicas),
+            steps_per_epoch=steps_per_epoch,
+            epochs=epochs,
+            shards=shards,
+            trained=trained,
         )
 
     # ---- what methods see (methods.Team)

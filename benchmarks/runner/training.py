@@ -199,6 +199,7 @@ class Training:
             seed=self.seed,
             network=self.work.network,
             shards=self.shards,
+            trained=self.method.trained_replicas,
             flops=lambda: [layer.forward_flops for layer in counted(self.work, self.data.card, self.network(), 1)],
         )
 

@@ -10,6 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from benchmarks.executors.accounting import EpochAccounting
+from benchmarks.executors.errors import EpochUnfinished
 from benchmarks.executors.numerics import team as numerics
 from benchmarks.executors.numerics.replica import TorchLayer, TorchStep
 from benchmarks.executors.team import checked
@@ -305,3 +307,14 @@ def test_leaves_of_a_batch_with_a_stream_are_the_live_weights() -> None:
     team.update(backward(team, one), "w", 0.0)
     assert not torch.equal(two.leaves(layer)[0], before)
     assert torch.equal(two.leaves(layer)[0], layer.params[0])
+
+
+def test_batches_are_dealt_to_the_replicas_that_are_trained_and_a_server_has_none() -> None:
+    accounts = EpochAccounting(["layer"], replicas=3, trained=2, steps_per_epoch=4, epochs=1)
+    assert sure(accounts.take(1)).number == 1
+    with pytest.raises(ValueError, match="replica 2 has no share"):
+        accounts.take(2)
+    with pytest.raises(EpochUnfinished, match=r"3 of 4 batches were never taken .*replica 0"):
+        accounts.end_epoch()
+    assert [sure(accounts.take(q)).number for q in (0, 1, 0)] == [0, 3, 2]
+    assert accounts.take(0) is None

@@ -75,6 +75,7 @@ class TorchTeam(Team):
         network: str = "",
         flops: Callable[[], Sequence[float]] | None = None,
         shards: int = 1,
+        trained: int | None = None,
     ) -> None:
         self.device = next(p.device for m in networks[0].values() for p in m.parameters())
         self.device_streams = streams_of(self.device)
@@ -88,6 +89,7 @@ class TorchTeam(Team):
             network=network,
             flops=flops,
             shards=shards,
+            trained=trained,
         )
         self.device_lags = self.streams is not None
         self.updates = Updates(optimizer, learning_rate, shared_momentum=shared_momentum, clip=clip)
