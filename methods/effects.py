@@ -229,7 +229,11 @@ class NextBatch(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class Snapshot(Effect):
-    """Pin the layer's weights as they are now: the step's passes use this copy, whatever updates follow."""
+    """Pin the layer's weights as they are now: the step's passes use this copy, whatever updates follow.
+
+    Passes on another device than the layer's are not charged for the way: send the pinned step through a channel
+    (methods/asgd.py), or an Anchor, where bytes and links matter.
+    """
 
     layer: Layer
     step: Step
@@ -501,7 +505,8 @@ class Outer(Effect):
 class Mix(Effect):
     """Mix weights into the same layers of a replica: live <- (1 - share) live + share weights. share: from 0 to 1.
 
-    Counted like an average, apart from updates. Running statistics go the same way where these are averaged.
+    Counted like an average, apart from updates: the layers' versions, by which staleness is counted, stay as they are.
+    Running statistics go the same way where these are averaged.
     """
 
     replica: Replica
