@@ -200,7 +200,7 @@ def test_only_checkpoints_are_removed_as_such(attempt: Attempt, tmp_path: Path) 
     folder = checkpoints.folder(tmp_path, "0" * 64)
     before = somebodys(folder)
     ours = f"epoch-1.batch-0.{'0' * 32}"
-    for name in (f"{ours}.safetensors", f".{ours}.safetensors.x1_y2", f"{ours}.damaged-1.safetensors"):
+    for name in (f"{ours}.safetensors", f".{ours}.safetensors.71.x1_y2", f"{ours}.damaged-1.safetensors"):
         (folder / name).write_bytes(b"")
     checkpoints.remove(tmp_path, "0" * 64)
     assert contents(folder) == before

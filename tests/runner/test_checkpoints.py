@@ -30,6 +30,7 @@ from benchmarks.runner.choices import Choices
 from benchmarks.runner.training import Training, load_data
 from benchmarks.tables.definition import Row
 from benchmarks.workloads.workload import workload
+from results import files
 from results.errors import JournalLost
 from tests.conformance.small import Small
 from tests.runner.chains import ID, Chain, Make, check_chain, outcome, small
@@ -180,7 +181,9 @@ def test_a_checkpoint_without_an_end_is_set_aside(tmp_path: Path) -> None:
 def test_what_a_killed_process_left_half_written_is_cleared(tmp_path: Path) -> None:
     ended(tmp_path)
     last, _ = found(tmp_path, ID)
-    staged = last.with_name(f".{last.name}.x1y2")
+    with files.whole(last) as file:  # under the name that a file has while it is written
+        file.write(last.read_bytes())
+        (staged,) = set(folder(tmp_path, ID).iterdir()) - set(found(tmp_path, ID))
     staged.write_bytes(last.read_bytes()[:1000])
     used = sure(kept(tmp_path).resume(lambda checkpoint: None))
     assert used.place == (2, 0)

@@ -35,7 +35,7 @@ MOST_BYTES = 2**36
 
 _NAME = re.compile(r"epoch-(\d{1,9})\.batch-(\d{1,9})\.([0-9a-f]{32})\.safetensors")
 _OURS = re.compile(_NAME.pattern.replace(r"\.safetensors", r"(?:\.damaged-\d+)?\.safetensors"))
-_STAGED = re.compile(rf"\.(?:{_NAME.pattern})\.\w+")
+_STAGED = re.compile(rf"\.(?:{_NAME.pattern})(?:\.\d+)?\.\w+")  # as results.files.whole names them
 _METADATA = "checkpoint"
 
 
