@@ -6,6 +6,7 @@ To write a method: subclass Method, name its Options, yield Workers whose progra
 from methods.base import (
     Devices,
     ExecutorProperties,
+    LocalSteps,
     Method,
     Options,
     Replicated,
@@ -110,6 +111,7 @@ __all__ = [
     "Later",
     "Layer",
     "LayerVersions",
+    "LocalSteps",
     "Loss",
     "Method",
     "MethodError",

@@ -34,11 +34,11 @@ from methods import (
     Counter,
     Get,
     Group,
+    LocalSteps,
     NextBatch,
     Program,
     Put,
     Replica,
-    Replicated,
     SharingOptions,
     Team,
     Update,
@@ -58,22 +58,14 @@ class GossipOptions(SharingOptions):
 
 
 @register(title="AD-PSGD", source="arXiv:1710.06952, Algorithm 1", name="adpsgd", place=14)
-class ADPSGD(Replicated):
+class ADPSGD(LocalSteps):
     """A trainer per device, and a communicator that starts averages (even devices) or answers (odd ones)."""
 
     Options = GossipOptions
 
     @property
-    def averages_replicas(self) -> bool:
-        return True
-
-    @property
     def needs_one_process(self) -> bool:
         return self.replicas > 1
-
-    @property
-    def updates_whole_gradients(self) -> bool:
-        return True
 
     def workers(self, team: Team) -> Iterable[Worker]:
         active, passive = team.replicas[::2], team.replicas[1::2]

@@ -50,7 +50,7 @@ class AsyncLocalSGDOptions(ServerOptions):
 
 
 class Message(NamedTuple):
-    """Of worker q: its pseudo-gradient; or its seconds a step, and when its task ends; or that its epoch is over."""
+    """Worker q's message: its pseudo-gradient; or its seconds a step and the end of its task; or its epoch's end."""
 
     q: int
     deltas: Sequence[e.Gradient] = ()

@@ -341,3 +341,15 @@ class Replicated(Method):
     @property
     def learning_rate_factor(self) -> float:
         return float(self.options.devices) if self.options.learning_rate == "linear" else 1.0
+
+
+class LocalSteps(Replicated):
+    """A method whose replicas take steps by whole gradients of their own, and are averaged or mixed now and then."""
+
+    @property
+    def averages_replicas(self) -> bool:
+        return True
+
+    @property
+    def updates_whole_gradients(self) -> bool:
+        return True

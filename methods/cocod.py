@@ -28,11 +28,11 @@ from methods import (
     Correct,
     Get,
     Group,
+    LocalSteps,
     NextBatch,
     Program,
     Put,
     Replica,
-    Replicated,
     Team,
     Update,
     Worker,
@@ -50,18 +50,10 @@ class CocodOptions(AveragingOptions):
 
 
 @register(title="CoCoD-SGD", source="arXiv:1906.12043, Algorithm 1", name="cocod", place=13)
-class CoCoDSGD(Replicated):
+class CoCoDSGD(LocalSteps):
     """A trainer and an averager per device; every K steps a trainer adds the mean of the replicas of K steps ago."""
 
     Options = CocodOptions
-
-    @property
-    def averages_replicas(self) -> bool:
-        return True
-
-    @property
-    def updates_whole_gradients(self) -> bool:
-        return True
 
     def workers(self, team: Team) -> Iterable[Worker]:
         everyone = Group(members=len(team.replicas), name="averagers")

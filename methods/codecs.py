@@ -16,7 +16,7 @@ SHARE = Field(gt=0, le=1, description="of a layer's entries that topk keeps, one
 
 @options
 class CodecOptions:
-    """How a method compresses gradients that also goes without.
+    """A codec's options, of a method that also goes without one.
 
     topk: the entries of a layer that are largest in magnitude, of equal ones the first. sign: each entry's sign, times
     the layer's mean magnitude. int8: multiples of 1/127 of the layer's largest magnitude, rounded to the nearest.

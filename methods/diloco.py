@@ -39,6 +39,7 @@ from methods import (
     Get,
     Group,
     Layer,
+    LocalSteps,
     MethodError,
     Mix,
     NextBatch,
@@ -47,7 +48,6 @@ from methods import (
     Program,
     Put,
     Replica,
-    Replicated,
     ReplicatedOptions,
     Team,
     Update,
@@ -78,18 +78,10 @@ class DilocoOptions(ReplicatedOptions):
 
 
 @register(title="DiLoCo", source="arXiv:2311.08105, Algorithm 1; arXiv:2501.18512", name="diloco", place=18)
-class DiLoCo(Replicated):
+class DiLoCo(LocalSteps):
     """A trainer per device, which takes the outer steps as well, and a communicator that reduces pseudo-gradients."""
 
     Options = DilocoOptions
-
-    @property
-    def averages_replicas(self) -> bool:
-        return True
-
-    @property
-    def updates_whole_gradients(self) -> bool:
-        return True
 
     def check_layers(self, layers: int) -> None:
         if self.options.fragments > layers:

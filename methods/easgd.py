@@ -55,7 +55,7 @@ class ElasticOptions(ServerOptions):
 
 
 class Visit(NamedTuple):
-    """What a device sends: its weights, and the channel on which it wants the centre's."""
+    """A device's message: its weights, and the channel on which it wants the centre's."""
 
     weights: Weights
     answer: Channel

@@ -77,7 +77,7 @@ class OuterOptimizer(Protocol):
 
 
 class Codec(Protocol):
-    """How a gradient is compressed (`methods.CodecOptions` has these as options)."""
+    """The settings of a codec (`methods.CodecOptions` has them as options)."""
 
     @property
     def name(self) -> str: ...  # "topk", "sign" or "int8"

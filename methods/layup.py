@@ -64,7 +64,7 @@ class LayerGossipOptions(SharingOptions):
 
 
 class Updated(NamedTuple):
-    """What a trainer tells the communicator of its device: a layer that it has updated, or that there will be none."""
+    """A trainer's message to its device's communicator: a layer that it has updated, or that there will be none."""
 
     layer: Layer | None
 

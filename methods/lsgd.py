@@ -23,10 +23,10 @@ from pydantic import Field
 from methods import (
     Average,
     Group,
+    LocalSteps,
     NextBatch,
     Program,
     Replica,
-    Replicated,
     ReplicatedOptions,
     Team,
     Update,
@@ -55,18 +55,10 @@ class LocalOptions(MinibatchOptions, AveragingOptions):
 
 
 @register(title="L-SGD", source="arXiv:2203.06638, equation 4", name="lsgd", place=10)
-class LocalSGD(Replicated):
+class LocalSGD(LocalSteps):
     """One trainer per device; every K steps all of them meet and average."""
 
     Options = LocalOptions
-
-    @property
-    def averages_replicas(self) -> bool:
-        return True
-
-    @property
-    def updates_whole_gradients(self) -> bool:
-        return True
 
     def workers(self, team: Team) -> Iterable[Worker]:
         everyone = Group(members=len(team.replicas), name="everyone")

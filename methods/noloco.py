@@ -34,13 +34,13 @@ from methods import (
     Average,
     Delta,
     Group,
+    LocalSteps,
     Mix,
     NextBatch,
     Outer,
     OuterOptions,
     Program,
     Replica,
-    Replicated,
     ReplicatedOptions,
     Team,
     Update,
@@ -70,22 +70,14 @@ class PairedOptions(ReplicatedOptions):
 
 
 @register(title="NoLoCo", source="arXiv:2506.10911", name="noloco", place=33)
-class NoLoCo(Replicated):
+class NoLoCo(LocalSteps):
     """A trainer per device, which takes the outer steps as well."""
 
     Options = PairedOptions
 
     @property
-    def averages_replicas(self) -> bool:
-        return True
-
-    @property
     def needs_one_process(self) -> bool:
         return self.replicas > 2  # between ranks, all meet
-
-    @property
-    def updates_whole_gradients(self) -> bool:
-        return True
 
     def workers(self, team: Team) -> Iterable[Worker]:
         pairs = {two: Group(members=2, name="devices {} and {}".format(*two)) for two in _pairs_of(self.replicas)}

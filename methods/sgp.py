@@ -31,12 +31,12 @@ from methods import (
     Anchor,
     Channel,
     Get,
+    LocalSteps,
     Mix,
     NextBatch,
     Program,
     Put,
     Replica,
-    Replicated,
     ReplicatedOptions,
     Team,
     Update,
@@ -53,7 +53,7 @@ Links = Mapping[tuple[int, int], Channel]
 
 
 class Push(NamedTuple):
-    """What a device sends: z, and the push-sum weight that goes with it."""
+    """A device's message: z, and the push-sum weight that goes with it."""
 
     weights: Weights
     weight: float
@@ -68,22 +68,14 @@ class PushOptions(ReplicatedOptions):
 
 
 @register(title="SGP", source="arXiv:1811.10792, Algorithm 1", name="sgp", place=31)
-class SGP(Replicated):
+class SGP(LocalSteps):
     """A trainer per device, which sends and mixes after each of its steps."""
 
     Options = PushOptions
 
     @property
-    def averages_replicas(self) -> bool:
-        return True
-
-    @property
     def needs_one_process(self) -> bool:
         return self.replicas > 1
-
-    @property
-    def updates_whole_gradients(self) -> bool:
-        return True
 
     def workers(self, team: Team) -> Iterable[Worker]:
         devices = range(len(team.replicas))

@@ -223,7 +223,7 @@ def named(measure: Measure, judge: Judge) -> Measure:
 
 
 def need(keys: Iterable[str], what: Literal["target", "baseline", Budget]) -> bool:
-    """Whether any of the measures needs a target, BP's runs or a budget; keys of analyses may be among them."""
+    """Returns whether any of the measures needs a target, BP's runs or a budget; keys of analyses may be among them."""
     return any(MEASURES[key].needs == what for key in keys if key in MEASURES)
 
 
@@ -385,7 +385,7 @@ def _sent_since(record: Record, context: Context) -> float | None:
 
 
 def _at_equal(what: Budget) -> OfRun:
-    """What the run is judged by, when it had used up as much as the row that used least."""
+    """Returns what the run is judged by, when it had used up as much as the row that used least."""
 
     def of_run(record: Record, context: Context) -> float | None:
         return value_at(record, what, context.budgets[what]) if what in context.budgets else None

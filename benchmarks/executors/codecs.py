@@ -1,4 +1,4 @@
-"""What codecs keep of a layer's gradient, in entries and in bytes; the arithmetic is in numerics/codecs.py."""
+"""Counts what codecs keep of a layer's gradient, in entries and in bytes; the arithmetic is in numerics/codecs.py."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ Links = dict[tuple[int, int], float]
 LinkBytes = dict[
     Annotated[str, Field(pattern=r"^\d{1,9} to \d{1,9}$")], Annotated[float, Field(ge=0, allow_inf_nan=False)]
 ]
-"""The same by names, such as "0 to 1"."""
+"""Bytes by the names of their links, such as "0 to 1"."""
 
 
 class LayerStaleness(TypedDict):

@@ -19,7 +19,7 @@ from methods import effects as e
 
 Sent = Gradient | Weights | Step
 FREE = (type(None), Number, str, bytes, Enum, Layer, Replica, e.Channel, e.Counter, e.Group)
-"""What an item may have beside tensors: numbers, text, and names of what is there anyway."""
+"""Types that may go with tensors and have no bytes: numbers, text, and names of what is there anyway."""
 
 
 def parts(item: object) -> Iterator[Sent]:

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 _ROUNDING = 1e-12
-"""Of a time, by which sums of simulated seconds may miss it."""
+"""The share of a time by which sums of simulated seconds may miss it."""
 
 
 class Absence(BaseModel):

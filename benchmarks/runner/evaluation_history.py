@@ -52,7 +52,7 @@ class EvaluationHistory:
 
     @property
     def stopped_early(self) -> bool:
-        """Whether the epochs without a better evaluation than the best were too many before those of the plan were."""
+        """Returns whether too many epochs went by without a better evaluation, before the plan's were over."""
         if self.diverged or not 0 < self.done < self.epochs:
             return False
         ranks = [self.judge.rank(metrics[self.judge.metric]) for metrics in self.evaluations]

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Shards(BaseModel):
-    """How unlike the devices' parts of the training data are: Dirichlet(alpha) over labels, or blocks of a text."""
+    """Settings of the devices' parts of the training data: Dirichlet(alpha) over labels, or over blocks of a text."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

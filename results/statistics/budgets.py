@@ -1,4 +1,4 @@
-"""What runs have used up at an evaluation, samples, seconds and bytes, and how far each came with as much as others."""
+"""Compares runs at equal samples, seconds and bytes: what they have used up, and how far each came with as much."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ROUNDING = 1e-9
 
 
 def used(record: Record, point: Evaluation, what: Budget) -> float | None:
-    """What the run has used up at an evaluation; None where it was not counted."""
+    """Returns what the run has used up at an evaluation; None where it was not counted."""
     match what:
         case "samples":
             batch = record.spec.workload.document().get("batch")
@@ -39,7 +39,7 @@ def smallest(records: Iterable[Record]) -> Mapping[Budget, tuple[float, str]]:
 
 
 def value_at(record: Record, what: Budget, most: float) -> float | None:
-    """What the run is judged by, at its last evaluation before it had used up more than `most`.
+    """Returns what the run is judged by, at its last evaluation before it had used up more than `most`.
 
     None where it has none that early, or where it was not counted.
     """

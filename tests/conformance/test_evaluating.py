@@ -26,7 +26,7 @@ def run(out: Path, method: str, executor: str, every: float) -> tuple[Record, Sm
 
 
 def test_all_samples_are_used_and_all_evaluations_made(representative: str, executor: str, tmp_path: Path) -> None:
-    """In every second epoch; test_resuming.py evaluates every method within epochs."""
+    """Evaluates in every second epoch; test_resuming.py evaluates every method within epochs."""
     record, made = run(tmp_path, representative, executor, 2)
     check_evaluations(record, made, at=[2, 3])  # the last one is always evaluated
 

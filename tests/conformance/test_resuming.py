@@ -49,7 +49,7 @@ def test_resumed_equals_uninterrupted_with_other_optimizers(optimizer: str, tmp_
 
 @pytest.mark.slow
 def test_resumed_in_another_process(all_methods: list[str], tmp_path: Path, checkout: Path, plugins: str) -> None:
-    """Where the first epoch has the bits that it has here."""
+    """The first epoch there has the bits that it has here."""
     done = subprocess.run(
         [sys.executable, "-c", OTHER_PROCESS, str(tmp_path), plugins, *all_methods],
         cwd=checkout,

@@ -1,4 +1,4 @@
-"""What a worker uses was made on its device, or has come there by a channel, where its bytes were counted."""
+"""Holds methods to tensors that were made on a worker's device, or came there by a channel that counted them."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class SharedChannels:
     make_items: Callable[[], deque[tuple[object, e.Worker | None]]] = deque
 
     begun = 0.0
-    """When the executor's clock began, in seconds of `time.perf_counter`."""
+    """The executor clock's beginning, in seconds of `time.perf_counter`."""
 
     def __init__(self, monitor: Monitor, traffic: Traffic) -> None:
         self.monitor, self.traffic = monitor, traffic

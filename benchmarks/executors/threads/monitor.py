@@ -78,7 +78,7 @@ class Waiting:
 
     @property
     def ends(self) -> bool:
-        """Whether it is ready, or will be whatever others do."""
+        """Returns whether it is ready, or will be whatever others do."""
         return self.deadline < inf or self.ready()
 
 
@@ -133,7 +133,7 @@ class Monitor:
 
     @property
     def overdue(self) -> bool:
-        """Whether somebody's deadline may have passed, so that a thread should ask for the `next` turn."""
+        """Returns whether somebody's deadline may have passed, so that a thread should ask for the `next` turn."""
         return self._deadline != inf and self._deadline <= time.perf_counter()
 
     def _pass_deadlines(self) -> None:
