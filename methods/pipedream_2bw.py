@@ -58,7 +58,7 @@ class TwoBWOptions(Options):
             raise ValueError(f"microbatches={self.microbatches} is less than stages={self.stages}")
 
 
-@register(title="PipeDream-2BW", source="arXiv:2006.09503, section 3.1", name="pipedream_2bw", place=21)
+@register(title="PipeDream-2BW", source="arXiv:2006.09503, section 3.1", name="pipedream_2bw", place=22)
 class PipeDream2BW(Pipeline):
     """K stages in 1F1B order, which apply a batch's gradient when the next version is due."""
 

@@ -32,7 +32,7 @@ class Sign(NamedTuple):
     share: float = 1.0
 
 
-@register(title="EF-signSGD", source="arXiv:1901.09847, Algorithm 1", name="signsgd", place=20)
+@register(title="EF-signSGD", source="arXiv:1901.09847, Algorithm 1", name="signsgd", place=21)
 class SignSGD(DDP):
     """DDP whose communicators compress."""
 

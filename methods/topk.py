@@ -41,7 +41,7 @@ class TopKOptions(ReplicatedOptions):
     codec: Annotated[TopKCodecOptions, Field(description="how gradients are compressed")] = TopKCodecOptions()
 
 
-@register(title="Compressed DDP", source="arXiv:1809.07599, Algorithm 1", name="topk", place=19)
+@register(title="Compressed DDP", source="arXiv:1809.07599, Algorithm 1", name="topk", place=20)
 class TopK(SignSGD):
     """DDP whose communicators compress."""
 
