@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks.errors import UserError
 from benchmarks.views import journals
 from benchmarks.workloads.data.cards import card, names
+from benchmarks.workloads.scales import size_of
 from results import frames, reproductions
 from results.comparison.matching import data_name
 from results.reading import TEXT_BYTES, parsed_json
@@ -18,7 +19,7 @@ from results.records import Record
 from results.reproductions import Value
 
 CONTEXT: Mapping[str, Callable[[Record], Any]] = {
-    "scale": lambda record: record.scale,
+    "scale": lambda record: size_of(record.scale, record.budget),
     "data": data_name,
     "executor": lambda record: record.spec.executor,
     "hardware": frames.card,
@@ -99,7 +100,13 @@ def forms() -> dict[str, str]:
 
 def _words(record: Record) -> tuple[set[str], str]:
     """Returns the words that choose a run, and its commit."""
-    names = {record.scale, record.spec.executor, frames.hardware(record), frames.torch(record)}
+    names = {
+        record.scale,
+        f"{record.scale}-{record.budget}",
+        record.spec.executor,
+        frames.hardware(record),
+        frames.torch(record),
+    }
     return names, str(record.environment.get("commit") or "")
 
 

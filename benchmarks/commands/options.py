@@ -143,6 +143,9 @@ class Selection:
     scale: Annotated[str, Parameter(help="smoke (embedded data, a minute), small (real data in part) or paper.")] = (
         "smoke"
     )
+    budget: Annotated[
+        str, Parameter(help="1, 4 or 20 times the samples of scale small: more data, more epochs, a longer schedule.")
+    ] = "1"
     seeds: Annotated[str, Parameter(help="Seeds per method and network: how many, or which, as in 0-4,7.")] = "3"
     method: Annotated[
         list[str] | None,
@@ -215,6 +218,9 @@ class Shown(Selection):
     """Options of commands that show existing runs: by default those of every scale, executor, card and seed."""
 
     scale: Annotated[str, Parameter(help="smoke, small or paper; all: each that has runs.")] = ALL
+    budget: Annotated[str, Parameter(help="1, 4 or 20 times the samples of scale small; all: each that has runs.")] = (
+        ALL
+    )
     seeds: Annotated[str, Parameter(help="How many, or which, as in 0-4,7; all: those that have runs.")] = ALL
     executor: Annotated[
         str, Parameter(help=f"{' or '.join(map(_words, executors.names()))}; all: each that has runs.")
@@ -222,10 +228,11 @@ class Shown(Selection):
 
     @property
     def every(self) -> frozenset[str]:
-        """Returns which of scale, executor and seeds are left open (views.every_condition.EVERYTHING)."""
+        """Returns which of scale, budget, executor and seeds are left open (views.every_condition.EVERYTHING)."""
         real = self.hardware or self.record
         is_open = {
             "scale": self.scale == ALL,
+            "budget": self.budget == ALL,
             "executor": self.executor == ALL and not real,
             "seeds": self.seeds == ALL,
         }
@@ -233,6 +240,10 @@ class Shown(Selection):
 
     @property
     def smallest(self) -> Selection:
-        """Returns the selection with the smallest scale, default executor and seeds, where these were left open."""
-        left_open = [name for name in ("scale", "executor", "seeds") if getattr(self, name) == ALL]
-        return replace(self, **{name: getattr(Selection, name) for name in left_open})
+        """Returns the selection with the smallest scale, default executor and seeds, where these were left open.
+
+        The smallest scale that has budgets, where one of them is named.
+        """
+        left_open = [name for name in ("scale", "budget", "executor", "seeds") if getattr(self, name) == ALL]
+        found = replace(self, **{name: getattr(Selection, name) for name in left_open})
+        return replace(found, scale="small") if found.budget != "1" and self.scale == ALL else found

@@ -28,6 +28,7 @@ from benchmarks.workloads.data.present import check_present, is_here
 from benchmarks.workloads.networks.names import NETWORKS
 from benchmarks.workloads.own import OwnFiles
 from benchmarks.workloads.own_files import load, networks
+from benchmarks.workloads.scales import BUDGETS
 from benchmarks.workloads.workload import SCALES, Workload
 from methods.errors import unknown
 
@@ -109,6 +110,7 @@ def choose(
     setting_parser.check_sweeps(sweeps, rows, [item.id for item in experiments if isinstance(item, Analysis)])
     choices = Choices(
         scale=one_of("scale", selection.scale, SCALES),
+        budget=_budget(selection, experiments),
         seeds=seeds,
         methods=rows,
         networks=tuple(
@@ -135,6 +137,22 @@ def choose(
             if isinstance(item, Table):
                 resolve(item, choices)  # `report` leaves out what cannot be resolved; this is to be said
     return experiments, choices
+
+
+def _budget(selection: Selection, experiments: Sequence[Experiment]) -> int:
+    """Checks --budget -> the number. Raises UserError where the scale has no such budget, or an analysis is chosen."""
+    budgets = {str(budget): budget for budget in BUDGETS}
+    if selection.budget not in budgets:
+        raise UserError(
+            f"--budget {selection.budget}: there are {', '.join(budgets)} times the samples of scale small."
+        )
+    budget = budgets[selection.budget]
+    if budget != 1 and selection.scale != "small":
+        raise UserError(f"--budget {budget}: scale {selection.scale} has no budgets, as small has; leave it out.")
+    analyses = [item.id for item in experiments if isinstance(item, Analysis)]
+    if budget != 1 and analyses:
+        raise UserError(f"--budget {budget}: {analyses[0]} is an analysis, which has no budget; name tables alone.")
+    return budget
 
 
 def _row(name: str, keys: Collection[str]) -> str:

@@ -28,6 +28,7 @@ from benchmarks.tables.definition import Table
 from benchmarks.views import conditions, journals, notes, pictures, tracked
 from benchmarks.views.table import assemble
 from benchmarks.views.table_runs import TableRuns, find_all_runs, find_runs, made_elsewhere
+from benchmarks.workloads.scales import size_of
 from reports.tables.files import write
 from reports.tables.screen import to_rich
 from results.errors import ResultsError
@@ -59,7 +60,7 @@ def run(experiments: Sequence[Experiment], trainer: Trainer) -> int:
     names = ", ".join(experiment.id for experiment in experiments)
     status = f"{many(len(runs))}, {len(runs) - len(missing)} of them done before, {trainer.jobs} at a time"
     status = f"{status}{trainer.resumable(runs, missing)}" if runs else "nothing to train"
-    console.print(f"[bold]{names}[/] at scale {chosen.scale}: {status}", highlight=False)
+    console.print(f"[bold]{names}[/] at scale {size_of(chosen.scale, chosen.budget)}: {status}", highlight=False)
     for clock in notes.clocks(planned.values()):
         console.print(f"Clock: {clock}", highlight=False, markup=False)
     note(console, (*plan.trained_as_others(own_runs), *existing.remarks, trainer.without_weights(runs, missing)))

@@ -40,14 +40,15 @@ class Choices:
 
     `runner.grid.resolve` makes a table's grid of it; what trains and what shows runs read the grid.
 
-    any_seed: whether the seeds are those that have runs. methods: names of methods, of a table's rows, or of rows to be
-    added to it; none: all. networks: likewise. peak: FLOP/s of one of `real_devices`. settings: of `--set`,
-    by owner ("workload", a method, an analysis) and key, as text, but for what has several values: sweeps.
-    plugin_methods: those of the plug-ins, in their order. own: what the user's own files gave. target: in the unit of
-    the tables' measure.
+    budget: times the samples of the scale. any_seed: whether the seeds are those that have runs. methods: names of
+    methods, of a table's rows, or of rows to be added to it; none: all. networks: likewise. peak: FLOP/s of one of
+    `real_devices`. settings: of `--set`, by owner ("workload", a method, an analysis) and key, as text, but for what
+    has several values: sweeps. plugin_methods: those of the plug-ins, in their order. own: what the user's own files
+    gave. target: in the unit of the tables' measure.
     """
 
     scale: str = "smoke"
+    budget: int = 1
     seeds: tuple[int, ...] = (0, 1, 2)
     any_seed: bool = False
     methods: tuple[str, ...] = ()

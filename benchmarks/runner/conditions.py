@@ -35,6 +35,8 @@ def words(
     owners: whose settings are meant; None: all. rows, networks: whether --method and --network change which there are.
     card: the name of one that was chosen, where no field of the condition has it.
     """
+    if chosen.budget != 1:
+        yield f"{chosen.budget}-times-the-samples"
     if chosen.methods and rows:
         yield "+".join(sorted(chosen.methods))
     if chosen.plugin_methods:

@@ -6,6 +6,7 @@ import contextlib
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import methods
 from benchmarks.errors import USER_ERRORS, UserError
@@ -23,7 +24,7 @@ from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import BASELINE
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.cards import card as data_card
-from benchmarks.workloads.scales import TRAINED
+from benchmarks.workloads.scales import TRAINED, size_of
 from benchmarks.workloads.workload import Workload, workload
 from results.measures import need
 from results.published import ANY_ROW, Key, Published
@@ -78,6 +79,11 @@ class Grid:
     @property
     def scale(self) -> str:
         return self.condition.scale
+
+    @property
+    def size(self) -> str:
+        """The scale and its budget in words: "small, 4 times the samples"."""
+        return size_of(self.scale, self.table.budget)
 
     @property
     def runs(self) -> list[Run]:
@@ -157,8 +163,8 @@ def resolve(table: Table, choices: Choices) -> Grid:
     Raises UserError or MethodError on a setting that a workload or method does not take, UserError where the card or a
     row delays a device that none of them has, or the target lies outside the measure's range, and as `plan.run`.
     """
-    if choices.own != table.own:
-        table = replace(table, own=choices.own)
+    if (choices.own, choices.budget) != (table.own, table.budget):
+        table = replace(table, own=choices.own, budget=choices.budget)
     its_rows, its_networks = _rows(table, choices), _networks(table, choices)
     card = choices.card or load_card(table.card) if choices.kind.needs_card else None
     cells = tuple(_cell(table, network, row, choices, card) for network in its_networks for row in its_rows)
@@ -223,7 +229,8 @@ def _measured_on(work: Workload) -> tuple[object, ...]:
 def _shared(table: Table, network: str, choices: Choices) -> Workload:
     """Workload that the rows of a table share on a network."""
     settings = {**table.workload, **choices.settings.get("workload", {})}
-    return workload(table.family, network, choices.scale, settings, like=table.networks[0], own=table.own)
+    how: dict[str, Any] = {"like": table.networks[0], "own": table.own, "budget": table.budget}
+    return workload(table.family, network, choices.scale, settings, **how)
 
 
 def _rows(table: Table, choices: Choices) -> tuple[Row, ...]:

@@ -258,6 +258,8 @@ def _labels(
         classes=data.classes,
         test_samples=work.samples_of(data)[1] or 0,
     )
+    if choices.budget != 1:
+        labels = labels.model_copy(update={"budget": choices.budget})
     judge = _judge(work, data)
     return labels if judge == ACCURACY else labels.model_copy(update={"judge": judge})
 

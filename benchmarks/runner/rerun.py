@@ -37,6 +37,7 @@ def command(ids: Sequence[str], chosen: Choices = PLAIN) -> Command:
 
 
 def _options(chosen: Choices) -> Iterator[str]:
+    yield from ["--budget", str(chosen.budget)] if chosen.budget != 1 else []
     yield from (word for name in chosen.methods for word in ("--method", name))
     files = {network.name: f"{_place(network.file)}:{network.name}" for network in chosen.own.networks}
     yield from (word for name in chosen.networks for word in ("--network", files.get(name, name)))

@@ -36,7 +36,7 @@ def row_workload(table: Table, network: str, row: Row, scale: str, settings: Set
     known: dict[str, Any] = {"like": table.networks[0], "own": table.own}
     batch = workload(table.family, network, scale, **known).at_batch(row.batch) if row.batch else {}
     set_here = {**table.workload, **batch, **row.workload, **settings.get("workload", {})}
-    return workload(table.family, network, scale, set_here, **known)
+    return workload(table.family, network, scale, set_here, **known, budget=table.budget)
 
 
 def settled(table: Table, rows: Sequence[Row], scale: str, settings: Settings) -> tuple[Row, ...]:

@@ -109,7 +109,7 @@ class Table:
     options: defaults of a method in this table, by its name. workload: settings of all rows. picture: "curves" (over
     epochs and seconds), "budgets" (over samples, seconds and megabytes) or "dots", drawn beside the table. Of a table
     of one's own: `values`, what was published, and `file`, where it is from.
-    own: what its networks, and settings, may mean beside the suite's.
+    own: what its networks, and settings, may mean beside the suite's. budget: times the samples of its scale.
 
     Raises UserError or MethodError where something of it is none, offering the nearest name.
     """
@@ -130,6 +130,7 @@ class Table:
     values: Mapping[Key, Published] | None = None
     file: Path | None = None
     own: Own = NONE
+    budget: int = 1
 
     def __post_init__(self) -> None:
         for network in self.networks:

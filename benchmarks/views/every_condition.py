@@ -16,9 +16,10 @@ from benchmarks.views.journals import Journals
 from benchmarks.views.table_runs import TableRuns, find_all_runs
 from benchmarks.workloads.workload import SCALES
 from results.groups import FIRST_TRIAL_SEED
+from results.records import Record
 from results.tables import RunCondition
 
-EVERYTHING = frozenset({"scale", "executor", "seeds"})
+EVERYTHING = frozenset({"scale", "budget", "executor", "seeds"})
 """Choices that may be left open; with the executor its hardware card, and whether schedules are recorded."""
 
 
@@ -54,16 +55,20 @@ def _at(chosen: Choices, shown: tuple[TableRuns, ...], journals: Journals) -> At
 
 
 def _open(chosen: Choices, journals: Journals, every: Set[str]) -> list[Choices]:
-    there = {(record.scale, record.spec.executor, bool(record.spec.recorded)) for record in journals.records}
+    there = {
+        (record.scale, record.budget, record.spec.executor, bool(record.spec.recorded)) for record in journals.records
+    }
     scales = SCALES if "scale" in every else (chosen.scale,)
+    budgets = sorted({budget for _, budget, _, _ in there}) if "budget" in every else (chosen.budget,)
     kinds = executors.names() if "executor" in every else (chosen.executor,)
     recorded = (False, True) if "executor" in every else (chosen.record,)
     found = [
-        _seeded(replace(chosen, scale=scale, executor=kind, record=record), journals, every)
+        _seeded(replace(chosen, scale=scale, budget=budget, executor=kind, record=record), journals, every)
         for scale in scales
+        for budget in budgets
         for kind in kinds
         for record in recorded
-        if not every or (scale, kind, record) in there
+        if not every or (scale, budget, kind, record) in there
     ]
     return found or [chosen]
 
@@ -73,7 +78,7 @@ def _on_other_cards(
 ) -> Iterator[AtCondition]:
     """Tables with runs on other hardware cards than their own."""
     used = {record.id for table_runs in shown for record in table_runs.used}
-    simulated = (record for record in journals.records if record.simulated and record.scale == chosen.scale)
+    simulated = (record for record in journals.records if record.simulated and _size(record) == _size(chosen))
     left = {record.id: record.spec.hardware.name for record in simulated if record.id not in used}
     for name in sorted(set(left.values())):
         try:
@@ -89,9 +94,14 @@ def _on_other_cards(
 
 
 def _seeded(chosen: Choices, journals: Journals, every: Set[str]) -> Choices:
-    """The choices with the seeds of all runs of the scale, where seeds were left open."""
+    """The choices with the seeds of all runs of the scale and budget, where seeds were left open."""
     if "seeds" not in every:
         return chosen
-    found = {record.seed for record in journals.records if record.scale == chosen.scale}
+    found = {record.seed for record in journals.records if _size(record) == _size(chosen)}
     seeds = tuple(sorted(seed for seed in found if seed < FIRST_TRIAL_SEED))
     return replace(chosen, seeds=seeds or chosen.seeds, any_seed=True)
+
+
+def _size(of: Record | Choices) -> tuple[str, int]:
+    """Scale and budget, of a run or as chosen."""
+    return of.scale, of.budget

@@ -20,7 +20,7 @@ from results.records import Record
 
 
 def captions(table_runs: TableRuns) -> Iterator[str]:
-    yield f"scale {table_runs.grid.scale}; {clock(table_runs.grid)}; {seeds.words(table_runs.seeds)}"
+    yield f"scale {table_runs.grid.size}; {clock(table_runs.grid)}; {seeds.words(table_runs.seeds)}"
     for network in table_runs.networks:
         if need(table_runs.table.measures, "target"):
             yield _target_line(table_runs, network)
@@ -87,7 +87,7 @@ def caveats(table_runs: TableRuns) -> Iterator[str]:
     """Sentences that qualify a table wherever it is shown: scale, clock, hardware, whatever was chosen."""
     grid, data = table_runs.grid, table_runs.grid.other_data.removesuffix(": not the paper's data")
     if grid.scale != "paper":
-        yield f"At scale {grid.scale} no number is the paper's: {data or 'less data, narrower networks'}."
+        yield f"At scale {grid.size} no number is the paper's: {data or 'less data, narrower networks'}."
     elif data:
         yield f"Data: {data}."
     if others := made_elsewhere([table_runs]):

@@ -68,7 +68,7 @@ def _dots(table_runs: TableRuns, table: ResultTable) -> Iterator[Dot]:
 def subtitle(table_runs: TableRuns) -> str:
     """Subtitle of a picture: scale, clock and seeds."""
     clock = f"hardware {table_runs.grid.card.name}" if table_runs.grid.card is not None else "real threads"
-    return f"scale {table_runs.grid.scale}, {clock}, n = {len(table_runs.seeds)}"
+    return f"scale {table_runs.grid.size}, {clock}, n = {len(table_runs.seeds)}"
 
 
 def seconds_label(table_runs: TableRuns) -> str:

@@ -12,6 +12,7 @@ from benchmarks.runner.plan import Run
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import BASELINE
 from benchmarks.views.journals import Journals, experiment
+from benchmarks.workloads.scales import size_of
 from results import published, statistics
 from results.measures import MEASURES, Context, Measure, by_seed, incidents, named, need
 from results.published import Key, Published
@@ -259,7 +260,9 @@ def not_shown(journals: Journals, shown_tables: Iterable[TableRuns], elsewhere: 
     if len(strange) < len(left):
         yield f"{len(left) - len(strange)} runs are not shown: others of the same experiments count instead of them."
     if strange:
-        kinds = Counter(f"scale {record.scale}, {record.spec.executor} executor" for record in strange)
+        kinds = Counter(
+            f"scale {size_of(record.scale, record.budget)}, {record.spec.executor} executor" for record in strange
+        )
         said = "; ".join(f"{count} at {kind}" for kind, count in kinds.items())
         yield (
             f"{len(strange)} of {len(journals.records)} runs in the folder belong to no table as chosen here ({said}): "

@@ -282,6 +282,36 @@ SMALL_SHAPES: dict[str, Fields] = {
 SMOKE: dict[str, Fields] = {"lstm": SMOKE_IMDB, "wrn16_8": SMOKE_WRN, "gpt": SMOKE_GPT, "vit": SMOKE_VIT}
 SMALL: dict[str, Fields] = {"lstm": SMALL_IMDB, "wrn16_8": SMALL_WRN, "gpt": SMALL_GPT, "vit": SMALL_VIT}
 
+# ---- budgets of scale small: the same at 4 and 20 times its samples; why so: docs/decisions/0025
+
+BUDGETS: dict[int, tuple[float, float]] = {1: (1, 1), 4: (2, 2), 20: (45000 / 6144, 33 / 12)}
+"""Budget, in times the samples that scale small trains on -> factors of its data and of its epochs."""
+# Rounded down to these, samples fill the batches of every row on all of its devices.
+_WHOLE = {"imdb": 75, "tinyshakespeare": 144}
+_WHOLE_A, _WHOLE_B = 192, 1024
+
+
+def at_budget(fields: Fields, family: str, network: str, budget: int) -> Fields:
+    """Returns the fields of scale small at a budget: more samples, more epochs, and the schedule as much longer.
+
+    network: the one whose settings these are. The rate is the same function of the share of the run at every budget.
+    """
+    of_samples, of_epochs = BUDGETS[budget]
+    whole = _WHOLE.get(family, _WHOLE_B if (family, network) in PAPER_B else _WHOLE_A)
+    epochs = round(fields["epochs"] * of_epochs)
+    longer, schedule = epochs / fields["epochs"], dict(fields["schedule"])
+    schedule |= {key: schedule[key] * longer for key in ("warm_up_epochs", "t_max") if key in schedule}
+    if "milestones" in schedule:
+        schedule["milestones"] = tuple(epoch * longer for epoch in schedule["milestones"])
+    samples = int(fields["train_samples"] * of_samples) // whole * whole
+    grown = {"train_samples": samples, "epochs": epochs, "patience": round(fields["patience"] * longer)}
+    return {**fields, **grown, "schedule": schedule}
+
+
+def size_of(scale: str, budget: int) -> str:
+    """Returns a scale and its budget in words: "small, 4 times the samples"."""
+    return scale if budget == 1 else f"{scale}, {budget} times the samples"
+
 
 def fields_of(family: str, network: str, scale: str) -> Fields:
     """Returns the fields of a workload at a scale; those that are missing have their type's default."""

@@ -24,11 +24,11 @@ from pydantic import (
 
 from benchmarks.errors import UserError
 from benchmarks.workloads import tasks
-from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.data.cards import DataCard, card
 from benchmarks.workloads.data.text.options import Text, Tokens
 from benchmarks.workloads.networks.names import NETWORKS, OwnNetwork, title_of
 from benchmarks.workloads.own import NONE, Own
-from benchmarks.workloads.scales import FAMILIES, PAIRS, fields_of
+from benchmarks.workloads.scales import BUDGETS, FAMILIES, PAIRS, at_budget, fields_of
 from benchmarks.workloads.schedules import Schedule
 from benchmarks.workloads.shards import Shards
 from benchmarks.workloads.tasks import Task
@@ -350,24 +350,28 @@ def workload(
     *,
     like: str | None = None,
     own: Own = NONE,
+    budget: int = 1,
 ) -> Workload:
     """Returns the workload of that name at a scale. settings: fields to set; "schedule.lr" sets a part.
 
     like: the network of the papers whose settings are taken for one that no paper trains on the family (of the suite or
-    the user's own); by default the family's first. own: the user's own networks, task and data. Raises UserError on an
-    unknown name, field or value, offering the nearest.
+    the user's own); by default the family's first. own: the user's own networks, task and data. budget: times the
+    samples of the scale. Raises UserError on an unknown name, field or value, offering the nearest, and on a budget
+    that the scale or its data do not have, or that the settings would undo.
     """
     if not settings and own == NONE:
-        return _by_default(family, network, scale, like)
-    return _workload(family, network, scale, settings or {}, like, own)
+        return _by_default(family, network, scale, like, budget)
+    return _workload(family, network, scale, settings or {}, like, own, budget)
 
 
 @cache
-def _by_default(family: str, network: str, scale: str, like: str | None) -> Workload:
-    return _workload(family, network, scale, {}, like, NONE)
+def _by_default(family: str, network: str, scale: str, like: str | None, budget: int) -> Workload:
+    return _workload(family, network, scale, {}, like, NONE, budget)
 
 
-def _workload(family: str, network: str, scale: str, settings: dict[str, Any], like: str | None, own: Own) -> Workload:
+def _workload(
+    family: str, network: str, scale: str, settings: dict[str, Any], like: str | None, own: Own, budget: int
+) -> Workload:
     networks = (*NETWORKS, *(defaults.name for defaults in own.networks))
     for kind, name, choices in (("family", family, FAMILIES), ("network", network, networks), ("scale", scale, SCALES)):
         if name not in choices:
@@ -376,7 +380,32 @@ def _workload(family: str, network: str, scale: str, settings: dict[str, Any], l
     defaults = (
         fields_of(family, network, scale) if (family, network) in PAIRS else _fields_like(family, network, scale, like)
     )
+    if budget != 1:
+        undone = [f"workload.{field}" for field in ("train_samples", "epochs") if field in settings]
+        if undone:
+            raise UserError(f"--budget {budget} decides {' and '.join(undone)}, which is set as well: leave one out.")
+        defaults = _at_budget(defaults, family, network, scale, budget)
     return _with_settings({**fields, **defaults}, settings, own)
+
+
+def _at_budget(fields: dict[str, Any], family: str, network: str, scale: str, budget: int) -> dict[str, Any]:
+    """Returns a scale's fields at a budget. Raises UserError where the scale or the data have no such budget."""
+    if scale != "small" or budget not in BUDGETS:
+        budgets = ", ".join(map(str, BUDGETS))
+        raise UserError(
+            f"--budget {budget}: scale small alone has budgets, {budgets} times its samples; say one of it."
+        )
+    if fields["train_samples"] is None:
+        raise UserError(f"--budget {budget}: {family} has no more at scale small, which trains on all of its folder.")
+    grown = {times: at_budget(fields, family, fields.get("like") or network, times) for times in BUDGETS}
+    most = card(fields["dataset"]).train_samples
+    if grown[budget]["train_samples"] > most and not fields.get("tokens"):
+        possible = ", ".join(str(times) for times, of in grown.items() if of["train_samples"] <= most)
+        raise UserError(
+            f"--budget {budget}: it takes {grown[budget]['train_samples']:,} training samples, and {fields['dataset']} "
+            f"has {most:,}; possible here: {possible}."
+        )
+    return grown[budget]
 
 
 def _fields_like(family: str, network: str, scale: str, like: str | None) -> dict[str, Any]:

@@ -120,6 +120,11 @@ class Record:
         return self.spec.workload.scale
 
     @property
+    def budget(self) -> int:
+        """Times the samples of the scale that it was trained on."""
+        return self.labels.budget
+
+    @property
     def row(self) -> str:
         """The row key: the label `row`, which names variants ("lapsgd@updaters=2"), else the method."""
         return self.labels.row or self.method

@@ -175,7 +175,8 @@ class Labels(Recorded):
     also: rows of other methods that are this one as they are set, and whose run it is as well.
     device_count: of the clock's devices, each of peak_flops_per_second (None: not known). log: what the job of a
     cluster printed that trained it. classes, test_samples: of the data that accuracies are of; 0 where not known.
-    judge: of the run's task; journals say it where it is not accuracy.
+    judge: of the run's task; journals say it where it is not accuracy. budget: times the samples of the scale; likewise
+    where it is not 1.
     """
 
     row: str = ""
@@ -190,6 +191,7 @@ class Labels(Recorded):
     judge: Judge = ACCURACY
     also: Sequence[RowLabels] = ()
     log: str = ""
+    budget: Annotated[int, Field(ge=1)] = 1
 
 
 class Effects(Recorded):

@@ -144,7 +144,7 @@ def _parent(
     return TrackedEntry(
         experiment=seed_group.experiment,
         key=f"ours:{seed_group.key}",
-        name=f"{short(first.row)} ours, {first.network}, {count}{suffix}",
+        name=f"{short(first.row)} ours, {first.network}{_longer(first)}, {count}{suffix}",
         status=next(word for status, word in _STATUS.items() if status in statuses),
         params={**_subject("reproduced", first.network, first.row), **_texts(first.spec.document(without=FOLLOWS))},
         tags=_parent_tags(seed_group, values, published, statuses),
@@ -158,6 +158,11 @@ def _parent(
         members=frozenset(f"{FORMAT}:{record.id[:16]}:{hashes[record.id][:16]}" for record in seed_group.records),
         given=given,
     )
+
+
+def _longer(record: Record) -> str:
+    """Returns the run's budget in words, where it is not its scale's own."""
+    return f", {record.budget} times the samples" if record.budget != 1 else ""
 
 
 def _parent_tags(
@@ -179,7 +184,7 @@ def _child(seed_group: SeedGroup, record: Record, sha256: str, context: Context)
     return TrackedEntry(
         experiment=seed_group.experiment,
         key=run_key(record),
-        name=f"{short(record.row)} seed {record.seed}, {record.network}",
+        name=f"{short(record.row)} seed {record.seed}, {record.network}{_longer(record)}",
         status=_STATUS[record.status],
         params={
             **_subject("reproduced", record.network, record.row),

@@ -40,6 +40,7 @@ GIVEN = {
     "a sweep": "table3 --set lapsgd.period=1,4 --set 'workload.schedule.milestones=(3,5),(4,6)'",
     "an executor": "table3 --executor threads --record",
     "another scale": "table3 --scale small --data data",
+    "a budget": "table3 --scale small --budget 4 --data data",
     "hardware": "table3 --hardware 'my cards/slow.toml'",
     "hardware by name": "table3 --hardware paper-a-ideal",
     "a plug-in": "table3 --plugin 'my code/silent.py'",
