@@ -1,0 +1,111 @@
+"""Trends of a difference over budgets: worked examples, and what their intervals and verdicts are worth."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from results.statistics.trend import Rung, Trend, forecast, trend
+from tests.sure import sure
+
+BUDGETS = (1.0, 10.0, 100.0)
+LADDER = (1.0, 4.0, 20.1)
+
+
+def rungs(*means: float, spread: float = 0.1) -> list[Rung]:
+    return [Rung(budget, (mean - spread, mean, mean + spread)) for budget, mean in zip(BUDGETS, means, strict=False)]
+
+
+def test_a_line_is_least_squares_over_log_budget() -> None:
+    """2, 4 and 9 at 0, 1 and 2: slope 3.5, through 5 in the middle."""
+    found = sure(trend(rungs(2.0, 4.0, 9.0), margin=1.0))
+    assert (found.slope, *found.line[0], *found.line[1]) == pytest.approx((3.5, 1.0, 1.5, 100.0, 8.5))
+    half = 2.776 * math.sqrt(0.01 / 3 / 4 * 2)  # t of 4 degrees of freedom: two of equal variances with 2 each
+    assert (found.interval.low, found.interval.high) == pytest.approx((3.5 - half, 3.5 + half), rel=1e-3)
+    value, expected = sure(forecast(rungs(2.0, 4.0, 9.0), 1000.0))
+    assert value == pytest.approx(5.0 + 2 * 3.5)
+    assert expected.low < value - 2.776 * 0.1, "of one seed's difference, not of their mean"
+
+
+@pytest.mark.parametrize(
+    ("means", "direction"),
+    [
+        ((2.0, 4.0, 6.0), "grows"),
+        ((-2.0, -4.0, -6.0), "grows"),
+        ((-6.0, -4.0, -2.0), "shrinks"),
+        ((6.0, 3.0, 0.1), "shrinks"),
+        ((0.05, 2.0, 4.0), "grows"),
+        ((-3.0, 0.0, 3.0), "turns"),
+        ((5.0, 5.1, 5.0), "stays"),
+        ((0.0, 0.05, 0.0), "stays"),
+    ],
+)
+def test_verdicts_on_what_is_plain(means: tuple[float, ...], direction: str) -> None:
+    assert sure(trend(rungs(*means), margin=1.0)).direction == direction
+
+
+def test_what_stays_is_within_a_margin_or_half_of_where_it_began() -> None:
+    """8 points with an interval of the change of 2.3 points each way: less than half of them, more than the margin."""
+    wide = rungs(8.0, 8.0, 8.0, spread=1.0)
+    assert sure(trend(wide, margin=1.0)).direction == "stays"
+    assert sure(trend(rungs(2.0, 2.0, 2.0, spread=1.0), margin=1.0)).direction == "open"
+    assert sure(trend(rungs(0.0, 0.0, 0.0, spread=0.0), margin=1.0)).direction == "stays", "rows that share their runs"
+
+
+def test_a_bend_is_seen_and_a_single_seed_has_no_say() -> None:
+    assert sure(trend(rungs(2.0, 8.0, 3.0), margin=1.0)).bends
+    assert not sure(trend(rungs(2.0, 4.1, 6.0), margin=1.0)).bends
+    lone = [*rungs(2.0, 4.0), Rung(100.0, (90.0,))]
+    assert sure(trend(lone, margin=1.0)).slope == pytest.approx(2.0)
+    assert trend(lone[1:], margin=1.0) is None
+    assert forecast(lone[1:], 1000.0) is None
+
+
+# ---- simulated, through the functions themselves
+
+
+def simulated(
+    seeds: tuple[int, ...], spreads: tuple[float, ...], slope: float, shared: float = 0.0, start: float = 5.0
+) -> list[Trend]:
+    """800 ladders. shared: correlation of one seed's differences on all rungs."""
+    rng, means = np.random.default_rng(7), [start + slope * math.log10(budget) for budget in LADDER]
+    noise = math.sqrt(1 - shared) * rng.standard_normal((800, 3, 10))
+    noise = (noise + math.sqrt(shared) * rng.standard_normal((800, 1, 10))) * np.array(spreads)[:, None]
+    return [
+        sure(trend([Rung(b, tuple(m + own[:n])) for b, m, own, n in zip(LADDER, means, one, seeds, strict=True)], 1.0))
+        for one in noise
+    ]
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.5])
+@pytest.mark.parametrize(
+    ("seeds", "spreads"),
+    [((3, 3, 3), (1, 1, 1)), ((3, 3, 3), (3, 2, 1)), ((5, 5, 5), (1, 2, 3)), ((10, 3, 3), (1, 2, 3))],
+)
+def test_the_slopes_interval_covers(seeds: tuple[int, ...], spreads: tuple[float, ...], shared: float) -> None:
+    """Whatever the spreads, and though seeds may be lucky on all rungs; one error for all covers 79 % of the last."""
+    found = simulated(seeds, spreads, slope=2.0, shared=shared)
+    assert np.mean([one.interval.low <= 2.0 <= one.interval.high for one in found]) >= 0.93
+
+
+def test_equals_are_rarely_said_to_move_and_movers_rarely_to_stay() -> None:
+    """Of no trend at most 5 % have a direction; a change of half the first difference "stays" in at most 5 %."""
+    still = [one.direction for one in simulated((3, 3, 3), (2, 1.5, 1), slope=0.0)]
+    assert 1 - (still.count("open") + still.count("stays")) / 800 <= 0.06
+    moved = [one.direction for one in simulated((3, 3, 3), (1, 1, 1), slope=2.5 / math.log10(20.1))]
+    assert moved.count("stays") / 800 <= 0.06
+
+
+def test_a_seeds_difference_lies_in_its_forecast() -> None:
+    """On a line that goes on, with the spread of the last rung."""
+    rng, hits = np.random.default_rng(11), 0
+    for _ in range(800):
+        made = [
+            Rung(b, tuple(3 + 2 * math.log10(b) + s * rng.standard_normal(3)))
+            for b, s in zip(LADDER, (2, 1, 1), strict=True)
+        ]
+        _, expected = sure(forecast(made, 102.0))
+        hits += expected.low <= 3 + 2 * math.log10(102.0) + rng.standard_normal() <= expected.high
+    assert hits / 800 >= 0.93
