@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for what the tools share
 
+from benchmarks.analyses import ladder
+from benchmarks.analyses.ladder import Ladder
 from benchmarks.checkout import CHECKOUT
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
@@ -46,7 +48,7 @@ from results.records import Record
 from results.statistics import judge_of
 from results.statistics.budgets import BUDGETS, smallest
 from results.statistics.inference import mean_interval
-from tools.findings_list import FINDINGS, REPRODUCED, TUNED, Finding, Reproduced, Tuned
+from tools.findings_list import FINDINGS, REPRODUCED, RUNGS, TUNED, Finding, Reproduced, Rungs, Tuned
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -287,6 +289,17 @@ def contrast(pair: RowPair, side: Side) -> str:
     return f"{contrasted.quantity.value:{form}} [{low:{form}}, {high:{form}}]"
 
 
+# ---- pairs of rows over budgets
+
+
+def over_budgets(rungs: Rungs, existing: Journals) -> list[Ladder]:
+    """Returns a finding's pairs at the budgets that have runs."""
+    rows = tuple(dict.fromkeys(row for pair in rungs.pairs for row in pair))
+    chosen = replace(CHOSEN, methods=rows, networks=(rungs.network,))
+    grids = [resolve(table(rungs.table), replace(chosen, budget=budget)) for budget in rungs.budgets]
+    return list(ladder.ladders(grids, existing.of, rungs.pairs))
+
+
 # ---- the pages
 
 
@@ -310,6 +323,10 @@ def blocks(existing: Journals) -> tuple[dict[str, str], dict[str, Callable[[Path
         if (tuned_table := tuned(rows, existing)) is not None:
             texts[rows.name] = tuned_block(rows, tuned_table)
             drawn[rows.name] = partial(draw, tuned_table)
+    for rungs in RUNGS:
+        if made := over_budgets(rungs, existing):
+            texts[rungs.name] = iter((f"**{rungs.title}**", "", *ladder.lines(made)))
+            drawn[rungs.name] = partial(ladder.draw, made, title=rungs.title)
     return {name: "\n".join(lines) for name, lines in texts.items()}, drawn
 
 

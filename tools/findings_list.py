@@ -55,6 +55,18 @@ class Tuned:
     methods: Sequence[str]
 
 
+@dataclass(frozen=True)
+class Rungs:
+    """Pairs of a table's rows, the first minus the second, at several budgets of scale small, with their trends."""
+
+    name: str
+    title: str
+    table: str
+    pairs: Sequence[tuple[str, str]]
+    budgets: Sequence[int] = (1, 4, 20)
+    network: str = "resnet18"
+
+
 CIFAR_10, CIFAR_100 = (f"{data}, ResNet-18 at scale small" for data in ("CIFAR-10", "CIFAR-100"))
 ALL = {
     "bp": "BP, one device",
@@ -447,3 +459,6 @@ REPRODUCED = (
     ),
 )
 TUNED = (Tuned("tuned", CIFAR_10, "table7", "resnet18", ("async_lu", "ddp", "lapsgd")),)
+
+RUNGS: Sequence[Rungs] = ()
+"""None before there are runs at more budgets than the first."""

@@ -14,10 +14,13 @@ import methods
 from benchmarks.errors import UserError
 from benchmarks.executors import registry as executors
 from benchmarks.hardware.card import Card
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.plan import Run
 from methods import Method
 from methods.errors import unknown
 from results.files import own_folder
 from results.published import Published
+from results.records import Record
 from results.statistics import Summary
 from results.tables import ResultCell, ResultTable
 
@@ -40,7 +43,10 @@ class AnalysisOptions(BaseModel):
 
 @dataclass(frozen=True)
 class Request:
-    """Choices of the command line. methods, networks: empty where the analysis chooses itself."""
+    """Choices of the command line. methods, networks: empty where the analysis chooses itself.
+
+    choices: all of them, for grids of tables; record_of: the run that counts for a planned one, if it is in `out`.
+    """
 
     scale: str
     seeds: tuple[int, ...]
@@ -50,6 +56,8 @@ class Request:
     options: Any
     out: Path
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # of methods, by their names
+    choices: Choices = field(default_factory=Choices)
+    record_of: Callable[[Run], Record | None] = lambda run: None
 
     @property
     def figures(self) -> Path:

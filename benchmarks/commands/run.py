@@ -145,6 +145,8 @@ def _analyse(analysis: Analysis, chosen: Choices, out: Path, console: Console) -
         options=analysis.options(chosen.settings.get(analysis.id, {})),
         out=out,
         settings=chosen.settings,
+        choices=chosen,
+        record_of=journals.read(out).of,
     )
     try:
         finding = analysis.run(request)
