@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING, Literal
 
 from results.records import Record
 from results.records.spec import Judge
-from results.statistics import Best, Reach, Summary, best, extent, learnt_nothing, reach, since, summary
+from results.statistics import (
+    Best,
+    Reach,
+    Summary,
+    at_best_validation,
+    best,
+    extent,
+    learnt_nothing,
+    reach,
+    since,
+    summary,
+)
 from results.statistics.budgets import BUDGETS, SENT, Budget, value_at
 from results.statistics.chance import Chance
 from results.statistics.seeds import Seeds
@@ -23,6 +34,7 @@ if TYPE_CHECKING:
 NO_TARGET = "no target: no run finished of the rows whose worst sets it"
 NO_BASELINE = "no BP run of the same seed to compare with"
 NO_PEAK = "no peak was known when it ran: a hardware card states it, `python -m benchmarks calibrate` measures it"
+NO_VALIDATION = "no validation split: `--set workload.validation=N` holds samples out"
 NOT_COUNTED = "bytes were not counted yet when it ran"
 NO_BUDGET = {
     "samples": "no run has finished, whose samples the others were compared at",
@@ -209,6 +221,12 @@ def best_measure(judge: Judge) -> Measure:
     return named(MEASURES[f"best_{judge.metric}"], judge)
 
 
+def at_validation(judge: Judge) -> Measure:
+    """Returns the measure of the test value at the evaluation that is best by validation."""
+    metric, unit, _ = judge.metric.partition("_percent")
+    return MEASURES[f"{metric}_at_best_validation{unit}"]
+
+
 def named(measure: Measure, judge: Judge) -> Measure:
     """Returns a value of what runs are judged by under the judge's title and unit: "Best loss (nats)"."""
     if measure.needs in BUDGETS:
@@ -216,6 +234,9 @@ def named(measure: Measure, judge: Judge) -> Measure:
         digits, std_digits = (1, 2) if judge.unit == "%" else (3, 3)
         named = replace(measure, digits=digits, std_digits=std_digits)
         return replace(named, heading=heading, unit=judge.unit, better=judge.better)
+    if measure == at_validation(judge):
+        unit = f" ({judge.unit})" if judge.unit else ""
+        return replace(measure, heading=f"{judge.title.capitalize()} at best validation{unit}", unit=judge.unit)
     when, _, metric = measure.key.partition("_")
     if when not in ("best", "test") or metric != judge.metric:
         return measure
@@ -245,6 +266,16 @@ def _best_of(metric: str) -> OfRun:
 
     def of_run(record: Record, context: Context) -> float | None:
         point = best(record) if record.judge.metric == metric else None
+        return point.value if point is not None else None
+
+    return of_run
+
+
+def _at_validation(metric: str) -> OfRun:
+    """The test value at the evaluation that is best by validation, of runs that are judged by this metric."""
+
+    def of_run(record: Record, context: Context) -> float | None:
+        point = at_best_validation(record) if record.judge.metric == metric else None
         return point.value if point is not None else None
 
     return of_run
@@ -412,6 +443,14 @@ MEASURES: dict[str, Measure] = {
         Measure(
             "best_loss", "Best loss", "", "less",
             digits=3, std_digits=3, of_run=_best_of("loss"),
+        ),
+        Measure(
+            "accuracy_at_best_validation_percent", "Accuracy at best validation (%)", "%", "more",
+            std_digits=2, points=True, missing=NO_VALIDATION, of_run=_at_validation("accuracy_percent"),
+        ),
+        Measure(
+            "loss_at_best_validation", "Loss at best validation", "", "less",
+            digits=3, std_digits=3, missing=NO_VALIDATION, of_run=_at_validation("loss"),
         ),
         Measure(
             "perplexity", "Perplexity", "", "less", digits=2, std_digits=2, of_run=_perplexity,

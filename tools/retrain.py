@@ -105,7 +105,7 @@ def differences(record: Record, epochs: float, data: DataSet) -> list[str]:
         )
     training = Training(spec, data, _card(spec.hardware.sha256))
     work = training.work
-    history = EvaluationHistory(work.epochs, work.patience, training.task.judge, work.evaluate_every)
+    history = EvaluationHistory(work.epochs, work.patience, training.monitor, work.evaluate_every)
     differing = []
     for point in record.evaluations:
         if point.epoch > epochs:
@@ -141,7 +141,9 @@ def _card(sha256: str) -> Card | None:
 def _data(record: Record, folder: Path | None, loaded: dict[str, DataSet]) -> DataSet:
     """Returns the run's data, cached until another's are needed."""
     work = workload_of(record.spec.workload)
-    key = json.dumps([work.dataset, work.train_samples, work.test_samples, str(work.text), work.resolution])
+    key = json.dumps(
+        [work.dataset, work.train_samples, work.test_samples, work.validation, str(work.text), work.resolution]
+    )
     if key not in loaded:
         loaded.clear()
         loaded[key] = load_data(work, folder)

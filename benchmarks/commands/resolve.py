@@ -254,7 +254,16 @@ def _check_shards(runs: Iterable[Run], folder: Path | None) -> None:
     divided: dict[tuple[object, ...], tuple[Workload, int]] = {}
     for work, run in ((run.work, run) for run in runs if run.work.shards.alpha is not None):
         shards = methods.recorded(run.spec.method.name, run.spec.method.options).shards
-        key = (work.dataset, work.train_samples, work.text, work.tokens, work.shards, work.batch, shards)
+        key = (
+            work.dataset,
+            work.train_samples,
+            work.validation,
+            work.text,
+            work.tokens,
+            work.shards,
+            work.batch,
+            shards,
+        )
         divided[key] = work, shards
     for work, shards in divided.values():
         if shards > 1 and is_here(work.card, folder):

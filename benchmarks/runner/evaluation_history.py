@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from results.records.evaluating import epoch_number, evaluated_at
-from results.records.spec import Judge
+from results.records.spec import VALIDATION, Judge
 
 Metrics = dict[str, float]
 
@@ -16,13 +16,13 @@ Metrics = dict[str, float]
 class EvaluationHistory:
     """The evaluations of a run, one after the other, and whether they end it.
 
-    epochs: planned. patience: in epochs, too. every: epochs between two evaluations. judge: which metric says whether
+    epochs: planned. patience: in epochs, too. every: epochs between two evaluations. monitor: which metric says whether
     one is better.
     """
 
     epochs: int
     patience: int
-    judge: Judge
+    monitor: Judge
     every: Fraction = Fraction(1)
     evaluations: list[Metrics] = field(default_factory=list)
 
@@ -48,14 +48,14 @@ class EvaluationHistory:
     @property
     def diverged(self) -> bool:
         last = self.evaluations[-1] if self.evaluations else {}
-        return not all(math.isfinite(last.get(name, 0.0)) for name in ("train_loss", "loss"))
+        return not all(math.isfinite(last.get(name, 0.0)) for name in ("train_loss", "loss", f"{VALIDATION}loss"))
 
     @property
     def stopped_early(self) -> bool:
         """Returns whether too many epochs went by without a better evaluation, before the plan's were over."""
         if self.diverged or not 0 < self.done < self.epochs:
             return False
-        ranks = [self.judge.rank(metrics[self.judge.metric]) for metrics in self.evaluations]
+        ranks = [self.monitor.rank(metrics[self.monitor.metric]) for metrics in self.evaluations]
         return self.done - self.at(ranks.index(max(ranks)) + 1) >= self.patience
 
     @property

@@ -163,6 +163,7 @@ def _check_workload(work: Workload, method: methods.Method, known: DataCard, cho
         _check_recorded(work, method)
     _check_evaluations(work, method, known)
     _check_clipping(work, method)
+    work.check_validation(known)
     if known.floats and work.own.own_task(work.task) is None:
         raise UserError(
             f"{known.title} has targets that are numbers (y of floats), and {work.task} takes classes: name a task of "

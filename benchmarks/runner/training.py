@@ -47,7 +47,7 @@ from benchmarks.workloads.workload import Workload
 from methods.effects import Worker
 from results.records.evaluating import epoch_number, evaluations_until
 from results.records.journal import Evaluation, Journal
-from results.records.spec import RunSpec
+from results.records.spec import VALIDATION, RunSpec
 
 CPU_RANDOM, CUDA_RANDOM = "random numbers on the cpu", "random numbers on the gpu"
 """torch's generators, under these names among a checkpoint's tensors; only a plug-in's methods would use them."""
@@ -77,7 +77,7 @@ def train(
     begun = time.perf_counter()
     training = Training(spec, data, card, run_progress, journal.path.parent, own=own)
     work = training.work
-    history = EvaluationHistory(work.epochs, work.patience, training.task.judge, work.evaluate_every)
+    history = EvaluationHistory(work.epochs, work.patience, training.monitor, work.evaluate_every)
     if checkpoints is not None:
         begun -= _resume(training, history, journal, checkpoints, resumed)
         training.drained = lambda: checkpoints.offer(
@@ -125,6 +125,7 @@ class Training:
         self.run_progress.doing = "building the network"
         self.work = workload_of(spec.workload, own)
         self.task = self.work.trained_for
+        self.monitor = self.task.judge.monitor(self.work.validation)
         self.method = methods.recorded(spec.method.name, spec.method.options)
         self.device, self.seed, self.data = torch.device(spec.device), spec.seed, data
         torch.set_num_threads(self.work.threads)
@@ -302,7 +303,7 @@ class Training:
         due = evaluations_until(done, self.work.evaluate_every, self.work.epochs)
         if done != progress.epoch + Fraction(progress.batch, steps) or len(progress.evaluations) != due:
             raise ValueError("its counts are not those of its epoch and batch")
-        judged = {"train_loss", "loss", self.task.judge.metric}  # they decide whether a run goes on
+        judged = {"train_loss", "loss", self.monitor.metric}  # they decide whether a run goes on
         if not all(metrics.keys() >= judged for metrics in progress.evaluations):
             raise ValueError(f"an evaluation lacks {' or '.join(sorted(judged))}")
         self._set_random(checkpoint.tensors)
@@ -320,21 +321,31 @@ class Training:
             raise ValueError("it has no random numbers of this device") from error
 
     def evaluate(self) -> Metrics:
-        """The task's metrics, each a mean over the targets of the test set, of the method's consensus in float32."""
+        """The task's metrics, each a mean over the targets of the test set, of the method's consensus in float32.
+
+        Those of the validation split, where there is one, have the same names after "validation_".
+        """
         consensus = self.team.consensus(self.method.options.consensus, self.method.evaluated)
         for module, state in zip(self.judge.values(), consensus, strict=True):
             module.load_state_dict(state)
+        batch = test_batch(self.work, self.data.card)
+        metrics = self._means(self.batches.test(batch))
+        if (size := self.data.bytes_per_token) is not None:
+            metrics["bits_per_byte"] = metrics["loss"] / math.log(2) / size
+        if self.work.validation is not None:
+            held_out = self._means(self.batches.validation(batch))
+            metrics |= {f"{VALIDATION}{name}": value for name, value in held_out.items()}
+        return metrics
+
+    def _means(self, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> Metrics:
         layers, sums, count = list(self.judge.values()), Counter[str](), 0
         with torch.no_grad(), self.autocast() if self.autocast is not None else nullcontext():
-            for inputs, targets in self.batches.test(test_batch(self.work, self.data.card)):
+            for inputs, targets in batches:
                 outputs = forward_all(layers, inputs).float()
                 sums.update({name: float(value) for name, value in self.task.sums(outputs, targets).items()})
                 count += targets.numel()
                 self.run_progress.evaluated += 1
-        metrics = {name: value / count for name, value in sums.items()}
-        if (size := self.data.bytes_per_token) is not None:
-            metrics["bits_per_byte"] = metrics["loss"] / math.log(2) / size
-        return metrics
+        return {name: value / count for name, value in sums.items()}
 
 
 def _resume(
@@ -388,6 +399,7 @@ def load_data(work: Workload, folder: Path | None) -> DataSet:
         folder=folder,
         train_samples=work.train_samples,
         test_samples=work.test_samples,
+        validation=work.validation,
         text=work.text,
         tokens=work.tokens,
         resolution=work.resolution,

@@ -137,6 +137,11 @@ def notes(table_runs: TableRuns) -> Iterator[str]:
             "seeds, unless --target sets one."
         )
     yield f"{table_runs.judge.title.capitalize()} is on the test set."
+    if any(cell.work.validation is not None for cell in grid.cells):
+        yield (
+            "Runs with a validation split are stopped early by it. A best value is the best on the test set, as in the "
+            "papers; at best validation it is the test set's at the evaluation that validation chose."
+        )
     yield from table_runs.table.notes
 
 

@@ -16,6 +16,7 @@ from reports.figures.names import drawable
 from results.files import own_folder
 from results.measures import MEASURES, need
 from results.records import Evaluation, Record
+from results.records.spec import Judge
 from results.statistics.budgets import used
 from results.statistics.resolution import summary_interval
 from results.tables import ResultTable
@@ -76,9 +77,9 @@ def seconds_label(table_runs: TableRuns) -> str:
     return "simulated seconds" if table_runs.grid.card is not None else "seconds"
 
 
-def y_label(table_runs: TableRuns) -> str:
+def y_label(table_runs: TableRuns, split: str = "test") -> str:
     """Label of an axis of what runs are judged by: "test accuracy (%)"."""
-    return f"test {table_runs.judge.heading}"
+    return f"{split} {table_runs.judge.heading}"
 
 
 def options(table_runs: TableRuns) -> dict[str, Any]:
@@ -94,11 +95,11 @@ def goals(table_runs: TableRuns) -> dict[str, float]:
     return {title_of(net): goal.value for net in table_runs.networks if (goal := table_runs.goal_of(net)) is not None}
 
 
-def caption(table_runs: TableRuns, drawn: Sequence[Curve], levels: Mapping[str, float]) -> str:
+def caption(table_runs: TableRuns, drawn: Sequence[Curve], levels: Mapping[str, float], split: str = "test") -> str:
     """Caption of learning curves. levels: their targets."""
     axes = list(dict.fromkeys(label for curve in drawn for label in curve.xs))
     over = " and over ".join(f"{label}s" if label == "epoch" else label for label in axes)
-    words = [f"{y_label(table_runs).capitalize()} over {over}. Thin: every seed; thick: their mean"]
+    words = [f"{y_label(table_runs, split).capitalize()} over {over}. Thin: every seed; thick: their mean"]
     if silent := list(dict.fromkeys(curve.label for curve in drawn if len(curve.xs) < len(axes))):
         words.append(f"without {axes[-1]}: {', '.join(silent)}")
     if levels:
@@ -107,24 +108,29 @@ def caption(table_runs: TableRuns, drawn: Sequence[Curve], levels: Mapping[str, 
     return "; ".join(filter(None, (*words, coinciding(drawn)))) + "."
 
 
-def curves(table_runs: TableRuns) -> Iterator[Curve]:
+def curves(table_runs: TableRuns, *, validation: bool = False) -> Iterator[Curve]:
     """One per run with a finite value at a finite time; points without are left out.
+
+    validation: of the validation split, of those runs that have one; else of the test split.
 
     Over epochs and seconds; of a picture of budgets over samples, seconds and, of what sends any, megabytes.
     """
     for network in table_runs.networks:
         for row in table_runs.rows:
             for record in table_runs.of(network, row.key):
-                if points := list(_points(record)):
+                if validation and record.spec.workload.validation is None:
+                    continue
+                judge = record.monitor if validation else record.judge
+                if points := list(_points(record, judge)):
                     xs = _positions(table_runs, record, points)
-                    values = [record.judge.of(point.metrics) for point in points]
+                    values = [judge.of(point.metrics) for point in points]
                     yield Curve(drawable(row.label), title_of(network), xs, values, row.key)
 
 
-def _points(record: Record) -> Iterator[Evaluation]:
-    """Evaluations at a finite time with a finite value of what the run is judged by."""
+def _points(record: Record, judge: Judge) -> Iterator[Evaluation]:
+    """Evaluations at a finite time with a finite value of the judge's metric."""
     for point in record.evaluations:
-        seconds, value = point.metrics.get(record.clock, math.nan), record.judge.of(point.metrics)
+        seconds, value = point.metrics.get(record.clock, math.nan), judge.of(point.metrics)
         if math.isfinite(seconds) and math.isfinite(value):
             yield point
 

@@ -14,7 +14,7 @@ from benchmarks.tables.shared import BASELINE
 from benchmarks.views.journals import Journals, experiment
 from benchmarks.workloads.scales import size_of
 from results import published, statistics
-from results.measures import MEASURES, Context, Measure, by_seed, incidents, named, need
+from results.measures import MEASURES, Context, Measure, at_validation, by_seed, incidents, named, need
 from results.published import Key, Published
 from results.records import Record
 from results.records.spec import ACCURACY, Judge
@@ -25,7 +25,11 @@ from results.tables import ResultCell
 
 BITS = MEASURES["bits_per_byte"]
 _PER_TOKEN = ("loss", "accuracy_percent")
-PER_TOKEN = {"perplexity", *(f"{when}_{what}" for when in ("best", "test", "train") for what in _PER_TOKEN)}
+PER_TOKEN = {
+    "perplexity",
+    "loss_at_best_validation",
+    *(f"{when}_{what}" for when in ("best", "test", "train") for what in _PER_TOKEN),
+}
 """Measures that no two units of tokens have in common."""
 FEW = 4
 """Origins of runs that a sentence names."""
@@ -45,11 +49,12 @@ class TableRuns:
 
     @cached_property
     def table(self) -> Table:
-        """The grid's; with bits per byte, where rows are of unlike tokens."""
-        table, measure = self.grid.table, BITS.key
-        if not self.grid.unlike_tokens or measure in table.measures:
-            return table
-        return replace(table, measures=(*table.measures, measure))
+        """The grid's; with bits per byte, where rows are of unlike tokens, and values at the best validation."""
+        added = [BITS.key] if self.grid.unlike_tokens else []
+        if any(cell.work.validation is not None for cell in self.grid.cells):
+            added.append(at_validation(self.judge).key)
+        more = [key for key in added if key not in self.grid.table.measures]
+        return replace(self.grid.table, measures=(*self.grid.table.measures, *more)) if more else self.grid.table
 
     @property
     def measures(self) -> Sequence[Measure]:

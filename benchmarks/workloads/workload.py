@@ -126,6 +126,15 @@ class Workload(BaseModel):
         Field(ge=1, description="a balanced part of the training split; of a corpus: windows of an epoch; none: all"),
     ]
     test_samples: Annotated[int | None, Field(ge=1)]
+    validation: Annotated[
+        int | None,
+        Later(None),
+        Field(
+            ge=1,
+            description="samples of the training split that are not trained on, by which runs are stopped early and "
+            "tuned; of a corpus: windows, cut off its training part; none: by the test split",
+        ),
+    ] = None
     augment: bool = True
     shards: Annotated[
         Shards, Later(Shards()), Field(description="whether each device has a part of the data of its own")
@@ -276,9 +285,37 @@ class Workload(BaseModel):
         available: tuple[int | None, int | None] = card.train_samples, card.test_samples
         if self.tokens is not None:
             counted = available if self.tokens.unit == "characters" else card.counted or (None, None)
+            counted = (counted[0] and max(0, counted[0] - self.tokens.held_out(self.validation)), counted[1])
             # the last token of a window has to be followed by one
             available = tuple(count and (count - 1) // self.tokens.context for count in counted)  # type: ignore[assignment]
         return self.train_samples or available[0], self.test_samples or available[1]
+
+    def left_for_validation(self, card: DataCard) -> int | None:
+        """Returns how many samples of the training split are not trained on, or could be held out of a corpus.
+
+        None for a corpus whose tokens are not counted yet.
+        """
+        if self.tokens is None:
+            return card.train_samples - (self.train_samples or card.train_samples)
+        windows, _ = self.model_copy(update={"train_samples": None, "validation": None}).samples_of(card)
+        return windows and max(0, windows - 2)  # one is trained on, and the ends of both parts may fill none
+
+    def check_validation(self, card: DataCard) -> None:
+        """Raises UserError where fewer samples are left than the validation split is to have."""
+        left = self.left_for_validation(card)
+        if self.validation is None or left is None or self.validation <= left:
+            return
+        if self.tokens is not None:
+            raise UserError(
+                f"workload.validation={self.validation}: {left} windows of {card.title}'s training part can be held "
+                "out: set fewer."
+            )
+        more = card.train_samples - self.validation
+        mend = f"set workload.train_samples={more} or fewer" if more > 0 else "set fewer"
+        raise UserError(
+            f"workload.validation={self.validation}: {left} of {card.title}'s {card.train_samples} training samples "
+            f"are not trained on: {mend}."
+        )
 
     @property
     def departures(self) -> list[str]:

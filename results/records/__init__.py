@@ -95,6 +95,11 @@ class Record:
         return self.labels.judge
 
     @property
+    def monitor(self) -> Judge:
+        """The metric by which it was stopped early: the judge's, of the validation split where the run has one."""
+        return self.judge.monitor(self.spec.workload.validation)
+
+    @property
     def simulated(self) -> bool:
         """Whether a hardware card priced its seconds, which the spec then names by the card's digest."""
         return bool(self.spec.hardware.sha256)

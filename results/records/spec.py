@@ -42,6 +42,7 @@ class WorkloadSpec(Recorded):
     evaluate_every: Every = Fraction(1)  # only where it is another
     dataset_sha256: str
     test_samples: int | None = None
+    validation: int | None = None  # only where samples are held out for it
 
 
 class MethodSpec(Recorded):
@@ -95,6 +96,10 @@ class RunSpec(Recorded):
     sources: str | None = None
 
 
+VALIDATION = "validation_"
+"""Before the name of a metric that is of the validation split."""
+
+
 class Judge(Recorded):
     """The metric of an evaluation that runs are judged by: early stopping, targets, bests, tuning.
 
@@ -112,6 +117,15 @@ class Judge(Recorded):
     def rank(self, value: float) -> float:
         """Returns what is the greater the better the value is."""
         return value if self.better == "more" else -value
+
+    def monitor(self, validation: int | None) -> Judge:
+        """Returns what early stopping and the choice of an evaluation go by: itself on the validation split, if any.
+
+        validation: its samples; None where there is none, and the test split serves, as in the papers.
+        """
+        if validation is None:
+            return self
+        return self.model_copy(update={"metric": f"{VALIDATION}{self.metric}", "title": f"validation {self.title}"})
 
     def of(self, metrics: Mapping[str, float]) -> float:
         """Returns an evaluation's value, nan where it has none."""

@@ -13,10 +13,11 @@ from pathlib import Path
 from results.errors import ResultsError
 from results.records import Evaluation, Record, read
 from results.records.identity import run_id
-from results.records.spec import Judge
+from results.records.spec import VALIDATION, Judge
 
 CLOCKS = ("train_seconds", "virtual_seconds", "wall_seconds")
-LOSSES, PERCENTS = ("train_loss", "loss"), ("accuracy_percent", "train_accuracy_percent")
+LOSSES = ("train_loss", "loss", f"{VALIDATION}loss")
+PERCENTS = ("accuracy_percent", "train_accuracy_percent", f"{VALIDATION}accuracy_percent")
 COUNTS = ("reads", "overlapping_updates", "weight_reads", "torn_reads", "overlapping_reads")
 
 
@@ -90,7 +91,7 @@ def _ended(record: Record) -> Iterator[str]:
     if record.status == "finished" and done < planned:
         if end.get("early_stopped") is not True:
             yield f"it finished after {done:g} of {planned} epochs, and was not stopped early"
-        elif (waited := _waited(points, record.judge)) < (patience := _patience(record)):
+        elif (waited := _waited(points, record.monitor)) < (patience := _patience(record)):
             yield f"it was stopped early {waited:g} epochs after its best, with a patience of {patience:g}"
     last = points[-1].metrics.get("wall_seconds", 0.0) if points else 0.0
     wall = end.get("wall_seconds")

@@ -83,12 +83,32 @@ def best(record: Record) -> Best | None:
 
     A diverged run keeps the best value it had before; whoever shows it says that it diverged.
     """
-    judge = record.judge
-    points = [point for point in record.evaluations if math.isfinite(judge.of(point.metrics))]
+    return _best_by(record, record.judge, record.judge)
+
+
+def best_validation(record: Record) -> Best | None:
+    """The best value on the validation split, where the run has one; else `best`."""
+    return _best_by(record, record.monitor, record.monitor)
+
+
+def at_best_validation(record: Record) -> Best | None:
+    """The value on the test split at the first evaluation that was best by validation; None without such a split."""
+    if record.spec.workload.validation is None:
+        return None
+    return _best_by(record, record.monitor, record.judge)
+
+
+def _best_by(record: Record, monitor: Judge, shown: Judge) -> Best | None:
+    """The `shown` value of the evaluation that is best by `monitor`; None if none has finite values of both."""
+    points = [
+        point
+        for point in record.evaluations
+        if math.isfinite(monitor.of(point.metrics)) and math.isfinite(shown.of(point.metrics))
+    ]
     if not points:
         return None
-    top = max(points, key=lambda point: judge.rank(judge.of(point.metrics)))  # max keeps the first of equals
-    return Best(judge.of(top.metrics), _seconds(record, top), top.epoch)
+    top = max(points, key=lambda point: monitor.rank(monitor.of(point.metrics)))  # max keeps the first of equals
+    return Best(shown.of(top.metrics), _seconds(record, top), top.epoch)
 
 
 def extent(record: Record) -> Reach | None:

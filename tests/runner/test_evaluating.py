@@ -56,7 +56,7 @@ def test_no_more_often_than_a_device_has_batches() -> None:
 @pytest.mark.parametrize(("every", "stops_after"), [(Fraction(1), 3), (Fraction(1, 2), 5), (Fraction(2), 2)])
 def test_patience_counts_epochs(every: Fraction, stops_after: int) -> None:
     """Two epochs without a better accuracy than the first evaluation's."""
-    history = EvaluationHistory(epochs=10, patience=2, judge=ACCURACY, every=every)
+    history = EvaluationHistory(epochs=10, patience=2, monitor=ACCURACY, every=every)
     while history.goes_on:
         history.evaluations.append({"accuracy_percent": 50.0, "train_loss": 1.0, "loss": 1.0})
     assert history.stopped_early
@@ -73,7 +73,7 @@ def test_the_last_epoch_is_evaluated() -> None:
 
 def test_a_loss_that_falls_is_better() -> None:
     judge = Judge(metric="loss", title="loss", unit="nats", better="less")
-    history = EvaluationHistory(epochs=10, patience=2, judge=judge)
+    history = EvaluationHistory(epochs=10, patience=2, monitor=judge)
     for loss in (3.0, 2.0, 2.5):
         history.evaluations.append({"train_loss": 1.0, "loss": loss})
         assert history.goes_on

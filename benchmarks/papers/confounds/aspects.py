@@ -196,6 +196,14 @@ def _evaluated(row: AuditedRow) -> str:
     return {"mean": "the mean of the replicas", "first": "the first replica"}[row.method.options.consensus]
 
 
+def _best_epoch(row: AuditedRow) -> str:
+    if (held_out := row.work.validation) is None:
+        return "by the test split"
+    if row.work.tokens is not None:
+        return f"by {held_out:,} windows of validation, which the training text lacks"
+    return f"by {held_out:,} samples of validation, not trained on"
+
+
 def _clock(row: AuditedRow) -> str:
     hardware = row.spec.hardware
     if not executors.executor(row.spec.executor).simulated:
@@ -274,6 +282,7 @@ ASPECTS: Mapping[str, Callable[[AuditedRow], str | None]] = {
     "Outer optimizer": _outer,
     "BatchNorm": _batchnorm,
     "Model evaluated": _evaluated,
+    "Best epoch and early stopping": _best_epoch,
     "Precision": lambda row: row.work.precision,
     "Clock": _clock,
     "Simulated seconds are those of": _charged,

@@ -23,6 +23,7 @@ DECISIVE = (
     "Network and stem",
     "Data, augmentation and loader",
     "Batches of a device",
+    "Best epoch and early stopping",
     "Precision",
     "Clock",
     "Simulated seconds are those of",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from benchmarks.workloads.data.load import DataSet
     from results.records.journal import Journal
 
-DATA = ("dataset", "dataset_sha256", "train_samples", "test_samples", "text", "tokens", "resolution")
+DATA = ("dataset", "dataset_sha256", "train_samples", "test_samples", "validation", "text", "tokens", "resolution")
 """The fields of a workload that decide on the data that is loaded."""
 
 

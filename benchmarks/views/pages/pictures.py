@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.views.pictures import caption, curves, goals, options, seconds_label, subtitle
+from benchmarks.views.pictures import caption, curves, goals, options, seconds_label, subtitle, y_label
 from benchmarks.views.table_runs import TableRuns
 from benchmarks.workloads.networks.names import title_of
 from reports.figures import curves as learning
@@ -46,6 +46,11 @@ def _curves(table_runs: TableRuns, place: Path, queue: FigureQueue) -> Iterator[
     yield Picture(
         place / "curves", caption(table_runs, found, levels), f"Learning curves of {len(found)} runs: {said}."
     )
+    if held_out := list(curves(table_runs, validation=True)):
+        chosen = {**options(table_runs), "y_label": y_label(table_runs, "validation"), "targets": {}}
+        queue.draw(learning.curves, held_out, place / "validation", title=title, **chosen)
+        words = caption(table_runs, held_out, {}, "validation")
+        yield Picture(place / "validation", words, f"Curves on the validation split of {len(held_out)} runs.")
 
 
 def _splits(table_runs: TableRuns, splits: Splits, place: Path, queue: FigureQueue) -> Iterator[Picture]:

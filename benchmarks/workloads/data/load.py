@@ -40,6 +40,9 @@ class Batches(Protocol):
     def test(self, batch: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
         """Yields the test split in a fixed order, in batches of at most `batch`."""
 
+    def validation(self, batch: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields the validation split likewise; nothing where none is held out."""
+
 
 class DataSet(Protocol):
     """Both splits of a data set, or fixed parts of them with equal shares of the classes."""
@@ -72,41 +75,38 @@ def load(
     folder: Path | None = None,
     train_samples: int | None = None,
     test_samples: int | None = None,
+    validation: int | None = None,
     text: Text | None = None,
     tokens: Tokens | None = None,
     resolution: int | None = None,
 ) -> DataSet:
     """Reads a data set by its card or the card's name; all samples of each split, or a fixed subset with equal shares.
 
-    A subset has equal shares of the classes and is the same for every run, whatever its seed. folder: the only place to
-    look in, for a data set that does not come with a dependency; by default those that `places` names. text, tokens:
-    how texts and a corpus become numbers; resolution: the size of a folder's images, in pixels; other kinds ignore
-    them.
+    A subset has equal shares of the classes and is the same for every run, whatever its seed. validation: so many
+    samples of the training split beyond `train_samples`, likewise; of a corpus windows at the end of its training part.
+    folder: the only place to look in, for a data set that does not come with a dependency; by default those that
+    `places` names. text, tokens: how texts and a corpus become numbers; resolution: the size of a folder's images, in
+    pixels; other kinds ignore them.
 
     Raises UserError where the name is unknown, the data missing or damaged, or a subset larger than the data.
     """
     data_card = card(data) if isinstance(data, str) else data
+    samples = {"train_samples": train_samples, "test_samples": test_samples, "validation": validation}
     if data_card.kind == "text":
         from benchmarks.workloads.data.text.in_memory import load as load_text
 
-        words: DataSet = load_text(
-            data_card, folder=folder, train_samples=train_samples, test_samples=test_samples, text=text
-        )
+        words: DataSet = load_text(data_card, folder=folder, **samples, text=text)
         return words
     if data_card.kind == "corpus":
         from benchmarks.workloads.data.text.windows import load as load_windows
 
-        return load_windows(
-            data_card, folder=folder, train_samples=train_samples, test_samples=test_samples, tokens=tokens
-        )
+        return load_windows(data_card, folder=folder, **samples, tokens=tokens)
     if data_card.kind == "folder":
         from benchmarks.workloads.data.images.folder import SIDE
         from benchmarks.workloads.data.images.folder import load as load_folder
 
         side = SIDE if resolution is None else resolution
-        return load_folder(
-            data_card, folder=folder, train_samples=train_samples, test_samples=test_samples, resolution=side
-        )
+        return load_folder(data_card, folder=folder, **samples, resolution=side)
     from benchmarks.workloads.data.images.in_memory import load as load_images
 
-    return load_images(data_card, folder=folder, train_samples=train_samples, test_samples=test_samples)
+    return load_images(data_card, folder=folder, **samples)

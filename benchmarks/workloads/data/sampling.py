@@ -33,6 +33,32 @@ def balanced(labels: NDArray[np.int64], samples: int) -> NDArray[np.int64]:
     return np.sort(first)
 
 
+def held_out(
+    labels: NDArray[np.int64], validation: int | None, *, train_samples: int | None, title: str
+) -> NDArray[np.int64]:
+    """Returns the positions, ascending, of a fixed validation split: those that `balanced` takes after the training's.
+
+    labels: of the whole training split. validation: their number, with equal shares of the classes as far as these have
+    samples left; None: none. train_samples: of the training subset; None: all.
+
+    Raises UserError where fewer are left, or none of a class of which the training subset has some.
+    """
+    if validation is None:
+        return np.empty(0, np.int64)
+    train = len(labels) if train_samples is None else train_samples
+    check_samples(title, "further training", validation, len(labels) - train)
+    trained, both = balanced(labels, train), balanced(labels, train + validation)
+    chosen = np.setdiff1d(both, trained, assume_unique=True)
+    classes = np.unique(labels[trained])
+    missing = np.setdiff1d(classes, labels[chosen])
+    if len(missing) and validation >= len(classes):
+        raise UserError(
+            f"{title}: all {np.count_nonzero(labels == missing[0])} samples of class {missing[0]} are trained on, and "
+            "workload.validation needs some: set a smaller workload.train_samples."
+        )
+    return chosen
+
+
 class Sampler:
     """Cuts one permutation per (seed, epoch) of the training split into batches; several threads may ask.
 

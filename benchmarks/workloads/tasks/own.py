@@ -19,7 +19,7 @@ from benchmarks.errors import UserError
 from benchmarks.workloads import own_code
 from benchmarks.workloads.own_code import error_in_file, place
 from benchmarks.workloads.tasks import OwnTask, Task, names
-from results.records.spec import METRICS, Judge
+from results.records.spec import METRICS, VALIDATION, Judge
 
 JUDGED_BY = {"accuracy_percent": "more", "loss": "less"}
 """The metrics of which tables have the best, with the way that is better."""
@@ -122,7 +122,9 @@ def _try_sums(registered: OwnTask, outputs: Tensor, targets: Tensor) -> None:
         )
         raise UserError(f"{line}: sums gives {shown}, not a dict with {' and '.join(map(repr, metrics))}.")
     if strange := [
-        metric for metric in sums if not (isinstance(metric, str) and metric.isidentifier()) or metric in _SUITES
+        metric
+        for metric in sums
+        if not (isinstance(metric, str) and metric.isidentifier()) or metric in _SUITES or metric.startswith(VALIDATION)
     ]:
         raise UserError(
             f"{line}: sums gives {strange[0]!r}, which is the suite's own or no name: take another, of letters, "

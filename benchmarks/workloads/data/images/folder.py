@@ -26,7 +26,7 @@ from benchmarks.workloads.data.dividing import by_label
 from benchmarks.workloads.data.images import decode, folder_tree
 from benchmarks.workloads.data.images.normalise import Normaliser
 from benchmarks.workloads.data.random_keys import Purpose, draw
-from benchmarks.workloads.data.sampling import Sampler, balanced, check_samples
+from benchmarks.workloads.data.sampling import Sampler, balanced, check_samples, held_out
 from benchmarks.workloads.data.transfer import host_buffer, to_device
 from benchmarks.workloads.shards import Shards
 
@@ -53,11 +53,15 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class FolderSet:
-    """Both splits of a folder. Its card has the numbers and the fingerprint of what was found."""
+    """Both splits of a folder. Its card has the numbers and the fingerprint of what was found.
+
+    validation: samples of the training split that are not trained on, if any are held out.
+    """
 
     card: DataCard
     train: Part
     test: Part
+    validation: Part | None = None
     vocabulary_size: ClassVar[None] = None
     bytes_per_token: ClassVar[None] = None
 
@@ -76,6 +80,7 @@ def load(
     folder: Path | None = None,
     train_samples: int | None = None,
     test_samples: int | None = None,
+    validation: int | None = None,
     resolution: int = SIDE,
 ) -> FolderSet:
     """Lists the card's folder; all samples of each split, or a fixed subset with equal shares of the classes.
@@ -93,7 +98,14 @@ def load(
         folder_tree.form(card, place), shape=(3, resolution, resolution), fingerprint=tree.identified.sha256
     )
     train = _part(found_card, "train", tree.classes, tree.train, train_samples)
-    return FolderSet(found_card, train, _part(found_card, "test", tree.classes, tree.test, test_samples))
+    labels = np.repeat(np.arange(len(tree.classes)), tree.train.counts)
+    rest = held_out(labels, validation, train_samples=train_samples, title=f"{found_card.title} in {tree.train.folder}")
+    return FolderSet(
+        found_card,
+        train,
+        _part(found_card, "test", tree.classes, tree.test, test_samples),
+        Part(tree.classes, tree.train, rest, labels[rest]),
+    )
 
 
 def _part(card: DataCard, split: str, classes: tuple[str, ...], files: folder_tree.Files, samples: int | None) -> Part:
@@ -155,11 +167,20 @@ class FolderBatches(Sampler):
 
         Decodes the next one meanwhile.
         """
-        samples = np.arange(len(self.data.test.labels))
+        return self._in_order(self.data.test, batch)
+
+    def validation(self, batch: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields the validation split as `test` does; nothing where none is held out."""
+        return self._in_order(self.data.validation, batch)
+
+    def _in_order(self, part: Part | None, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        if part is None or not len(part.labels):
+            return
+        samples = np.arange(len(part.labels))
         parts = [samples[start : start + batch] for start in range(0, len(samples), batch)]
-        loading = self._load(self.data.test, parts[0], None)
+        loading = self._load(part, parts[0], None)
         for following in parts[1:]:
-            after = self._load(self.data.test, following, None)
+            after = self._load(part, following, None)
             yield self._finished(loading)
             loading = after
         yield self._finished(loading)

@@ -18,20 +18,24 @@ from benchmarks.workloads.data.dividing import by_label
 from benchmarks.workloads.data.images.arrays import Split
 from benchmarks.workloads.data.images.normalise import Normaliser
 from benchmarks.workloads.data.random_keys import Purpose, below, draw
-from benchmarks.workloads.data.sampling import Sampler, balanced, check_samples
+from benchmarks.workloads.data.sampling import Sampler, balanced, check_samples, held_out
 from benchmarks.workloads.data.transfer import to_device
 from benchmarks.workloads.shards import Shards
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images, uint8 of shape (N, C, H, W), and labels, int64 of shape (N,), of both splits, on the CPU."""
+    """Images, uint8 of shape (N, C, H, W), and labels, int64 of shape (N,), of both splits, on the CPU.
+
+    validation: images and labels of the training split that are not trained on, if any are held out.
+    """
 
     card: DataCard
     train_images: Tensor
     train_labels: Tensor
     test_images: Tensor
     test_labels: Tensor
+    validation: tuple[Tensor, Tensor] | None = None
     vocabulary_size: ClassVar[None] = None
     bytes_per_token: ClassVar[None] = None
 
@@ -50,6 +54,7 @@ def load(
     folder: Path | None = None,
     train_samples: int | None = None,
     test_samples: int | None = None,
+    validation: int | None = None,
 ) -> ImageSet:
     """Reads what the card describes; all samples of each split, or a fixed subset with equal shares of the classes.
 
@@ -59,12 +64,15 @@ def load(
     check_samples(card.title, "test", test_samples, card.test_samples)
     card, whole_train, whole_test = _read(card, folder)
     train, test = _subset(whole_train, train_samples), _subset(whole_test, test_samples)
+    kinds = _kinds(whole_train)
+    rest = whole_train.take(held_out(kinds, validation, train_samples=train_samples, title=card.title))
     return ImageSet(
         card=card,
         train_images=torch.from_numpy(train.images),
         train_labels=torch.from_numpy(train.labels),
         test_images=torch.from_numpy(test.images),
         test_labels=torch.from_numpy(test.labels),
+        validation=(torch.from_numpy(rest.images), torch.from_numpy(rest.labels)),
     )
 
 
@@ -84,8 +92,13 @@ def _read(card: DataCard, folder: Path | None) -> tuple[DataCard, Split, Split]:
 def _subset(split: Split, samples: int | None) -> Split:
     if samples is None or samples == len(split.labels):
         return split
-    alike = np.zeros(len(split.labels), np.int64)  # numbers have no classes
-    return split.take(balanced(alike if split.labels.dtype.kind == "f" else split.labels, samples))
+    return split.take(balanced(_kinds(split), samples))
+
+
+def _kinds(split: Split) -> NDArray[np.int64]:
+    """Returns the samples' classes; numbers have none, and are all of one."""
+    alike: NDArray[np.int64] = np.zeros(len(split.labels), np.int64)
+    return alike if split.labels.dtype.kind == "f" else split.labels
 
 
 class _Draws(NamedTuple):
@@ -114,6 +127,8 @@ class ImageBatches(Sampler):
         self._flip = augmentation.flip and augment
         self._train = data.train_images.to(device), data.train_labels.to(device)
         self._test = data.test_images.to(device), data.test_labels.to(device)
+        held_out = data.validation or (data.train_images[:0], data.train_labels[:0])
+        self._validation = held_out[0].to(device), held_out[1].to(device)
         self._normalise = Normaliser(data.card, device)
         channels, height, width = data.card.shape
         line, lines = width + 2 * self._padding, height + 2 * self._padding
@@ -136,7 +151,13 @@ class ImageBatches(Sampler):
 
     def test(self, batch: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
         """Yields the test split in its order, normalised, in batches of at most `batch`."""
-        images, labels = self._test
+        return self._in_order(*self._test, batch)
+
+    def validation(self, batch: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields the validation split as `test` does; nothing where none is held out."""
+        return self._in_order(*self._validation, batch)
+
+    def _in_order(self, images: Tensor, labels: Tensor, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
         for start in range(0, len(labels), batch):
             yield self._normalise(images[start : start + batch]), labels[start : start + batch]
 

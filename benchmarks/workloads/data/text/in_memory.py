@@ -14,7 +14,7 @@ from torch import Tensor
 
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.dividing import by_label
-from benchmarks.workloads.data.sampling import Sampler, balanced, check_samples
+from benchmarks.workloads.data.sampling import Sampler, balanced, check_samples, held_out
 from benchmarks.workloads.data.text import generated, own_texts, token_cache
 from benchmarks.workloads.data.text.options import Text
 from benchmarks.workloads.data.text.reviews import fingerprint
@@ -28,7 +28,8 @@ class TextSet:
     """Tokens, int32 of shape (N, length), and labels, int64 of shape (N,), of both splits, on the CPU.
 
     Token 0 is an unknown word, token 1 padding, which stands on the left: the last token of a row is the last that was
-    kept of its review. All are below `vocabulary_size`, which is what an embedding has to hold.
+    kept of its review. All are below `vocabulary_size`, which is what an embedding has to hold. validation: tokens and
+    labels of training reviews that are not trained on, if any are held out.
     """
 
     card: DataCard
@@ -38,6 +39,7 @@ class TextSet:
     test_tokens: Tensor
     test_labels: Tensor
     vocabulary_size: int
+    validation: tuple[Tensor, Tensor] | None = None
     bytes_per_token: ClassVar[None] = None
 
     def shards(self, shards: Shards, *, devices: int, batch: int) -> list[NDArray[np.int64]]:
@@ -62,6 +64,8 @@ class TextBatches(Sampler):
         self.device = device
         self._train = data.train_tokens.to(device), data.train_labels.to(device)
         self._test = data.test_tokens.to(device), data.test_labels.to(device)
+        held_out = data.validation or (data.train_tokens[:0], data.train_labels[:0])
+        self._validation = held_out[0].to(device), held_out[1].to(device)
 
     def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
         """Returns the tokens and labels of one training batch, which the caller may overwrite.
@@ -74,7 +78,13 @@ class TextBatches(Sampler):
 
     def test(self, batch: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
         """Yields the test split in its order, in batches of at most `batch`."""
-        tokens, labels = self._test
+        return self._in_order(*self._test, batch)
+
+    def validation(self, batch: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields the validation split as `test` does; nothing where none is held out."""
+        return self._in_order(*self._validation, batch)
+
+    def _in_order(self, tokens: Tensor, labels: Tensor, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
         for start in range(0, len(labels), batch):
             yield tokens[start : start + batch].long(), labels[start : start + batch]
 
@@ -85,6 +95,7 @@ def load(
     folder: Path | None = None,
     train_samples: int | None = None,
     test_samples: int | None = None,
+    validation: int | None = None,
     text: Text | None = None,
 ) -> TextSet:
     """Reads what the card describes; all reviews of each split, or a fixed subset with equal shares of the classes.
@@ -99,6 +110,7 @@ def load(
     card, corpus = _corpus(card, folder)
     train = _part(corpus, 0, corpus.train, train_samples)
     test = _part(corpus, corpus.train, len(corpus.labels), test_samples)
+    rest = held_out(corpus.labels[: corpus.train], validation, train_samples=train_samples, title=card.title)
     return TextSet(
         card=card,
         text=text,
@@ -107,6 +119,7 @@ def load(
         test_tokens=_tokens(corpus, test, text),
         test_labels=torch.from_numpy(corpus.labels[test]),
         vocabulary_size=min(len(corpus.words), text.vocabulary + len(SPECIALS)),
+        validation=(_tokens(corpus, rest, text), torch.from_numpy(corpus.labels[rest])),
     )
 
 

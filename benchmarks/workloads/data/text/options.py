@@ -28,3 +28,7 @@ class Tokens(BaseModel):
     unit: Literal["characters", "bytes", "bpe"] = Field("characters", description="bpe: trained on the training part")
     vocabulary: int = Field(1024, ge=257, le=1_000_000, description="tokens of a bpe; of no other unit")
     context: int = Field(64, ge=1, le=65_536, description="tokens of a window")
+
+    def held_out(self, windows: int | None) -> int:
+        """Returns how many tokens so many windows take, one after the other: the last is followed by one."""
+        return windows * self.context + 1 if windows else 0

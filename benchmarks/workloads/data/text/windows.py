@@ -29,7 +29,8 @@ class WindowSet:
     """Token ids of both splits, int32 of shape (tokens,), on the CPU.
 
     train_windows: of an epoch. test_windows: they do not overlap. All ids are below `vocabulary_size`;
-    bytes_per_token: of the held-out text in UTF-8, which makes bits per byte of a loss.
+    bytes_per_token: of the held-out text in UTF-8, which makes bits per byte of a loss. validation_ids: of the end of
+    the training text, (tokens,), which is none of train_ids then.
     """
 
     card: DataCard
@@ -40,6 +41,7 @@ class WindowSet:
     test_windows: int
     vocabulary_size: int
     bytes_per_token: float
+    validation_ids: Tensor | None = None
 
     def shards(self, shards: Shards, *, devices: int, batch: int) -> list[NDArray[np.int64]]:
         """Returns the parts of each device's text. Raises what `by_block` raises."""
@@ -69,6 +71,7 @@ class WindowBatches(Sampler):
         super().__init__(data.train_windows, batch=batch, seed=seed, title=data.card.title)
         self.device, self._context, self._test_windows = device, data.tokens.context, data.test_windows
         self._train, self._test = data.train_ids.to(device), data.test_ids.to(device)
+        self._validation = (data.train_ids[:0] if data.validation_ids is None else data.validation_ids).to(device)
         self._within = torch.arange(self._context + 1, device=device)
         self._most = max(1, _LOGITS // (self._context * data.vocabulary_size))
 
@@ -100,10 +103,17 @@ class WindowBatches(Sampler):
 
         Every token is a target once, but for the first, and for those at the end that fill no window.
         """
+        return self._in_order(self._test, self._test_windows, batch)
+
+    def validation(self, batch: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields the end of the training text as `test` does the held-out one; nothing where none of it is held out."""
+        return self._in_order(self._validation, max(0, len(self._validation) - 1) // self._context, batch)
+
+    def _in_order(self, ids: Tensor, windows: int, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
         step = min(batch, self._most)
-        for first in range(0, self._test_windows, step):
-            starts = torch.arange(first, min(first + step, self._test_windows), device=self.device) * self._context
-            yield _pair(self._test[starts[:, None] + self._within])
+        for first in range(0, windows, step):
+            starts = torch.arange(first, min(first + step, windows), device=self.device) * self._context
+            yield _pair(ids[starts[:, None] + self._within])
 
 
 def _pair(windows: Tensor) -> tuple[Tensor, Tensor]:
@@ -117,12 +127,14 @@ def load(
     folder: Path | None = None,
     train_samples: int | None = None,
     test_samples: int | None = None,
+    validation: int | None = None,
     tokens: Tokens | None = None,
 ) -> WindowSet:
     """Reads and encodes the text that the card describes. tokens: how it is cut; None: `Tokens()`.
 
     train_samples: windows of an epoch (None: as many as the training text fills). test_samples: the first so many
-    windows of the held-out text (None: all).
+    windows of the held-out text (None: all). validation: windows at the end of the training text, one after the other,
+    which is then the shorter by them; its tokens are learnt from all of it.
 
     Raises UserError where the text is missing, damaged or shorter than a window, or has fewer windows for testing.
     """
@@ -130,21 +142,25 @@ def load(
     card, encoded = encoding_cache.read(card, tokens, folder=folder)
     if tokens.unit != "characters":
         card = replace(card, counted=(len(encoded.train), len(encoded.test)))
-    train, test = ((len(ids) - 1) // tokens.context for ids in (encoded.train, encoded.test))
-    for split, ids, windows in (("training", encoded.train, train), ("held-out", encoded.test, test)):
+    end = len(encoded.train) - tokens.held_out(validation)
+    train_ids, validation_ids = encoded.train[: max(0, end)], encoded.train[max(0, end) :]
+    train, test = ((len(ids) - 1) // tokens.context for ids in (train_ids, encoded.test))
+    for split, ids, windows in (("training", train_ids, train), ("held-out", encoded.test, test)):
         if windows < 1:
+            beside = " beside workload.validation's" if validation and split == "training" else ""
             raise UserError(
-                f"{card.title}: the {split} text has {len(ids)} tokens, and a window takes {tokens.context + 1}: set a "
-                "smaller workload.tokens.context, or take more text."
+                f"{card.title}: the {split} text has {len(ids)} tokens{beside}, and a window takes {tokens.context + 1}"
+                f": set a smaller workload.tokens.context{' or validation' if beside else ''}, or take more text."
             )
     check_samples(card.title, "test", test_samples, test)
     return WindowSet(
         card=card,
         tokens=tokens,
-        train_ids=torch.from_numpy(encoded.train),
+        train_ids=torch.from_numpy(train_ids),
         test_ids=torch.from_numpy(encoded.test),
         train_windows=train_samples or train,
         test_windows=test_samples or test,
         vocabulary_size=encoded.vocabulary,
         bytes_per_token=encoded.test_bytes / len(encoded.test),
+        validation_ids=torch.from_numpy(validation_ids),
     )
