@@ -116,7 +116,11 @@ class Team(Protocol):
 
 
 class LayerVersions(NamedTuple):
-    """Updates of a layer: `read`, until a step's forward pass read it, and `now`."""
+    """Updates of a layer: `read`, until a step's forward pass read it, and `now`.
+
+    Of another replica than the gradient's they are the updates that weights have come through, wherever that was: what
+    is mixed in whole (`Mix`) brings its count along.
+    """
 
     read: int
     now: int
@@ -231,8 +235,8 @@ class NextBatch(Effect):
 class Snapshot(Effect):
     """Pin the layer's weights as they are now: the step's passes use this copy, whatever updates follow.
 
-    Passes on another device than the layer's are not charged for the way: send the pinned step through a channel
-    (methods/asgd.py), or an Anchor, where bytes and links matter.
+    From another device than the layer's it comes over the link. Whoever is sent the step gets what is pinned with it
+    (methods/asgd.py).
     """
 
     layer: Layer
@@ -474,8 +478,8 @@ class Delta(Effect):
     """The pseudo-gradients of the anchor's layers, anchor - live weights now -> a list, one for each layer.
 
     Put and AllReduce take one like a gradient; it is of no batch, so that no epoch is unfinished for want of it, and no
-    staleness is noted of it (Lag gives the updates since). It takes the running statistics of BatchNorm along, as they
-    are, where these are averaged (`bn_buffers`).
+    staleness is noted of it. Lag gives the updates since, or of another replica those since the anchor's version. It
+    takes the running statistics of BatchNorm along, as they are, where these are averaged (`bn_buffers`).
     """
 
     anchor: Weights
@@ -505,8 +509,9 @@ class Outer(Effect):
 class Mix(Effect):
     """Mix weights into the same layers of a replica: live <- (1 - share) live + share weights. share: from 0 to 1.
 
-    Counted like an average, apart from updates: the layers' versions, by which staleness is counted, stay as they are.
-    Running statistics go the same way where these are averaged.
+    Counted like an average, apart from updates. With a share of 1 the layers get the weights' version, an outer step
+    being an update of it: so a gradient taken there, and applied at the replica that the weights are of, is as stale as
+    they are. With a smaller share they keep their own. Running statistics are mixed where these are averaged.
     """
 
     replica: Replica

@@ -15,7 +15,7 @@ from typing import NamedTuple, Self
 from benchmarks.executors.counts import KeptWeights, Links, TeamCounts, as_json, no_effects
 from benchmarks.executors.errors import EpochUnfinished
 from benchmarks.executors.staleness import Moment, Staleness
-from methods.effects import Correction
+from methods.effects import Correction, LayerVersions
 
 # ---- the records that are kept of what workers hold
 
@@ -25,7 +25,10 @@ NO_TICKET = -1
 
 @dataclass(eq=False)
 class Layer:
-    """One layer of one replica, and the counts of what changed it."""
+    """One layer of one replica, and the counts of what changed it.
+
+    offset: its version less its own updates: weights that are mixed in whole bring their version along.
+    """
 
     name: str
     index: int
@@ -34,6 +37,18 @@ class Layer:
     updates: int = 0
     averages: int = 0
     mutex: AbstractContextManager[object] = field(default_factory=threading.Lock, repr=False)
+    offset: int = 0
+
+    @property
+    def version(self) -> int:
+        """The updates that its weights have come through, here or where they are from."""
+        return self.updates + self.offset
+
+    def mixed(self, version: int, share: float) -> None:
+        """Notes, under its mutex, that this share of it is now of weights of this version."""
+        self.averages += 1
+        if share == 1:
+            self.offset = version - self.updates
 
 
 @dataclass(eq=False)
@@ -47,15 +62,23 @@ class Replica:
 
 @dataclass(slots=True)
 class Read:
-    """One read of a layer by a step's forward pass: its versions (counts of updates and averages) and the time."""
+    """One read of a layer by a step's forward pass: its versions (counts of updates and averages) and the time.
+
+    offset: the layer's then.
+    """
 
     updates: int
     time: Moment
     averages: int = 0
+    offset: int = 0
 
     def moved(self, layer: Layer) -> bool:
         """Returns whether the layer's weights were changed since then."""
         return self.updates != layer.updates or self.averages != layer.averages
+
+    def version(self, *, own: bool) -> int:
+        """Returns the version that was read. own: by the layer's own updates, to be compared with these alone."""
+        return self.updates if own else self.updates + self.offset
 
 
 class Step:
@@ -107,15 +130,24 @@ class Gradient:
         """Returns the parts, a single gradient being its own only part."""
         return self.parts or ((self.read, self.ready),)
 
+    def lag(self, layer: Layer) -> LayerVersions:
+        """Returns versions of a layer, at the read and now.
+
+        Of its own layer they count that layer's updates; of another replica's those that its weights have come through.
+        """
+        own = layer is self.layer
+        return LayerVersions(self.read.version(own=own), layer.updates if own else layer.version)
+
     @property
     def singles(self) -> int:
         """Returns the number of gradients that it counts as."""
         return len(self.parts) or 1
 
     @classmethod
-    def pseudo(cls, layer: Layer, now: Moment) -> Self:
-        """Creates a pseudo-gradient of the layer as it is now."""
-        return cls(layer, NO_TICKET, Read(layer.updates, now, layer.averages), now).as_delta()
+    def pseudo(cls, layer: Layer, version: int, now: Moment) -> Self:
+        """Creates a pseudo-gradient of the layer as it is now. version: of the anchor's weights."""
+        read = Read(layer.updates, now, layer.averages, version - layer.updates)
+        return cls(layer, NO_TICKET, read, now).as_delta()
 
     def as_delta(self) -> Self:
         """Makes it a pseudo-gradient, and returns it."""
@@ -127,12 +159,19 @@ class Gradient:
 class Weights:
     """A copy of the weights of some layers of a replica, and what an outer optimizer keeps of them.
 
-    steps: of the outer optimizer since they were copied.
+    steps: of the outer optimizer since they were copied. copied: the layers' versions when they were; none of errors of
+    codecs, nor of checkpoints from before they were kept.
     """
 
     replica: Replica
     layers: Sequence[Layer]
     steps: int = field(default=0, kw_only=True)
+    copied: list[int] = field(default_factory=list, kw_only=True)
+
+    @property
+    def versions(self) -> list[int]:
+        """Returns each layer's version, with an update for each step of an outer optimizer."""
+        return [version + self.steps for version in self.copied or [0] * len(self.layers)]
 
     @property
     def sizes(self) -> int:
@@ -142,7 +181,12 @@ class Weights:
     @property
     def kept(self) -> KeptWeights:
         """Returns what a checkpoint says of it beside its tensors."""
-        return KeptWeights(replica=self.replica.index, layers=[layer.index for layer in self.layers], steps=self.steps)
+        return KeptWeights(
+            replica=self.replica.index,
+            layers=[layer.index for layer in self.layers],
+            steps=self.steps,
+            copied=self.copied,
+        )
 
 
 class Ticket(NamedTuple):
@@ -314,9 +358,10 @@ class EpochAccounting:
                 self.unused += total.singles
 
     def note_staleness(self, layer: Layer, gradient: Gradient, version: int, now: Moment) -> None:
-        """Notes the staleness of each part of a gradient, applied `now` to the layer at this version."""
+        """Notes the staleness of each part of a gradient, applied `now` to the layer. version: that of its lag."""
+        own = layer is gradient.layer
         for read, ready in gradient.all_parts:
-            self.staleness.note(layer.index, max(0, version - read.updates), read.time, ready, now)
+            self.staleness.note(layer.index, max(0, version - read.version(own=own)), read.time, ready, now)
 
     def drop(self, item: Step | Gradient) -> None:
         """Counts dropped gradients: those of an accumulated one, or a dropped batch's, one per layer."""

@@ -86,12 +86,13 @@ class _FrozenModel(BaseModel):
 class KeptWeights(_FrozenModel):
     """Weights that last over epochs, beside their tensors: indices of the replica they are of, and of its layers.
 
-    steps: of an outer optimizer that they have come through.
+    steps: of an outer optimizer that they have come through. copied: the layers' versions before these.
     """
 
     replica: Natural
     layers: list[Natural]
     steps: Natural = 0
+    copied: list[int] = Field(default_factory=list)
 
 
 class TeamCounts(_FrozenModel):
@@ -127,13 +128,14 @@ class TeamCounts(_FrozenModel):
 class LayerCounts(_FrozenModel):
     """Counters of one replica's layer. stepped: its optimizers have a state.
 
-    workers: who has an optimizer, in order.
+    workers: who has an optimizer, in order. offset: of its version.
     """
 
     updates: Natural
     averages: Natural
     stepped: bool
     workers: list[str]
+    offset: int = 0
 
 
 class LayerConflicts(TypedDict):

@@ -129,7 +129,8 @@ class Team(ABC):
             layers = [replica.layers[i] for i in like.layers]
             own = before.get(name)
             mine = isinstance(own, Weights) and own.kept == like
-            self.weights[name] = own if own is not None and mine else Weights(replica, layers, steps=like.steps)
+            new = Weights(replica, layers, steps=like.steps, copied=like.copied)
+            self.weights[name] = own if own is not None and mine else new
 
     def counted_effects(self) -> CountedEffects:
         """Returns the counts for a journal's last line, with dropped gradients and replicas that were updated."""
@@ -162,7 +163,7 @@ class Team(ABC):
         """Returns the batch of this ticket."""
 
     def note_read(self, layer: Layer, step: Step, now: Moment) -> None:
-        step.reads[layer.index] = Read(layer.updates, now, layer.averages)
+        step.reads[layer.index] = Read(layer.updates, now, layer.averages, layer.offset)
 
     @abstractmethod
     def snapshot(self, layer: e.Layer, step: e.Step, now: float) -> None: ...
@@ -188,7 +189,8 @@ class Team(ABC):
     ) -> None:
         """Carries out an `Update` effect. replica: whose layers change, by default the gradients' own.
 
-        A gradient from another replica is at least as stale as the versions differ, since both apply the same ones.
+        A gradient from another replica is at least as stale as the versions differ: both apply the same ones, or its
+        weights have brought their version along.
         Raises ValueError where the scale is not finite or below 0.
         """
         self.begin_update(gradients)
@@ -221,7 +223,7 @@ class Team(ABC):
     def lag(self, gradient: e.Gradient, replica: e.Replica | None = None) -> e.LayerVersions:
         """Returns the versions of the gradient's layer (or of that layer in another replica): at its read, and now."""
         record = checked(Gradient, gradient)
-        return e.LayerVersions(record.read.updates, target(record, replica).updates)
+        return record.lag(target(record, replica))
 
     def accumulate(self, gradients: Sequence[e.Gradient], *, mean: bool) -> Gradient:
         """Returns the mean or sum of gradients as one. Raises ValueError unless they are of one layer and kind.
@@ -239,7 +241,7 @@ class Team(ABC):
             return records[0]
         total = self.add_up(records, mean=mean)
         total.index = min(record.index for record in records)
-        total.read = min((record.read for record in records), key=lambda read: read.updates)
+        total.read = min((record.read for record in records), key=lambda read: read.version(own=False))
         total.parts = tuple(part for record in records for part in record.all_parts)
         total.batches = sum(record.batches for record in records)
         if not total.batches:
@@ -444,11 +446,10 @@ class SimulatedTeam(Team):
 
     def update_layer(self, layer: Layer, gradient: Gradient, worker: str, now: float, scale: e.Scale) -> None:
         with layer.mutex:
-            version = layer.updates
-            staleness = max(0, version - gradient.read.updates)
-            self.apply(layer, gradient, 1.0 if scale == 1.0 else factor(scale, staleness))
+            lag = gradient.lag(layer)
+            self.apply(layer, gradient, 1.0 if scale == 1.0 else factor(scale, lag.staleness))
             layer.updates += 1
-        self.accounts.note_staleness(layer, gradient, version, now)
+        self.accounts.note_staleness(layer, gradient, lag.now, now)
 
     def apply(self, layer: Layer, gradient: Gradient, scale: float) -> None:
         """Changes the layer's weights, where a subclass has any. scale: of the learning rate."""
@@ -473,11 +474,13 @@ class SimulatedTeam(Team):
             checked(Layer, layer).averages += 1
 
     def anchor(self, replica: e.Replica, layers: Sequence[e.Layer]) -> Weights:
-        return Weights(self.replicas[replica.index], [checked(Layer, layer) for layer in layers])
+        records = [checked(Layer, layer) for layer in layers]
+        return Weights(self.replicas[replica.index], records, copied=[layer.version for layer in records])
 
     def delta(self, anchor: e.Weights, replica: e.Replica, now: float) -> Sequence[Gradient]:
         layers = [checked(Layer, replica.layers[layer.index]) for layer in anchor.layers]
-        return [Gradient.pseudo(layer, now) for layer in layers]
+        versions = checked(Weights, anchor).versions
+        return [Gradient.pseudo(layer, version, now) for layer, version in zip(layers, versions, strict=True)]
 
     def step_outer(
         self, anchor: Weights, deltas: Sequence[Gradient], optimizer: e.OuterOptimizer, scale: float
@@ -485,5 +488,5 @@ class SimulatedTeam(Team):
         return replace(anchor, steps=anchor.steps + 1)
 
     def mix_in(self, replica: e.Replica, weights: Weights, share: float) -> None:
-        for layer in weights.layers:
-            checked(Layer, replica.layers[layer.index]).averages += 1
+        for layer, version in zip(weights.layers, weights.versions, strict=True):
+            checked(Layer, replica.layers[layer.index]).mixed(version, share)

@@ -62,23 +62,23 @@ class Reach(NamedTuple):
 class Traffic:
     """Counts, in the team's accounts, what workers send from device to device.
 
-    sizes: of the network that is charged. crew: whose layers may live on their own devices (`Worker.holds`).
+    sizes: of the network that is charged. workers: whose layers may live on their own devices (`Worker.holds`).
     """
 
-    def __init__(self, team: Team, sizes: Sizes, crew: Iterable[e.Worker] = ()) -> None:
+    def __init__(self, team: Team, sizes: Sizes, workers: Iterable[e.Worker] = ()) -> None:
         self.team, self.sizes = team, sizes
-        self.homes: dict[e.Layer, int] = {layer: worker.device for worker in crew for layer in worker.holds}
+        self.homes: dict[e.Layer, int] = {layer: worker.device for worker in workers for layer in worker.holds}
 
     # ---- channels
 
     def message_bytes(self, item: object, giver: e.Worker, getter: e.Worker) -> float:
-        """Returns the bytes of an item, all that is in it as one message; one without tensors has a batch's.
+        """Returns the bytes of an item, all that is in it as one message; a word or a number alone has a loss's.
 
         Raises ValueError where they are not known.
         """
         found = list(parts(item))
         if not found and not isinstance(item, list | tuple):
-            return self.sizes.batch(_cut(giver, getter))
+            return self.sizes.LOSS_BYTES
         return sum(self._bytes(part, giver, getter) for part in found)
 
     def _bytes(self, part: Sent, giver: e.Worker, getter: e.Worker) -> float:
@@ -103,10 +103,12 @@ class Traffic:
 
     # ---- weights that live elsewhere
 
-    def reach(self, worker: e.Worker, effect: e.Update | e.Anchor | e.Delta | e.Mix) -> Reach:
+    def reach(self, worker: e.Worker, effect: e.Snapshot | e.Update | e.Anchor | e.Delta | e.Mix) -> Reach:
         """Counts what goes between a worker and the layers that an effect reads or changes: gradients, or weights."""
         gradients: list[Gradient] = []
         match effect:
+            case e.Snapshot():
+                layers = [checked(Layer, effect.layer)]
             case e.Update():
                 gradients = [checked(Gradient, gradient) for gradient in effect.gradients]
                 layers = [target(gradient, effect.replica) for gradient in gradients]
@@ -122,7 +124,7 @@ class Traffic:
         for i, place in enumerate(places):
             if place != device:
                 one = self.gradient_bytes(gradients[i]) if gradients else self.sizes.layers[layers[i].index]
-                ways.append((place, device) if isinstance(effect, e.Anchor | e.Delta) else (device, place))
+                ways.append((device, place) if isinstance(effect, e.Update | e.Mix) else (place, device))
                 self._count(*ways[-1], one)
                 size += one
         return Reach(layers, ways, size)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.executors.accounting import Step
 from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Activations, Price
@@ -46,6 +47,13 @@ def test_a_transfer_is_the_getters_time() -> None:
         assert times == {"put": 0.0, "got": expected}
 
 
+def passed_on(team: SimulatedTeam) -> Step:
+    """A batch after its first layer's forward pass."""
+    step = Step(team.replica, 0)
+    team.forward(team.replica.layers[0], step, 0.0)
+    return step
+
+
 def asking_after(
     team: SimulatedTeam, price: Price, channel: Channel, *puts: Put, devices: tuple[int, int]
 ) -> list[float]:
@@ -81,10 +89,11 @@ def test_who_waits_for_room_sends_when_there_is(capacity: int, there: list[float
 
 
 def test_a_batch_is_sent_with_its_activations() -> None:
-    """Where they are charged: 4 bytes of the loss and 28 of two layers' activations, at 8 a second."""
-    channel = Channel(capacity=None)
+    """Where they are charged: 4 bytes of the loss and 28 of two layers' activations, at 8 a second; a word has none."""
+    channel, team = Channel(capacity=None), team_of()
     price = Price([0.25], [0.0], [0.0], [0.0], 0.5, 8.0, activations=Activations([8.0, 20.0], [12.0, 4.0]))
-    assert asking_after(team_of(), price, channel, Put(channel, "a batch"), devices=(0, 1)) == [0.5 + 32 / 8]
+    for item, size in ((passed_on(team), 32), ("a word", 4)):
+        assert asking_after(team, price, channel, Put(channel, item), devices=(0, 1)) == [0.5 + size / 8]
 
 
 def test_stages_send_what_lies_between_them() -> None:
@@ -93,8 +102,9 @@ def test_stages_send_what_lies_between_them() -> None:
     free = [0.0, 0.0]
     price = Price(free, free, free, free, 0.5, 8.0, activations=Activations([80.0, 200.0], [12.0, 4.0]))
     parts = [[layer] for layer in team.replica.layers]
-    first = Worker(program(Put(down, "a batch"), Get(up)), device=0, role="stage", index=0, holds=parts[0])
-    last = Worker(program(Get(down), Put(up, "its gradient")), device=1, role="stage", index=1, holds=parts[1])
+    step = passed_on(team)
+    first = Worker(program(Put(down, step), Get(up)), device=0, role="stage", index=0, holds=parts[0])
+    last = Worker(program(Get(down), Put(up, step)), device=1, role="stage", index=1, holds=parts[1])
     executor = VirtualExecutor(team, price)
     executor.run([first, last])
     assert executor.now == 2 * (0.5 + 16 / 8)

@@ -205,6 +205,22 @@ def test_a_batch_has_the_bytes_of_the_weights_that_are_pinned_for_it() -> None:
     assert carried_out("virtual", team, crew(send(), program(Get(channel)))) == {"0 to 1": 4 + BYTES[1]}
 
 
+@EVERYWHERE
+def test_weights_that_are_pinned_from_another_device_come_over_the_link(executor: str) -> None:
+    team = SimulatedTeam.of(LAYERS, steps_per_epoch=1)
+
+    def pins(device: int) -> Program:
+        if device:
+            yield Snapshot(team.replica.layers[1], (yield methods.NextBatch(team.replica)))
+
+    assert carried_out(executor, team, crew(pins(0), pins(1))) == {"0 to 1": BYTES[1]}
+    if executor == "virtual":
+        slow, team = price(bytes_per_second=8.0, latency_seconds=0.5), SimulatedTeam.of(LAYERS, steps_per_epoch=1)
+        made = executors.executor(executor).build(team, slow, 1)
+        made.run(crew(pins(1), devices=(1,)))
+        assert made.now == 0.5 + BYTES[1] / 8
+
+
 # ---- executors, of real networks
 
 

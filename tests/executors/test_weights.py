@@ -207,6 +207,41 @@ def test_a_pseudo_gradient_is_of_no_batch(executor: str) -> None:
     assert got == [(0, 2)]
 
 
+@both
+def test_weights_bring_their_version_along(executor: str) -> None:
+    """A worker's replica becomes the server's after 2 updates; its gradient is applied there after a third one.
+
+    Its own count of updates has nothing to do with that, nor has what it mixes in by halves.
+    """
+    team, lags = summands(2.0, 4.0, steps=3), list[Any]()
+    server, worker = team.replicas
+
+    def serves() -> Program:
+        for _ in range(2):
+            yield from local_step(server)
+        served = yield Anchor(server, server.layers)
+        early = yield NextBatch(worker)
+        yield from forward(worker, early)
+        yield Mix(worker, served, 1.0)
+        yield Mix(worker, (yield Anchor(server, server.layers)), 0.5)
+        step = yield NextBatch(worker)
+        yield from forward(worker, step)
+        yield from local_step(server)
+        gradients = yield from backward(worker, step)
+        lags.append((yield Lag(gradients[0], server)))
+        yield Update(*gradients, replica=server)
+        yield Update(*(yield from backward(worker, early)))  # read before the server's weights came
+        yield from local_step(worker)
+        stepped = yield Outer(served, *(yield Delta(served, worker)), optimizer=PLAIN)
+        yield Mix(server, stepped, 1.0)
+        lags.append((yield Lag((yield Delta(served, worker))[0], server)))
+
+    carry_out(executor, serves(), team=team)
+    assert team.accounts.staleness.updates == [1, 1]
+    assert lags == [(2, 3), (2, 3)]  # the outer step is an update of what was served
+    assert [layer.updates for replica in team.replicas for layer in replica.layers] == [4, 4, 2, 2]
+
+
 def misused(team: TorchTeam, wrong: str) -> Program:
     anchor = yield Anchor(team.replica, team.replica.layers)
     deltas = yield Delta(anchor, team.replica)
@@ -384,6 +419,17 @@ def test_weights_and_outer_momentum_are_in_a_checkpoint() -> None:
     assert next_step(other) == next_step(team)
 
 
+def test_versions_of_weights_are_in_a_checkpoint() -> None:
+    team, other = summands(2.0, 4.0, steps=1), summands(2.0, 4.0, steps=1)
+    team.replica.layers[0].updates = 3
+    team.weights["served"] = team.anchor(team.replica, team.replica.layers)
+    team.mix(Mix(team.replicas[1], team.weights["served"], 1.0))
+    other.load_state_dict(team.state_dict())
+    assert other.replicas[1].layers[0].version == 3
+    other.mix(Mix(other.replicas[1], other.weights["served"], 1.0))
+    assert [layer.version for layer in other.replicas[1].layers] == [3, 0]
+
+
 def test_weights_that_are_not_the_teams_are_refused() -> None:
     team = summands(2.0, 4.0, steps=1)
     stepped(team)
@@ -422,8 +468,10 @@ def test_the_team_without_tensors_has_the_same_records() -> None:
     anchor = team.anchor(team.replica, team.replica.layers[:1])
     (delta,) = team.delta(anchor, team.replica, 0.0)
     assert isinstance(delta, Gradient)
+    team.replica.layers[0].updates = 5
     team.mix(Mix(team.replica, team.outer(Outer(anchor, delta, optimizer=PLAIN)), 1.0))
     assert [layer.averages for layer in team.replica.layers] == [1, 0]
+    assert team.replica.layers[0].version == 1  # that of the anchor, and the outer step
     assert team.counted_effects()["averages"] == 0  # of one replica
 
 

@@ -153,7 +153,8 @@ class RankChannels(SharedChannels):
             [CLOCK_OFFSET + _seconds(gradient.read.time), CLOCK_OFFSET + _seconds(gradient.ready)]
         ).double()
         layer, read = gradient.layer, gradient.read
-        numbers = [GRADIENT, self.part, tag_of(channel.name), layer.index, layer.device, gradient.index, read.updates]
+        place = [GRADIENT, self.part, tag_of(channel.name), layer.index, layer.device]
+        numbers = [*place, gradient.index, read.version(own=False)]
         header = torch.cat([torch.tensor([*numbers, settled, gradient.batches]), moments.view(torch.int64)])
         self._count()
         self.transport.send(home, (HEADER, header), (PAYLOAD, row))

@@ -55,6 +55,7 @@ def anchor_by_layer(replica: TorchReplica, layers: Sequence[TorchLayer]) -> tupl
 def _anchor(made: TorchWeights, layer: TorchLayer) -> None:
     with layer.reading, layer.reading_statistics, layer.reading_weights():
         tensors, statistics = ([t.data.clone() for t in of] for of in (layer.params, layer.buffers))
+        made.copied.append(layer.version)
     made.copies.append(LayerWeights(tensors, statistics))
 
 
@@ -67,13 +68,15 @@ def delta_by_layer(
     """
     made: list[TorchGradient] = []
     layers = [replica.layers[layer.index] for layer in anchor.layers]
-    pairs = zip(layers, anchor.copies, strict=True)
-    return made, [(layer, partial(_delta, made, layer, copy, now, buffers)) for layer, copy in pairs]
+    kept = zip(layers, anchor.copies, anchor.versions, strict=True)
+    return made, [(layer, partial(_delta, made, layer, copy, version, now, buffers)) for layer, copy, version in kept]
 
 
-def _delta(made: list[TorchGradient], layer: TorchLayer, copy: LayerWeights, now: Moment, buffers: bool) -> None:
+def _delta(
+    made: list[TorchGradient], layer: TorchLayer, copy: LayerWeights, version: int, now: Moment, buffers: bool
+) -> None:
     with layer.reading, layer.reading_statistics, layer.reading_weights():
-        gradient = TorchGradient.pseudo(layer, now)
+        gradient = TorchGradient.pseudo(layer, version, now)
         apart = [old - live.data for old, live in zip(copy.tensors, layer.params, strict=True)]
         gradient.tensors = (*apart, *(buffer.data.clone() for buffer in layer.buffers if buffers))
     made.append(gradient)
@@ -136,17 +139,17 @@ def _delayed(
 def mix_by_layer(replica: TorchReplica, weights: TorchWeights, share: float, *, buffers: bool) -> ByLayer:
     """Returns what mixes the weights, and with `buffers` the running statistics, into the replica's layers."""
     layers = [replica.layers[layer.index] for layer in weights.layers]
-    pairs = zip(layers, weights.copies, strict=True)
-    return [(layer, partial(_mix, layer, copy, share, buffers)) for layer, copy in pairs]
+    kept = zip(layers, weights.copies, weights.versions, strict=True)
+    return [(layer, partial(_mix, layer, copy, version, share, buffers)) for layer, copy, version in kept]
 
 
-def _mix(layer: TorchLayer, copy: LayerWeights, share: float, buffers: bool) -> None:
+def _mix(layer: TorchLayer, copy: LayerWeights, version: int, share: float, buffers: bool) -> None:
     with layer.mutex, layer.statistics, layer.writing_weights(update=False):
         for live, other in zip(layer.params, copy.tensors, strict=True):
             live.data.lerp_(other, share)
         for buffer, statistic in zip(layer.buffers, copy.statistics, strict=True) if buffers else ():
             buffer.data.lerp_(statistic, share)
-        layer.averages += 1
+        layer.mixed(version, share)
         layer.access_counter.count_addition()
 
 
@@ -207,7 +210,7 @@ def restored(name: str, like: Weights, saved: Mapping[str, Tensor]) -> TorchWeig
             copies.append(LayerWeights(tensors, buffers, _states(name, layer, saved)))
     except KeyError as error:
         raise ValueError(f"its weights '{name}' lack {error}") from error
-    return TorchWeights(like.replica, layers, copies, steps=like.steps)
+    return TorchWeights(like.replica, layers, copies, steps=like.steps, copied=like.copied)
 
 
 def _states(name: str, layer: TorchLayer, saved: Mapping[str, Tensor]) -> list[State]:

@@ -40,7 +40,11 @@ def tensors_of(layers: Sequence[TorchLayer], more: Tensors) -> dict[str, Tensor]
 def counts(layer: TorchLayer) -> LayerCounts:
     """Returns the layer's counters."""
     return LayerCounts(
-        updates=layer.updates, averages=layer.averages, stepped=layer.stepped, workers=list(layer.optimizers)
+        updates=layer.updates,
+        averages=layer.averages,
+        stepped=layer.stepped,
+        workers=list(layer.optimizers),
+        offset=layer.offset,
     )
 
 
@@ -60,6 +64,7 @@ def restore(layers: Sequence[TorchLayer], saved: TeamState, updates: Updates) ->
         tensor.copy_(saved.tensors[name])
     for layer, values in zip(layers, saved.values.layers, strict=True):
         layer.updates, layer.averages, layer.stepped = values.updates, values.averages, values.stepped
+        layer.offset = values.offset
         layer.optimizers, layer.leaves = {}, {}
         for worker in values.workers:
             _restore_optimizer(layer, worker, updates, states)

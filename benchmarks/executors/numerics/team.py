@@ -255,13 +255,13 @@ class TorchTeam(Team):
     def update_layer(self, layer: Layer, gradient: Gradient, worker: str, now: float, scale: e.Scale) -> None:
         layer, gradient = checked(TorchLayer, layer), checked(TorchGradient, gradient)
         with gradient.stream, layer.mutex:
-            version = layer.updates
-            rate_factor = factor(scale, max(0, version - gradient.read.updates))
+            lag = gradient.lag(layer)
+            rate_factor = factor(scale, lag.staleness)
             with layer.writing_weights(update=True):
                 self.updates.apply(layer, gradient, worker, rate_factor)
             layer.updates += 1
             at = self.device_time() or now
-        self.accounts.note_staleness(layer, gradient, version, at)
+        self.accounts.note_staleness(layer, gradient, lag.now, at)
 
     def lag(self, gradient: e.Gradient, replica: e.Replica | None = None) -> e.LayerVersions:
         with checked(TorchLayer, target(checked(Gradient, gradient), replica)).reading:

@@ -166,6 +166,7 @@ class ReplayExecutor:
         return needs
 
     def _snapshot(self, player: Player, effect: e.Snapshot) -> Replayed[object]:
+        self._traffic.reach(player.worker, effect)
         layer, step = effect.layer, effect.step
         needs = self._needs(checked(TorchLayer, layer), writes=False)
         return self._access(player, layer, needs, lambda: self.team.snapshot(layer, step, time.perf_counter()))

@@ -203,6 +203,7 @@ class ThreadsExecutor:
         return item
 
     def _snapshot(self, worker: e.Worker, effect: e.Snapshot) -> None:
+        self._traffic.reach(worker, effect)
         self.team.snapshot(effect.layer, effect.step, time.perf_counter())
 
     def _forward(self, worker: e.Worker, effect: e.Forward) -> None:

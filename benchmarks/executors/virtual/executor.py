@@ -296,7 +296,9 @@ class VirtualExecutor:
         return self._occupy_device(process, seconds, lambda: step) if seconds and step is not None else step
 
     def _snapshot(self, process: Process, effect: e.Snapshot) -> object:
+        reach = self._traffic.reach(process.worker, effect)
         seconds = self._snapshot_seconds(effect.layer.index)
+        seconds += sum(self.price.link(*way).seconds(reach.size) for way in reach.ways)
         return self._occupy_device(
             process, seconds, lambda: self.team.snapshot(effect.layer, effect.step, self.clock.now)
         )
