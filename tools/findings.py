@@ -59,7 +59,7 @@ KEPT = [reproductions.FOLDER / name for name in ("small", "paper")]
 SEEDS = tuple(range(10))
 FEWEST = 3
 """Seeds that two rows must share before a finding gets a picture."""
-BUDGET = TuningBudget(grid=9, span=256, trials=9)
+BUDGET = TuningBudget(grid=9, span=256, trials=9, select="test")
 MARKED = re.compile(r"(<!-- ([a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 CHOSEN = Choices(scale="small", seeds=SEEDS)
 Runs = Mapping[str, Sequence[Record]]

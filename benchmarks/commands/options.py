@@ -102,13 +102,21 @@ class SearchOptions:
     ] = None
     tuning_seeds: Annotated[Number, Parameter(help="Runs of a trial, at seeds that are none of --seeds.")] = 1
     sampler: Annotated[str, Parameter(help="grid; or random or tpe, which are Optuna's.")] = "grid"
+    select: Annotated[
+        str,
+        Parameter(
+            help="Split that chooses: validation (the default where training samples are left for it), or test, as in "
+            "the papers.",
+            show_default=False,
+        ),
+    ] = ""
 
     def budget(self) -> TuningBudget:
         """Returns the budget. Raises UserError where a number is out of bounds."""
         from benchmarks.runner.tuning.search import TuningBudget
 
         trials = self.trials if self.trials is not None else self.grid
-        checked = TuningBudget(self.grid, self.span, trials, self.tuning_seeds, self.sampler)
+        checked = TuningBudget(self.grid, self.span, trials, self.tuning_seeds, self.sampler, self.select)
         checked.check()
         return checked
 

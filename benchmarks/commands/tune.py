@@ -18,7 +18,8 @@ from benchmarks.runner.grid import Grid, grids, resolve
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import ranks
 from benchmarks.runner.progress import runs as many
-from benchmarks.runner.tuning.search import TuningBudget
+from benchmarks.runner.tuning.search import VALIDATION, TuningBudget
+from benchmarks.runner.tuning.trials import settled, validation_samples
 from benchmarks.tables.definition import Table
 from benchmarks.views import journals, tracked
 from benchmarks.views.journals import Journals
@@ -47,6 +48,7 @@ def tune(table: Table, trainer: Trainer, budget: TuningBudget) -> int:
     if missing := missing_data(grid.runs, chosen.data):
         raise UserError(missing)
     check_out(out)
+    budget = settled(budget, grid.cells)
     _print_budget(grid, budget, console)
     searches = _search(grid, trainer, budget)
     note(console, journals.read(out).remarks)
@@ -70,10 +72,24 @@ def _print_budget(grid: Grid, budget: TuningBudget, console: Console) -> None:
     row_count = f"{rows} row{'' if rows == 1 else 's'} to be tuned, the same budget for each"
     say(console, f"{grid.table.id} at scale {grid.size}: {row_count}", "bold")
     say(console, f"Budget of a row: {budget.words}")
+    say(console, f"Chosen by: {_chosen_by(grid, budget)}")
     most = rows * (budget.trials * budget.seeds + len(grid.seeds)) + len(grid.runs)
     say(console, f"At most {many(most)} in all; those that are there are not repeated.")
     for clock in clocks([grid]):
         say(console, f"Clock: {clock}")
+
+
+def _chosen_by(grid: Grid, budget: TuningBudget) -> str:
+    """Says which split chooses, with its samples, and why it is the test split."""
+    counts = [validation_samples(cell) for cell in grid.cells]
+    if budget.select == VALIDATION:
+        many = " to ".join(f"{count:,}" for count in dict.fromkeys((min(counts), max(counts))))
+        return (
+            f"validation, {many} samples of the training split that no trial is trained on (--select test: papers' way)"
+        )
+    return "the test split, as in the papers" + (
+        "" if all(counts) else ": too few training samples are left for another"
+    )
 
 
 def _search(grid: Grid, trainer: Trainer, budget: TuningBudget) -> list[Search]:

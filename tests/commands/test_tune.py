@@ -38,6 +38,7 @@ class Fake:
 
     def __init__(self) -> None:
         self.rule: Rule = peaked
+        self.validation: Callable[[Run, float], float] = lambda run, accuracy: accuracy
         self.fail: Callable[[Run], bool] = lambda run: False
         self.trained: list[list[Run]] = []
         self.stop_after: int | None = None
@@ -63,6 +64,8 @@ class Fake:
             for epoch in range(1, run.spec.workload.epochs + 1):
                 shown = (accuracy or 0.0) * (0.5 if epoch == 1 else 1.0)
                 metrics = {"accuracy_percent": shown, "train_seconds": 1.0 * epoch, "virtual_seconds": 2.0 * epoch}
+                if run.work.validation is not None:
+                    metrics["validation_accuracy_percent"] = self.validation(run, shown)
                 journal.evaluation(epoch, 18 * epoch, metrics)
             journal.end(status, wall_seconds=1.0)
         return status
@@ -104,11 +107,29 @@ def test_tuning_that_turns_the_order_round(cli: Cli, fake: Fake) -> None:
     assert "Async LU before DDP as published; DDP before Async LU each at its best." in text
     assert "Best at the table's own rate, the same runs on either side: Async LU on ResNet-18." in text
     assert "The rate of the warm-up is multiplied together with the learning rate" in text
-    assert "by the same test set, for want of a validation split" in text
+    assert "by the test set the same trials give others for 0 of 2 rows." in text
     pair = table("tune-table1-order").rows[0]
     assert pair.method_label == "best accuracy: Async LU - DDP"
     assert "turned round" in {one.reason for one in pair.cells}
     assert written(Path("out"), "tune-table1.png").stat().st_size > 1000
+
+
+def test_where_test_and_validation_disagree_validation_chooses_and_it_is_said(cli: Cli, fake: Fake) -> None:
+    fake.validation = lambda run, accuracy: 100 - accuracy  # DDP's best rate by test is its worst by validation
+    rows = ("--seeds=1", "--grid=3", "--span=4", "--method=ddp", "--network=resnet18", "--no-tracking")
+    said = cli.ok("tune", "table1", *rows)
+    assert "Chosen by: validation, 861 samples" in said.out
+    assert {run.work.validation for run in fake.trained[0]} == {861}
+    assert {run.work.validation for run in fake.trained[1]} == {None}
+    assert cell("ddp@best", "learning_rate") == PUBLISHED
+    text = written(Path("out"), "tune-table1.md").read_text(encoding="utf-8")
+    assert "others for 1 of 1 rows: DDP on ResNet-18." in text
+    shutil.rmtree("out")
+    assert "Chosen by: the test split, as in the papers" in cli.ok("tune", "table1", "--select=test", *rows).out
+    assert cell("ddp@best", "learning_rate") == HIGH
+    page = written(Path("out"), "tune-table1.md").read_text(encoding="utf-8")
+    assert "the choice has seen the test set" in page
+    assert "--select test" in page
 
 
 def test_every_row_is_given_the_same_and_it_is_said(cli: Cli, fake: Fake) -> None:
@@ -197,6 +218,7 @@ def test_the_report_has_a_page_of_it(cli: Cli) -> None:
         (["table1", "--grid=2"], "--grid 2"),
         (["table1", "--trials=3"], "--trials 3"),
         (["table1", "--sampler=tpes"], "tpe"),
+        (["table1", "--select=tests"], "test"),
         (["table1", "--network=lstm"], "Nothing to tune in table1"),
     ],
 )

@@ -14,8 +14,17 @@ from benchmarks.runner import seeds
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import GridRow, resolve
 from benchmarks.runner.tuning import samplers
-from benchmarks.runner.tuning.search import PUBLISHED, Factors, Trial, TuningBudget, around, best, edges
-from benchmarks.runner.tuning.trials import DECAY_OF_NONE, at, next_factors, tuned, tuning_seeds
+from benchmarks.runner.tuning.search import PUBLISHED, Factors, Trial, TuningBudget, around, best, best_by_test, edges
+from benchmarks.runner.tuning.trials import (
+    DECAY_OF_NONE,
+    at,
+    next_factors,
+    settled,
+    tuned,
+    tuning_seeds,
+    validation_samples,
+    with_validation,
+)
 from benchmarks.tables.definition import Table
 from benchmarks.tables.registry import table
 from benchmarks.workloads.workload import workload
@@ -98,6 +107,33 @@ def test_a_best_at_the_edge_is_said() -> None:
     assert edges(tried(70.0, 85.0, 80.0)) == ()
     decayed = [*tried(70.0, 85.0, 80.0), Trial(Factors(1.0, 0.25), 90.0), Trial(Factors(1.0, 4.0), 80.0)]
     assert edges(decayed) == ("lowest weight decay",)
+
+
+# ---- what chooses
+
+
+def test_trials_hold_a_tenth_out_where_samples_are_left_and_the_shown_runs_none() -> None:
+    small = resolve(TABLE, Choices(scale="small", seeds=(0,), networks=("resnet18",))).cells[0]
+    budget = settled(TuningBudget(), [small])
+    assert (budget.select, validation_samples(small)) == ("validation", 1000)
+    (run,) = at(with_validation(small, budget), PUBLISHED, [FIRST_TRIAL_SEED]).runs
+    assert run.spec.workload.validation == 1000
+    assert at(small, PUBLISHED, [0]) == small
+    text = resolve(table("lm"), Choices(scale="small", seeds=(0,))).cells[0]
+    assert validation_samples(text) == 1000
+
+
+def test_where_a_row_has_none_left_the_test_split_chooses_for_all() -> None:
+    paper = resolve(TABLE, Choices(scale="paper", seeds=(0,), networks=("resnet18",))).cells[0]
+    assert settled(TuningBudget(), [cell("bp"), paper]).select == "test"
+    with pytest.raises(UserError, match="--select validation: cifar10 has 0 training samples"):
+        settled(TuningBudget(select="validation"), [paper])
+
+
+def test_what_the_test_split_would_have_chosen_is_known_from_the_same_trials() -> None:
+    trials = [Trial(Factors(1.0), 80.0, test=70.0), Trial(Factors(2.0), 75.0, test=72.0)]
+    assert best(trials).factors == PUBLISHED
+    assert best_by_test(trials).factors == Factors(2.0)
 
 
 # ---- the runs of a trial

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks.errors import UserError
 from methods.errors import unknown
@@ -16,6 +16,8 @@ from methods.errors import unknown
 GRID = "grid"
 SAMPLERS = (GRID, "random", "tpe")
 """The grid needs nothing; the others are Optuna's."""
+VALIDATION, TEST = "validation", "test"
+"""The splits that a rate may be chosen by."""
 DECAY_STEP = 4.0
 """Between two weight decays that are tried."""
 OUTER_STEP = 2.0
@@ -44,11 +46,13 @@ PUBLISHED = Factors()
 class Trial:
     """Factors that were tried.
 
-    score: the mean best over the tuning seeds, the greater the better (a loss is negative); None where a run diverged.
+    score: the mean best over the tuning seeds, the greater the better (a loss is negative), on the split that chooses;
+    None where a run diverged. test: likewise, on the test split.
     """
 
     factors: Factors
     score: float | None
+    test: float | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ class TuningBudget:
     """Budget of a row, the same for all. grid: learning rates, evenly in logarithms; span: greatest over least.
 
     trials: of a row; those beyond the grid try, at the best learning rate, rates of the outer optimizer where the row's
-    method has one, else weight decays. seeds: runs of a trial.
+    method has one, else weight decays. seeds: runs of a trial. select: the split by which the best trial is chosen; "":
+    by validation where the data have samples left (`trials.settled`).
     """
 
     grid: int = 5
@@ -64,13 +69,15 @@ class TuningBudget:
     trials: int = 5
     seeds: int = 1
     sampler: str = GRID
+    select: str = ""
 
     @property
     def options(self) -> tuple[str, ...]:
         """The budget as options of the command line."""
         given = {"grid": self.grid, "span": f"{self.span:g}", "trials": self.trials, "tuning-seeds": self.seeds}
         words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
-        return (*words, *(["--sampler", self.sampler] if self.sampler != GRID else []))
+        select = ["--select", self.select] if self.select == TEST else []
+        return (*words, *(["--sampler", self.sampler] if self.sampler != GRID else []), *select)
 
     def check(self) -> None:
         """Raises UserError where one of them is none."""
@@ -84,6 +91,8 @@ class TuningBudget:
             raise UserError(f"--tuning-seeds {self.seeds}: give the runs of a trial, from 1 to {MOST_SEEDS}.")
         if self.sampler not in SAMPLERS:
             raise UserError(unknown("sampler", self.sampler, SAMPLERS))
+        if self.select not in ("", VALIDATION, TEST):
+            raise UserError(unknown("split", self.select, (VALIDATION, TEST)))
 
     @property
     def rates(self) -> tuple[float, ...]:
@@ -129,6 +138,11 @@ def best(trials: Sequence[Trial]) -> Trial:
     A trial of which a run diverged is worse than any other. Raises ValueError where there is none.
     """
     return min(trials, key=lambda trial: (-_score(trial), round(trial.factors.far, 9), trial.factors.rate))
+
+
+def best_by_test(trials: Sequence[Trial]) -> Trial:
+    """The one of these that the test split would have chosen, by the same rule. Raises as `best`."""
+    return best([replace(trial, score=trial.test) for trial in trials])
 
 
 def edges(trials: Sequence[Trial]) -> tuple[str, ...]:

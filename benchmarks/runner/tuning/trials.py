@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from benchmarks.errors import UserError
 from benchmarks.runner.grid import GridRow
 from benchmarks.runner.plan import Run
 from benchmarks.runner.tuning.samplers import next_drawn
-from benchmarks.runner.tuning.search import GRID, Factors, Trial, TuningBudget, next_on_grid
+from benchmarks.runner.tuning.search import GRID, TEST, VALIDATION, Factors, Trial, TuningBudget, next_on_grid
 from benchmarks.workloads.workload import Workload
 from results.groups import FIRST_TRIAL_SEED
 from results.records import Record
 from results.records.spec import MethodSpec
-from results.statistics import best, judge_of
+from results.statistics import Best, best, best_validation
 
 OUTER_RATE = "outer.lr"
 """The option of methods with an outer optimizer."""
+LEAST, MOST, SHARE = 1000, 5000, 10
+"""Validation samples of a trial: a share of the training samples, within these bounds, as far as there are any left."""
+TOO_FEW = 100
+"""Validation samples by which nothing is chosen."""
 DECAY_OF_NONE = 1e-4
 """Weight decay that factors multiply where the table's own is 0."""
 
@@ -52,6 +57,44 @@ def next_factors(done: Sequence[Trial], budget: TuningBudget, *, outer: bool = F
     return (next_on_grid if budget.sampler == GRID else next_drawn)(done, budget, outer=outer)
 
 
+def validation_samples(cell: GridRow) -> int:
+    """Validation samples of a row's trials: its own, else a tenth of the training samples, between 1,000 and 5,000.
+
+    As many as are left at most, of a corpus a tenth of its windows; 0 where these are fewer than 100, or not known yet.
+    """
+    work, data = cell.work, cell.runs[0].data
+    if work.validation is not None:
+        return work.validation
+    left, (train, _) = work.left_for_validation(data), work.samples_of(data)
+    if not left or not train:
+        return 0
+    left = left // SHARE if work.tokens is not None else left
+    return min(left, MOST, max(LEAST, train // SHARE)) if left >= TOO_FEW else 0
+
+
+def settled(budget: TuningBudget, cells: Sequence[GridRow]) -> TuningBudget:
+    """Returns the budget with the split that chooses: validation, unless the test split was asked for.
+
+    Where a row has too few samples left, the test split for all rows, too. Raises UserError where validation was asked
+    for then.
+    """
+    without = [cell for cell in cells if not validation_samples(cell)]
+    if budget.select == VALIDATION and without:
+        left = without[0].work.left_for_validation(without[0].runs[0].data) or 0
+        raise UserError(
+            f"--select validation: {without[0].work.dataset} has {left} training samples that are not trained on, and "
+            f"{TOO_FEW} are needed: set a smaller workload.train_samples, or leave --select out."
+        )
+    return replace(budget, select=budget.select or (TEST if without else VALIDATION))
+
+
+def with_validation(cell: GridRow, budget: TuningBudget) -> GridRow:
+    """Returns the row whose runs are trials: with samples held out, where validation chooses."""
+    if budget.select != VALIDATION:
+        return cell
+    return replace(cell, work=cell.work.model_copy(update={"validation": validation_samples(cell)}))
+
+
 def tuning_seeds(budget: TuningBudget) -> range:
     """Seeds of trials: all above those of tables, so that no run both chooses a rate and is shown for it."""
     return range(FIRST_TRIAL_SEED, FIRST_TRIAL_SEED + budget.seeds)
@@ -75,9 +118,13 @@ def _named(run: Run, factors: Factors) -> Run:
     return replace(run, labels=run.labels.model_copy(update={"method_title": title}))
 
 
-def trial(factors: Factors, records: Sequence[Record]) -> Trial:
-    """Result of a trial's runs: the mean of their bests, unless one of them diverged."""
-    tops = [best(record) if record.status == "finished" else None for record in records]
-    judge = judge_of(records)
-    known = [judge.rank(top.value) for top in tops if top is not None]
-    return Trial(factors, sum(known) / len(known) if known and len(known) == len(tops) else None)
+def trial(factors: Factors, records: Sequence[Record], select: str = TEST) -> Trial:
+    """Result of a trial's runs: the mean of their bests, unless one of them diverged. select: by which split."""
+    test = _mean_best(records, best)
+    return Trial(factors, _mean_best(records, best_validation) if select == VALIDATION else test, test)
+
+
+def _mean_best(records: Sequence[Record], best_of: Callable[[Record], Best | None]) -> float | None:
+    tops = [(record, best_of(record)) for record in records if record.status == "finished"]
+    known = [record.judge.rank(top.value) for record, top in tops if top is not None]
+    return sum(known) / len(known) if known and len(known) == len(records) else None

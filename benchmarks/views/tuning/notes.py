@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from benchmarks.runner.plan import trained_as_others
-from benchmarks.runner.tuning.search import PUBLISHED, edges
+from benchmarks.runner.tuning.search import PUBLISHED, best_by_test, edges
 from benchmarks.views import notes as of_table
 from benchmarks.views.table_runs import made_elsewhere
 from benchmarks.views.tuning.order import RowPair, verdict
@@ -15,10 +15,15 @@ from benchmarks.workloads.networks.names import title_of
 from results.groups import FIRST_TRIAL_SEED
 from results.measures import need
 
-SELECTION = (
-    "A rate is chosen by the best test {judge} of other seeds (from {first}) than those shown: by the same test set, "
-    "for want of a validation split. The choice has thus seen the test set, as the papers' have; it has not seen the "
-    "runs that are shown."
+BY_TEST = (
+    "A rate is chosen by the best test {judge} of other seeds (from {first}) than those shown: by the same test set. "
+    "The choice has thus seen the test set, as the papers' have; it has not seen the runs that are shown."
+)
+BY_VALIDATION = (
+    "A rate is chosen by the best validation {judge} of other seeds (from {first}) than those shown, on {held_out} "
+    "samples of the training split that no trial is trained on (windows of a text, which its trials' training text "
+    "lacks). The search has seen neither the test set nor the runs that are shown, which have no validation split "
+    "unless one was set."
 )
 SCALED = (
     "The rate of the warm-up is multiplied together with the learning rate, and what a method makes of the rate "
@@ -60,8 +65,7 @@ def caveats(tuned: TunedTable, found: Sequence[RowPair]) -> Iterator[str]:
         if mine:
             yield f"{where}: {verdict(mine)}."
     yield from _searches(tuned)
-    chosen = f"Rates are chosen by test {table_runs.judge.title}, at seeds from {FIRST_TRIAL_SEED}"
-    yield f"{chosen}: the choice has seen the test set."
+    yield from _chosen_by(tuned)
     if table_runs.grid.scale != "paper":
         yield (
             f"At scale {table_runs.grid.scale} the table's own rate is this scale's, not the paper's, and no number is "
@@ -75,9 +79,25 @@ def notes(tuned: TunedTable, again: str) -> Iterator[str]:
     """Further notes on a tuned table. again: the command that makes it."""
     yield from trained_as_others(tuned.published.grid.runs)
     yield RULE
-    yield SELECTION.format(first=FIRST_TRIAL_SEED, judge=tuned.published.judge.title)
+    chosen = BY_VALIDATION if tuned.held_out else BY_TEST
+    yield chosen.format(first=FIRST_TRIAL_SEED, judge=tuned.published.judge.title, held_out=tuned.held_out)
     yield SCALED
     yield f"Again: {again}"
+
+
+def _chosen_by(tuned: TunedTable) -> Iterator[str]:
+    """Says which split chose, and for how many rows the test split would have chosen others of the same trials."""
+    judge, seeds = tuned.published.judge.title, f"at seeds from {FIRST_TRIAL_SEED}"
+    if not tuned.held_out:
+        yield f"Rates are chosen by test {judge}, {seeds}: the choice has seen the test set."
+        return
+    others = [one for one in tuned.searches if best_by_test(one.trials).factors != one.best.factors]
+    said = ", ".join(f"{one.row.label} on {title_of(one.network)}" for one in others)
+    yield (
+        f"Rates are chosen by validation {judge} ({tuned.held_out} samples that are not trained on), {seeds}; by the "
+        f"test set the same trials give others for {len(others)} of {len(tuned.searches)} rows"
+        f"{f': {said}' if said else ''}."
+    )
 
 
 def _searches(tuned: TunedTable) -> Iterator[str]:

@@ -17,8 +17,9 @@ def draw(tuned: TunedTable, stem: Path) -> tuple[Path, ...]:
     """-> the files written. Raises ResultsError where they cannot be written."""
     table_runs = tuned.published
     title = f"{table_runs.table.id}: {table_runs.judge.title} over the learning rate"
+    label = f"{'validation ' if tuned.held_out else ''}{table_runs.judge.heading}"
     small = f"(scale {table_runs.grid.size}, tuning seeds; filled: chosen)"
-    return rates(list(_curves(tuned)), stem, title=f"{title}\n{small}", y_label=table_runs.judge.heading)
+    return rates(list(_curves(tuned)), stem, title=f"{title}\n{small}", y_label=label)
 
 
 def _curves(tuned: TunedTable) -> Iterator[RateCurve]:

@@ -21,11 +21,12 @@ Done = Callable[[Run], Record | None]
 def search(cell: GridRow, budget: TuningBudget, done: Done) -> Search:
     """Search of one row on one network, as far as its runs are there. Raises as `trials.next_factors`."""
     tried: list[Trial] = []
+    searched = trials.with_validation(cell, budget)
     records: list[Record] = []
     outer = trials.outer_rate(cell.runs[0].spec.method) is not None
     while True:
         planned = [
-            (factors, trials.at(cell, factors, trials.tuning_seeds(budget)).runs)
+            (factors, trials.at(searched, factors, trials.tuning_seeds(budget)).runs)
             for factors in trials.next_factors(tried, budget, outer=outer)
         ]
         waiting = tuple(run for _, runs in planned for run in runs if done(run) is None)
@@ -33,7 +34,7 @@ def search(cell: GridRow, budget: TuningBudget, done: Done) -> Search:
             return Search(cell, tuple(tried), tuple(records), waiting)
         for factors, runs in planned:
             found = [record for run in runs if (record := done(run)) is not None]
-            tried.append(trials.trial(factors, found))
+            tried.append(trials.trial(factors, found, budget.select))
             records += found
 
 

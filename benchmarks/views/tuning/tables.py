@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 
 from benchmarks.runner.grid import GridRow
 from benchmarks.runner.specs import workload_of
-from benchmarks.runner.tuning.search import TuningBudget, edges
+from benchmarks.runner.tuning.search import VALIDATION, TuningBudget, edges
 from benchmarks.runner.tuning.trials import outer_rate
 from benchmarks.views import conditions
 from benchmarks.views.tuning.order import Contrast, RowPair
@@ -28,7 +28,7 @@ from benchmarks.workloads.networks.names import title_of
 from benchmarks.workloads.workload import Workload
 from results.measures import Measure, incidents
 from results.records import Record
-from results.statistics import Summary, best, extent
+from results.statistics import Summary, best, best_validation, extent
 from results.tables import Conditions, ResultCell, ResultRow, ResultTable
 
 WORDS: dict[Side, str] = {"published": "as published", "best": "at its best"}
@@ -157,7 +157,9 @@ def conditions_of(tuned: TunedTable) -> Conditions:
     """Conditions of its tables: those of the published rates, with the budget where it is not the default."""
     runs = [record for _, record in every_record(tuned)]
     given, budget = conditions.of_table(tuned.published), asdict(tuned.budget)
-    words = (f"{name}-{value}" for name, value in budget.items() if value != getattr(TuningBudget, name))
+    words = (
+        f"{name}-{value}" for name, value in budget.items() if value not in (getattr(TuningBudget, name), VALIDATION)
+    )
     return replace(given, runs=len(runs), selection=(*given.selection, *words))
 
 
@@ -216,11 +218,12 @@ def runs_table(tuned: TunedTable) -> ResultTable:
             _setting("weight_decay", "Weight decay", [work.optimizer.weight_decay for work in works]),
             *_outer_measure([outer_rate(record.spec.method) for _, record in found]),
             replace(tuned.judged, exact=True, digits=max(2, tuned.judged.digits)),
+            *([_validation_measure(tuned)] if tuned.held_out else []),
             Measure("epochs", "Epochs", "epochs", digits=0, exact=True),
             Measure("seconds", "Seconds", "s", digits=3, exact=True),
         ),
         rows=tuple(
-            _run_row(one, record, work, outer=_has_outer(tuned))
+            _run_row(one, record, work, outer=_has_outer(tuned), validation=bool(tuned.held_out))
             for (one, record), work in zip(found, works, strict=True)
         ),
         conditions=conditions_of(tuned),
@@ -229,14 +232,27 @@ def runs_table(tuned: TunedTable) -> ResultTable:
     )
 
 
-def _run_row(one: Search, record: Record, work: Workload, *, outer: bool) -> ResultRow:
+def _validation_measure(tuned: TunedTable) -> Measure:
+    judge, digits = tuned.published.judge, max(2, tuned.judged.digits)
+    return Measure(
+        f"best_validation_{judge.metric}", f"Best validation {judge.heading}", judge.unit, digits=digits, exact=True
+    )
+
+
+def _run_row(one: Search, record: Record, work: Workload, *, outer: bool, validation: bool) -> ResultRow:
     top, last = best(record), extent(record)
+    held_out = best_validation(record) if work.validation is not None else None
     cells = (
         _exact(record.seed),
         _exact(work.schedule.lr),
         _exact(work.optimizer.weight_decay),
         *([_exact(outer_rate(record.spec.method), or_else=NO_OUTER)] if outer else []),
         _exact(top.value if top is not None else None, incidents([record]), "none"),
+        *(
+            [_exact(held_out.value if held_out is not None else None, or_else="no validation split")]
+            if validation
+            else []
+        ),
         _exact(last.epochs if last is not None else None, or_else="none"),
         _exact(last.seconds if last is not None else None, or_else="none"),
     )

@@ -8,7 +8,8 @@ from typing import Literal
 
 from benchmarks.runner.grid import GridRow
 from benchmarks.runner.plan import Run
-from benchmarks.runner.tuning.search import Trial, TuningBudget, best
+from benchmarks.runner.tuning.search import VALIDATION, Trial, TuningBudget, best
+from benchmarks.runner.tuning.trials import validation_samples
 from benchmarks.tables.definition import Row
 from benchmarks.views.table_runs import BITS, TableRuns
 from results.measures import MEASURES, Measure, best_measure, named
@@ -74,6 +75,14 @@ class TunedTable:
     @property
     def published(self) -> TableRuns:
         return self.sides["published"]
+
+    @property
+    def held_out(self) -> str:
+        """Validation samples of the trials, in words: "1,000"; "" where the test split chose."""
+        if self.budget.select != VALIDATION:
+            return ""
+        counts = sorted({validation_samples(one.cell) for one in self.searches})
+        return " to ".join(f"{count:,}" for count in dict.fromkeys((counts[0], counts[-1])))
 
     @property
     def judged(self) -> Measure:
