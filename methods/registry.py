@@ -28,7 +28,7 @@ PLUGIN_BYTES = 2**20
 
 M = TypeVar("M", bound=type[Method])
 _methods: dict[str, type[Method]] = {}
-_plugins: dict[Path, list[str]] = {}  # file -> what it registered
+_plugins: dict[Path, tuple[bytes, list[str]]] = {}  # file -> its text, and what it registered
 _complete = False
 
 
@@ -62,7 +62,13 @@ def register(*, title: str, source: str, name: str | None = None, place: float =
 
 
 def _file(cls: type) -> str:
-    return inspect.getfile(cls)
+    try:
+        return inspect.getfile(cls)
+    except (OSError, TypeError) as error:
+        raise MethodError(
+            f"{cls.__name__} stands in a notebook's cell or at a prompt, and runs keep the text of the file that made "
+            "them: write it to a file (%%writefile my_sgd.py heads the cell), and name that, plugins=['my_sgd.py']."
+        ) from error
 
 
 def snake_case(name: str) -> str:
@@ -90,8 +96,8 @@ def _load_all() -> None:
 def load_plugin(path: Path) -> list[str]:
     """Loads the methods of one Python file, as `--plugin my_sgd.py` does -> their names.
 
-    A file whose methods are registered already is not read again. Raises MethodError if it is missing, broken, larger
-    than 1 MiB or registers none.
+    A file that was loaded before is loaded again only where its text has changed. Raises MethodError if it is
+    missing, broken, larger than 1 MiB or registers none.
     """
     _load_all()
     if not path.is_file():
@@ -99,8 +105,12 @@ def load_plugin(path: Path) -> list[str]:
     if path.stat().st_size > PLUGIN_BYTES:
         raise MethodError(f"The plug-in {path} has more than {PLUGIN_BYTES:,} bytes, which no Python file needs.")
     path = path.resolve()
-    if (registered := _plugins.get(path)) and set(registered) <= _methods.keys():
-        return list(registered)
+    text, (was, registered) = path.read_bytes(), _plugins.get(path, (b"", []))
+    if registered and set(registered) <= _methods.keys():
+        if text == was:
+            return list(registered)
+        for name in registered:  # of a notebook's cell that was written once more
+            del _methods[name]
     before = set(_methods)
     module_name = f"plugin_{path.stem}_{abs(hash(str(path)))}"
     spec = importlib.util.spec_from_file_location(module_name, path)
@@ -122,7 +132,7 @@ def load_plugin(path: Path) -> list[str]:
         raise MethodError(
             f"The plug-in {path} registers no method; decorate one with @register(title=..., source=...)."
         )
-    _plugins[path] = added
+    _plugins[path] = text, added
     return added
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tools.picture_contract import complaints, read
 
-PACKAGES = ("benchmarks", "methods", "reports", "results")
+PACKAGES = ("async_sgd_benchmarks", "benchmarks", "methods", "reports", "results")
 MOST_ENTRIES, LONGEST_CHAIN = 14, 16
 
 PICTURE = """

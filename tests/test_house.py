@@ -13,7 +13,7 @@ import pytest
 import methods
 from methods.registry import own
 
-PACKAGES = ("benchmarks", "methods", "reports", "results")
+PACKAGES = ("async_sgd_benchmarks", "benchmarks", "methods", "reports", "results")
 METHOD_LINES = 200
 LOCK_FILES = re.compile(r"(^|/)(uv\.lock|poetry\.lock|pdm\.lock|Pipfile\.lock|pylock(\..*)?\.toml)$")
 GENERATED = re.compile(r"(^|/)(out|mlruns|\.venv|\.tox|__pycache__)/|\.(db|sqlite3?|pyc|whl)$")

@@ -112,3 +112,14 @@ def test_what_takes_a_checkout_says_so(folder: Path) -> None:
 
 def test_it_says_its_version(folder: Path) -> None:
     assert said(folder, "--version").startswith(f"async-sgd-benchmarks {release()} (wheel), torch ")
+
+
+@pytest.mark.usefixtures("journal")
+def test_the_python_api_reads_and_trains_there(folder: Path) -> None:
+    """Although the folder has modules of our names, and the program no guard against being imported again."""
+    trained = "methods=['async_lu', 'bp'], networks=['resnet18'], seeds=2, progress=False"
+    (folder / "own.py").write_text(
+        f"import async_sgd_benchmarks as ab\nprint(len(ab.run('table3', {trained})), len(ab.load('out')))\n",
+        encoding="utf-8",
+    )
+    assert said(folder, "own.py", command=(sys.executable,)) == "4 4\n"

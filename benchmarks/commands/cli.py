@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from benchmarks.commands.training import Trainer
     from benchmarks.experiments import Experiment
-    from benchmarks.runner.choices import Choices
 
 app = App(
     name="python -m benchmarks",
@@ -84,7 +83,7 @@ def show(
             rows differ, here and in the paper's setting.
     """
     import methods
-    from benchmarks.commands.resolve import choose
+    from benchmarks.commands.resolve import choose, jobs_at_once
     from benchmarks.experiments import GROUPS, members
     from benchmarks.hardware import cards
     from benchmarks.tables.own.load import is_file
@@ -114,8 +113,8 @@ def show(
     if audit:
         show_audit(experiments, chosen, selection.out, _console())
         return
-    jobs_at_once = _jobs(jobs, chosen) if slurm is None else 1
-    show_experiments(experiments, chosen, selection.out, jobs_at_once, _console(), slurm)
+    side_by_side = jobs_at_once(jobs, chosen) if slurm is None else 1
+    show_experiments(experiments, chosen, selection.out, side_by_side, _console(), slurm)
 
 
 @app.command
@@ -475,33 +474,15 @@ def _trainer(
 ) -> tuple[list[Experiment], Trainer]:
     """Returns the chosen experiments, and a trainer for them: on this machine, or on a cluster."""
     from benchmarks.commands import engines
-    from benchmarks.commands.resolve import choose
+    from benchmarks.commands.resolve import choose, jobs_at_once
     from benchmarks.commands.training import Trainer
 
     recovery.check()
     requested_jobs = per_device if jobs is None else jobs
     slurm = engines.prepare(engine, selection, requested_jobs, _console(), detachable=detachable)
     experiments, chosen = choose(selection, tables, node=slurm.node if slurm else None, target=target)
-    jobs_at_once = _jobs(jobs, chosen, per_device) if slurm is None else 1
-    return experiments, Trainer(chosen, selection.out, recovery, _console(), jobs_at_once, slurm)
-
-
-def _jobs(jobs: int | None, chosen: Choices, per_device: int | None = None) -> int:
-    """Returns the number of runs side by side. Raises UserError where the options give none."""
-    from benchmarks.commands.resolve import default_jobs
-
-    if jobs is not None and jobs < 1:
-        raise UserError(f"--jobs {jobs}: give the number of runs side by side, 1 or more.")
-    if per_device is None:
-        exclusive = not chosen.kind.simulated  # real seconds need the cores alone, on a GPU as well
-        return jobs or (1 if exclusive else default_jobs(chosen.device))
-    if per_device < 1:
-        raise UserError(f"--per-device {per_device}: give the number of runs side by side on each GPU, 1 or more.")
-    if jobs is not None:
-        raise UserError("--per-device is the number of runs on each GPU, --jobs that on all: give one of them.")
-    if chosen.device != "cuda":
-        raise UserError("--per-device is for GPUs; on the CPU say --jobs, the runs side by side.")
-    return default_jobs(chosen.device, per_device)
+    side_by_side = jobs_at_once(jobs, chosen, per_device) if slurm is None else 1
+    return experiments, Trainer(chosen, selection.out, recovery, _console(), side_by_side, slurm)
 
 
 for _name in EXAMPLES:

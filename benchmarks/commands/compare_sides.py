@@ -110,13 +110,14 @@ def _words(record: Record) -> tuple[set[str], str]:
     return names, str(record.environment.get("commit") or "")
 
 
-def as_values(side_given: Side, path: Path, like: Side) -> Side:
+def as_values(side_given: Side, like: Side) -> Side:
     """Returns a folder's side as the values of its tables, under the conditions of the reproduction `like`."""
     if side_given.values:
         return side_given
-    values = reproductions.of_tables(path / "tables", like.values)
+    tables = Path(side_given.name) / "tables"
+    values = reproductions.of_tables(tables, like.values)
     if not values:
-        place = f"{path / 'tables'} on the data of {like.name}"
+        place = f"{tables} on the data of {like.name}"
         raise UserError(f"There are no tables in {place}: a reproduction is compared with tables; run some.")
     return replace(side_given, values=values, context=context(side_given.records))
 

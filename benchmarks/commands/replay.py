@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -35,14 +35,37 @@ def replay(run: str, out: Path, data: Path | None, plugins: Sequence[Path], file
         UserError: there is no such run, it was not recorded, or its sources, torch or data are not those at hand.
         ResultsError: its journal or its schedule cannot be used.
     """
+    record, epochs = replayed(run, out, data, plugins, files)
+    say(console, f"Replaying {record.labels.method_title}, seed {record.seed}, run {record.id[:12]}, in one thread.")
+    for point, wrong in epochs:
+        if wrong:
+            say(console, wrong)
+            return 1
+        say(console, f"epoch {point.epoch}: {', '.join(f'{name} {point.metrics[name]!r}' for name in SAME[::2])}")
+    count = len(record.evaluations)
+    epochs_replayed = f"{count} epochs" if count > 1 else "1 epoch"
+    say(console, f"{epochs_replayed} replayed in one thread: all losses equal to the last bit.")
+    return 0
+
+
+def replayed(
+    run: str, out: Path, data: Path | None, plugins: Sequence[Path], files: OwnFiles
+) -> tuple[Record, Iterator[tuple[Evaluation, str]]]:
+    """Returns the recorded run, and its epochs as they are replayed, each with "" or how it differs, which is the last.
+
+    Raises as `replay`.
+    """
     for path in plugins:
         methods.load_plugin(path.expanduser().resolve())
     own = load(files)
     record = find(run, out)
     _check(record, data, own)
+    return record, _epochs(record, data, own)
+
+
+def _epochs(record: Record, data: Path | None, own: Own) -> Iterator[tuple[Evaluation, str]]:
     epochs = schedule.load(record.path.parent)
     training, executor = _training(record, data, own)
-    say(console, f"Replaying {record.labels.method_title}, seed {record.seed}, run {record.id[:12]}, in one thread.")
     for point in record.evaluations:
         epoch = int(point.epoch)  # evaluated once in each, as all that is recorded
         executor.follow(epochs[epoch - 1] if epoch <= len(epochs) else ())
@@ -50,16 +73,11 @@ def replay(run: str, out: Path, data: Path | None, plugins: Sequence[Path], file
             wrong = _difference(point, training.epoch(epoch - 1))
         except (ScheduleMismatch, WorkerFailed) as error:
             wrong = f"{error}."
+        was = record.environment.get("cpu")
+        other_cpu = wrong and was not in (None, cpu_name())
+        yield point, wrong + (f" It was recorded on {was}, and this is {cpu_name()}." if other_cpu else "")
         if wrong:
-            was = record.environment.get("cpu")
-            other_cpu = "" if was in (None, cpu_name()) else f" It was recorded on {was}, and this is {cpu_name()}."
-            say(console, wrong + other_cpu)
-            return 1
-        say(console, f"epoch {point.epoch}: {', '.join(f'{name} {point.metrics[name]!r}' for name in SAME[::2])}")
-    count = len(record.evaluations)
-    epochs_replayed = f"{count} epochs" if count > 1 else "1 epoch"
-    say(console, f"{epochs_replayed} replayed in one thread: all losses equal to the last bit.")
-    return 0
+            return
 
 
 def _check(record: Record, data: Path | None, own: Own) -> None:

@@ -77,6 +77,22 @@ def default_jobs(device: str, per_device: int = 1) -> int:
     return per_device * gpus.found().count if device == "cuda" else usable_cores()
 
 
+def jobs_at_once(jobs: int | None, chosen: Choices, per_device: int | None = None) -> int:
+    """Returns the number of runs side by side. Raises UserError where the options give none."""
+    if jobs is not None and jobs < 1:
+        raise UserError(f"--jobs {jobs}: give the number of runs side by side, 1 or more.")
+    if per_device is None:
+        exclusive = not chosen.kind.simulated  # real seconds need the cores alone, on a GPU as well
+        return jobs or (1 if exclusive else default_jobs(chosen.device))
+    if per_device < 1:
+        raise UserError(f"--per-device {per_device}: give the number of runs side by side on each GPU, 1 or more.")
+    if jobs is not None:
+        raise UserError("--per-device is the number of runs on each GPU, --jobs that on all: give one of them.")
+    if chosen.device != "cuda":
+        raise UserError("--per-device is for GPUs; on the CPU say --jobs, the runs side by side.")
+    return default_jobs(chosen.device, per_device)
+
+
 def choose(
     selection: Selection,
     names: Sequence[str] | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -26,6 +26,7 @@ from benchmarks.runner.progress import runs as many
 from benchmarks.runner.rerun import command
 from benchmarks.tables.definition import Table
 from benchmarks.views import conditions, journals, notes, pictures, tracked
+from benchmarks.views.journals import Journals
 from benchmarks.views.table import assemble
 from benchmarks.views.table_runs import TableRuns, find_all_runs, find_runs, made_elsewhere
 from benchmarks.workloads.scales import size_of
@@ -39,6 +40,20 @@ METHOD_FAILURES = (WorkerFailed, WorkersStuck, Stalled, EpochUnfinished)
 """Errors of a method that an analysis may raise."""
 
 
+@dataclass(frozen=True)
+class Trained:
+    """The tables that were asked for, by id, with the runs that are there now.
+
+    without: for each table that cannot run, why. other_grids: of all tables that share runs with them. existing: all
+    runs of the folder.
+    """
+
+    tables: dict[str, TableRuns]
+    without: dict[str, str]
+    other_grids: list[Grid]
+    existing: Journals
+
+
 def run(experiments: Sequence[Experiment], trainer: Trainer) -> int:
     """Runs experiments -> the exit code: 0, or 1 if a run failed. Of many tables those without their data say so.
 
@@ -48,6 +63,38 @@ def run(experiments: Sequence[Experiment], trainer: Trainer) -> int:
     if (rank := ranks.other(chosen.kind)) is not None:
         shared = [resolve(experiment, chosen) for experiment in experiments if isinstance(experiment, Table)]
         return ranks.take_part(rank, trainer.setting(shared), pool.RANK_WORK)
+    if (trained := train(experiments, trainer)) is None:
+        return 0
+    for experiment in experiments:
+        if experiment.id in trained.without:
+            console.print(
+                f"\n[bold]{experiment.id}[/] not run: {escape(trained.without[experiment.id])}",
+                highlight=False,
+                soft_wrap=True,
+            )
+        elif isinstance(experiment, Analysis):
+            _analyse(experiment, chosen, out, console)
+        else:
+            _show(experiment, trained.tables[experiment.id], out, console)
+    trainer.print_failures()
+    used = list(trained.tables.values())
+    whole: list[TableRuns] = []
+    if trainer.tracked and used:
+        whole = list(find_all_runs(trained.other_grids, trained.existing))
+        try:
+            say(console, str(tracked.feed(whole, used, out)))
+        except ResultsError as error:
+            say(console, f"Not tracked: {error}", style="yellow")
+    note(console, [made_elsewhere([*whole, *used])])
+    return 1 if trainer.failed else 0
+
+
+def train(experiments: Sequence[Experiment], trainer: Trainer) -> Trained | None:
+    """Trains what is missing of the tables, and prints no table; None where a cluster's jobs go on without it.
+
+    Raises as `run`.
+    """
+    chosen, out, console = trainer.chosen, trainer.out, trainer.console
     planned, without = _plan(experiments, chosen)
     own_runs = [run for grid in planned.values() for run in grid.runs]
     families = {grid.table.family for grid in planned.values()}
@@ -67,33 +114,14 @@ def run(experiments: Sequence[Experiment], trainer: Trainer) -> int:
     setting = trainer.setting(planned.values())
     if trainer.slurm is not None and trainer.slurm.detach and missing:
         trainer.slurm.detached(missing, setting)
-        return 0
+        return None
     if missing:
         trainer.train(missing, setting)
         existing = journals.read(out)
     elif not chosen.kind.one_process:  # ranks that torchrun has started are to hear that all is over
         pool.train_all((), setting, jobs=trainer.jobs, listen=lambda event: None)
     tables = {id: find_runs(grid, existing) for id, grid in planned.items()}
-    for experiment in experiments:
-        if experiment.id in without:
-            console.print(
-                f"\n[bold]{experiment.id}[/] not run: {escape(without[experiment.id])}", highlight=False, soft_wrap=True
-            )
-        elif isinstance(experiment, Analysis):
-            _analyse(experiment, chosen, out, console)
-        else:
-            _show(experiment, tables[experiment.id], out, console)
-    trainer.print_failures()
-    used = list(tables.values())
-    whole: list[TableRuns] = []
-    if trainer.tracked and used:
-        whole = list(find_all_runs(other_grids, existing))
-        try:
-            say(console, str(tracked.feed(whole, used, out)))
-        except ResultsError as error:
-            say(console, f"Not tracked: {error}", style="yellow")
-    note(console, [made_elsewhere([*whole, *used])])
-    return 1 if trainer.failed else 0
+    return Trained(tables, without, other_grids, existing)
 
 
 def _plan(experiments: Sequence[Experiment], chosen: Choices) -> tuple[dict[str, Grid], dict[str, str]]:

@@ -76,16 +76,18 @@ def edited() -> bool:
 
 
 def digest(own: Iterable[Path] = (), *, ours: bool = True) -> str:
-    """The sha256 of the numerics' files, and of a user's. ours: False: of the user's alone."""
-    return _digest(tuple(own), ours)
+    """The sha256 of the numerics' files, and of a user's as they are now. ours: False: of the user's alone."""
+    found = _ours().copy() if ours else hashlib.sha256()
+    for path in own:
+        found.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return found.hexdigest()
 
 
 @cache
-def _digest(own: tuple[Path, ...], ours: bool) -> str:
-    places = [PACKAGES / name for name in SOURCES if ours]
+def _ours() -> hashlib._Hash:
+    places = [PACKAGES / name for name in SOURCES]
     files = [path for place in places for path in ([place] if place.is_file() else place.rglob("*.py"))]
-    named = sorted((path.relative_to(PACKAGES).as_posix(), path) for path in files)
     found = hashlib.sha256()
-    for name, path in [*named, *((path.name, path) for path in own)]:
+    for name, path in sorted((path.relative_to(PACKAGES).as_posix(), path) for path in files):
         found.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return found.hexdigest()
+    return found

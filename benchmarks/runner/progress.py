@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import html
+import importlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
 from benchmarks.runner.pace import Pace, Remaining
@@ -57,12 +59,14 @@ class Display:
         self.where: dict[str, str] = {}  # of runs that jobs have: on which node
         self.queue = ""  # what an engine's jobs wait for, and where they run
         self.busy: set[str] = set()  # of which it was said that another command trains them
-        self.progress: Progress | None = None
+        self.progress: Progress | NotebookBar | None = None
         self.over, self.said = threading.Event(), now()
         if console.is_terminal:
             detail = TextColumn("{task.fields[detail]}", table_column=Column(no_wrap=True, overflow="ellipsis"))
             bar = BarColumn(bar_width=20), MofNCompleteColumn()
             self.progress = Progress(*bar, TimeElapsedColumn(), detail, console=console, transient=True)
+        elif console.is_jupyter:
+            self.progress = NotebookBar()
 
     def __enter__(self) -> Self:
         if self.progress is not None:
@@ -176,6 +180,28 @@ class Display:
             words += self.last.get(run.id, "")
         more = f"; {self.left}" if self.done < len(self.runs) else ""
         return f"[{self.done}/{len(self.runs)}] {escape(run.title)}: {words}{more}"
+
+
+class NotebookBar:
+    """A bar below a notebook's cell, with the methods of rich's, which would need ipywidgets."""
+
+    def start(self) -> None:
+        self._display: Any = importlib.import_module("IPython.display")
+
+    def add_task(self, description: str, *, total: int, detail: str) -> TaskID:
+        self._total = total
+        self._handle = self._display.display(self._shown(0, detail), display_id=True)
+        return TaskID(0)
+
+    def update(self, task: TaskID, *, completed: int, detail: str) -> None:
+        self._handle.update(self._shown(completed, detail))
+
+    def stop(self) -> None:
+        self._handle.update(self._display.HTML(""))
+
+    def _shown(self, done: int, detail: str) -> object:
+        bar = f'<progress value="{done}" max="{self._total}"></progress>'
+        return self._display.HTML(f"{bar} {done}/{self._total}, {html.escape(detail)}")
 
 
 def runs(count: int) -> str:

@@ -81,6 +81,11 @@ def curves(
     return canvas.picture(paint, stem, sizes, title)
 
 
+def draw(axes: Axes, runs: Sequence[Curve], x_label: str) -> None:
+    """Draws every seed thin and their means thick into axes of the caller's, with labels for a legend."""
+    _draw(axes, runs, looks(run.key for run in runs), x_label, canvas.SCREEN)
+
+
 def _draw(axes: Axes, runs: Sequence[Curve], known: Mapping[str, LineLook], x_label: str, medium: Medium) -> None:
     means = _means(runs, x_label)
     width = coincidence.widths(means)

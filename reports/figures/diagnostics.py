@@ -77,6 +77,13 @@ def coinciding(values: Sequence[Ageing]) -> str:
     return coincidence.caption(panels)
 
 
+def draw(axes: Axes, values: Sequence[Ageing], field: str) -> None:
+    """Draws the staleness layer by layer into axes of the caller's. field: "updates" or "seconds"."""
+    _ages(axes, values, field, looks(ageing.key for ageing in values), canvas.SCREEN)
+    _names(axes, values[0].layers, FULL_NAMES)
+    axes.set_ylim(bottom=0)
+
+
 def _ages(axes: Axes, shown: Sequence[Ageing], field: str, looks_of: Mapping[str, LineLook], medium: Medium) -> None:
     width = coincidence.widths({ageing.label: ageing.points(field) for ageing in shown})
     for number, ageing in enumerate(shown):

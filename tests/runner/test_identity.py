@@ -35,7 +35,7 @@ def git(folder: Path, *arguments: str) -> None:
 
 def forget() -> None:
     numerics.edited.cache_clear()
-    numerics._digest.cache_clear()
+    numerics._ours.cache_clear()
 
 
 @pytest.fixture

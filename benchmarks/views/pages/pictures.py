@@ -69,16 +69,18 @@ def _splits(table_runs: TableRuns, splits: Splits, place: Path, queue: FigureQue
 
 def ageing(table_runs: TableRuns, network: str) -> list[Ageing]:
     """Every row's staleness by layer, the mean over its runs; rows of which no run ended, or all zero, are left out."""
-    found = []
-    for row in table_runs.rows:
-        per_run = [_layers(record) for record in table_runs.of(network, row.key)]
-        per_run = [layers for layers in per_run if layers]
-        if not per_run or any(list(layers) != list(per_run[0]) for layers in per_run):
-            continue
-        means = [_mean([layers[name] for layers in per_run]) for name in per_run[0]]
-        updates, seconds = map(list, zip(*means, strict=True))
-        found.append(Ageing(row.label, title_of(network), list(per_run[0]), updates, seconds, row.key))
-    return found
+    rows = ((row, table_runs.of(network, row.key)) for row in table_runs.rows)
+    return [one for row, records in rows if (one := age(records, row.label, row.key, title_of(network))) is not None]
+
+
+def age(records: Sequence[Record], label: str, key: str, panel: str) -> Ageing | None:
+    """Staleness by layer, the mean over the runs of a row; None where no run ended, or their layers differ."""
+    per_run = [layers for record in records if (layers := _layers(record))]
+    if not per_run or any(list(layers) != list(per_run[0]) for layers in per_run):
+        return None
+    means = [_mean([layers[name] for layers in per_run]) for name in per_run[0]]
+    updates, seconds = map(list, zip(*means, strict=True))
+    return Ageing(label, panel, list(per_run[0]), updates, seconds, key)
 
 
 def _layers(record: Record) -> dict[str, tuple[float, float]]:

@@ -1,0 +1,106 @@
+"""Pictures of runs, in the colours and line styles of the suite's own; each draws into axes, and returns them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from benchmarks.errors import UserError
+from benchmarks.views.pages.pictures import age
+from methods.errors import unknown
+from reports.figures import curves as learning
+from reports.figures import diagnostics
+from reports.figures.curves import Curve
+from results.records import Evaluation, Record, of_rows
+from results.statistics.budgets import used
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from async_sgd_benchmarks.runs import Runs
+
+X = Literal["epochs", "seconds", "samples", "bytes"]
+_LABELS = {"epochs": "epoch", "seconds": "seconds", "samples": "samples", "bytes": "megabytes sent"}
+
+
+def curves(runs: Runs, x: X = "epochs", y: str | None = None, ax: Axes | None = None) -> Axes:
+    """Draws learning curves: every seed a thin line, the mean of a row's seeds a thick one.
+
+        ab.plot.curves(ab.load("out").where(network="resnet18"), x="seconds")
+
+    x: epochs, seconds of the runs' clock (simulated ones where it is), samples, or bytes (in megabytes). y: a metric of
+    `evaluations`; by default what the runs are judged by, on the test set. ax: where to draw; by default new axes.
+    Raises UserError where the runs are of several networks or have no such metric.
+    """
+    records = _of_one_network(runs)
+    metric, judge = y or records[0].judge.metric, records[0].judge
+    label = "simulated seconds" if x == "seconds" and all(one.simulated for one in records) else _labelled(x)
+    found = [curve for one in records if (curve := _curve(one, x, label, metric)) is not None]
+    if not found:
+        there = dict.fromkeys(name for one in records for point in one.evaluations for name in point.metrics)
+        raise UserError(unknown("metric", metric, there) if metric not in there else f"No run has counted its {x}.")
+    axes = ax if ax is not None else _new()
+    learning.draw(axes, found, label)
+    axes.set(xlabel=label, ylabel=f"test {judge.heading}" if metric == judge.metric else metric)
+    axes.legend(frameon=False)
+    return axes
+
+
+def staleness(runs: Runs, unit: Literal["updates", "seconds"] = "updates", ax: Axes | None = None) -> Axes:
+    """Draws the mean staleness of each layer's gradients, from the first layer to the last, a line per row.
+
+        ab.plot.staleness(ab.load("out").where(network="resnet18"))
+
+    unit: updates by others, or seconds of the runs' clock, between reading a layer's weights and updating them. ax: as
+    `curves`. Raises UserError where the runs are of several networks, or none has ended.
+    """
+    records = _of_one_network(runs)
+    rows = {one.row: [other for other in records if other.row == one.row] for one in records}
+    ages = [one for row, of in rows.items() if (one := age(of, _label(of[0]), row, of[0].network)) is not None]
+    if not ages:
+        raise UserError("None of these runs has ended, so that their staleness is not known.")
+    axes = ax if ax is not None else _new()
+    diagnostics.draw(axes, ages, unit)
+    axes.set(ylabel="others' updates" if unit == "updates" else "seconds")
+    axes.legend(frameon=False)
+    return axes
+
+
+def _new() -> Axes:
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=(6.4, 3.6), layout="constrained")[1]
+
+
+def _labelled(x: str) -> str:
+    if x not in _LABELS:
+        raise UserError(unknown("x", x, _LABELS))
+    return _LABELS[x]
+
+
+def _of_one_network(runs: Runs) -> list[Record]:
+    records = of_rows(runs.records)
+    networks = dict.fromkeys(record.network for record in records)
+    if len(networks) != 1:
+        raise UserError(f"These runs are of {', '.join(networks) or 'no network'}: choose one, where(network=...).")
+    return records
+
+
+def _label(record: Record) -> str:
+    _, at, options = record.row.partition("@")
+    return f"{record.labels.method_title or record.method}{', ' if at else ''}{options}"
+
+
+def _curve(record: Record, x: X, label: str, metric: str) -> Curve | None:
+    points = [(_position(record, point, x), point.metrics.get(metric)) for point in record.evaluations]
+    known = [(place, value) for place, value in points if place is not None and value is not None]
+    if not known:
+        return None
+    xs, values = zip(*known, strict=True)
+    return Curve(_label(record), record.network, {label: xs}, values, record.row)
+
+
+def _position(record: Record, point: Evaluation, x: X) -> float | None:
+    if x == "epochs":
+        return float(point.epoch)
+    size = used(record, point, x)
+    return size / 1e6 if size is not None and x == "bytes" else size
