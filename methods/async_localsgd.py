@@ -14,7 +14,7 @@ Departures and choices:
 - Batches go to whoever asks.
 - Tasks outlive epochs, nothing is sent early; on the virtual clock workers are not held up by an epoch's end either
   (docs/decisions/0024-workers-that-outlive-epochs.md). Whoever waits then for others is served in the next epoch.
-- The inner optimizer's state goes on from task to task, at the schedule's rate; the notebook's is new for every task.
+- The inner optimizer's state lasts (`inner=new`: new for every task, as in the notebook); its rate is the schedule's.
 - Of BatchNorm the server has the running statistics of whoever came last. The paper's H is 50.
 - `dylu` rounds down, to a step at least; a device's tasks have H until it has said how fast it is.
 - Outer steps that are not delayed are by sqrt(n)/n times the pseudo-gradient, as in the notebook.
@@ -32,6 +32,7 @@ from pydantic import Field
 from methods import DelayedOptions, Method, Program, Replica, Team, Worker, backward, forward, options, register
 from methods import effects as e
 from methods.asgd import ServerOptions
+from methods.later import Later
 
 ROUNDED = 1 + 1e-9  # times are sums of floats, which come out otherwise in another order
 
@@ -39,13 +40,14 @@ ROUNDED = 1 + 1e-9  # times are sums of floats, which come out otherwise in anot
 @options
 class AsyncLocalSGDOptions(ServerOptions):
     period: Annotated[int, Field(ge=1, description="H, local steps of a task")] = 16
-    grace: Annotated[float, Field(ge=0, allow_inf_nan=False, description="seconds in which others are served, too")] = (
-        0.0
+    grace: Annotated[float, Field(ge=0, allow_inf_nan=False, description="seconds in which others are served")] = 0.0
+    weighting: Annotated[Literal["constant", "polynomial"], Field(description="1, or (1 + staleness)^-0.5")] = (
+        "constant"
     )
-    weighting: Annotated[
-        Literal["constant", "polynomial"], Field(description="of a pseudo-gradient: 1, or (1 + staleness)^-0.5")
-    ] = "constant"
     dylu: Annotated[bool, Field(description="steps of a task in proportion to the device's speed")] = False
+    inner: Annotated[
+        Literal["kept", "new"], Later("kept"), Field(description="the inner optimizer's state, from task to task")
+    ] = "kept"
     outer: Annotated[DelayedOptions, Field(description="the outer optimizer")] = DelayedOptions()
 
 
@@ -88,7 +90,7 @@ class AsyncLocalSGD(Method):
                     break
                 team.weights[name], steps = served
                 task = team.state[name] = {"steps": steps, "done": 0}
-                yield e.Mix(replica, team.weights[name], 1.0)
+                yield e.Mix(replica, team.weights[name], 1.0, fresh=self.options.inner == "new")
             begun = yield e.Now()
             if (step := (yield e.NextBatch(replica, shared=True))) is None:
                 yield e.Put(inbox, Message(q))

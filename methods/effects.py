@@ -511,12 +511,14 @@ class Mix(Effect):
 
     Counted like an average, apart from updates. With a share of 1 the layers get the weights' version, an outer step
     being an update of it: so a gradient taken there, and applied at the replica that the weights are of, is as stale as
-    they are. With a smaller share they keep their own. Running statistics are mixed where these are averaged.
+    they are. With a smaller share they keep their own. Running statistics are mixed where these are averaged. fresh:
+    the layers' optimizers begin anew as well, without a state.
     """
 
     replica: Replica
     weights: Weights
     share: float
+    fresh: bool = False
 
 
 Program = Generator[Effect, Any, None]

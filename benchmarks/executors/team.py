@@ -365,7 +365,7 @@ class Team(ABC):
 
     def mix(self, effect: e.Mix) -> None:
         self.begin_mix(effect)
-        self.mix_in(effect.replica, checked(Weights, effect.weights), effect.share)
+        self.mix_in(effect)
 
     def begin_mix(self, effect: e.Mix) -> None:
         """Counts a `Mix`. Raises ValueError where its share is none."""
@@ -374,7 +374,7 @@ class Team(ABC):
         self.accounts.count_mix()
 
     @abstractmethod
-    def mix_in(self, replica: e.Replica, weights: Weights, share: float) -> None:
+    def mix_in(self, effect: e.Mix) -> None:
         """Changes the replica's layers."""
 
 
@@ -487,6 +487,7 @@ class SimulatedTeam(Team):
     ) -> Weights:
         return replace(anchor, steps=anchor.steps + 1)
 
-    def mix_in(self, replica: e.Replica, weights: Weights, share: float) -> None:
+    def mix_in(self, effect: e.Mix) -> None:
+        weights = checked(Weights, effect.weights)
         for layer, version in zip(weights.layers, weights.versions, strict=True):
-            checked(Layer, replica.layers[layer.index]).mixed(version, share)
+            checked(Layer, effect.replica.layers[layer.index]).mixed(version, effect.share)

@@ -88,7 +88,7 @@ def summands(*gradients: float, steps: int, **settings: Any) -> TorchTeam:
     """A replica for each of the gradients, which those of its two layers of one weight always are; SGD at rate 1."""
     made = TorchTeam(
         [{"first": Summand(), "last": Summand()} for _ in gradients],
-        optimizer=sgd(),
+        optimizer=settings.pop("optimizer", sgd()),
         loss=lambda outputs, slopes: (outputs * slopes).sum(),
         right=None,
         learning_rate=lambda ticket: 1.0,

@@ -43,7 +43,7 @@ from methods import (
 )
 from tests.executors import crews
 from tests.executors.crews import EXECUTORS, carry_out, crew, program
-from tests.executors.teams import network, summands, team_of, weight
+from tests.executors.teams import network, sgd, summands, team_of, weight
 
 OUTER: Any = OuterOptions
 PLAIN = OUTER(name="sgd", lr=2.0, momentum=0.0)
@@ -127,6 +127,21 @@ def test_mixing_weights_in(executor: str, share: float) -> None:
     assert [layer.averages for layer in team.replica.layers] == [1, 0]
     assert [layer.updates for layer in team.replica.layers] == [0, 0]
     assert team.counted_effects()["averages"] == 1
+
+
+@both
+@pytest.mark.parametrize(("fresh", "after"), [(False, -4.0), (True, -3.0)])
+def test_with_fresh_weights_optimizers_begin_anew(executor: str, fresh: bool, after: float) -> None:
+    """Gradients of 2 with momentum 0.5: the second step is of 2 + 1, or of 2 alone."""
+    team = summands(2.0, steps=2, optimizer=sgd(momentum=0.5))
+
+    def trains() -> Program:
+        yield from local_step(team.replica)
+        yield Mix(team.replica, (yield Anchor(team.replica, team.replica.layers)), 1.0, fresh)
+        yield from local_step(team.replica)
+
+    carry_out(executor, trains(), team=team)
+    assert live(team) == [[after, after]]
 
 
 def normed(seed: int) -> dict[str, nn.Module]:

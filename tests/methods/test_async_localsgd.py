@@ -27,7 +27,8 @@ from tests.runner.chains import check_chain
 from tests.runner.chains import small as chained
 
 DELAYED_SGD = {"outer.name": "delayed_sgd", "outer.momentum": 0.0}
-QUICK = {"devices": 2, "period": 2, "grace": 1e-4, "weighting": "polynomial", "outer.name": "delayed_nesterov"}
+DELAYED = {"grace": 1e-4, "weighting": "polynomial", "outer.name": "delayed_nesterov"}
+QUICK = {"devices": 2, "period": 2, "inner": "new", **DELAYED}
 
 
 @dataclass

@@ -136,19 +136,24 @@ def _delayed(
     return moved, states
 
 
-def mix_by_layer(replica: TorchReplica, weights: TorchWeights, share: float, *, buffers: bool) -> ByLayer:
-    """Returns what mixes the weights, and with `buffers` the running statistics, into the replica's layers."""
+def mix_by_layer(replica: TorchReplica, weights: TorchWeights, share: float, *, fresh: bool, buffers: bool) -> ByLayer:
+    """Returns what mixes the weights, and with `buffers` the running statistics, into the replica's layers.
+
+    fresh: their optimizers begin anew.
+    """
     layers = [replica.layers[layer.index] for layer in weights.layers]
     kept = zip(layers, weights.copies, weights.versions, strict=True)
-    return [(layer, partial(_mix, layer, copy, version, share, buffers)) for layer, copy, version in kept]
+    return [(layer, partial(_mix, layer, copy, version, share, fresh, buffers)) for layer, copy, version in kept]
 
 
-def _mix(layer: TorchLayer, copy: LayerWeights, version: int, share: float, buffers: bool) -> None:
+def _mix(layer: TorchLayer, copy: LayerWeights, version: int, share: float, fresh: bool, buffers: bool) -> None:
     with layer.mutex, layer.statistics, layer.writing_weights(update=False):
         for live, other in zip(layer.params, copy.tensors, strict=True):
             live.data.lerp_(other, share)
         for buffer, statistic in zip(layer.buffers, copy.statistics, strict=True) if buffers else ():
             buffer.data.lerp_(statistic, share)
+        if fresh:
+            layer.forget_optimizers()
         layer.mixed(version, share)
         layer.access_counter.count_addition()
 

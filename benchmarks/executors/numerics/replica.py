@@ -78,6 +78,10 @@ class TorchLayer(Layer):
         self.shadow = Shadow(self.params[0].device) if lock_free and self.concurrent else None
         self.access_counter = AccessCounter(self.shadow)
 
+    def forget_optimizers(self) -> None:
+        """Lets the next update begin with new optimizers, without a state. The caller holds the mutex."""
+        self.optimizers, self.leaves, self.stepped = {}, {}, False
+
     def reading_weights(self) -> AbstractContextManager[None]:
         """Returns a context that counts a read of the live weights; entered within the locks that the read takes."""
         return WeightRead(self.access_counter) if self.concurrent else NO_CONTEXT

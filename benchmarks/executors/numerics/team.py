@@ -337,8 +337,8 @@ class TorchTeam(Team):
         own, theirs = checked(TorchWeights, anchor), [checked(TorchGradient, delta) for delta in deltas]
         return anchors.step_outer(own, theirs, optimizer, scale, buffers=self.average_buffers)
 
-    def mix_in(self, replica: e.Replica, weights: Weights, share: float) -> None:
-        for _, mix in self.mix_by_layer(replica, weights, share):
+    def mix_in(self, effect: e.Mix) -> None:
+        for _, mix in self.mix_by_layer(effect):
             mix()
 
     def anchor_by_layer(self, replica: e.Replica, layers: Sequence[e.Layer]) -> tuple[TorchWeights, averages.ByLayer]:
@@ -353,10 +353,10 @@ class TorchTeam(Team):
         copies, mine = checked(TorchWeights, anchor), checked(TorchReplica, replica)
         return anchors.delta_by_layer(copies, mine, self.device_time() or now, buffers=self.average_buffers)
 
-    def mix_by_layer(self, replica: e.Replica, weights: e.Weights, share: float) -> averages.ByLayer:
+    def mix_by_layer(self, effect: e.Mix) -> averages.ByLayer:
         """Returns what mixes them in."""
-        mine, copies = checked(TorchReplica, replica), checked(TorchWeights, weights)
-        return anchors.mix_by_layer(mine, copies, share, buffers=self.average_buffers)
+        mine, copies = checked(TorchReplica, effect.replica), checked(TorchWeights, effect.weights)
+        return anchors.mix_by_layer(mine, copies, effect.share, fresh=effect.fresh, buffers=self.average_buffers)
 
     # ---- what is evaluated, and what is kept
 

@@ -282,7 +282,7 @@ class ReplayExecutor:
     def _mix(self, player: Player, effect: e.Mix) -> Replayed[None]:
         self._traffic.reach(player.worker, effect)
         self.team.begin_mix(effect)
-        yield from self._each(player, self.team.mix_by_layer(effect.replica, effect.weights, effect.share), writes=True)
+        yield from self._each(player, self.team.mix_by_layer(effect), writes=True)
 
 
 def _can_go_on(player: Player, wait: Wait) -> bool:
