@@ -45,9 +45,7 @@ class AsyncLocalSGDOptions(ServerOptions):
         "constant"
     )
     dylu: Annotated[bool, Field(description="steps of a task in proportion to the device's speed")] = False
-    inner: Annotated[
-        Literal["kept", "new"], Later("kept"), Field(description="the inner optimizer's state, from task to task")
-    ] = "kept"
+    inner: Annotated[Literal["kept", "new"], Later("kept"), Field(description="optimizer's state, by task")] = "kept"
     outer: Annotated[DelayedOptions, Field(description="the outer optimizer")] = DelayedOptions()
 
 

@@ -330,7 +330,17 @@ class SharingOptions(ReplicatedOptions):
 
 
 class Replicated(Method):
-    """A method with a replica on each of its devices."""
+    """A method with a replica on each of its devices, which are as many as its option `devices` says (Q, 3 by default).
+
+        @register(title="Mine", source="my paper, Algorithm 1")
+        class Mine(Replicated):
+            def workers(self, team):
+                for replica in team.replicas:
+                    yield Worker(self.train(replica), device=replica.device, role="trainer")
+
+    `learning_rate=linear` multiplies the schedule's rate by Q. Its Options inherit from ReplicatedOptions, or from
+    SharingOptions, whose `shares=dynamic` gives the next batch to whoever asks (`NextBatch(replica, shared=True)`).
+    """
 
     Options = ReplicatedOptions
 

@@ -28,7 +28,14 @@ class Layer(Protocol):
 
 
 class Replica(Protocol):
-    """A copy of the network on one device. index: 0 the first. layers: in the order of the forward pass."""
+    """A copy of the network on one device.
+
+        for layer in reversed(replica.layers):
+            yield Update((yield Backward(layer, step)))
+
+    index: its number among the run's replicas, from 0. device: the number of the one that it lives on, from 0;
+    effects on it from another one come over the link. layers: in the order of the forward pass.
+    """
 
     @property
     def index(self) -> int: ...
@@ -86,7 +93,17 @@ class Codec(Protocol):
 
 
 class Team(Protocol):
-    """A run as its method sees it: the replicas, where training stands, and state that lasts over epochs."""
+    """A run as its method sees it: the replicas, where training stands, and state that lasts over epochs.
+
+        def workers(self, team):
+            for replica in team.replicas:
+                team.state.setdefault(f"steps of device {replica.device}", 0)
+                yield Worker(self.train(team, replica), device=replica.device, role="trainer")
+
+    replicas: as many as `Method.replicas` says, by number. layer_flops: FLOPs, one number a layer. epoch, epochs: whole
+    numbers, from 0. state: numbers, text, lists and dictionaries by text; a key for each worker keeps them apart.
+    weights: what `Anchor`, `Outer` and `Compress` gave, by name. Both are in checkpoints.
+    """
 
     @property
     def replicas(self) -> Sequence[Replica]: ...

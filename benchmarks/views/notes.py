@@ -201,7 +201,10 @@ def _drops(table_runs: TableRuns) -> Iterator[str]:
         dropped = sum(end.metrics.get("dropped_gradients", 0.0) for end in ends)
         if dropped:
             batches = sum(end.step for end in ends)
-            yield f"{row.label} dropped {dropped:,.0f} gradients of its layers over {batches:,} batches."
+            yield (
+                f"{row.label} left {dropped:,.0f} gradients of single layers unapplied, as the method declares, in "
+                f"{batches:,} batches in all."
+            )
 
 
 def _same_numbers(table_runs: TableRuns) -> Iterator[str]:
