@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 import subprocess
 import sys
@@ -85,3 +87,14 @@ def test_no_pin_names_a_host(checkout: Path) -> None:
         assert not re.search(r"https?://|--(extra-)?index-url|--find-links", (checkout / name).read_text()), name
     pyproject = (checkout / "pyproject.toml").read_text(encoding="utf-8")
     assert not re.search(r"https?://|^\[\[?tool\.uv\.index", pyproject, re.MULTILINE)
+
+
+def test_notebooks_have_no_outputs_and_parse(checkout: Path) -> None:
+    """What a cell gave is generated; tox -e notebook executes them."""
+    found = sorted((checkout / "docs").rglob("*.ipynb"))
+    assert found
+    for path in found:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        for cell in (cell for cell in cells if cell["cell_type"] == "code"):
+            assert (cell["outputs"], cell["execution_count"]) == ([], None), path
+            ast.parse("".join(line for line in cell["source"] if not line.startswith("%%")))
