@@ -121,6 +121,8 @@ def test_trials_hold_a_tenth_out_where_samples_are_left_and_the_shown_runs_none(
     assert at(small, PUBLISHED, [0]) == small
     text = resolve(table("lm"), Choices(scale="small", seeds=(0,))).cells[0]
     assert validation_samples(text) == 1000
+    pairs = Choices(scale="smoke", seeds=(0,), settings={"workload": {"tokens.unit": "bpe"}})
+    assert validation_samples(resolve(table("lm"), pairs).cells[0]) == 135_000 // 32 // 4 // 10
 
 
 def test_where_a_row_has_none_left_the_test_split_chooses_for_all() -> None:

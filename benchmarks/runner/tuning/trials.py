@@ -20,6 +20,8 @@ OUTER_RATE = "outer.lr"
 """The option of methods with an outer optimizer."""
 LEAST, MOST, SHARE = 1000, 5000, 10
 """Validation samples of a trial: a share of the training samples, within these bounds, as far as there are any left."""
+CHARACTERS = {"characters": 1, "bytes": 1, "bpe": 4}
+"""Of a token, about: a text that is not cut into tokens yet is to have as many windows held out as one that is."""
 TOO_FEW = 100
 """Validation samples by which nothing is chosen."""
 DECAY_OF_NONE = 1e-4
@@ -60,15 +62,15 @@ def next_factors(done: Sequence[Trial], budget: TuningBudget, *, outer: bool = F
 def validation_samples(cell: GridRow) -> int:
     """Validation samples of a row's trials: its own, else a tenth of the training samples, between 1,000 and 5,000.
 
-    As many as are left at most, of a corpus a tenth of its windows; 0 where these are fewer than 100, or not known yet.
+    As many as are left at most, of a corpus about a tenth of its windows; 0 where these are fewer than 100.
     """
     work, data = cell.work, cell.runs[0].data
     if work.validation is not None:
         return work.validation
-    left, (train, _) = work.left_for_validation(data), work.samples_of(data)
-    if not left or not train:
-        return 0
-    left = left // SHARE if work.tokens is not None else left
+    left, train = work.left_for_validation(data) or 0, work.train_samples or data.train_samples
+    if work.tokens is not None:
+        windows = data.train_samples // (work.tokens.context * CHARACTERS[work.tokens.unit])
+        left, train = windows // SHARE, work.train_samples or windows
     return min(left, MOST, max(LEAST, train // SHARE)) if left >= TOO_FEW else 0
 
 
