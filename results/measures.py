@@ -222,9 +222,17 @@ def best_measure(judge: Judge) -> Measure:
 
 
 def at_validation(judge: Judge) -> Measure:
-    """Returns the measure of the test value at the evaluation that is best by validation."""
+    """Returns the measure of the test value at the evaluation that is best by validation.
+
+    Raises KeyError where there is none.
+    """
+    return MEASURES[_key_at_validation(judge)]
+
+
+def _key_at_validation(judge: Judge) -> str:
+    """Returns "accuracy_at_best_validation_percent" of "accuracy_percent"."""
     metric, unit, _ = judge.metric.partition("_percent")
-    return MEASURES[f"{metric}_at_best_validation{unit}"]
+    return f"{metric}_at_best_validation{unit}"
 
 
 def named(measure: Measure, judge: Judge) -> Measure:
@@ -234,7 +242,7 @@ def named(measure: Measure, judge: Judge) -> Measure:
         digits, std_digits = (1, 2) if judge.unit == "%" else (3, 3)
         named = replace(measure, digits=digits, std_digits=std_digits)
         return replace(named, heading=heading, unit=judge.unit, better=judge.better)
-    if measure == at_validation(judge):
+    if measure.key == _key_at_validation(judge):
         unit = f" ({judge.unit})" if judge.unit else ""
         return replace(measure, heading=f"{judge.title.capitalize()} at best validation{unit}", unit=judge.unit)
     when, _, metric = measure.key.partition("_")
