@@ -423,7 +423,7 @@ def new(kind: str, name: str) -> None:
     """Write a starter file into this folder, which runs as it is, and say what to type next. Nothing is overwritten.
 
     Args:
-        kind: method, table, network or data.
+        kind: method, server (a method with one), table, network, task or data.
         name: Small letters, digits and underscores, such as my_sgd.
     """
     from benchmarks.commands import new

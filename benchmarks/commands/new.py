@@ -22,7 +22,8 @@ STARTERS = Path(__file__).parent / "starters"
 class Kind:
     """A kind of file that `new` writes. suffix: of the file.
 
-    first: shown before the commands, then: the next commands to type.
+    first: shown before the commands, then: the next commands to type. workers: the option of a method's workers; of
+    one it is plain SGD, of which a test is written beside.
 
     They may contain {name}, {file} and {path}, the absolute path.
     """
@@ -30,16 +31,17 @@ class Kind:
     suffix: str
     then: tuple[str, ...]
     first: str = ""
+    workers: str = ""
 
 
+METHOD_COMMANDS = (
+    "python -m benchmarks run table1 --plugin {file} --method {name},bp --network resnet18 --seeds 1",
+    "python -m pytest test_{name}.py   (its degenerate case)",
+    "python -m pytest tests/conformance --plugin {path} --method {name}   (in a checkout of the suite)",
+)
 KINDS = {
-    "method": Kind(
-        ".py",
-        (
-            "python -m benchmarks run table1 --plugin {file} --method {name},bp --network resnet18 --seeds 1",
-            "python -m pytest tests/conformance --plugin {path} --method {name}   (in a checkout of the suite)",
-        ),
-    ),
+    "method": Kind(".py", METHOD_COMMANDS, workers="updaters"),
+    "server": Kind(".py", METHOD_COMMANDS, workers="devices"),
     "network": Kind(
         ".py",
         (
@@ -62,26 +64,33 @@ KINDS = {
     ),
 }
 """A kind is an entry here and a file in starters/, with $name, $Class and $title for what the user calls it."""
+TEST = "test"
+"""The starter of the test beside a method."""
 
 
 def new(kind: str, name: str, folder: Path, console: Console) -> None:
-    """Writes a starter file, and prints what to do next. Overwrites nothing.
+    """Writes a starter file, beside a method its test, and prints what to do next. Overwrites nothing.
 
     Raises UserError for another kind, a name that will not do, and a file in the way.
     """
     one_of("kind", kind, tuple(KINDS))
     check_name(kind, name)
     chosen, words = KINDS[kind], name.split("_")
-    text = Template((STARTERS / f"{kind}.template").read_text(encoding="utf-8")).substitute(
-        name=name, Class="".join(word.capitalize() for word in words), title=" ".join(words).capitalize()
-    )
     path = folder / f"{name}{chosen.suffix}"
-    try:
-        with path.open("x", encoding="utf-8") as file:
+    starters = {path: kind} | ({folder / f"test_{name}.py": TEST} if chosen.workers else {})
+    for each in starters:
+        if each.exists():
+            raise UserError(f"{each.name} is there already: choose another name, or move it away.")
+    for each, starter in starters.items():
+        text = Template((STARTERS / f"{starter}.template").read_text(encoding="utf-8")).substitute(
+            name=name,
+            Class="".join(word.capitalize() for word in words),
+            title=" ".join(words).capitalize(),
+            workers=chosen.workers,
+        )
+        with each.open("x", encoding="utf-8") as file:
             file.write(text)
-    except FileExistsError:
-        raise UserError(f"{path.name} is there already: choose another name, or move it away.") from None
-    console.print(f"Written: {path.name}", highlight=False)
+        console.print(f"Written: {each.name}", highlight=False)
     if chosen.first:
         say(console, f"First:   {chosen.first.format(name=name)}")
     for command in chosen.then:
@@ -92,5 +101,5 @@ def check_name(kind: str, name: str) -> None:
     """Raises UserError where the name cannot name a file, a class and a row, or where a method has it."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(name):
         raise UserError(f"'{name}' cannot name a {kind}: use small letters, digits and single underscores: my_{kind}.")
-    if kind == "method" and name in methods.names():
+    if KINDS[kind].workers and name in methods.names():
         raise UserError(f"There is a method named '{name}': choose another name, such as my_{name}.")

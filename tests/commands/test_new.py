@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from torch import zeros
@@ -27,7 +28,8 @@ def test_a_starter_is_written_once(cli: Cli, tmp_path: Path, kind: str) -> None:
     again = cli.refused("new", kind, "my_own")
     assert again.err.strip() == f"{path.name} is there already: choose another name, or move it away."
     assert path.read_text(encoding="utf-8") == "mine"
-    assert [one.name for one in tmp_path.iterdir() if one.name != "cache"] == [path.name]
+    tests = ["test_my_own.py"] if KINDS[kind].workers else []
+    assert sorted(one.name for one in tmp_path.iterdir() if one.name != "cache") == [path.name, *tests]
 
 
 @pytest.mark.parametrize(
@@ -48,9 +50,19 @@ def test_what_is_refused(cli: Cli, tmp_path: Path, kind: str, name: str, sentenc
 
 def test_the_method_runs_as_it_is(cli: Cli, here: None) -> None:
     """By the command that is said, in a smaller setting. tests/conformance/test_plugin.py holds it to the suite."""
-    told = cli("new", "method", "my_sgd").out.splitlines()[1].removeprefix("Next:    python -m benchmarks ")
+    told = cli("new", "method", "my_sgd").out.splitlines()[2].removeprefix("Next:    python -m benchmarks ")
     said = cli.ok(*shlex.split(told), "--jobs=1", "--no-tracking", *TINY[2:])
     assert "resnet18 My sgd, seed 0: finished, 2 epochs" in said.out
+
+
+@pytest.mark.parametrize("kind", ["method", "server"])
+@pytest.mark.usefixtures("here", "registries")
+def test_its_degenerate_case_is_plain_sgd(cli: Cli, tmp_path: Path, kind: str) -> None:
+    cli("new", kind, "my_own")
+    path = tmp_path / "test_my_own.py"
+    names: dict[str, Any] = {"__file__": str(path)}
+    exec(path.read_text(encoding="utf-8"), names)
+    names["test_with_one_worker_it_is_plain_sgd"](tmp_path)
 
 
 def test_the_network_is_one(cli: Cli, tmp_path: Path) -> None:
