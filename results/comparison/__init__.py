@@ -125,7 +125,7 @@ def _cell(first: SeedGroup, second: SeedGroup) -> ComparedCell:
 
 
 def _numerics(record: Record) -> list[tuple[str, ...]]:
-    names = ("loss", "train_loss", "accuracy_percent", "train_accuracy_percent", "validation_loss")
+    names = ("loss", "train_loss", "accuracy_percent", "train_accuracy_percent")
     return [(str(p.epoch), str(p.step), *(repr(p.metrics.get(name)) for name in names)) for p in record.evaluations]
 
 
