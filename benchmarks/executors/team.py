@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from random import Random
-from typing import TypeVar
+from typing import Never, TypeVar
 
 from pydantic import JsonValue
 
@@ -376,6 +376,15 @@ class Team(ABC):
     @abstractmethod
     def mix_in(self, effect: e.Mix) -> None:
         """Changes the replica's layers."""
+
+
+def untimed_handlers(team: Team) -> dict[type[e.Effect], Callable[[object, Never], object]]:
+    """Returns what carries out, for any worker, the effects that take no time and wait for nobody."""
+    return {
+        e.Lag: lambda worker, effect: team.lag(effect.gradient, effect.replica),
+        e.Drop: lambda worker, effect: team.drop(effect.what),
+        e.Correct: lambda worker, effect: team.correct(effect.correction),
+    }
 
 
 def check_one_kind(effect: str, gradients: Sequence[Gradient]) -> None:

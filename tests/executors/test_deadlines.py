@@ -12,7 +12,7 @@ from benchmarks.executors.distributed.monitor import RankMonitor
 from benchmarks.executors.errors import ScheduleMismatch, Stalled
 from benchmarks.executors.replay.executor import ReplayExecutor
 from benchmarks.executors.threads.executor import ThreadsExecutor
-from benchmarks.executors.threads.monitor import Turn, Wait
+from benchmarks.executors.threads.monitor import Wait, WorkerTurn
 from benchmarks.executors.threads.recorder import RecordingExecutor
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
@@ -172,7 +172,7 @@ def test_real_time_goes_on_where_it_was() -> None:
 
 
 def test_a_rank_that_waits_until_a_deadline_is_not_idle() -> None:
-    turn = Turn(crew(program())[0])
+    turn = WorkerTurn(crew(program())[0])
     monitor = RankMonitor([turn], lambda error: None)
     monitor.leave(turn, Wait("it", lambda: False, lambda: None, deadline=1e9))
     assert monitor.idle() is None

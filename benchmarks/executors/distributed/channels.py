@@ -30,7 +30,7 @@ CLOCK_OFFSET = time.time() - time.perf_counter()
 Message = tuple[list[int], list[Tensor]]
 
 
-class Inbox:
+class MessageReceiver:
     """Receives, one thread per peer, the messages for this rank's channels, for as long as the run lasts.
 
     A message names its part of the run. One that comes before its part has begun here is kept until `begin`.
@@ -88,7 +88,7 @@ PART, CHANNEL, LAYER, REPLICA, TICKET, UPDATES, SETTLED, BATCHES, READ, READY = 
 class RankChannels(SharedChannels):
     """Channels of one part: those within this rank as in SharedChannels, those between ranks by messages.
 
-    homes: the rank that reads, by the name of each channel between ranks. inbox: delivers what other ranks put; None
+    homes: the rank that reads, by the name of each channel between ranks. receiver: delivers what other ranks put; None
     where there are no such channels.
     """
 
@@ -100,15 +100,15 @@ class RankChannels(SharedChannels):
         transport: Transport,
         homes: Mapping[str, int],
         part: int,
-        inbox: Inbox | None,
+        receiver: MessageReceiver | None,
     ) -> None:
         super().__init__(monitor, traffic)
         self.team, self.transport, self.homes, self.part = team, transport, homes, part
         self.sent = self.received = 0
         self._named = {tag_of(name): SharedQueue(self.make_items()) for name in homes}
-        if inbox is not None:
-            self.layouts = inbox.layouts
-            inbox.begin(part, self._take)
+        if receiver is not None:
+            self.layouts = receiver.layouts
+            receiver.begin(part, self._take)
 
     def _queue(self, channel: e.Channel) -> SharedQueue:
         return self._named[tag_of(channel.name)] if channel.name in self.homes else super()._queue(channel)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from benchmarks.executors.distributed.place import Message
 from benchmarks.executors.errors import standing
-from benchmarks.executors.threads.monitor import Monitor, Turn
+from benchmarks.executors.threads.monitor import Monitor, WorkerTurn
 from methods import effects as e
 
 WAKING_SECONDS = 1.0
@@ -41,7 +41,7 @@ class Idle(Message):
 class RankMonitor(Monitor):
     """The monitor of one rank's workers. failed: is called with the first failure, on whichever thread it happens."""
 
-    def __init__(self, turns: list[Turn], failed: Callable[[Exception], None]) -> None:
+    def __init__(self, turns: list[WorkerTurn], failed: Callable[[Exception], None]) -> None:
         super().__init__(turns)
         self.failed = failed
         self.away: dict[e.Worker, RemoteWait] = {}

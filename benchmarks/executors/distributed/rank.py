@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Never
 
 from benchmarks.executors.accounting import Gradient, Step, Weights
-from benchmarks.executors.distributed.channels import Inbox, RankChannels
+from benchmarks.executors.distributed.channels import MessageReceiver, RankChannels
 from benchmarks.executors.distributed.collectives import GroupBuckets, RankCollectives
 from benchmarks.executors.distributed.cross_device import CrossDeviceChannels
 from benchmarks.executors.distributed.monitor import RankMonitor
@@ -18,7 +18,7 @@ from benchmarks.executors.distributed.transport import LinkLost, NcclTransport, 
 from benchmarks.executors.distributed.watch import RankFailed, RankWatch
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.threads.executor import GRACE_SECONDS, Handler, ThreadsExecutor
-from benchmarks.executors.threads.monitor import Turn, Wait
+from benchmarks.executors.threads.monitor import Wait, WorkerTurn
 from methods import effects as e
 
 CROSS_RANK = (e.AllReduce, e.Average, e.Update, e.Accumulate, e.Compress, e.Outer, e.Put, e.Close)
@@ -39,7 +39,7 @@ class RankExecutor(ThreadsExecutor):
         self.watch = RankWatch(session)
         self._part, self._base, self._cross_device = 0, 0, CrossDeviceChannels()
         self._group_buckets: dict[str, GroupBuckets] = {}
-        self._inbox: Inbox | None = None
+        self._receiver: MessageReceiver | None = None
         self._gradient_transport: Transport | NcclTransport | None = None
         session.gpu = gpu_uuid(team.device)
         self._latest_monitor: RankMonitor | None = None
@@ -59,8 +59,10 @@ class RankExecutor(ThreadsExecutor):
             transport = self.session.transport
         except RuntimeError as error:
             raise self.watch.cause(LinkLost(-1, error)) from None
-        if cross_device.homes and self._inbox is None:
-            self._inbox = Inbox(transport, self.torch_team.replicas[transport.rank].layers, self._on_link_lost)
+        if cross_device.homes and self._receiver is None:
+            self._receiver = MessageReceiver(
+                transport, self.torch_team.replicas[transport.rank].layers, self._on_link_lost
+            )
         with self.watch:
             try:
                 yield
@@ -88,7 +90,7 @@ class RankExecutor(ThreadsExecutor):
         if self._monitor.failure is not None:
             raise self._monitor.failure
 
-    def _make_monitor(self, turns: list[Turn]) -> RankMonitor:
+    def _make_monitor(self, turns: list[WorkerTurn]) -> RankMonitor:
         monitor = RankMonitor(turns, self.watch.report_failure)
         with self._making:
             self._latest_monitor = monitor
@@ -100,7 +102,7 @@ class RankExecutor(ThreadsExecutor):
         session = self.session
         homes = self._cross_device.homes
         return RankChannels(
-            self._monitor, self._traffic, self.torch_team, session.transport, homes, self._part, self._inbox
+            self._monitor, self._traffic, self.torch_team, session.transport, homes, self._part, self._receiver
         )
 
     def _make_handlers(self) -> dict[type[e.Effect], Handler]:

@@ -18,10 +18,10 @@ import torch
 from benchmarks.executors.accounting import Gradient, Step, Weights
 from benchmarks.executors.activity import Activity
 from benchmarks.executors.errors import Stalled, WorkerFailed, WorkersStuck, closing
-from benchmarks.executors.team import Team
+from benchmarks.executors.team import Team, untimed_handlers
 from benchmarks.executors.threads.channels import SharedChannels
 from benchmarks.executors.threads.collectives import ThreadCollectives
-from benchmarks.executors.threads.monitor import Monitor, Turn, Wait
+from benchmarks.executors.threads.monitor import Monitor, Wait, WorkerTurn
 from benchmarks.executors.traffic import Traffic
 from benchmarks.hardware.cores import usable_cores
 from benchmarks.hardware.price import Price
@@ -53,7 +53,7 @@ class ThreadsExecutor:
         self, team: Team, *, threads: int = 1, pool_size: int | None = None, grace_seconds: float = GRACE_SECONDS
     ) -> None:
         self.team, self.threads, self.pool_size, self.grace_seconds = team, threads, pool_size, grace_seconds
-        self._alive: dict[Turn, None] = {}
+        self._alive: dict[WorkerTurn, None] = {}
         self._begun = self._ended = 0.0  # by which `Now` counts the seconds of all runs, and none in between
 
     @property
@@ -70,7 +70,7 @@ class ThreadsExecutor:
 
         Raises WorkerFailed or Stalled, both naming workers; WorkersStuck where others do not end after that.
         """
-        turns = list(map(Turn, workers))
+        turns = list(map(WorkerTurn, workers))
         self._traffic = Traffic(self.team, self.team.sizes, [turn.worker for turn in turns])
         self._alive = dict.fromkeys(turns)
         self._begun += time.perf_counter() - self._ended
@@ -98,7 +98,7 @@ class ThreadsExecutor:
         if failure is not None:
             raise WorkersStuck(failure, map(str, stuck), self.grace_seconds) if (stuck := self.activities) else failure
 
-    def _make_monitor(self, turns: list[Turn]) -> Monitor:
+    def _make_monitor(self, turns: list[WorkerTurn]) -> Monitor:
         return Monitor(turns)
 
     def _make_channels(self) -> SharedChannels:
@@ -109,6 +109,7 @@ class ThreadsExecutor:
         self._channels = channels = self._make_channels()
         channels.begun = self._begun
         return {
+            **untimed_handlers(self.team),
             e.NextBatch: self._next_batch,
             e.Snapshot: self._snapshot,
             e.Forward: self._forward,
@@ -117,8 +118,6 @@ class ThreadsExecutor:
             e.Update: self._update,
             e.Accumulate: self._accumulate,
             e.Compress: self._compress,
-            e.Lag: self._lag,
-            e.Drop: self._drop,
             e.Put: channels.put,
             e.Get: self._get,
             e.Now: self._now,
@@ -127,7 +126,6 @@ class ThreadsExecutor:
             e.Await: channels.wait,
             e.AllReduce: collectives.all_reduce,
             e.Average: collectives.average,
-            e.Correct: self._correct,
             e.Anchor: self._anchor,
             e.Delta: self._delta,
             e.Outer: self._outer,
@@ -148,7 +146,7 @@ class ThreadsExecutor:
                 else:
                     self._monitor.leave(turn, wait)
 
-    def _drive(self, turn: Turn) -> Wait | None:
+    def _drive(self, turn: WorkerTurn) -> Wait | None:
         """Carries out the worker's effects until it waits (-> the wait) or another's turn has come (-> None).
 
         Raises _Over when the worker has ended, or another one has failed.
@@ -174,7 +172,7 @@ class ThreadsExecutor:
                 return None
         raise _Over
 
-    def _end(self, turn: Turn, error: BaseException) -> None:
+    def _end(self, turn: WorkerTurn, error: BaseException) -> None:
         try:
             with closing([turn.worker]):
                 if not isinstance(error, _Over):
@@ -227,15 +225,6 @@ class ThreadsExecutor:
 
     def _compress(self, worker: e.Worker, effect: e.Compress) -> tuple[Gradient, Weights]:
         return self.team.compress(effect, self._traffic.sizes)
-
-    def _lag(self, worker: e.Worker, effect: e.Lag) -> e.LayerVersions:
-        return self.team.lag(effect.gradient, effect.replica)
-
-    def _drop(self, worker: e.Worker, effect: e.Drop) -> None:
-        self.team.drop(effect.what)
-
-    def _correct(self, worker: e.Worker, effect: e.Correct) -> None:
-        self.team.correct(effect.correction)
 
     def _anchor(self, worker: e.Worker, effect: e.Anchor) -> Weights:
         self._traffic.reach(worker, effect)

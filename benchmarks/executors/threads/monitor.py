@@ -45,7 +45,7 @@ class Wait:
 
 
 @dataclass(eq=False, slots=True)
-class Turn(Activity):
+class WorkerTurn(Activity):
     """A worker between two effects, and the value to send to its program next.
 
     context: the worker's own contextvars, on whichever thread it has its turn.
@@ -73,7 +73,7 @@ class Waiting:
     what: str
     ready: Callable[[], bool]
     resume: Callable[[], None]
-    turn: Turn | None = None
+    turn: WorkerTurn | None = None
     deadline: float = inf
 
     @property
@@ -91,7 +91,7 @@ class Monitor:
     thread sleeps only where no worker can go on.
     """
 
-    def __init__(self, turns: list[Turn]) -> None:
+    def __init__(self, turns: list[WorkerTurn]) -> None:
         self.failure: Exception | None = None
         self.over = threading.Event()  # all have ended, or one has failed
         self.turns = deque(turns)  # of those that can go on, the longest waiting first
@@ -111,7 +111,7 @@ class Monitor:
 
     # ---- for the threads that carry workers
 
-    def next(self) -> Turn | None:
+    def next(self) -> WorkerTurn | None:
         """Waits for a worker that can go on (after a failure: one to be ended) -> its turn.
 
         None once there is none left.
@@ -141,14 +141,14 @@ class Monitor:
         self.changed()
         self._deadline = min((waiting.deadline for waiting in self._waiting.values()), default=inf)
 
-    def give(self, turn: Turn, wait: Wait) -> bool:
+    def give(self, turn: WorkerTurn, wait: Wait) -> bool:
         """Gives the worker the value of its wait, if it is ready -> whether it was. In the worker's context."""
         with self:
             if ready := wait.ready():
                 turn.give(wait)
             return ready
 
-    def leave(self, turn: Turn, wait: Wait | None) -> None:
+    def leave(self, turn: WorkerTurn, wait: Wait | None) -> None:
         """Parks the worker until its wait is ready; with None, puts it at the end of the queue. Outside its context."""
 
         def resume() -> None:
@@ -173,7 +173,7 @@ class Monitor:
             else:
                 self._check_for_stall()
 
-    def _enqueue(self, turn: Turn) -> None:
+    def _enqueue(self, turn: WorkerTurn) -> None:
         self.turns.append(turn)
         self._idle.notify()
 

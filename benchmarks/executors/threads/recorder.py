@@ -22,7 +22,7 @@ from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.team import Team, checked
 from benchmarks.executors.threads.channels import SharedChannels
 from benchmarks.executors.threads.executor import Handler, ThreadsExecutor
-from benchmarks.executors.threads.monitor import Monitor, Turn, Wait
+from benchmarks.executors.threads.monitor import Monitor, Wait, WorkerTurn
 from benchmarks.hardware.price import Price
 from methods import effects as e
 from results.records import schedule
@@ -151,7 +151,7 @@ class RecordingExecutor(ThreadsExecutor):
             self._writing = True
         schedule.append(folder, epoch, self.take_schedule())
 
-    def _make_monitor(self, turns: list[Turn]) -> Monitor:
+    def _make_monitor(self, turns: list[WorkerTurn]) -> Monitor:
         for turn in turns:
             turn.context.run(note_into, self._schedules[turn.worker.name].numbers)
         return super()._make_monitor(turns)

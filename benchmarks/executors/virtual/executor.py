@@ -17,7 +17,7 @@ from typing import Never, TypeVar, cast
 from benchmarks.executors.accounting import Gradient
 from benchmarks.executors.activity import Activity
 from benchmarks.executors.errors import METHOD_ERRORS, Stalled, WorkerFailed, closing
-from benchmarks.executors.team import Team
+from benchmarks.executors.team import Team, untimed_handlers
 from benchmarks.executors.traffic import Reach, Traffic
 from benchmarks.executors.virtual.channels import Channels
 from benchmarks.executors.virtual.collectives import Collectives
@@ -168,6 +168,7 @@ class VirtualExecutor:
             self.team, self.clock, self.price, self._traffic, self._ready, self.blame, self.report_span, self.device
         )
         return {
+            **untimed_handlers(self.team),
             e.NextBatch: self._next_batch,
             e.Snapshot: self._snapshot,
             e.Forward: self._forward,
@@ -176,8 +177,6 @@ class VirtualExecutor:
             e.Update: self._update,
             e.Accumulate: self._accumulate,
             e.Compress: self._compress,
-            e.Lag: self._lag,
-            e.Drop: self._drop,
             e.Put: channels.put,
             e.Get: channels.get,
             e.Now: lambda process, effect: self.now,
@@ -186,7 +185,6 @@ class VirtualExecutor:
             e.Await: channels.wait,
             e.AllReduce: collectives.all_reduce,
             e.Average: collectives.average,
-            e.Correct: self._correct,
             e.Anchor: self._anchor,
             e.Delta: self._delta,
             e.Outer: self._outer,
@@ -349,15 +347,6 @@ class VirtualExecutor:
     def _compress(self, process: Process, effect: e.Compress) -> object:
         seconds = self._update_seconds((effect.gradient.layer.index,))
         return self._occupy_device(process, seconds, lambda: self.team.compress(effect, self._traffic.sizes))
-
-    def _lag(self, process: Process, effect: e.Lag) -> e.LayerVersions:
-        return self.team.lag(effect.gradient, effect.replica)
-
-    def _drop(self, process: Process, effect: e.Drop) -> None:
-        self.team.drop(effect.what)
-
-    def _correct(self, process: Process, effect: e.Correct) -> None:
-        self.team.correct(effect.correction)
 
     # ---- weights as messages: memory traffic, charged like an update of these layers
 
