@@ -97,7 +97,8 @@ class Runs:
     def measures(self, target: float | None = None) -> DataFrame:
         """Returns a row per row of a table and measure: family, network, row, method, scale, executor, hardware, data,
         `measure`, `unit`, `better` ("more" or "less"), `mean`, `low` and `high` (95 % interval), `std`, `n` runs,
-        `censored` of which never arrived, `at_least` (lower bound of the mean then), and `why` a value is missing.
+        `censored` of which never arrived, `at_least` (lower bound of the mean then), `why` a value is missing, and the
+        `ids` of the runs, by which groups of one row and unlike settings are told apart.
 
             runs.measures(target=60.0).query("measure == 'time_to_target_seconds'")
 
@@ -113,8 +114,8 @@ class Runs:
         """Returns how every other row differs from `row` on the same network and data, by the suite's one rule: seed by
         seed over common seeds, else Welch's interval. Columns: family, network, row, ..., `measure`, `mean`, `against`
         (the mean of `row`), `difference`, `low`, `high` (95 %), `p` (permutation test), `pairs` of seeds, `verdict`
-        ("changed", "within noise", "the same", "undecided"), `why`, and `settings` of the workload in which the two
-        differ; of several groups of `row` the one with the fewest is taken.
+        ("changed", "within noise", "the same", "undecided"), `why`, `settings` of the workload in which the two differ
+        (of several groups of `row` the one with the fewest is taken), and `ids` of the runs.
 
             runs.against("bp", measure="best_accuracy_percent")
 
@@ -141,7 +142,7 @@ class Runs:
             yield one, Context(goal, budgets=budgets, chance=chance(one.first))
 
 
-_VALUE = "measure unit better mean low high std n censored at_least why".split()
+_VALUE = "measure unit better mean low high std n censored at_least why ids".split()
 
 
 def _values(of: SeedGroup, context: Context) -> Iterator[dict[str, Any]]:
@@ -156,7 +157,11 @@ def _values(of: SeedGroup, context: Context) -> Iterator[dict[str, Any]]:
         ends = measure.possible(interval) if interval is not None else None
         said = {name: getattr(value, name, None) for name in ("mean", "std", "n", "censored", "at_least")}
         bounds = {"low": ends.low if ends else None, "high": ends.high if ends else None}
-        yield {**_subject(of.first), **_name(measure), **said, **bounds, "why": why}
+        yield {**_subject(of.first), **_name(measure), **said, **bounds, "why": why, "ids": _ids(of)}
+
+
+def _ids(of: SeedGroup) -> list[str]:
+    return [run.id for run in of.complete]
 
 
 def _name(measure: Measure) -> dict[str, str]:
@@ -187,7 +192,7 @@ def _difference(of: SeedGroup, base: SeedGroup, measure: Measure) -> dict[str, A
     said = {name: getattr(found, name) for name in "difference low high p pairs verdict why".split()}
     means = {"mean": found.second.mean, "against": found.first.mean}
     settings = "; ".join(map(str, _apart(base, of)))
-    return {**_subject(of.first), **_name(measure), **means, **said, "settings": settings}
+    return {**_subject(of.first), **_name(measure), **means, **said, "settings": settings, "ids": _ids(of)}
 
 
 def _nearest(of: SeedGroup, base: Iterable[SeedGroup]) -> SeedGroup | None:

@@ -96,7 +96,7 @@ def test_its_runs_are_those_of_the_checkout_and_say_where_they_come_from(journal
 @pytest.mark.usefixtures("journal")
 def test_they_are_shown_judged_and_compared(folder: Path) -> None:
     assert "2 runs, 2 of them done before" in said(folder, "run", *ROWS, "--no-tracking")
-    assert "Async LU" in said(folder, "claims")
+    assert "Async LU" in said(folder, "claims", "--why")
     said(folder, "report")
     (page,) = folder.glob("out/report/*/table3/index.html")
     assert f"wheel {release()}" in page.read_text(encoding="utf-8")

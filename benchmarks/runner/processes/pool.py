@@ -5,16 +5,13 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
-import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from types import ModuleType
 
-from benchmarks.checkout import PACKAGES
 from benchmarks.errors import UserError
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import memory, one_run, openmp, process, ranks, signals
@@ -29,26 +26,6 @@ POLL_SECONDS = 1.0
 RANK_WORK = ranks.RankWork(process.prepare, one_run.data_of)
 
 
-@contextlib.contextmanager
-def apart() -> Iterator[None]:
-    """Starts processes that neither import the caller's program again nor find its modules in place of our packages.
-
-    A notebook's or a script's folder may have a results.py, and a script that trains no `if __name__ == "__main__"`.
-    """
-    program, path = sys.modules["__main__"], list(sys.path)
-    sys.modules["__main__"] = ModuleType("__main__")
-    sys.path[:] = [place for place in path if Path(place or ".").resolve() == PACKAGES or not _hides(Path(place))]
-    try:
-        yield
-    finally:
-        sys.modules["__main__"], sys.path[:] = program, path
-
-
-def _hides(place: Path) -> bool:
-    names = ("benchmarks", "methods", "reports", "results")
-    return any((place / f"{name}.py").is_file() or (place / name / "__init__.py").is_file() for name in names)
-
-
 class TrainingProcess:
     """A process and the run it is at; None while it waits for one. policy: how its idle OpenMP threads wait."""
 
@@ -59,7 +36,7 @@ class TrainingProcess:
         context = multiprocessing.get_context("spawn")  # a fork after OpenMP or autograd hangs
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=process.main, args=(theirs, setting, one_run.carry_out), daemon=True)
-        with children.blocked(), openmp.applied(policy), memory.preloaded(), apart():
+        with children.blocked(), openmp.applied(policy), memory.preloaded(), process.apart():
             self.process.start()
         theirs.close()
         self.gpus, self.policy = setting.gpus, policy
