@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import async_sgd_benchmarks as ab
-from benchmarks.runner.processes import pool, process
+from benchmarks.runner.processes import pool
+from benchmarks.runner.processes.apart import apart
 from tests.commands.commands import train_here
 from tests.results.samples import write
 
@@ -137,7 +138,7 @@ def test_processes_know_nothing_of_the_callers_program(tmp_path: Path, monkeypat
     (tmp_path / "results.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
     before = sys.modules["__main__"], list(sys.path)
-    with process.apart():
+    with apart():
         assert not hasattr(sys.modules["__main__"], "__file__")
         assert str(tmp_path) not in sys.path
     assert (sys.modules["__main__"], sys.path) == before

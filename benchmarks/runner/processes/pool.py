@@ -15,6 +15,7 @@ from pathlib import Path
 from benchmarks.errors import UserError
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import memory, one_run, openmp, process, ranks, signals
+from benchmarks.runner.processes.apart import apart
 from benchmarks.runner.processes.heartbeat import Heartbeats
 from benchmarks.runner.processes.messages import Alive, Answer, Begin, Busy, Ended, Event, Listen, Setting, UserMistake
 from results import children
@@ -36,7 +37,7 @@ class TrainingProcess:
         context = multiprocessing.get_context("spawn")  # a fork after OpenMP or autograd hangs
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=process.main, args=(theirs, setting, one_run.carry_out), daemon=True)
-        with children.blocked(), openmp.applied(policy), memory.preloaded(), process.apart():
+        with children.blocked(), openmp.applied(policy), memory.preloaded(), apart():
             self.process.start()
         theirs.close()
         self.gpus, self.policy = setting.gpus, policy

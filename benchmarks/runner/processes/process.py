@@ -11,13 +11,10 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from multiprocessing.connection import Connection
-from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
-from benchmarks.checkout import PACKAGES
 from benchmarks.runner.gpus import VISIBLE
 from benchmarks.runner.processes import signals
 from benchmarks.runner.processes.memory import keep_freed_memory
@@ -30,26 +27,6 @@ if TYPE_CHECKING:
     from benchmarks.workloads.data.load import DataSet
 
 CarryOut = Callable[[ParentPipe, Setting, Begin, "dict[str, DataSet]", Watch], Ended | Busy | UserMistake]
-
-
-@contextlib.contextmanager
-def apart() -> Iterator[None]:
-    """Starts processes that neither import the caller's program again nor find its modules in place of our packages.
-
-    A notebook's or a script's folder may have a results.py, and a script that trains no `if __name__ == "__main__"`.
-    """
-    program, path = sys.modules["__main__"], list(sys.path)
-    sys.modules["__main__"] = ModuleType("__main__")
-    sys.path[:] = [place for place in path if Path(place or ".").resolve() == PACKAGES or not _hides(Path(place))]
-    try:
-        yield
-    finally:
-        sys.modules["__main__"], sys.path[:] = program, path
-
-
-def _hides(place: Path) -> bool:
-    names = ("benchmarks", "methods", "reports", "results")
-    return any((place / f"{name}.py").is_file() or (place / name / "__init__.py").is_file() for name in names)
 
 
 def main(pipe: Connection, setting: Setting, carry_out: CarryOut) -> None:

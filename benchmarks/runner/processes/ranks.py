@@ -23,7 +23,8 @@ from benchmarks.executors.distributed import place as places
 from benchmarks.executors.distributed.place import RankPlace
 from benchmarks.runner.gpus import VISIBLE
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import memory, openmp, process, signals
+from benchmarks.runner.processes import memory, openmp, signals
+from benchmarks.runner.processes.apart import apart
 from benchmarks.runner.processes.messages import Setting
 from results import children
 from results.records.spec import RunSpec
@@ -111,7 +112,7 @@ def _local(place: RankPlace, setting: Setting, work: RankWork, runs: Sequence[Ru
 def _process(place: RankPlace, setting: Setting, work: RankWork, policy: str | None) -> Any:
     context = multiprocessing.get_context("spawn")  # a fork after OpenMP or autograd hangs
     made = context.Process(target=main, args=(place, setting, work), name=f"rank {place.rank}", daemon=True)
-    with children.blocked(), openmp.applied(policy), memory.preloaded(), process.apart():
+    with children.blocked(), openmp.applied(policy), memory.preloaded(), apart():
         made.start()
     return made
 
