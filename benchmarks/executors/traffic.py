@@ -103,6 +103,11 @@ class Traffic:
 
     # ---- weights that live elsewhere
 
+    def lives_with(self, worker: e.Worker, layer: e.Layer) -> bool:
+        """Returns whether the layer's weights are on the worker's device."""
+        home = self.homes.get(layer)
+        return (checked(Layer, layer).device if home is None else home) == worker.device
+
     def reach(self, worker: e.Worker, effect: e.Snapshot | e.Update | e.Anchor | e.Delta | e.Mix) -> Reach:
         """Counts what goes between a worker and the layers that an effect reads or changes: gradients, or weights."""
         gradients: list[Gradient] = []

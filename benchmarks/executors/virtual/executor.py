@@ -294,9 +294,10 @@ class VirtualExecutor:
         return self._occupy_device(process, seconds, lambda: step) if seconds and step is not None else step
 
     def _snapshot(self, process: Process, effect: e.Snapshot) -> object:
-        reach = self._traffic.reach(process.worker, effect)
         seconds = self._snapshot_seconds(effect.layer.index)
-        seconds += sum(self.price.link(*way).seconds(reach.size) for way in reach.ways)
+        if not self._traffic.lives_with(process.worker, effect.layer):  # asked first: most are, and there are many
+            reach = self._traffic.reach(process.worker, effect)
+            seconds += sum(self.price.link(*way).seconds(reach.size) for way in reach.ways)
         return self._occupy_device(
             process, seconds, lambda: self.team.snapshot(effect.layer, effect.step, self.clock.now)
         )
