@@ -28,6 +28,28 @@ _SETTINGS = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # 2 processes and 0.5 GB instead of 15 and more than 2 GB
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
+_PROGRAM = """
+import os, runpy, sys
+
+host, port = sys.argv[1:]
+try:
+    import uvicorn
+    from mlflow.server import constants, fastapi_app
+
+    store, root = constants.BACKEND_STORE_URI_ENV_VAR, constants.ARTIFACT_ROOT_ENV_VAR
+    served, place = constants.SERVE_ARTIFACTS_ENV_VAR, constants.ARTIFACTS_DESTINATION_ENV_VAR
+except (ImportError, AttributeError):
+    sys.argv = ["mlflow", "server", "--host", host, "--port", port, "--workers", "1"]
+    runpy.run_module("mlflow", run_name="__main__")
+else:
+    os.environ.update({store: os.environ["MLFLOW_BACKEND_STORE_URI"], served: "true"})
+    os.environ.update({root: "mlflow-artifacts:/", place: "./mlartifacts"})
+    uvicorn.run(fastapi_app.app, host=host, port=int(port))
+"""
+"""What `mlflow server` starts in the end, without its command line, which takes as long again to import.
+
+A version of MLflow that keeps these names elsewhere is started by its command line.
+"""
 
 
 class Server:
@@ -91,7 +113,7 @@ def server(uri: str, port: int) -> Iterator[Server]:
         yield Server(_without_password(uri))
         return
     port = free_port(port)
-    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
+    command = [sys.executable, "-c", _PROGRAM, HOST, str(port)]
     if os.name == "posix":
         command = [sys.executable, "-I", "-S", guard.__file__, *command]
     with tempfile.TemporaryFile() as log:

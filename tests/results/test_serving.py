@@ -58,6 +58,18 @@ def test_a_server_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pyte
         broken.wait_until_ready()
 
 
+def test_an_mlflow_with_other_names_is_started_by_its_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mlflow").mkdir()
+    (tmp_path / "mlflow" / "__init__.py").touch()
+    (tmp_path / "mlflow" / "__main__.py").write_text("import sys; raise SystemExit(' '.join(sys.argv[1:]))")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    words = r"server --host 127\.0\.0\.1 --port \d+ --workers 1"
+    with pytest.raises(ResultsError, match=words), server(f"sqlite:///{tmp_path}/x.db", 0) as other:
+        other.wait_until_ready()
+
+
 def test_a_wait_ends_now_and_then_so_that_no_signal_is_lost_as_it_begins() -> None:
     """Python hears a signal between two instructions: one that comes just before an endless wait waits with it."""
     waits: list[float | None] = []
