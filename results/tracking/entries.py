@@ -23,6 +23,7 @@ from results.records.identity import identity
 from results.records.spec import flat
 from results.statistics import Summary
 from results.tracking import notes
+from results.tracking.names import short
 from results.tracking.points import (
     MetricPoint,
     curve,
@@ -37,12 +38,14 @@ from results.tracking.points import (
 from results.tracking.tags import PREFIX, run_key
 
 PAPERS_OWN = ("paper-a", "paper-b", "")
-"""Hardware cards that a parent's name leaves out: those of the tables themselves."""
+"""Hardware cards that names leave out: those of the tables themselves."""
 FORMAT = 8
 """Goes into every digest: a change of what is tracked makes a new number, and so feeds everything again."""
 
 FOLLOWS = ("seed", "charged")
 """Fields that a parent's parameters leave out, of its runs or following from the rest; its document has the latter."""
+PUBLISHED = dict.fromkeys(("executor", "device", "hardware.name"), "published")
+"""Params of a published row that its pages lay beside ours: without them MLflow says "unknown"."""
 CONFIG = "config.json"
 """The artifact with what a run was given, as resolved."""
 
@@ -51,8 +54,6 @@ Values = Mapping[Key, Published]
 _STATUS = {"failed": "FAILED", "diverged": "FAILED", "interrupted": "KILLED", "finished": "FINISHED"}
 """Status in MLflow's three words: a tag says of what diverged that it did. A parent has the first of its runs'."""
 _UNFIT = re.compile(r"[/:.%\"']")  # in a model's name
-_SETTING = re.compile(r"([\w.]+)=(\([^)]*\)|[^,]*)")
-_NUMBER = re.compile(r"[-+.\deE]+|\([-+.,\deE]+\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ class TrackedInput:
 class TrackedEntry:
     """One tracked run. `key` says which one, `digest` whether it is the same as one tracked before.
 
-    name: its first letters tell it from others, since MLflow's charts show some fifteen.
+    name: its first letters tell it from others, since MLflow's charts show some fifteen; settings in which the groups
+    of an experiment differ come on top (`names`).
     points: made when they are wanted, which a million that are there already never are. documents: kept
     with the run as JSON files under these names. journal: a run's own. extras: files that may come and change later.
     members: the runs that a parent is made of. given: whether a table shows these runs, whose values
@@ -133,8 +135,6 @@ def _parent(
     seed_group: SeedGroup, values: Mapping[str, Summary], published: Values, given: bool, hashes: Mapping[str, str]
 ) -> TrackedEntry:
     first, n = seed_group.first, len(seed_group.complete)
-    executor, hardware = first.spec.executor, first.spec.hardware.name
-    suffix = f", {executor}" if not first.simulated else "" if hardware in PAPERS_OWN else f", {hardware}"
     count = f"{n} seed{'' if n == 1 else 's'}" if n else "no finished run"
     statuses = [record.status for record in seed_group.records]
     start, end = _times(first)[0], max(_times(record)[1] for record in seed_group.records)
@@ -144,7 +144,7 @@ def _parent(
     return TrackedEntry(
         experiment=seed_group.experiment,
         key=f"ours:{seed_group.key}",
-        name=f"{short(first.row)} ours, {first.network}{_longer(first)}, {count}{suffix}",
+        name=f"{short(first.row)} ours, {first.network}{_longer(first)}, {count}{_clock(first)}",
         status=next(word for status, word in _STATUS.items() if status in statuses),
         params={**_subject("reproduced", first.network, first.row), **_texts(first.spec.document(without=FOLLOWS))},
         tags=_parent_tags(seed_group, values, published, statuses),
@@ -163,6 +163,12 @@ def _parent(
 def _longer(record: Record) -> str:
     """Returns the run's budget in words, where it is not its scale's own."""
     return f", {record.budget} times the samples" if record.budget != 1 else ""
+
+
+def _clock(record: Record) -> str:
+    """Returns the executor where it runs in real time, else the hardware card where it is no paper's."""
+    hardware = record.spec.hardware.name
+    return f", {record.spec.executor}" if not record.simulated else "" if hardware in PAPERS_OWN else f", {hardware}"
 
 
 def _parent_tags(
@@ -184,7 +190,7 @@ def _child(seed_group: SeedGroup, record: Record, sha256: str, context: Context)
     return TrackedEntry(
         experiment=seed_group.experiment,
         key=run_key(record),
-        name=f"{short(record.row)} seed {record.seed}, {record.network}{_longer(record)}",
+        name=f"{short(record.row)} seed {record.seed}, {record.network}{_longer(record)}{_clock(record)}",
         status=_STATUS[record.status],
         params={
             **_subject("reproduced", record.network, record.row),
@@ -274,7 +280,7 @@ def _paper(experiment: str, key: str, network: str, row: str, values: Mapping[st
         key=f"paper:{key}",
         name=f"{short(row)} paper, {network}",
         status="FINISHED",
-        params={**_subject("paper", network, row), "published_in": "; ".join(sources)},
+        params={**_subject("paper", network, row), **PUBLISHED, "published_in": "; ".join(sources)},
         tags={"mlflow.note.content": notes.of_paper(values)},
         points=lambda: points,
         content=identity([asdict(point) for point in points]),
@@ -315,21 +321,3 @@ def _milliseconds(stamp: str) -> int:
         return round(1000 * datetime.fromisoformat(stamp).timestamp())
     except ValueError:
         return 0
-
-
-def short(row: str) -> str:
-    """ "lapsgd u2 b128" of "lapsgd@updaters=2,batch=128": initials before numbers, and of words the last part alone.
-
-    "bp lr0.04" of "bp@workload.schedule.lr=0.04", "bp stem=cifar" as it is; two rows of a table may share such a name
-    only where options with the same initials have the same number.
-    """
-    method, _, settings = row.partition("@")
-    return " ".join([method, *(_setting(name, value) for name, value in _SETTING.findall(settings))])
-
-
-def _setting(name: str, value: str) -> str:
-    last = name.rpartition(".")[2]
-    if not _NUMBER.fullmatch(value):
-        return f"{last}={value}"
-    words = last.split("_")
-    return f"{last if len(last) < 3 else ''.join(word[0] for word in words)}{value}"

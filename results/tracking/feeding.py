@@ -10,15 +10,16 @@ import json
 import re
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from results.records import JOURNAL, content_of
 from results.records.identity import identity
+from results.tracking import names
 from results.tracking.entries import TrackedEntry, TrackedInput
 from results.tracking.stores import database
-from results.tracking.tags import FILES, FILES_DIGEST, PREFIX, VIEW_TAG, ended, search, view_text
+from results.tracking.tags import FILES, FILES_DIGEST, PREFIX, SETTINGS, VIEW_TAG, ended, search, view_text
 
 PARENT = "mlflow.parentRunId"
 MEMBERS = f"{PREFIX}members"
@@ -52,6 +53,7 @@ class Store:
         models = self._client.search_logged_models([id], max_results=1000)
         self._networks = {model.name: model.model_id for model in models}
         runs = self._once(id)
+        words = _words(runs, wanted)
         for entry in sorted(wanted, key=lambda entry: bool(entry.parent)):  # parents come before their runs
             old, parent = runs.get(entry.key), runs.get(entry.parent)
             if old is not None and _same(old, entry):
@@ -62,9 +64,12 @@ class Store:
                 word = "added" if old is None else "replaced"
                 if old is not None:
                     self._client.delete_run(old.info.run_id)
-                runs[entry.key] = self._add(id, entry, parent)
+                runs[entry.key] = self._add(id, entry, parent, words.get(entry.parent or entry.key, ""))
                 self._reparent(runs.values(), old, runs[entry.key])
             self.counts[word] += 1
+        parents = {run.info.run_id: key for key, run in runs.items()}
+        for key, run in runs.items():
+            self._rename(run, words.get(parents.get(run.data.tags.get(PARENT, ""), key), ""))
 
     def _experiment(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)
@@ -95,21 +100,31 @@ class Store:
             self._client.set_tag(run.info.run_id, PARENT, parent.info.run_id)
             run.data.tags[PARENT] = parent.info.run_id
 
+    def _rename(self, run: Any, words: str) -> None:
+        """Say these settings in the name of a run that was there; one that somebody else has named keeps its name."""
+        row = run.data.params.get("row", "")  # of a run that was made just now there is none yet, and its name is right
+        name = names.with_settings(_base(run), row, words)[:250]
+        if row and name != run.info.run_name:
+            self._client.set_tag(run.info.run_id, SETTINGS, words)  # first: a name that lacks them is found out
+            self._client.update_run(run.info.run_id, name=name)
+
     def _reparent(self, runs: Iterable[Any], old: Any, new: Any) -> None:
         """Nest under the new run what was nested under the old one, seeds that are not fed now included."""
         for run in runs:
             if old is not None and run.data.tags.get(PARENT) == old.info.run_id:
                 self._nest(run, new)
 
-    def _add(self, experiment_id: str, entry: TrackedEntry, parent: Any) -> Any:
+    def _add(self, experiment_id: str, entry: TrackedEntry, parent: Any, words: str = "") -> Any:
         now = round(1000 * time.time())
         # Tags come with the run itself: a feed that is stopped leaves nothing that the next one does not know.
         tags = {f"{PREFIX}key": entry.key, f"{PREFIX}digest": entry.digest, **entry.tags}
         tags |= {MEMBERS: " ".join(sorted(entry.members))} if entry.members else {}
         tags |= {PARENT: parent.info.run_id} if parent is not None else {}
+        tags |= {SETTINGS: words} if words else {}
         short = {name: value[:5000] for name, value in tags.items()}
         start = entry.start_ms or now
-        run = self._client.create_run(experiment_id, start, short, entry.name[:250])
+        name = names.with_settings(entry.name, entry.params["row"], words)
+        run = self._client.create_run(experiment_id, start, short, name[:250])
         self._log(run.info.run_id, entry, now)
         self._log_inputs(run, entry)
         if entry.journal is not None:
@@ -167,6 +182,19 @@ class Store:
                 self._client.log_artifact(run.info.run_id, str(path), name.rpartition("/")[0] or None)
             self._client.set_tag(run.info.run_id, FILES, " ".join(contents))
             self._client.set_tag(run.info.run_id, FILES_DIGEST, digest)
+
+
+def _words(runs: Mapping[str, Any], wanted: Iterable[TrackedEntry]) -> dict[str, str]:
+    """Returns the settings that names say of the groups that are in an experiment, or will be, by their keys."""
+    there = {key: (_base(run), run.data.params) for key, run in runs.items() if key.startswith("ours:")}
+    return names.settings(
+        there | {entry.key: (entry.name, entry.params) for entry in wanted if entry.key.startswith("ours:")}
+    )
+
+
+def _base(run: Any) -> str:
+    """Returns a run's name without the settings in it."""
+    return names.without_settings(run.info.run_name, run.data.params.get("row", ""), run.data.tags.get(SETTINGS, ""))
 
 
 def _same(old: Any, entry: TrackedEntry) -> bool:

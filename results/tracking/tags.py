@@ -11,6 +11,8 @@ from results.records import Record
 PREFIX = "benchmarks."
 FILES, FILES_DIGEST = f"{PREFIX}files", f"{PREFIX}files_digest"
 """The names of a run's extra files, and a digest of their contents."""
+SETTINGS = f"{PREFIX}settings"
+"""Words in a run's name that tell it from others of its row (`names`), where there are any."""
 VIEW = "benchmarks"
 """The view of the list of runs, by its name in an address."""
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"

@@ -111,6 +111,7 @@ def test_paper_and_reproduction_have_the_same_keys(runs: dict[str, Any]) -> None
     for key in ("network", "row"):
         assert ours.data.params[key] == paper.data.params[key]
     assert (ours.data.params["source"], paper.data.params["source"]) == ("reproduced", "paper")
+    assert [paper.data.params[key] for key in ("executor", "device", "hardware.name")] == ["published"] * 3
 
 
 def test_curves_have_epochs_as_steps_and_specs_are_params(runs: dict[str, Any], uri: str) -> None:
@@ -146,13 +147,13 @@ def test_changed_journals_replace_their_runs(folder: Path, uri: str) -> None:
 
     first: Record = write(out, [30.0], seed=0, status="interrupted", **kind)
     feed([first], published={}, uri=uri)
-    assert names() == {"async_lu ours, resnet50, no finished run, threads", "async_lu seed 0, resnet50"}
+    assert names() == {"async_lu ours, resnet50, no finished run, threads", "async_lu seed 0, resnet50, threads"}
 
     second = [write(out, [30.0, 40.0], seed=seed, **kind) for seed in (0, 1)]
     report = feed(second, published={}, uri=uri)
     assert (report.added, report.replaced) == (1, 2)
     parent = "async_lu ours, resnet50, 2 seeds, threads"
-    assert names() == {parent, "async_lu seed 0, resnet50", "async_lu seed 1, resnet50"}
+    assert names() == {parent, "async_lu seed 0, resnet50, threads", "async_lu seed 1, resnet50, threads"}
 
     fewer = feed(second[:1], published={}, uri=uri)
     assert (fewer.added, fewer.replaced, fewer.unchanged) == (0, 0, 2)
@@ -163,9 +164,37 @@ def test_changed_journals_replace_their_runs(folder: Path, uri: str) -> None:
     runs = stored(uri)
     assert runs[parent].data.metrics["relative_speedup"] == 2.0
     for seed in (0, 1):
-        run = runs[f"async_lu seed {seed}, resnet50"]
+        run = runs[f"async_lu seed {seed}, resnet50, threads"]
         assert run.data.tags["mlflow.parentRunId"] == runs[parent].info.run_id
     assert feed(second, published={}, uri=uri).unchanged == 3
+
+
+def test_a_second_setting_names_both_and_one_that_was_there_before_is_renamed(folder: Path, uri: str) -> None:
+    """Whatever has its name from somebody else keeps it, and nothing is written twice."""
+    kind: dict[str, Any] = {"network": "resnet20", "method": "lsgd"}
+    first = [write(folder / "one", [30.0, 40.0], seed=seed, updaters=1, **kind) for seed in (0, 1)]
+    feed(first, published={}, uri=uri)
+    client, before = tracking._client(uri), {n: r for n, r in stored(uri).items() if "resnet20" in n}
+    client.update_run(before["lsgd seed 1, resnet20"].info.run_id, name="my favourite")
+    both = [*first, write(folder / "two", [50.0], updaters=4, **kind)]
+    report = feed(both, published={}, uri=uri)
+    assert (report.added, report.replaced, report.unchanged) == (2, 0, 3)
+    after = stored(uri)
+    assert {name for name in after if "resnet20" in name} == {
+        "lsgd updaters=1 ours, resnet20, 2 seeds",
+        "lsgd updaters=1 seed 0, resnet20",
+        "lsgd updaters=4 ours, resnet20, 1 seed",
+        "lsgd updaters=4 seed 0, resnet20",
+    }
+    old = after["lsgd updaters=1 ours, resnet20, 2 seeds"]
+    assert old.info.run_id == before["lsgd ours, resnet20, 2 seeds"].info.run_id
+    assert old.data.metrics == before["lsgd ours, resnet20, 2 seeds"].data.metrics
+    assert after["my favourite"].info.run_id == before["lsgd seed 1, resnet20"].info.run_id
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(client), "update_run", None)
+        patch.setattr(type(client), "set_tag", None)
+        assert feed(both[:1], published={}, uri=uri).unchanged == 2
+        assert feed(both, published={}, uri=uri).unchanged == 5
 
 
 def test_a_feed_that_was_stopped_is_made_good(folder: Path, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:

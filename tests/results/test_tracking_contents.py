@@ -84,7 +84,7 @@ def below(run: Any) -> dict[str, bytes]:
 
 
 def test_a_parent_keeps_its_configuration_and_the_files_that_show_it(fed: list[Record], uri: str) -> None:
-    held = below(stored(uri)["async_lu ours, resnet18, 2 seeds"])
+    held = below(stored(uri)["async_lu digit-pairs ours, resnet18, 2 seeds"])
     assert set(held) == {"config.json", TABLE, PICTURE}
     assert held[TABLE] == b"contents of table3.csv"
     assert json.loads(held["config.json"]) == fed[0].spec.document(without=("seed",))
@@ -92,7 +92,7 @@ def test_a_parent_keeps_its_configuration_and_the_files_that_show_it(fed: list[R
 
 def test_a_run_keeps_its_journal_and_the_paper_its_values(fed: list[Record], uri: str) -> None:
     runs = stored(uri)
-    held = below(runs["async_lu seed 0, resnet18"])
+    held = below(runs["async_lu digit-pairs seed 0, resnet18"])
     assert held["journal.jsonl"] == fed[0].path.read_bytes()
     assert json.loads(held["config.json"]) == fed[0].spec.document()
     published = json.loads(below(runs["async_lu paper, resnet18"])["published.json"])
@@ -102,7 +102,7 @@ def test_a_run_keeps_its_journal_and_the_paper_its_values(fed: list[Record], uri
 def test_files_that_changed_are_kept_anew_under_the_same_run(
     fed: list[Record], uri: str, files: dict[str, list[Path]]
 ) -> None:
-    name = "async_lu ours, resnet18, 2 seeds"
+    name = "async_lu digit-pairs ours, resnet18, 2 seeds"
     before, table = stored(uri)[name].info.run_id, files["every run"][0]
     contents = table.read_bytes()
     table.write_bytes(b"another")
@@ -118,7 +118,7 @@ def test_files_that_changed_are_kept_anew_under_the_same_run(
 
 
 def test_parents_have_the_mean_curve_as_far_as_all_seeds_went(fed: list[Record], uri: str) -> None:
-    run = stored(uri)["async_lu ours, resnet18, 2 seeds"]
+    run = stored(uri)["async_lu digit-pairs ours, resnet18, 2 seeds"]
     with tracking.opened(uri) as client:
         history = client.get_metric_history(run.info.run_id, "accuracy_percent")
     assert [(point.step, point.value) for point in history] == [(1, 15.0), (2, 30.0), (3, 50.0)]
@@ -175,7 +175,9 @@ def test_a_run_that_is_being_trained_is_not_fetched(fed: list[Record], uri: str,
 
 
 def test_a_journal_that_was_tampered_with_is_left_out(fed: list[Record], uri: str, tmp_path: Path) -> None:
-    kept = Path(stored(uri)["async_lu seed 1, resnet18"].info.artifact_uri.removeprefix("file://")) / JOURNAL
+    kept = (
+        Path(stored(uri)["async_lu digit-pairs seed 1, resnet18"].info.artifact_uri.removeprefix("file://")) / JOURNAL
+    )
     honest = kept.read_bytes()
     said: list[str] = []
     try:
