@@ -366,10 +366,10 @@ def ui(
     port: Number = 5000,
     no_browser: Flag = False,
 ) -> int:
-    """Open MLflow's UI at these runs, on this machine alone, with links that compare ours with the paper's.
+    """Open MLflow's UI at a chart that lays published beside measured, on this machine alone, with links to more.
 
     Args:
-        tables: Tables whose links are printed, or files of tables. Default: those of the suite that were run.
+        tables: Tables whose links are printed, or files of tables. Default: those that were run, the latest first.
         out: Folder of results.
         uri: Tracking store. Default: $MLFLOW_TRACKING_URI, else MLflow's own default.
         port: Port on 127.0.0.1.
@@ -406,16 +406,18 @@ def calibrate(*, scale: str = "smoke", device: str = "auto", out: Path = Path("o
 
 
 @app.command
-def track(*, out: Path = Path("out"), uri: str | None = None) -> int:
+def track(*tables: str, plugin: Plugins = None, out: Path = Path("out"), uri: str | None = None) -> int:
     """Feed the journals of an out folder to MLflow, now or again; nothing is doubled.
 
     Args:
+        tables: Files of tables of your own, to lay what was published beside their runs.
         out: Folder of results.
         uri: Tracking store. Default: $MLFLOW_TRACKING_URI, else MLflow's own default.
     """
     from benchmarks.commands.track import track as feed
 
-    return feed(out, uri, _console())
+    _load(plugin)
+    return feed(out, uri, _console(), tables)
 
 
 @app.command

@@ -51,14 +51,19 @@ EXAMPLES: dict[str, dict[str, str]] = {
     },
     "export": {"export": "into out/export", "export --to ~/frames": "elsewhere"},
     "ui": {
-        "ui table3": "with links to its runs, ours beside the paper's",
+        "ui table3": "at a chart of its rows, ours beside the paper's",
+        "ui mine.toml --plugin my_sgd.py": "a table of your own",
         "ui --no-browser --port 5001": "links alone",
     },
     "calibrate": {
         "calibrate": "then: run table1 --hardware this-machine",
         "calibrate --scale small --device cuda": "the networks of another scale, on a GPU",
     },
-    "track": {"track": "into MLflow's own store", "track --uri http://127.0.0.1:5000": "into a server's"},
+    "track": {
+        "track": "into MLflow's own store",
+        "track --uri http://127.0.0.1:5000": "into a server's",
+        "track mine.toml --plugin my_sgd.py": "with what is published beside a table of your own",
+    },
     "doctor": {"doctor": "the machine, and the cache of data", "doctor --data ~/data": "with your folder of data"},
 }
 """Examples of each command, without the program's name, with what they are for."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.tables.definition import Table
 from benchmarks.views import conditions
 from benchmarks.views.table_runs import TableRuns, method_of
 from benchmarks.workloads.data.cards import card, names
@@ -41,11 +42,7 @@ def feed(whole: Sequence[TableRuns], chosen: Sequence[TableRuns], out: Path) -> 
             kept += [file for file in files if file not in kept]
         for runs, values in _of_runs(table_runs).items():
             measured[runs] = values | measured.get(runs, {})
-    theirs = [
-        published.PublishedLine(table_runs.table.id, table_runs.table.family, key, value)
-        for table_runs in shown_tables
-        for key, value in (table_runs.table.values or {}).items()
-    ]
+    theirs = published_lines(table_runs.table for table_runs in shown_tables)
     found = {
         (record.id, method_of(record.row)): record
         for table_runs in reversed(shown_tables)
@@ -53,6 +50,15 @@ def feed(whole: Sequence[TableRuns], chosen: Sequence[TableRuns], out: Path) -> 
     }
     records = list(found.values())
     return feed_records(records, theirs=theirs, measured=measured, artifacts=artifacts)
+
+
+def published_lines(tables: Iterable[Table]) -> list[published.PublishedLine]:
+    """Returns what was published of tables of the user's own; the suite's is known without (`published.by_dataset`)."""
+    return [
+        published.PublishedLine(table.id, table.family, key, value)
+        for table in tables
+        for key, value in (table.values or {}).items()
+    ]
 
 
 def feed_records(

@@ -12,6 +12,7 @@ import importlib.util
 import itertools
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,13 +22,13 @@ from typing import Any
 from results.errors import ResultsError
 from results.groups import ChanceOf, Measured, unknown_chance
 from results.records import Record
-from results.tracking import fetching
+from results.tracking import fetching, tags
 from results.tracking.entries import TrackedEntry, Values, entries
 from results.tracking.feeding import Store
 from results.tracking.fetching import Tracked
 from results.tracking.stores import DEFAULT_URI, LATER, check, chosen, database, is_server, locked, probe, shown
 
-__all__ = ["DEFAULT_URI", "FeedReport", "Tracked", "feed", "fetch", "opened", "probe", "shown", "tracked"]
+__all__ = ["DEFAULT_URI", "FeedReport", "Tracked", "feed", "fetch", "keep_chart", "opened", "probe", "shown", "tracked"]
 
 _TRACK = "python -m benchmarks track"
 _SETTINGS = {
@@ -133,6 +134,28 @@ def tracked(uri: str | None = None, kinds: Sequence[str] = fetching.KINDS) -> li
     """
     with opened(uri) as client:
         return list(fetching.tracked(client, kinds))
+
+
+def keep_chart(uri: str | None, name: str, title: str, runs: Sequence[Tracked], metrics: Sequence[str]) -> str:
+    """Keep a view of bar charts with the runs' experiment -> its name in addresses (`serving.chart_link`).
+
+    Args:
+        uri: the store, as `fetch`.
+        name: of the view; whatever was kept under it before is replaced.
+        title: of the charts.
+        runs: all of one experiment.
+        metrics: names as MLflow has them; a chart each, in this order.
+
+    Raises:
+        ResultsError: as `fetch`; or there are too many runs for a view.
+    """
+    text = tags.chart_text(title, [run.run_id for run in runs], metrics)
+    if len(text) > tags.MOST_LETTERS:
+        raise ResultsError(f"{len(runs)} runs are too many for one of MLflow's views.")
+    view = re.sub(r"[^\w.-]+", "-", name)[:200]
+    with opened(uri) as client:
+        client.set_experiment_tag(runs[0].experiment_id, f"{tags.VIEW_TAGS}{view}", text)
+    return view
 
 
 @contextlib.contextmanager

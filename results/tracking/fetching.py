@@ -27,7 +27,7 @@ _ID = re.compile(r"[0-9a-f]{64}")
 class Tracked:
     """A run as MLflow has it. record: our run's id, "" unless `kind` is "run". files: extra artifacts' names.
 
-    view: whether its experiment has the view of the list of runs (results.tracking.tags).
+    metrics: last values. view: whether its experiment has the view of the list of runs (results.tracking.tags).
     """
 
     kind: str
@@ -42,6 +42,7 @@ class Tracked:
     files: tuple[str, ...] = ()
     params: Mapping[str, str] = field(default_factory=dict)
     view: bool = False
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 def tracked(client: Any, kinds: Sequence[str] = KINDS) -> Iterator[Tracked]:
@@ -64,6 +65,7 @@ def tracked(client: Any, kinds: Sequence[str] = KINDS) -> Iterator[Tracked]:
                     tuple(tags.get(FILES, "").split()),
                     params,
                     VIEW_TAG in experiments[info.experiment_id].tags,
+                    run.data.metrics,
                 )
 
 

@@ -168,11 +168,16 @@ def compare_link(url: str, runs: Sequence[Tracked]) -> str:
     return f"{url}/#/compare-runs?runs={_json(ids)}&experiments={_json(experiments)}"
 
 
-def charts_link(url: str, runs: Sequence[Tracked]) -> str:
+def curves_link(url: str, runs: Sequence[Tracked]) -> str:
     """The page with the curves of these runs, all of one experiment, over the epochs."""
     ids = ", ".join(f"'{run.run_id}'" for run in runs)
     chosen = quote(f"attributes.run_id IN ({ids})", safe="")
     return f"{experiment_link(url, runs[0].experiment_id)}?searchFilter={chosen}&compareRunsMode=CHART"
+
+
+def chart_link(url: str, experiment_id: str, view: str) -> str:
+    """The page with the charts of a view that `tracking.keep_chart` has kept with the experiment."""
+    return f"{experiment_link(url, experiment_id)}?viewStateShareKey={quote(view)}&compareRunsMode=CHART"
 
 
 def _json(values: Sequence[str]) -> str:

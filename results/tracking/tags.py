@@ -15,12 +15,15 @@ SETTINGS = f"{PREFIX}settings"
 """Words in a run's name that tell it from others of its row (`names`), where there are any."""
 VIEW = "benchmarks"
 """The view of the list of runs, by its name in an address."""
-VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
+VIEW_TAGS = "mlflow.sharedViewState."
+VIEW_TAG = f"{VIEW_TAGS}{VIEW}"
 """A tag of an experiment, in which MLflow keeps a shared view as JSON.
 
 The fields are the state of MLflow's own pages (read from versions 3.13 to 3.17). A version that cannot read the view
 says so, and shows its ordinary list.
 """
+MOST_LETTERS = 5000
+"""Of a tag's value."""
 COLUMNS = (
     "metrics.`best_accuracy_percent`",
     "metrics.`best_loss`",
@@ -78,5 +81,31 @@ def ended(run: Any) -> bool:
 
 
 def view_text() -> str:
-    """Returns the view as JSON for the tag, which has room for 5000 characters."""
+    """Returns the view of the list of runs as JSON for the tag, which has room for MOST_LETTERS."""
     return json.dumps(_LIST, separators=(",", ":"))
+
+
+def chart_text(title: str, run_ids: Sequence[str], metrics: Sequence[str]) -> str:
+    """Returns a view as JSON in which bar charts of these metrics, one below the other, lay these runs side by side.
+
+    Bars are in the order of the rows, as is the list of runs beside them, which has their names.
+    """
+    chart = {"type": "BAR", "runsCountToCompare": len(run_ids), "deleted": False, "isGenerated": False}
+    section = {"display": True, "isReordered": False, "deleted": False, "isGenerated": False}
+    others = ("Model metrics", "System metrics")  # MLflow's own sections, which it fills with all charts there are
+    ids = ", ".join(f"'{id}'" for id in run_ids)
+    view = {
+        **_LIST,
+        "searchFilter": f"attributes.run_id IN ({ids})",
+        "orderByKey": "params.`row`",
+        "orderByAsc": True,
+        "runsHiddenMode": "SHOWALL",
+        "compareRunSections": [
+            {**section, "uuid": "table", "name": title, "columns": 1, "cardHeight": 120 + 32 * len(run_ids)},
+            *({**section, "uuid": name, "name": name, "display": False, "isGenerated": True} for name in others),
+        ],
+        "compareRunCharts": [
+            {**chart, "uuid": key, "metricSectionId": "table", "metricKey": key, "displayName": key} for key in metrics
+        ],
+    }
+    return json.dumps(view, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""MLflow's UI over our runs, as a person meets it: the experiment, the compare page, ours beside the paper's.
+"""MLflow's UI as a person meets it: the chart, the experiment, the compare page, ours beside the paper's.
 
 Needs playwright, Chromium and mlflow (`tox run -e browser`); skipped where one of them is missing.
 """
@@ -50,6 +50,23 @@ def page(store: str) -> Iterator[Any]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield chromium.new_page(viewport={"width": 1280, "height": 900})
         chromium.close()
+
+
+def test_a_chart_lays_ours_beside_the_papers(store: str, page: Any) -> None:
+    """Its bars are those of the runs in the list beside it, in the order of the rows; no other chart is above it."""
+    shelf = tracking.tracked(store, ("ours", "paper"))
+    runs = [one for one in shelf if one.row in ("async_lu", "bp") and one.network == "resnet18"]
+    view = tracking.keep_chart(store, "table1-resnet18", "Table 1", runs, ["best_accuracy_percent"])
+    with serving.server(store, 0) as server:
+        server.wait_until_ready()
+        page.goto(serving.chart_link(server.url, runs[0].experiment_id, view))
+        page.get_by_text("Table 1").first.wait_for(timeout=SETTLED_MILLISECONDS)
+        page.get_by_text("best_accuracy_percent").first.wait_for(timeout=SETTLED_MILLISECONDS)
+        page.locator(".barlayer .point").first.wait_for(timeout=SETTLED_MILLISECONDS)
+        bars = sum("best_accuracy_percent" in run.metrics for run in runs)
+        assert page.locator(".barlayer .point").count() == bars >= 3
+        names = [one for one in page.locator("a").all_inner_texts() if ", resnet18" in one]
+        assert [one.partition(",")[0] for one in names] == ["async_lu ours", "async_lu paper", "bp ours", "bp paper"]
 
 
 def test_ours_stands_beside_the_papers(store: str, page: Any, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ MISTAKES = {
     "tune lm --target nan": "--target nan: give a value to reach",
     "report table3 --target 120": "--target 120: give a value to reach",
     "run table3 --fresh=maybe": "--fresh maybe: give nothing after it",
-    "track out": "'out' has no place here; `python -m benchmarks track --help` lists what has.",
+    "track out": "out is no file of a table of your own, in TOML or Python; runs are found by --out",
     "track --out nowhere": "There are no runs in nowhere: run a table first",
     "run table8 --method bp --network resnet50 --plugin none.py": "There is no plug-in file",
     "run table3 --scale small --data nowhere": "--data nowhere: there is no such folder.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import re
 import signal
@@ -11,15 +12,19 @@ import sys
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from benchmarks.commands import ui
 from benchmarks.errors import UserError
+from benchmarks.views import tracked as feeding
 from results.errors import ResultsError
-from results.published import by_dataset
-from results.tracking import feed, serving, tracked
+from results.measures import of_runs
+from results.published import PublishedLine, by_dataset
+from results.tables import Conditions, ResultCell, ResultRow, ResultTable, files
+from results.tracking import feed, opened, serving, tags, tracked
 from tests import needs
 from tests.commands.commands import CHECKOUT, Cli, alive, until
 from tests.papers.test_audit import SILENT
@@ -66,25 +71,49 @@ def said(out: Path, *names: str, uri: str | None = None, port: int = 5000) -> st
     return console.file.getvalue()
 
 
-def test_links_lay_methods_and_papers_side_by_side(out: Path, started: list[int]) -> None:
+def compared(out: Path, text: str) -> list[list[str]]:
+    """Names of the runs that each link to the compare page has."""
+    names = {one.run_id: one.name for one in tracked(store(out), ("ours", "paper"))}
+    links = [line for line in text.splitlines() if "/compare-runs" in line]
+    return [[names[id] for id in re.findall(r"[0-9a-f]{32}", urllib.parse.unquote(line))] for line in links]
+
+
+def view(out: Path, text: str) -> tuple[str, dict[str, Any]]:
+    """The first chart's link, and the view that it opens."""
+    link = next(line.strip() for line in text.splitlines() if "viewStateShareKey=" in line)
+    [name] = urllib.parse.parse_qs(urllib.parse.urlsplit(link).fragment.partition("?")[2])["viewStateShareKey"]
+    with opened(store(out)) as client:
+        tags = client.get_experiment_by_name("cifar100 (smoke)").tags
+    return link, json.loads(tags[f"mlflow.sharedViewState.{name}"])
+
+
+def test_a_chart_comes_first_that_lays_published_beside_measured(out: Path, started: list[int]) -> None:
     text = said(out, "table3")
     assert started == [5000]
-    names = {one.run_id: one.name for one in tracked(store(out), ("ours", "paper"))}
-    shown = [
-        re.findall(r"[0-9a-f]{32}", urllib.parse.unquote(line)) for line in text.splitlines() if "/compare-runs" in line
+    link, state = view(out, text)
+    assert link.endswith("&compareRunsMode=CHART")
+    [pairs] = compared(out, text)
+    assert pairs == [
+        "async_lu ours, resnet18, 1 seed",
+        "async_lu paper, resnet18",
+        "async_bu ours, resnet18, 1 seed",
+        "async_bu paper, resnet18",
     ]
-    assert [[names[id] for id in ids] for ids in shown] == [
-        ["async_lu ours, resnet18, 1 seed", "async_bu ours, resnet18, 1 seed"],
-        [
-            "async_lu ours, resnet18, 1 seed",
-            "async_lu paper, resnet18",
-            "async_bu ours, resnet18, 1 seed",
-            "async_bu paper, resnet18",
-        ],
-    ]
+    ids = {one.run_id for one in tracked(store(out), ("ours", "paper")) if one.name in pairs}
+    assert set(re.findall(r"[0-9a-f]{32}", state["searchFilter"])) == ids
+    keys = [chart["metricKey"] for chart in state["compareRunCharts"]]
+    assert keys == ["epochs_to_target", "best_accuracy_percent", "time_to_target_seconds"]
     page = "http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=benchmarks"
-    assert f"MLflow, experiment 'cifar100 (smoke)': {page}\n" in text
-    assert "compareRunsMode=CHART" in text
+    assert text.index(link) < text.index(f"All runs of 'cifar100 (smoke)': {page}\n")
+
+
+def test_where_no_view_can_be_kept_the_charts_of_the_runs_are_linked(
+    out: Path, started: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tags, "MOST_LETTERS", 100)
+    first = said(out, "table3").splitlines()[1]
+    assert "searchFilter=attributes.run_id" in first
+    assert "compareRunsMode=CHART" in first
 
 
 def test_many_tables_are_named_and_a_table_without_runs_is_said(out: Path, started: list[int]) -> None:
@@ -92,6 +121,29 @@ def test_many_tables_are_named_and_a_table_without_runs_is_said(out: Path, start
     assert "table5: fewer than two of its rows are in the store" in said(out, "table5")
     with pytest.raises(UserError, match="table3"):
         said(out, "tabel3")
+
+
+def test_a_printed_table_of_ones_own_is_linked_with_the_runs_that_it_shows(tmp_path: Path, started: list[int]) -> None:
+    """By its name or by none; the latest first, each with the runs of its condition, though others are newer."""
+    out = tmp_path / "out"
+    new_store(tmp_path)
+    for number, epochs in enumerate((6, 3), start=1):
+        made = [write(out, [30.0, 60.0 - row], method=row_of, depth=epochs) for row, row_of in enumerate(("bp", "ddp"))]
+        rows = [ResultRow("resnet18", "", one.row, "", (ResultCell(reason="none"),)) for one in made]
+        best = next(one for one in of_runs() if one.key == "best_accuracy_percent")
+        result = ResultTable("leaves", "", "", (best,), tuple(rows), conditions=Conditions(scale=f"{epochs}"))
+        written = [files.write(result, out / "tables" / str(epochs)), out / "tables" / str(epochs) / "leaves.csv"]
+        written[1].touch()
+        os.utime(written[0], (number, number))
+        feed(records(out), published={}, uri=store(out), artifacts={one.id: written for one in made})
+    text = said(out)
+    assert compared(out, text) == [
+        [f"{method} depth={depth} ours, resnet18, 1 seed" for method in ("bp", "ddp")] for depth in (3, 6)
+    ]
+    assert text.startswith("leaves on resnet18, 3")
+    assert compared(out, said(out, "leaves")) == compared(out, text)
+    with pytest.raises(UserError, match="leaves"):
+        said(out, "leavs")
 
 
 def test_an_empty_store_is_shown_and_none_is_refused(tmp_path: Path, started: list[int]) -> None:
@@ -112,6 +164,22 @@ def test_a_table_of_ones_own_brings_its_methods_along(cli: Cli, out: Path, start
     found = cli("ui", "mine.toml", "--plugin", "silent.py", *given)
     assert (found.code, started) == (0, [5000])
     assert "/compare-runs" in found.out
+
+
+def test_track_lays_beside_a_table_of_ones_own_what_was_published(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[PublishedLine] = []
+    monkeypatch.setattr(feeding, "feed_records", lambda records, uri, *, theirs: told.extend(theirs))
+    write(tmp_path / "out", [30.0], method="silent")
+    head = 'id = "mine"\ntitle = "Mine"\nfamily = "cifar100"\nnetworks = ["resnet18"]\nmeasures = ["train_loss"]'
+    (tmp_path / "mine.toml").write_text(f'[table]\n{head}\n[[rows]]\nmethod = "silent"\n')
+    columns = "table,dataset,network,row,measure,mean,std,n,source,note"
+    (tmp_path / "mine.csv").write_text(f"{columns}\nmine,cifar100,resnet18,silent,train_loss,1.5,,,my draft,\n")
+    (tmp_path / "silent.py").write_text(SILENT)
+    cli.refused("track", "mine.toml")
+    assert cli("track", "mine.toml", "--plugin", "silent.py").code == 0
+    assert [(line.key, line.value.mean) for line in told] == [(("resnet18", "silent", "train_loss"), 1.5)]
 
 
 @pytest.mark.slow

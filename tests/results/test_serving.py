@@ -9,7 +9,7 @@ import pytest
 
 from results.errors import ResultsError
 from results.tracking.fetching import Tracked
-from results.tracking.serving import Server, charts_link, compare_link, experiment_link, free_port, server
+from results.tracking.serving import Server, compare_link, curves_link, experiment_link, free_port, server
 
 URL = "http://127.0.0.1:5000"
 
@@ -24,7 +24,7 @@ def test_links_are_written_as_mlflows_pages_read_them() -> None:
         f"{URL}/#/compare-runs?runs=%5B%22ab%22%2C%22cd%22%2C%22ef%22%5D&experiments=%5B%221%22%2C%222%22%5D"
     )
     assert experiment_link(URL, "1") == f"{URL}/#/experiments/1/runs"
-    assert charts_link(URL, runs[:2]) == (
+    assert curves_link(URL, runs[:2]) == (
         f"{URL}/#/experiments/1/runs?searchFilter=attributes.run_id%20IN%20%28%27ab%27%2C%20%27cd%27%29"
         "&compareRunsMode=CHART"
     )
