@@ -159,17 +159,18 @@ def folder_of(out: Path, id: str) -> Path:
     return out / "runs" / id
 
 
-def unpacked(pack: Path) -> dict[str, bytes]:
-    """Journals of a packed file by run id, in its order; what has no id stands under "".
-
-    Raises:
-        ResultsError: the file cannot be read.
-    """
+def separated(data: bytes) -> dict[str, bytes]:
+    """Journals that lie one after another, by run id in their order; what has no id stands under ""."""
     found = {}
-    for data in filter(None, _BEGIN.split(_content(pack))):
-        id = _ID.search(data.partition(b"\n")[0])
-        found[id[1].decode() if id is not None else ""] = data
+    for journal in filter(None, _BEGIN.split(data)):
+        id = _ID.search(journal.partition(b"\n")[0])
+        found[id[1].decode() if id is not None else ""] = journal
     return found
+
+
+def unpacked(pack: Path) -> dict[str, bytes]:
+    """Journals of a packed file, as `separated`. Raises ResultsError where the file cannot be read."""
+    return separated(_content(pack))
 
 
 def journals(out: Path) -> Iterator[tuple[Path, bytes | None]]:

@@ -278,12 +278,20 @@ def keep(records: Iterable[Record], to: Path) -> list[Path]:
             path = to / "runs" / f"{_UNFIT.sub('-', f'{record.family}-{record.network}')}.jsonl"
             if path not in packs:
                 packs[path] = unpacked(path) if path.exists() else {}
-            reader = Reader()
-            lines = [_kept(reader.parse(line)) for line in content_of(record.path).splitlines()]
-            packs[path][record.id] = chained(lines)[0]
+            packs[path][record.id] = packed([record])
     for path, journals in packs.items():
         replace(path, b"".join(journals.values()))
     return list(packs)
+
+
+def packed(records: Iterable[Record]) -> bytes:
+    """The journals of runs one after another, without names of folders in their environments. Raises as `keep`."""
+    found = []
+    for record in records:
+        reader = Reader()
+        lines = [_kept(reader.parse(line)) for line in content_of(record.path).splitlines()]
+        found.append(chained(lines)[0])
+    return b"".join(found)
 
 
 def _kept(line: Mapping[str, Any]) -> Mapping[str, Any]:
