@@ -40,18 +40,18 @@ def write(site: Site, folder: Path, before: Collection[str] = ()) -> tuple[list[
         ResultsError: the folder cannot be written, the disk is full, or a folder below it is a link.
     """
     beside = {one.id: one for one in besides(site)}
-    files = {folder / _NAMES[kind]: _render(f"index.{kind}.j2", folder, site=site, beside=beside) for kind in _NAMES}
+    files = {folder / _NAMES[kind]: render(f"index.{kind}.j2", folder, site=site, beside=beside) for kind in _NAMES}
     files[folder / "style.css"] = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     for page in site.pages:
         files |= _page(site, page, folder, beside.get(page.id))
     for one in beside.values():
         place = folder / one.place
         for kind, name in _NAMES.items():
-            files[place / name] = _render(f"beside.{kind}.j2", folder, place, site=site, beside=one)
+            files[place / name] = render(f"beside.{kind}.j2", folder, place, site=site, beside=one)
     if site.claims is not None:
         place = folder / "claims"
         for kind, name in _NAMES.items():
-            files[place / name] = _render(f"claims.{kind}.j2", folder, place, site=site)
+            files[place / name] = render(f"claims.{kind}.j2", folder, place, site=site)
         files[place / "table.tex"] = latex.claims(site.claims)
     files[folder / "report.tex"] = latex.document(site, folder)
     for path in files:
@@ -67,12 +67,12 @@ def write(site: Site, folder: Path, before: Collection[str] = ()) -> tuple[list[
 def _page(site: Site, page: Page, folder: Path, beside: Beside | None) -> dict[Path, str]:
     place = folder / page.place
     given = {"site": site, "page": page, "beside": beside}
-    made = {place / name: _render(f"page.{kind}.j2", folder, place, **given) for kind, name in _NAMES.items()}
+    made = {place / name: render(f"page.{kind}.j2", folder, place, **given) for kind, name in _NAMES.items()}
     return {**made, place / "table.tex": latex.page(page), place / kept.PAGE: kept.page_json(page, folder).decode()}
 
 
-def _render(template: str, folder: Path, place: Path | None = None, **values: Any) -> str:
-    """folder: of the report; place: of the page, if that is another."""
+def render(template: str, folder: Path, place: Path | None = None, **values: Any) -> str:
+    """Returns a page. folder: of the report; place: of the page, if that is another."""
     at = place or folder
     found = _environment(template.split(".")[1]).get_template(template)
     return found.render(place=at, root="../" * len(at.relative_to(folder).parts), **values)

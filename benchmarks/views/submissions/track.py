@@ -1,0 +1,95 @@
+"""Tracks: the rules by which a method is tuned, trained and ranked, the same for every submission."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from benchmarks.errors import UserError
+from benchmarks.runner.tuning.search import VALIDATION, TuningBudget
+from benchmarks.tables.definition import Row, Table
+from benchmarks.tables.shared import BASELINE
+from methods.errors import unknown
+from results.records import Record, journals
+from results.records.usable import usable
+from results.reproductions import FOLDER as KEPT
+
+REFERENCES = KEPT / "tracks"
+"""Runs of backpropagation that every submission is held against, kept like those of a reproduction."""
+
+
+@dataclass(frozen=True)
+class Edition:
+    """One size of a track.
+
+    scale: of its workloads. targets: by network, a value of what its runs are judged by; the score is the time to it.
+    seeds: of the runs that are ranked, 0 to seeds - 1. budget: of tuning, per network, which chooses by validation.
+    workload: settings of all runs, among them the samples for validation.
+    """
+
+    scale: str
+    targets: Mapping[str, float]
+    seeds: int = 5
+    budget: TuningBudget = field(default_factory=lambda: TuningBudget(select=VALIDATION))
+    workload: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Track:
+    """Workloads on one data set and one simulated machine. editions: by name, the quickest first."""
+
+    id: str
+    title: str
+    family: str
+    card: str
+    devices: int
+    editions: Mapping[str, Edition]
+
+    def edition(self, name: str) -> Edition:
+        """Returns the edition of this name. Raises UserError where there is none."""
+        if name not in self.editions:
+            raise UserError(unknown(f"edition of the track {self.id}", name, list(self.editions)))
+        return self.editions[name]
+
+    def table(self, edition: str, row: Row) -> Table:
+        """Returns the table that a submission trains: backpropagation on one device, and the method.
+
+        Raises UserError or MethodError where the row is none.
+        """
+        chosen = self.edition(edition)
+        return Table(
+            id=f"{self.id}-{edition}",
+            title=f"{self.title}: {edition} edition",
+            source="this suite's leaderboard (docs/leaderboard.md)",
+            family=self.family,
+            rows=(BASELINE,) if row.key == BASELINE.key else (BASELINE, row),
+            measures=("time_to_target_seconds",),
+            networks=tuple(chosen.targets),
+            card=self.card,
+            devices=self.devices,
+            workload=chosen.workload,
+            values={},
+        )
+
+
+def references(track: Track, edition: str) -> tuple[Record, ...]:
+    """Returns the reference runs of backpropagation of an edition, by network and seed.
+
+    Raises ResultsError where a kept journal cannot be used.
+    """
+    chosen = track.edition(edition)
+    its = [
+        record
+        for record in _kept()
+        if (record.family, record.scale, record.spec.hardware.name) == (track.family, chosen.scale, track.card)
+        and record.network in chosen.targets
+        and record.method == BASELINE.method
+    ]
+    return tuple(sorted(its, key=lambda record: (record.network, record.seed)))
+
+
+@cache
+def _kept() -> tuple[Record, ...]:
+    return tuple(usable(path, data) for path, data in journals(REFERENCES))
