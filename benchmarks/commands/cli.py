@@ -190,6 +190,79 @@ def tune(
 
 
 @app.command
+def submit(
+    method: str,
+    *,
+    track: str,
+    edition: str = "smoke",
+    plugin: Path | None = None,
+    author: str = "",
+    label: str = "",
+    data: Path | None = None,
+    out: Path = Path("out"),
+    to: Path | None = None,
+    jobs: Number | None = None,
+) -> int:
+    """Train a method under the rules of a leaderboard's track, and write one bundle: journals, code and checksums.
+
+    Args:
+        method: FILE.py with one method; or a method or row by its name, such as lapsgd@period=4.
+        track: images, lm or lowcomm.
+        edition: smoke (embedded data, some three minutes on two cores) or full.
+        plugin: File with the method that is named.
+        author: Shown beside it as declared.
+        label: Likewise, such as "with stashed weights".
+        data: Folder with the data sets. Default: $BENCHMARKS_DATA, then a cache.
+        out: Folder of results; runs that are there are not repeated.
+        to: File of the bundle. Default: in OUT/submissions.
+        jobs: Runs side by side. Default: the cores.
+    """
+    from benchmarks.commands.submit import Declared, trainer_of
+    from benchmarks.commands.submit import submit as train
+    from benchmarks.views.submissions.tracks import track_of
+
+    file = Path(method) if method.endswith(".py") else plugin
+    trainer = trainer_of(track_of(track).edition(edition), out, data, file, jobs, _console())
+    return train(method, track, edition, Declared(author, label), trainer, to, plugin)
+
+
+@app.command
+def leaderboard(
+    folder: Path, *, retrain: Flag = False, data: Path | None = None, out: Path = Path("out"), to: Path | None = None
+) -> int:
+    """Verify the bundles of a folder and rank them, as a page, Markdown and JSON. None of their code is executed.
+
+    Args:
+        folder: Holds bundles of `submit` (*.zip).
+        retrain: Afterwards: train every ranked bundle again, each in a process of its own, which executes its code.
+        data: Folder with the data sets, of --retrain. Default: $BENCHMARKS_DATA, then a cache.
+        out: Folder of results.
+        to: Folder to write into. Default: leaderboard in the folder of results.
+    """
+    from benchmarks.commands.leaderboard import leaderboard as rank
+
+    return rank(folder, out, to, _console(), retrained=retrain, data=data)
+
+
+@app.command
+def retrain(bundle: Path, *, data: Path | None = None, out: Path = Path("out"), jobs: Number | None = None) -> int:
+    """Execute the code of a bundle: train its ranked runs again, and others at fresh seeds, and compare.
+
+    The same seeds have equal bits on the same torch and CPU; otherwise, and at the fresh seeds, which are drawn here
+    and printed, means differ by no more than runs scatter.
+
+    Args:
+        bundle: A file that `submit` wrote.
+        data: Folder with the data sets. Default: $BENCHMARKS_DATA, then a cache.
+        out: Folder of results; the runs go to OUT/retrained.
+        jobs: Runs side by side. Default: the cores.
+    """
+    from benchmarks.commands.retrain import retrain as again
+
+    return again(bundle, out, data, jobs, _console())
+
+
+@app.command
 def replay(
     run: str,
     *,

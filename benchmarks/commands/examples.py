@@ -26,6 +26,15 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "tune table1 --network resnet18": "five learning rates a row, then the table at each row's best",
         "tune table1 --grid 3 --method async_lu,ddp": "three rates, for two rows",
     },
+    "submit": {
+        "submit my_sgd.py --track lm": "a plug-in's method, by the smoke edition's rules",
+        "submit lapsgd@updaters=2 --track images --edition full": "a row of the suite's methods, on real data",
+    },
+    "leaderboard": {
+        "leaderboard bundles": "the page is out/leaderboard/leaderboard.html",
+        "leaderboard bundles --retrain": "then train each again, which executes its code",
+    },
+    "retrain": {"retrain bundles/my_sgd-lm-smoke.zip": "one bundle, at its seeds and at fresh ones"},
     "new": {
         "new method my_sgd": "a method's file, which runs as it is",
         "new table my_table": "rows of your choice, in TOML",

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from benchmarks.commands.options import RecoveryOptions
+from benchmarks.commands.screen import say
 from benchmarks.errors import Interrupted
 from benchmarks.runner import environment, gpus, plan, weights
 from benchmarks.runner.checkpoints import file as checkpoints
@@ -24,9 +25,12 @@ from benchmarks.runner.processes import pool, signals
 from benchmarks.runner.processes.messages import Setting
 from benchmarks.runner.progress import Display, duration
 from benchmarks.runner.progress import runs as many
+from benchmarks.runner.tuning.search import TuningBudget
 from benchmarks.views import journals
 from benchmarks.views.journals import Journals
-from results.records import folder_of
+from benchmarks.views.tuning.search import search
+from benchmarks.views.tuning.tuned import Search
+from results.records import Record, folder_of
 
 NAMED = 3
 """Runs that a sentence names."""
@@ -152,3 +156,32 @@ def _interruption(display: Display, missing: Sequence[Run], setting: Setting) ->
             f"{status} and kept; {again} carries on, but begins {many(unsaved)} anew, of which there is no checkpoint"
         )
     return f"{status}, and no checkpoint of the {unsaved} under way; {again} begins anew"
+
+
+def search_rows(grid: Grid, trainer: Trainer, budget: TuningBudget) -> list[Search]:
+    """Returns the searches of all rows, carried on until each is over, or waits for a run that failed.
+
+    A rate is chosen by runs of exactly their identity; with --fresh by those that this command has trained.
+    """
+    while True:
+        journal = journals.read(trainer.out)
+
+        def done(run: Run, journal: Journals = journal) -> Record | None:
+            counts = journal.done(run) and (run.id in trainer.seen or not trainer.recovery.fresh)
+            return journal.exact(run) if counts else None
+
+        searches = [search(cell, budget, done) for cell in grid.cells]
+        if not train_missing(grid, trainer, [run for searched in searches for run in searched.open], "Trials"):
+            return searches
+
+
+def train_missing(grid: Grid, trainer: Trainer, runs: Sequence[Run], label: str) -> bool:
+    """Trains those that are missing -> whether there were any."""
+    existing = journals.read(trainer.out)
+    missing = trainer.missing(plan.distinct(runs), existing)
+    if missing:
+        trainer.expect(missing, existing)
+        resumed = trainer.resumable(missing, missing)
+        say(trainer.console, f"{label}: {many(len(missing))}, {trainer.jobs} at a time{resumed}")
+        trainer.train(missing, trainer.setting([grid]))
+    return bool(missing)

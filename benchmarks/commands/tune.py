@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,32 +9,28 @@ from rich.console import Console
 
 from benchmarks.commands.resolve import check_out, missing_data
 from benchmarks.commands.screen import note, say
-from benchmarks.commands.training import Trainer
+from benchmarks.commands.training import Trainer, search_rows, train_missing
 from benchmarks.errors import UserError
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import Grid, grids, resolve
-from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import ranks
 from benchmarks.runner.progress import runs as many
 from benchmarks.runner.tuning.search import VALIDATION, TuningBudget
 from benchmarks.runner.tuning.trials import settled, validation_samples
 from benchmarks.tables.definition import Table
 from benchmarks.views import journals, tracked
-from benchmarks.views.journals import Journals
 from benchmarks.views.notes import clocks
 from benchmarks.views.table_runs import find_all_runs
 from benchmarks.views.tuning.notes import captions, caveats, notes
 from benchmarks.views.tuning.order import pairs
 from benchmarks.views.tuning.picture import draw
-from benchmarks.views.tuning.search import at_best, search, tuned_table
+from benchmarks.views.tuning.search import at_best, tuned_table
 from benchmarks.views.tuning.tables import conditions_of, pairs_table, rows_table, runs_table
-from benchmarks.views.tuning.tuned import FOLDER, Search, TunedTable, name_of
+from benchmarks.views.tuning.tuned import FOLDER, TunedTable, name_of
 from reports.tables.files import write
 from reports.tables.screen import to_rich
 from results.errors import ResultsError
 from results.files import own_folder
-from results.records import Record
 
 
 def tune(table: Table, trainer: Trainer, budget: TuningBudget) -> int:
@@ -50,11 +45,11 @@ def tune(table: Table, trainer: Trainer, budget: TuningBudget) -> int:
     check_out(out)
     budget = settled(budget, grid.cells)
     _print_budget(grid, budget, console)
-    searches = _search(grid, trainer, budget)
+    searches = search_rows(grid, trainer, budget)
     note(console, journals.read(out).remarks)
     over = [searched for searched in searches if searched.over]
     if over:
-        _train(grid, trainer, [*grid.runs, *at_best(grid, over).runs], "As published, and at the best rates")
+        train_missing(grid, trainer, [*grid.runs, *at_best(grid, over).runs], "As published, and at the best rates")
         tuned = tuned_table(grid, budget, over, journals.read(out))
         again = replace(grid.command, options=(*grid.command.options, *budget.options)).text("tune")
         _show(tuned, again, out, console)
@@ -90,35 +85,6 @@ def _chosen_by(grid: Grid, budget: TuningBudget) -> str:
     return "the test split, as in the papers" + (
         "" if all(counts) else ": too few training samples are left for another"
     )
-
-
-def _search(grid: Grid, trainer: Trainer, budget: TuningBudget) -> list[Search]:
-    """The searches of all rows, carried on until each is over, or waits for a run that failed.
-
-    A rate is chosen by runs of exactly their identity; with --fresh by those that this command has trained.
-    """
-    while True:
-        journal = journals.read(trainer.out)
-
-        def done(run: Run, journal: Journals = journal) -> Record | None:
-            counts = journal.done(run) and (run.id in trainer.seen or not trainer.recovery.fresh)
-            return journal.exact(run) if counts else None
-
-        searches = [search(cell, budget, done) for cell in grid.cells]
-        if not _train(grid, trainer, [run for searched in searches for run in searched.open], "Trials"):
-            return searches
-
-
-def _train(grid: Grid, trainer: Trainer, runs: Sequence[Run], label: str) -> bool:
-    """Train those that are missing -> whether there were any."""
-    existing = journals.read(trainer.out)
-    missing = trainer.missing(plan.distinct(runs), existing)
-    if missing:
-        trainer.expect(missing, existing)
-        resumed = trainer.resumable(missing, missing)
-        say(trainer.console, f"{label}: {many(len(missing))}, {trainer.jobs} at a time{resumed}")
-        trainer.train(missing, trainer.setting([grid]))
-    return bool(missing)
 
 
 def _show(tuned: TunedTable, command: str, out: Path, console: Console) -> None:

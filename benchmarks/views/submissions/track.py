@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+import methods
 from benchmarks.errors import UserError
+from benchmarks.runner.choices import Choices
 from benchmarks.runner.tuning.search import VALIDATION, TuningBudget
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import BASELINE
 from methods.errors import unknown
+from methods.registry import own
 from results.records import Record, journals
 from results.records.usable import usable
 from results.reproductions import FOLDER as KEPT
@@ -93,3 +97,30 @@ def references(track: Track, edition: str) -> tuple[Record, ...]:
 @cache
 def _kept() -> tuple[Record, ...]:
     return tuple(usable(path, data) for path, data in journals(REFERENCES))
+
+
+def choices(edition: Edition, data: Path | None = None, plugin: Path | None = None) -> Choices:
+    """Returns the choices by which an edition's runs are planned, whatever the machine has. data: where to look."""
+    plugins = () if plugin is None else (plugin.expanduser().resolve(),)
+    return Choices(scale=edition.scale, seeds=tuple(range(edition.seeds)), data=data, plugins=plugins, alias=False)
+
+
+def row_of(what: str, plugin: Path | None) -> tuple[Row, Path | None]:
+    """Returns the row, and the file of its code; None for a method of the suite.
+
+    Raises UserError or MethodError where it is none.
+    """
+    path = Path(what) if what.endswith(".py") else plugin
+    found = methods.load_plugin(path.expanduser()) if path is not None else []
+    if what.endswith(".py"):
+        if len(found) > 1:
+            raise UserError(f"{what} has several methods: name one, with --plugin {what}: {', '.join(found)}.")
+        what = found[0]
+    row = Row.parsed(what)
+    if row.workload or row.batch is not None:
+        raise UserError(f"{what}: the workload is the track's; a submission has options of its method alone.")
+    if row.method in own():
+        return row, None
+    if path is None:
+        raise UserError(f"{row.method} is no method of the suite: name its file with --plugin.")
+    return row, path.expanduser().resolve()

@@ -1,0 +1,126 @@
+"""`submit`: trains a method under a track's rules, and writes the bundle that `leaderboard` ranks."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.commands.options import RecoveryOptions
+from benchmarks.commands.resolve import check_out, jobs_at_once, missing_data
+from benchmarks.commands.screen import say
+from benchmarks.commands.training import Trainer, search_rows, train_missing
+from benchmarks.errors import UserError
+from benchmarks.runner.grid import Grid, resolve
+from benchmarks.runner.plan import Run
+from benchmarks.tables.definition import Row
+from benchmarks.tables.shared import BASELINE
+from benchmarks.views import journals
+from benchmarks.views.submissions import bundle, pages
+from benchmarks.views.submissions.board import rank
+from benchmarks.views.submissions.bundle import Manifest
+from benchmarks.views.submissions.rules import check, code_digest
+from benchmarks.views.submissions.track import Edition, Track, choices, row_of
+from benchmarks.views.submissions.tracks import track_of
+from benchmarks.views.tuning.search import at_best
+from results.records import Record
+
+_UNFIT = re.compile(r"[^\w.=-]+")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a submission says of itself, and nobody checks."""
+
+    author: str = ""
+    label: str = ""
+
+
+def submit(
+    what: str, track_id: str, edition: str, declared: Declared, trainer: Trainer, to: Path | None, plugin: Path | None
+) -> int:
+    """Trains what is missing, writes the bundle and checks it -> the exit code: 0, or 1 if a run failed.
+
+    what: a row's name ("my_sgd@period=4"), or the file of a single method.
+
+    Raises UserError or MethodError on what is wrong before anything is trained, ResultsError where nothing can be
+    written.
+    """
+    track = track_of(track_id)
+    row, code = row_of(what, plugin)
+    table = track.table(edition, row)
+    grid = resolve(table, trainer.chosen)
+    _check(grid, track, row, code, trainer)
+    budget = track.edition(edition).budget
+    submitted = replace(grid, cells=tuple(cell for cell in grid.cells if cell.row.key == row.key))
+    say(trainer.console, f"{row.label} to the track {track.id}, edition {edition}: {budget.words}, by validation")
+    searches = search_rows(submitted, trainer, budget)
+    if all(one.over for one in searches):
+        best = at_best(submitted, searches)
+        train_missing(grid, trainer, [*baseline(grid), *best.runs], "Ranked runs, and backpropagation's")
+    trainer.print_failures()
+    if trainer.failed or not all(one.over for one in searches):
+        say(trainer.console, "No bundle is written, since a run failed.")
+        return 1
+    manifest = Manifest(
+        track=track.id,
+        edition=edition,
+        method=row.key,
+        file="" if code is None else code.name,
+        title=row.label,
+        author=declared.author,
+        label=declared.label,
+        sha256={},
+    )
+    runs = _records([*baseline(grid), *best.runs], trainer.out)
+    trials = [record for one in searches for record in one.records]
+    path = to or trainer.out / "submissions" / f"{_UNFIT.sub('-', row.key)}-{track.id}-{edition}.zip"
+    bundle.write(path, manifest, None if code is None else code.read_bytes(), runs, trials)
+    return _show(path, trainer.console)
+
+
+def trainer_of(
+    edition: Edition, out: Path, data: Path | None, plugin: Path | None, jobs: int | None, console: Console
+) -> Trainer:
+    """Returns what trains the runs of an edition. Raises UserError where --jobs is none."""
+    chosen = choices(edition, data, plugin)
+    return Trainer(chosen, out, RecoveryOptions(), console, jobs_at_once(jobs, chosen))
+
+
+def baseline(grid: Grid) -> list[Run]:
+    """Returns the runs of backpropagation at the track's rates."""
+    return [run for cell in grid.cells if cell.row.key == BASELINE.key for run in cell.runs]
+
+
+def _check(grid: Grid, track: Track, row: Row, code: Path | None, trainer: Trainer) -> None:
+    if missing := missing_data(grid.runs, trainer.chosen.data):
+        raise UserError(missing)
+    for cell in grid.cells:
+        if (many := cell.method.devices - cell.method.servers) > track.devices:
+            raise UserError(f"{row.key} has {many} devices, and the track {track.id} {track.devices}: set fewer.")
+    digest = None if code is None else code_digest(code.name, code.read_bytes())
+    if any(
+        run.spec.sources != (digest if cell.row.key == row.key else None) for cell in grid.cells for run in cell.runs
+    ):
+        raise UserError(
+            f"{row.key}: its code is in several files, or edits of the suite's own are not committed; a bundle has one "
+            "file, beside the suite as it is released."
+        )
+    check_out(trainer.out)
+
+
+def _records(runs: list[Run], out: Path) -> list[Record]:
+    found = journals.read(out)
+    records = {run.id: found.exact(run) for run in runs}
+    return [record for record in records.values() if record is not None]
+
+
+def _show(path: Path, console: Console) -> int:
+    (ranking,) = rank([check(bundle.read(path))])
+    (row,) = pages.table_of(ranking).rows
+    said = zip(pages.HEADERS[1:5], row[1:5], strict=True)
+    say(console, "; ".join(f"{name}: {value}" for name, value in said), "bold")
+    say(console, f"Written: {path} ({path.stat().st_size / 1000:,.0f} kB)", "dim")
+    return 0
