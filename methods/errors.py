@@ -19,3 +19,8 @@ def unknown(kind: str, name: str, choices: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)
     offer = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(choices)}."
     return f"Unknown {kind} '{name}': {offer}"
+
+
+def unknown_method(name: str, choices: Iterable[str]) -> str:
+    """Returns `unknown` for a name where a method is expected, and how one of the user's own is loaded."""
+    return f"{unknown('method', name, choices)} One of your own is loaded by --plugin FILE.py."

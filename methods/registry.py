@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from methods.base import Method, flat, nested
-from methods.errors import MethodError, unknown
+from methods.errors import MethodError, unknown, unknown_method
 from methods.later import filled_in
 
 ENTRY_POINTS = "async_sgd_benchmarks.methods"
@@ -172,7 +172,7 @@ def method_class(name: str) -> type[Method]:
     """Returns the class of this name. Raises MethodError, offering the nearest names, where there is none."""
     _load_all()
     if name not in _methods:
-        raise MethodError(unknown("method", name, _methods))
+        raise MethodError(unknown_method(name, _methods))
     return _methods[name]
 
 

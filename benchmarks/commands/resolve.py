@@ -30,7 +30,7 @@ from benchmarks.workloads.own import OwnFiles
 from benchmarks.workloads.own_files import load, networks
 from benchmarks.workloads.scales import BUDGETS
 from benchmarks.workloads.workload import SCALES, Workload
-from methods.errors import unknown
+from methods.errors import unknown, unknown_method
 
 
 def split(values: Iterable[str]) -> list[str]:
@@ -173,10 +173,12 @@ def _budget(selection: Selection, experiments: Sequence[Experiment]) -> int:
 
 def _row(name: str, keys: Collection[str]) -> str:
     """Checks a name of --method: a method, one of the tables' rows, or another row of a method -> the row's key."""
-    if "@" not in name or name in keys:
-        return one_of("method", name, sorted({*methods.names(), *keys}))
-    one_of("method", name.partition("@")[0], methods.names())
-    return Row.parsed(name).key
+    if name in keys:
+        return name
+    method, at, _ = name.partition("@")
+    if method not in methods.names():
+        raise UserError(unknown_method(method, sorted({*methods.names(), *([] if at else keys)})))
+    return Row.parsed(name).key if at else name
 
 
 def _executor(name: str, record: bool, hardware_name: str | None) -> executors.ExecutorKind:

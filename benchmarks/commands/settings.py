@@ -12,7 +12,7 @@ from benchmarks.errors import UserError
 from benchmarks.runner.choices import Sweep
 from benchmarks.tables.naming import OF_THE_TABLE, pieces
 from benchmarks.workloads.workload import PARTS, Workload
-from methods.errors import unknown
+from methods.errors import unknown_method
 
 Fixed = dict[str, dict[str, str]]
 
@@ -47,7 +47,7 @@ def _parse_setting(setting: str) -> tuple[str, str, str]:
         raise UserError(f"--set {setting}: write method.option=value or workload.field=value.")
     owners = ("workload", *methods.names(), *ANALYSES)
     if owner not in owners:
-        raise UserError(unknown("method", owner, owners))
+        raise UserError(unknown_method(owner, owners))
     if owner == "workload" and key in OF_THE_TABLE:
         raise UserError(f"--set {setting}: {OF_THE_TABLE[key]}.")
     return owner, key, value.strip()

@@ -462,7 +462,7 @@ def _with_settings(fields: dict[str, Any], settings: dict[str, Any], own: Own) -
     for key, value in settings.items():
         first, _, inner = key.partition(".")
         if first not in Workload.model_fields:
-            raise UserError(unknown("field of workload", first, Workload.model_fields))
+            raise UserError(_unknown_field(key))
         if not inner:
             fields[first] = _parsed(value)
             continue
@@ -481,6 +481,15 @@ def _with_settings(fields: dict[str, Any], settings: dict[str, Any], own: Own) -
         raise UserError(f"Bad value: {setting}: {wrong['msg'].removeprefix('Value error, ')}.") from error
     _check_samples(work, work.card)
     return work
+
+
+def _unknown_field(key: str) -> str:
+    """Returns a sentence that offers the fields whose last part is the key's, as schedule.lr for lr, else the nearest."""
+    last = key.rpartition(".")[2]
+    same = [f"{part}.{last}" for part, kind in PARTS.items() if last in kind.model_fields]
+    if not same:
+        return unknown("field of workload", key.partition(".")[0], Workload.model_fields)
+    return f"Unknown field of workload '{key}': did you mean {' or '.join(f'workload.{field}' for field in same)}?"
 
 
 def _check_samples(work: Workload, data: DataCard) -> None:
