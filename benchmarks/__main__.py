@@ -11,6 +11,14 @@ import os
 import signal
 import sys
 
+OLDEST = (3, 11)
+"""The oldest Python that pyproject.toml admits; an older one has to be able to read this file."""
+
+if sys.version_info < OLDEST:
+    _oldest, _here = (".".join(map(str, _version[:2])) for _version in (OLDEST, sys.version_info))
+    sys.stderr.write(f"Python {_oldest} or later is needed, and {sys.executable} is Python {_here}.\n")
+    sys.exit(2)
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn

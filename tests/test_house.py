@@ -98,3 +98,17 @@ def test_notebooks_have_no_outputs_and_parse(checkout: Path) -> None:
         for cell in (cell for cell in cells if cell["cell_type"] == "code"):
             assert (cell["outputs"], cell["execution_count"]) == ([], None), path
             ast.parse("".join(line for line in cell["source"] if not line.startswith("%%")))
+
+
+def test_an_older_python_ends_in_a_sentence(checkout: Path) -> None:
+    """It can read the program's first file, which refuses before anything else of ours is imported."""
+    floor = re.search(r'^requires-python = ">=3\.(\d+)"$', (checkout / "pyproject.toml").read_text(), re.MULTILINE)
+    assert floor
+    text = (checkout / "benchmarks" / "__main__.py").read_text(encoding="utf-8")
+    ast.parse(text, feature_version=(3, 8))
+    too_old = f"import runpy, sys; sys.version_info = (3, {int(floor[1]) - 1}, 2)"
+    for way in ("runpy.run_module('benchmarks', run_name='__main__')", "import benchmarks.__main__"):
+        command = [sys.executable, "-c", f"{too_old}; {way}"]
+        run = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+        assert (run.returncode, run.stdout, run.stderr.count("\n")) == (2, "", 1), run.stderr
+        assert f"Python 3.{floor[1]} or later" in run.stderr

@@ -267,6 +267,19 @@ def missing_data(runs: Iterable[Run], folder: Path | None) -> str:
     return ""
 
 
+def absent(runs: Iterable[Run], folder: Path | None) -> list[str]:
+    """Returns a sentence for each data set that is not on this machine: how to get it, or that `run` downloads it."""
+    sentences = []
+    for card in {run.work.card.name: run.work.card for run in runs}.values():
+        try:
+            check_present(card, folder)
+            if not is_here(card, folder):
+                sentences.append(f"{card.title} is not on this machine: `run` downloads it first.")
+        except UserError as error:
+            sentences.append(str(error))
+    return sentences
+
+
 def _check_shards(runs: Iterable[Run], folder: Path | None) -> None:
     """Raises UserError where a device's shard is too small; of data that are not here, their run says it."""
     divided: dict[tuple[object, ...], tuple[Workload, int]] = {}

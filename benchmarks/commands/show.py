@@ -13,6 +13,7 @@ from rich.table import Table as Columns
 import methods
 from benchmarks.analyses.definition import Analysis
 from benchmarks.commands import option_list, training
+from benchmarks.commands.resolve import absent
 from benchmarks.commands.screen import note, say
 from benchmarks.errors import UserError
 from benchmarks.experiments import Experiment
@@ -72,7 +73,7 @@ def show_experiments(
         are = "are analyses, which plan" if len(analyses) > 1 else "is an analysis, which plans"
         say(console, f"{', '.join(analyses)} {are} no runs of a table. Seconds are a guess, of wall clock.")
     else:
-        _print_expected(plan.in_order(plan.distinct(everything)), analyses, out, jobs, slurm, console)
+        _print_expected(plan.in_order(plan.distinct(everything)), analyses, out, jobs, slurm, console, chosen.data)
     for clock in notes.clocks(grids):
         console.print(f"Clock: {clock}", highlight=False, markup=False)
 
@@ -100,7 +101,13 @@ def _with_seconds(analysis: Analysis, chosen: Choices) -> str:
 
 
 def _print_expected(
-    runs: Sequence[Run], analyses: Sequence[str], out: Path, jobs: int, slurm: Slurm | None, console: Console
+    runs: Sequence[Run],
+    analyses: Sequence[str],
+    out: Path,
+    jobs: int,
+    slurm: Slurm | None,
+    console: Console,
+    data: Path | None,
 ) -> None:
     """Prints how many of the runs are done, and how long this machine or the cluster would train the others."""
     existing = journals.read(out)
@@ -108,6 +115,7 @@ def _print_expected(
     status = f"{many(len(runs))}, {len(runs) - len(missing)} of them done in {out}"
     other_analyses = f"; analyses take their own time: {', '.join(analyses)}" if analyses else ""
     if slurm is None:
+        note(console, absent(missing, data))
         expected = training.expected(missing, Pace(existing.records), jobs)
         say(console, f"{status}; {jobs} at a time. Expected: {expected}{other_analyses}.")
         note(console, existing.remarks)

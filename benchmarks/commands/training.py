@@ -30,6 +30,7 @@ from benchmarks.views import journals
 from benchmarks.views.journals import Journals
 from benchmarks.views.tuning.search import search
 from benchmarks.views.tuning.tuned import Search
+from benchmarks.workloads.data.present import check_downloadable
 from results.records import Record, folder_of
 
 NAMED = 3
@@ -103,7 +104,14 @@ class Trainer:
         )
 
     def train(self, missing: Sequence[Run], setting: Setting) -> None:
-        """Trains the missing runs and shows their progress. Raises Interrupted where a signal ends the command."""
+        """Trains the missing runs and shows their progress.
+
+        Raises UserError where their data are neither here nor to be downloaded, Interrupted where a signal ends the
+        command.
+        """
+        if self.slurm is None:
+            for card in {run.work.card.name: run.work.card for run in missing}.values():
+                check_downloadable(card, self.chosen.data)
         begun = time.monotonic()
         self.seen |= {run.id for run in missing}
         pace, jobs = Pace(journals.read(self.out).records, self.chosen.node), min(self.jobs, len(missing))

@@ -470,7 +470,7 @@ def _with_settings(fields: dict[str, Any], settings: dict[str, Any], own: Own) -
         if first not in PARTS or part is None:
             raise UserError(f"workload.{first} has no parts: set workload.{first} itself.")
         if inner not in PARTS[first].model_fields:
-            raise UserError(unknown(f"field of workload.{first}", inner, PARTS[first].model_fields))
+            raise UserError(_unknown_field(key))
         fields[first] = {**_plain(part), inner: _parsed(value)}  # validated below, with all the rest
     try:
         work = Workload.model_validate({key: _plain(value) for key, value in fields.items()}, context={"own": own})
@@ -484,11 +484,14 @@ def _with_settings(fields: dict[str, Any], settings: dict[str, Any], own: Own) -
 
 
 def _unknown_field(key: str) -> str:
-    """Returns a sentence that offers the fields whose last part is the key's, as schedule.lr for lr, else the nearest."""
+    """Returns a sentence that offers the fields with the key's last part (schedule.lr for lr), else the nearest."""
+    first, _, inner = key.partition(".")
     last = key.rpartition(".")[2]
     same = [f"{part}.{last}" for part, kind in PARTS.items() if last in kind.model_fields]
+    if not same and first in PARTS:
+        return unknown(f"field of workload.{first}", inner, PARTS[first].model_fields)
     if not same:
-        return unknown("field of workload", key.partition(".")[0], Workload.model_fields)
+        return unknown("field of workload", first, Workload.model_fields)
     return f"Unknown field of workload '{key}': did you mean {' or '.join(f'workload.{field}' for field in same)}?"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.workloads.data import cards, present
 from tests.commands.commands import CHECKOUT, Cli, program
 
 HEAVY = {"torch", "torchvision", "mlflow", "pandas", "sklearn", "scipy", "matplotlib", "seaborn", "numpy", "jinja2"}
@@ -124,3 +125,25 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     assert process.stderr.read() == ""
     process.stderr.close()
     assert process.wait(timeout=300) in (0, 1)
+
+
+def test_data_that_cannot_be_had_are_said_before_an_estimate(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BENCHMARKS_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "out"))
+    asked: list[str] = []
+
+    def silent(url: str) -> str:
+        asked.append(url)
+        return "no route"
+
+    monkeypatch.setattr(present, "server_error", silent)
+    shown = cli.ok("show", "table3", "--scale=small", "--out=out").out
+    assert asked == []  # a plan asks nobody
+    assert shown.index("CIFAR-100 is not on this machine") < shown.index("Expected")
+    said = cli("run", "table3", "--scale=small", "--out=out")
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert "(no route)" in said.err
+    assert asked == [cards.card("cifar100").published.url]
+    assert "Expected" not in said.out

@@ -1,11 +1,14 @@
-"""Folders to look for data in, and to keep downloads in."""
+"""Folders to look for data in and to keep downloads in, and whether the server of a download answers."""
 
 from __future__ import annotations
 
 import os
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 VARIABLE = "BENCHMARKS_DATA"
+_ANSWER_SECONDS = 5.0
 
 
 def places(folder: Path | None) -> list[Path]:
@@ -18,3 +21,15 @@ def places(folder: Path | None) -> list[Path]:
 def cache_folder() -> Path:
     """Returns the folder of downloads: `benchmarks` below $XDG_CACHE_HOME or ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "benchmarks"
+
+
+def server_error(address: str) -> str:
+    """Returns why the server of a URL does not answer within 5 s; "" if it does, whatever it answers."""
+    try:
+        request = urllib.request.Request(address, method="HEAD")
+        urllib.request.urlopen(request, timeout=_ANSWER_SECONDS).close()
+    except urllib.error.HTTPError:
+        return ""
+    except (OSError, ValueError) as error:
+        return str(getattr(error, "reason", error))
+    return ""

@@ -1,4 +1,4 @@
-"""Checks, before a run starts, whether its data is there; opens and downloads nothing."""
+"""Checks, before a run starts, whether its data is there or can be had; opens and downloads nothing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Protocol
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.data.places import server_error
 
 
 class Finder(Protocol):
@@ -72,6 +73,26 @@ def form_is_open(card: DataCard, folder: Path | None) -> bool:
 def is_here(card: DataCard, folder: Path | None) -> bool:
     """Returns whether the data are on this machine, as far as that can be told without opening them."""
     return card.embedded or card.own is not None or finder(card).locate(card, folder) is not None
+
+
+def check_downloadable(card: DataCard, folder: Path | None) -> None:
+    """Raises UserError, within seconds, where data is not here and cannot be downloaded either.
+
+    Whatever a server answers, it is there. Raises as `check_present`, too.
+    """
+    check_present(card, folder)
+    if is_here(card, folder):
+        return
+    if downloaded_by(card) == "us":
+        silence = server_error(card.published.url)
+        why = f"{card.published.url} does not answer ({silence})" if silence else ""
+    else:
+        from benchmarks.workloads.data.text import huggingface
+
+        obstacle = huggingface.obstacle()
+        why = f"there is also Hugging Face's copy, {obstacle}" if obstacle else ""
+    if why:
+        raise UserError(f"{str(finder(card).missing(card, folder)).removesuffix('.')}; {why}.")
 
 
 def check_present(card: DataCard, folder: Path | None) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
-import urllib.error
-import urllib.request
 from typing import Any
 
+from benchmarks.workloads.data.places import server_error
 from benchmarks.workloads.data.text.reviews import Labelled
 
 REPOSITORY = "stanfordnlp/imdb"
-_ANSWER_SECONDS = 5.0
+NOT_INSTALLED = "for which the package datasets is not installed"
 
 
 class Unavailable(Exception):
@@ -25,9 +25,9 @@ def download() -> tuple[list[Labelled], list[Labelled]]:
     try:
         from datasets import load_dataset  # type: ignore[attr-defined]
     except ImportError as error:  # not installed, or Python found the folder of data cards in its stead
-        raise Unavailable("for which the package datasets is not installed") from error
-    if not _offline() and (silence := _server_error()):
-        raise Unavailable(f"which does not answer ({silence}; if it was downloaded before, set HF_HUB_OFFLINE=1)")
+        raise Unavailable(NOT_INSTALLED) from error
+    if not _offline() and (why := _silent()):
+        raise Unavailable(why)
     try:
         splits = load_dataset(REPOSITORY)
         return _labelled(splits["train"]), _labelled(splits["test"])
@@ -44,13 +44,22 @@ def _offline() -> bool:
     return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
 
 
-def _server_error() -> str:
-    """Returns why the server does not answer; "" if it does, whatever it answers."""
-    address = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+def obstacle() -> str:
+    """Returns why the reviews cannot be had there, as the text of `Unavailable`; "" where nothing is known against it.
+
+    Takes some seconds at most, and imports nothing of the package `datasets`.
+    """
     try:
-        urllib.request.urlopen(address, timeout=_ANSWER_SECONDS).close()
-    except urllib.error.HTTPError:
-        return ""
-    except (OSError, ValueError) as error:
-        return str(getattr(error, "reason", error))
-    return ""
+        importlib.metadata.version("datasets")
+    except importlib.metadata.PackageNotFoundError:
+        return NOT_INSTALLED
+    return "" if _offline() else _silent()
+
+
+def _silent() -> str:
+    silence = _server_error()
+    return f"which does not answer ({silence}; if it was downloaded before, set HF_HUB_OFFLINE=1)" if silence else ""
+
+
+def _server_error() -> str:
+    return server_error(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
