@@ -61,6 +61,7 @@ def latex(names: Sequence[str], chosen: PaperChoices, *, out: Path, to: Path, co
         written = [to / f"{paper_table.name}.tex", *_picture(paper_table, out, to)]
         replace(written[0], str(paper_table).encode())
         say(console, f"Written: {', '.join(map(str, written))}")
+    say(console, "Compile the page twice: the first time \\ref finds no number yet.")
     return 0
 
 

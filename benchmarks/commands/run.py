@@ -23,7 +23,7 @@ from benchmarks.runner.grid import Grid, grids, resolve
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool, ranks
 from benchmarks.runner.progress import runs as many
-from benchmarks.runner.rerun import command
+from benchmarks.runner.rerun import command, replay
 from benchmarks.tables.definition import Table
 from benchmarks.views import conditions, journals, notes, pictures, tracked
 from benchmarks.views.journals import Journals
@@ -86,6 +86,10 @@ def run(experiments: Sequence[Experiment], trainer: Trainer) -> int:
         except ResultsError as error:
             say(console, f"Not tracked: {error}", style="yellow")
     note(console, [made_elsewhere([*whole, *used])])
+    recorded = [record for table_runs in used for record in table_runs.used if record.complete] if chosen.record else []
+    if recorded:
+        say(console, "One of them again, to the last bit:")
+        say(console, replay(recorded[0].id[:12], chosen, out))
     return 1 if trainer.failed else 0
 
 

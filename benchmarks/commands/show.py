@@ -54,7 +54,7 @@ def show_experiments(
     console: Console,
     slurm: Slurm | None = None,
 ) -> None:
-    """Prints the plan of every experiment, then how many runs are missing in `out`, and how long they would take.
+    """Prints how many runs are missing in `out` and how long they would take, then the plan of every experiment.
 
     slurm: the cluster that would train them; nothing is submitted. Raises UserError where nothing is planned.
     """
@@ -62,11 +62,6 @@ def show_experiments(
     grids = list(resolved.values())
     if len(grids) == len(experiments) and not any(grid.cells for grid in grids):
         raise UserError(f"Nothing to show for {', '.join(resolved)}: --method and --network leave no row of it.")
-    for experiment in experiments:
-        if isinstance(experiment, Analysis):
-            _show_analysis(experiment, chosen, console)
-        else:
-            _show_table(resolved[experiment.id], console)
     everything = [run for grid in grids for run in grid.runs]
     analyses = [_with_seconds(item, chosen) for item in experiments if isinstance(item, Analysis)]
     if slurm is None and not everything:
@@ -76,6 +71,12 @@ def show_experiments(
         _print_expected(plan.in_order(plan.distinct(everything)), analyses, out, jobs, slurm, console, chosen.data)
     for clock in notes.clocks(grids):
         console.print(f"Clock: {clock}", highlight=False, markup=False)
+    console.print()
+    for experiment in experiments:
+        if isinstance(experiment, Analysis):
+            _show_analysis(experiment, chosen, console)
+        else:
+            _show_table(resolved[experiment.id], console)
 
 
 def show_audit(experiments: Sequence[Experiment], chosen: Choices, out: Path, console: Console) -> None:

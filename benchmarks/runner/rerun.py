@@ -36,6 +36,22 @@ def command(ids: Sequence[str], chosen: Choices = PLAIN) -> Command:
     return Command(tuple(files.get(id, id) for id in ids), chosen.scale, chosen.seeds, tuple(_options(chosen)))
 
 
+def replay(run: str, chosen: Choices, out: Path) -> str:
+    """The command that replays a recorded run of these choices; with its --out, since it is read there."""
+    options = ["--out", _place(out)] if out != Path("out") else []
+    networks = [f"--network={_place(network.file)}:{network.name}" for network in chosen.own.networks]
+    return shlex.join(["python", "-m", "benchmarks", "replay", run, *options, *networks, *_files(chosen)])
+
+
+def _files(chosen: Choices) -> Iterator[str]:
+    """Options that name plug-ins, the user's own task and data, and the folder of data."""
+    yield from (word for path in chosen.plugins for word in ("--plugin", _place(path)))
+    task, data = chosen.own.files.task, chosen.own.files.data
+    yield from ["--task", _place(task)] if task is not None else []
+    yield from ["--data-card", _place(data)] if data is not None else []
+    yield from ["--data", _place(chosen.data)] if chosen.data is not None else []
+
+
 def _options(chosen: Choices) -> Iterator[str]:
     yield from ["--budget", str(chosen.budget)] if chosen.budget != 1 else []
     yield from (word for name in chosen.methods for word in ("--method", name))
@@ -47,12 +63,8 @@ def _options(chosen: Choices) -> Iterator[str]:
     yield from ["--device", chosen.device] if chosen.device != "cpu" else []
     yield from ["--target", f"{chosen.target:g}"] if chosen.target is not None else []
     yield from (word for one in _settings(chosen) for word in ("--set", one))
-    yield from (word for path in chosen.plugins for word in ("--plugin", _place(path)))
-    task, data = chosen.own.files.task, chosen.own.files.data
-    yield from ["--task", _place(task)] if task is not None else []
-    yield from ["--data-card", _place(data)] if data is not None else []
     yield from ["--no-alias"] if not chosen.alias else []
-    yield from ["--data", _place(chosen.data)] if chosen.data is not None else []
+    yield from _files(chosen)
 
 
 def _hardware(chosen: Card) -> str:

@@ -62,9 +62,11 @@ def _target_line(table_runs: TableRuns, network: str) -> str:
     if target.near_chance:
         return f"{network}: {target.near_chance}{paper}"
     if table_runs.grid.target is not None:
-        return f"{network}: target {said(target.value)} by --target{paper}"
-    gone = f"; without finished runs: {', '.join(target.left_out)}" if target.left_out else ""
-    return f"{network}: target {said(target.value)}, the best of {target.row}{gone}{paper}"
+        return f"{network}: target {said(target.value)}, as chosen{paper}"
+    labels = {row.key: row.label for row in (table_runs.targets_of or table_runs).rows}
+    left_out = ", ".join(labels.get(key, key) for key in target.left_out)
+    gone = f"; without finished runs: {left_out}" if left_out else ""
+    return f"{network}: target {said(target.value)}, the best of {labels.get(target.row, target.row)}{gone}{paper}"
 
 
 def clock(grid: Grid) -> str:

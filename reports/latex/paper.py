@@ -79,6 +79,7 @@ class PaperTable:
         yield f"{self.table.title} ({self.table.source})"
         yield "; ".join(f"{name}: {value}" for name, value in conditions.columns.items() if value)
         yield f"Needs \\usepackage{{booktabs,graphicx}}; \\input takes it in, \\ref{{tab:{self.name}}} names it."
+        yield "Compile twice: \\ref has its number the second time."
 
     @property
     def _caption(self) -> str:

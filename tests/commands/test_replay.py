@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import shlex
 import shutil
 from pathlib import Path
 
@@ -26,7 +29,10 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("recorded") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pool, "train_all", train_here)
-        assert main(["run", "table3", *RECORD, f"--out={out}", *TINY]) == 0
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            assert main(["run", "table3", *RECORD, f"--out={out}", *TINY]) == 0
+    (out / "said").write_text(said.getvalue(), encoding="utf-8")
     return out
 
 
@@ -51,6 +57,13 @@ def test_a_recorded_run_has_the_same_losses_again(cli: Cli, out: Path) -> None:
         said = cli.ok("replay", *words, f"--out={out}")
         assert said.out.splitlines()[-1] == "2 epochs replayed in one thread: all losses equal to the last bit."
     assert contents(run_of(out)) == before, "it writes nothing"
+
+
+def test_the_last_line_of_a_recorded_run_replays_it(cli: Cli, recorded: Path) -> None:
+    last = (recorded / "said").read_text(encoding="utf-8").splitlines()[-1]
+    python, m, package, *words = shlex.split(last)
+    assert (python, m, package) == ("python", "-m", "benchmarks")
+    assert "all losses equal to the last bit" in cli.ok(*words).out
 
 
 def test_a_run_that_is_repeated_begins_its_schedule_anew(cli: Cli, here: None, out: Path) -> None:
