@@ -82,3 +82,10 @@ def test_all_of_it_is_in_the_notes() -> None:
     said = texts.notes(one)
     assert {*one.caveats, *one.notes} < {*said}
     assert len(said) == len(one.caveats) + len(one.notes) + len(one.audit) + len(one.published_audit)
+
+
+def test_captions_name_rows_as_people_do() -> None:
+    """The row that sets the target is one that no paper has: its label, not the syntax of --method."""
+    captions = shown("table3", methods=("lapsgd@updaters=2",)).captions
+    assert any("the best of LAPSGD, updaters 2" in line for line in captions)
+    assert not any("@" in line or "--" in line for line in (*captions, *shown("table3", target=30.0).captions))
