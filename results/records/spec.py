@@ -230,7 +230,8 @@ class Effects(Recorded):
     state_averages: Natural
     dropped: Natural
     replicas: Natural
-    sent_bytes: Mapping[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] | None = None
+    # Not Mapping: in strict mode pydantic 2.11.0 does not check its values.
+    sent_bytes: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] | None = None
 
 
 def flat(values: Mapping[str, JsonValue], prefix: str = "") -> Document:
