@@ -460,5 +460,18 @@ REPRODUCED = (
 )
 TUNED = (Tuned("tuned", CIFAR_10, "table7", "resnet18", ("async_lu", "ddp", "lapsgd")),)
 
-RUNGS: Sequence[Rungs] = ()
-"""None before there are runs at more budgets than the first."""
+RUNGS = (
+    Rungs(
+        "ladder",
+        f"{CIFAR_10}, over budgets",
+        "table1",
+        (
+            ("async_lu", "bp"),
+            ("async_bu", "bp"),
+            ("lapsgd", "bp"),
+            ("async_lu", "async_bu"),
+            ("async_lu", "lapsgd"),
+        ),
+    ),
+    Rungs("ladder-ddp", f"{CIFAR_10}, over budgets: DDP", "table7", (("ddp", "bp"), ("async_lu", "ddp"))),
+)

@@ -76,7 +76,8 @@ class Ladder:
             return f"{self.label}: open, fewer than two budgets have two seeds"
         slope = f"{_span(self.trend.slope, self.trend.interval)} per tenfold budget"
         if self.forecast is None:
-            return f"{self.label}: {self.trend.direction}, {slope}; no line, and so no forecast"
+            why = "fewer than three budgets, or one lies off the line"
+            return f"{self.label}: {self.trend.direction}, {slope}; no forecast: {why}"
         return f"{self.label}: {self.trend.direction}, {slope}; forecast at the paper's budget {_span(*self.forecast)}"
 
 
@@ -173,7 +174,7 @@ def _row(one: Ladder, budgets: Sequence[int]) -> ResultRow:
     n = min(len(rung.differences) for rung in one.rungs)
     for value, why in (
         (one.trend.slope if one.trend else None, "fewer than two budgets have two seeds"),
-        (one.forecast[0] if one.forecast else None, "no trend, or a budget lies off the line"),
+        (one.forecast[0] if one.forecast else None, "fewer than three budgets, or one lies off the line"),
     ):
         cells.append(ResultCell(reason=why) if value is None else ResultCell(measured=Summary(value, None, n)))
     return ResultRow(

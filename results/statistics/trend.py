@@ -70,11 +70,11 @@ def trend(rungs: Sequence[Rung], margin: float, level: float = LEVEL) -> Trend |
 def forecast(rungs: Sequence[Rung], budget: float, level: float = LEVEL) -> tuple[float, Interval] | None:
     """The line's value at a budget, with the interval in which one seed's difference is expected there.
 
-    Its spread there is taken to be that on the last budget. None where there is no trend. Nothing in the runs says that
-    the line goes on.
+    Its spread there is taken to be that on the last budget. None with fewer than three budgets: two always have a line,
+    and cannot show that there is none. Nothing in the runs says that the line goes on.
     """
     known = _known(rungs)
-    if len(known) < 2:
+    if len(known) < 3:
         return None
     weights = _at(known, budget)
     shares = [weight**2 / len(rung.differences) for weight, rung in zip(weights, known, strict=True)]

@@ -60,7 +60,7 @@ def test_a_bend_is_seen_and_a_single_seed_has_no_say() -> None:
     lone = [*rungs(2.0, 4.0), Rung(100.0, (90.0,))]
     assert sure(trend(lone, margin=1.0)).slope == pytest.approx(2.0)
     assert trend(lone[1:], margin=1.0) is None
-    assert forecast(lone[1:], 1000.0) is None
+    assert forecast(lone, 1000.0) is None, "two points always have a line"
 
 
 # ---- simulated, through the functions themselves
