@@ -209,6 +209,7 @@ LOW_COMMUNICATION = {
     "diloco@period=21": "DiLoCo, 21 steps",
     "diloco@period=21,fragments=3,delay=1,alpha=0.5": "Streaming DiLoCo, 21 steps",
     "async_localsgd@period=21,outer.name=delayed_nesterov,outer.lr=0.7": "Async Local-SGD, 21 steps",
+    "async_localsgd@period=21,inner=new,outer.name=delayed_nesterov,outer.lr=0.7": "Async Local-SGD, inner state new",
     "lapsgd@period=21": "LAP-SGD",
     "layup": "LayUp",
     "noloco@period=21": "NoLoCo, 21 steps",
@@ -218,11 +219,27 @@ LOW_COMMUNICATION = {
 }
 HEAVY = ("ddp", "lapsgd@period=21", "layup", "sgp", "easgd@period=4")
 """Rows whose first evaluation comes after the budget of bytes."""
-NOT_ON_UNLIKE = tuple(
-    row
-    for row, words in LOW_COMMUNICATION.items()
-    if words.partition(",")[0] in ("BP", "L-SGD", "Streaming DiLoCo", "NoLoCo", "SGP") or words == "EASGD, 21 steps"
-)
+BOUNDED = {
+    "bp": "BP, one device",
+    "bp@delay=7": "BP, one device, seven steps late",
+    "hogwild@updaters=8": "Hogwild!, 8 updaters",
+    "asgd": "ASGD",
+    "ringmaster@threshold=8": "Ringmaster ASGD, R = 8",
+    "ringmaster@threshold=2": "Ringmaster ASGD, R = 2",
+    "rennala@gradients=2": "Rennala SGD, B = 2",
+    "rennala@gradients=8": "Rennala SGD, B = 8",
+}
+COMPRESSED = {
+    "ddp": "DDP",
+    "topk@codec.name=int8": "DDP, 8 bits an entry",
+    "topk@codec.share=0.1": "DDP, top 10 %",
+    "topk@codec.share=0.01": "DDP, top 1 %",
+    "topk@codec.share=0.001": "DDP, top 0.1 %",
+    "signsgd": "EF-signSGD",
+    "diloco": "DiLoCo, 16 steps",
+    "diloco@codec.name=int8": "DiLoCo, 16 steps, 8 bits an entry",
+    "diloco@codec.name=sign": "DiLoCo, 16 steps, signs",
+}
 LATE = {0: "", 1: ", a step late", 2: ", two steps late", 4: ", four steps late"}
 DELAYED = {
     optimizer: {
@@ -420,10 +437,36 @@ FINDINGS = (
                 "of 0.58 to 3.33 s a step",
                 "at equal seconds",
                 "ddp",
-                NOT_ON_UNLIKE,
+                (),
                 ("at_equal_seconds", "best_loss", "seconds_per_epoch"),
             ),
         )
+    ),
+    Finding(
+        "delay",
+        "GPT at scale small, eight devices of sqrt(i) s a gradient",
+        ("delay",),
+        BOUNDED,
+        (
+            *((row, "asgd") for row in BOUNDED if row not in ("bp", "asgd")),
+            ("ringmaster@threshold=2", "ringmaster@threshold=8"),
+            ("ringmaster@threshold=2", "rennala@gradients=2"),
+        ),
+        ("best_loss", "at_equal_seconds", "staleness_updates", "dropped_percent"),
+        "gpt",
+    ),
+    Finding(
+        "codecs",
+        "GPT at scale small, four devices alike: compressed messages",
+        ("codecs",),
+        COMPRESSED,
+        (
+            *((row, "ddp") for row in COMPRESSED if row != "ddp"),
+            *((f"diloco@codec.name={codec}", "diloco") for codec in ("int8", "sign")),
+            ("diloco@codec.name=sign", "signsgd"),
+        ),
+        ("best_loss", "at_equal_seconds", "sent_megabytes", "seconds_per_epoch"),
+        "gpt",
     ),
     Finding(
         "lap",
