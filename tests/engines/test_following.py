@@ -21,6 +21,7 @@ from benchmarks.runner.processes.messages import (
     QueueState,
     Remark,
     Requeued,
+    Resumed,
 )
 from results.records import JOURNAL, folder_of
 from results.records.journal import read
@@ -161,3 +162,10 @@ def test_the_queue_is_said_in_words(tmp_path: Path) -> None:
     assert events == [QueueState("2 jobs queued (Resources, Priority), 1 running on node1")]
     follower.look(None)  # nobody asked the cluster: nothing is new
     assert len(events) == 1
+
+
+def test_a_run_that_goes_on_from_a_checkpoint_says_from_where(tmp_path: Path) -> None:
+    heard = Heard(tmp_path)
+    with journal_of(tmp_path, RUN) as journal:
+        journal._write({"type": "resumed", "epoch": 2, "batch": 0})
+        assert Resumed(RUN.id, 2, "epoch 2") in heard.look("RUNNING")

@@ -112,3 +112,18 @@ def test_ctrl_c_takes_the_probe_job_back(asked: Asked, fake: FakeCluster) -> Non
     with pytest.raises(KeyboardInterrupt):
         ask(Question.here([asked.out]), asked.out, SlurmOptions(), asked.said.append, interrupt)
     assert ("scancel", "10") in fake.asked
+
+
+def test_an_answer_may_be_seen_a_look_after_its_job_has_gone(asked: Asked, fake: FakeCluster) -> None:
+    """A shared file system shows it late."""
+    looks = 0
+
+    def sleep(seconds: float) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            answer(str(next(iter(fake.paths.values()))))
+
+    asked.job = lambda question: None
+    node = ask(Question.here([asked.out]), asked.out, SlurmOptions(), asked.said.append, sleep)
+    assert (looks, node.cpu) == (2, cpu_name())

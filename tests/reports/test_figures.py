@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from reports.figures import canvas, coincidence, curves, diagnostics, timelines
+from reports.figures import canvas, coincidence, curves, densities, diagnostics, timelines
 from reports.figures.curves import Curve
 from reports.figures.dots import Dot, dots
 from reports.figures.looks import looks
@@ -147,3 +147,14 @@ def test_an_interval_beyond_all_ticks_does_not_press_the_rest_together() -> None
     diagnostics._factors(axes, [split], canvas.SCREEN)
     low, high = axes.get_xlim()
     assert 0.5 < low < 1 < high < 3
+
+
+def test_a_panel_of_densities_has_the_horizontal_axis_that_it_asks_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whatever its bins and lines cover, so that panels beside it can be compared."""
+    figure = Figure()
+    monkeypatch.setattr(canvas, "picture", lambda paint, *rest: paint(figure, canvas.SCREEN))
+    panel = densities.Density("", [0.0, 1.0, 2.0], [0.5, 0.5], [0.0, 9.0], {"formula": [0.1, 0.0]}, (-3.0, 3.0))
+    densities.densities([[panel]], ["formula"], tmp_path / "stem", title="", x_label="")
+    assert figure.axes[0].get_xlim() == (-3.0, 3.0)

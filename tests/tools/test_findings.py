@@ -21,6 +21,7 @@ from tools.findings import (
     Runs,
     block,
     fill_page,
+    has_enough_seeds,
     headline,
     paired,
     reproduced,
@@ -119,3 +120,9 @@ def test_a_reproduced_table_stands_beside_what_was_published(tmp_path: Path) -> 
         blocks.append(list(reproduced_block(one, table_runs)))
     assert "| LU | 85.15 ± 0.15 | 84.00 | 6.00 ± 1.00 | 1.00 | 49.30 ± 9.46 | 2.00 | 1 |" in blocks[0]
     assert any(line.startswith("| LU | 85.15 ± 0.15 | 84.01 ± 0.01 (undecided) |") for line in blocks[1])
+
+
+def test_a_picture_needs_three_seeds_of_both_rows_of_a_pair(runs: Runs, tmp_path: Path) -> None:
+    assert not has_enough_seeds(runs, PAIR)
+    third = write(tmp_path, [10.0, 63.0], method="bp", seed=2)
+    assert has_enough_seeds({**runs, "bp": [*runs["bp"], third]}, PAIR)

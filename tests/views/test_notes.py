@@ -10,7 +10,7 @@ from benchmarks.runner.choices import Choices, Sweep
 from benchmarks.runner.grid import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
-from benchmarks.views.notes import captions, caveats
+from benchmarks.views.notes import captions, caveats, notes
 from benchmarks.views.table import assemble
 from benchmarks.views.table_runs import find_runs
 from tests.views.runs import made
@@ -95,3 +95,10 @@ def test_rows_that_are_the_same_numbers_are_named() -> None:
     assert "(resnet18)" in line
     assert line.endswith("Async LU; Async BU.")
     assert said(49.0) == []
+
+
+def test_a_rows_note_stands_below_the_table() -> None:
+    table_runs = find_runs(resolve(table("audit-staleness"), Choices(seeds=(0,))), Journals(()))
+    noted = {f"{row.label}: {row.note}." for row in table_runs.grid.rows if row.note}
+    assert noted
+    assert noted <= set(notes(table_runs))

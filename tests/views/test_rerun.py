@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from benchmarks import experiments
 from benchmarks.commands.cli import app
 from benchmarks.commands.options import Selection
 from benchmarks.commands.resolve import choose
@@ -14,6 +18,8 @@ from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
 from benchmarks.runner.rerun import command
 from benchmarks.tables.definition import Table
+from benchmarks.views.pages import site_content
+from reports.site.pages import Page
 from tests.papers.test_audit import SILENT
 from tests.workloads.own_files import card, images, network
 
@@ -99,3 +105,14 @@ def test_a_printed_command_plans_the_same_runs(
     start, *rest = shlex.split(command(names, chosen).text())
     assert [start, *rest[:3]] == ["python", "-m", "benchmarks", "run"]
     assert planned(rest[3:])[2] == runs
+
+
+def test_pages_of_one_selection_are_made_by_one_command() -> None:
+    def commands(names: Sequence[str], rest: str = "") -> list[str]:
+        pages = [SimpleNamespace(command=f"python -m benchmarks run {name}{rest}") for name in names]
+        return list(site_content._again(cast("list[Page]", pages)))
+
+    everything = experiments.members("all")
+    assert commands(everything, " --scale small") == ["python -m benchmarks run all --scale small"]
+    assert commands([*everything, "mine.toml"]) == ["python -m benchmarks run all mine.toml"]
+    assert commands(["table1", "table3"]) == ["python -m benchmarks run table1 table3"]
