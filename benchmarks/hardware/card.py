@@ -13,8 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from benchmarks.errors import UserError, check_printable
-from benchmarks.hardware.absences import Absence, all_away
-from benchmarks.hardware.delays import Delay
+from benchmarks.hardware.delays import Absence, Delay, all_away
 from benchmarks.hardware.price import EffectSeconds, Link, Nodes, Price
 from methods.later import Later, left_out
 

@@ -8,8 +8,7 @@ from math import ceil, inf, log2
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from benchmarks.hardware.absences import Absence
-    from benchmarks.hardware.delays import Delay
+    from benchmarks.hardware.delays import Absence, Delay
 
 
 @dataclass(frozen=True)

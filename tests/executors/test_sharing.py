@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.executors.team import SimulatedTeam
-from benchmarks.executors.virtual.collectives import Reduction
-from benchmarks.executors.virtual.devices import Clock
+from benchmarks.executors.virtual.devices import CallJob, Clock
 from benchmarks.executors.virtual.sharing import OneMachine, SharedCores
 from benchmarks.hardware.price import Price
 from tests.executors.clocks import steps
@@ -18,7 +17,7 @@ def ended(capacity: float, *jobs: tuple[float, float]) -> list[float]:
     over: dict[int, float] = {}
 
     def ask(index: int, seconds: float) -> None:
-        cores.ask(Reduction(seconds, cores, lambda: over.__setitem__(index, clock.now)))
+        cores.ask(CallJob(cores, seconds, lambda started: over.__setitem__(index, clock.now)))
 
     for index, (at, seconds) in enumerate(jobs):
         clock.after(at, lambda index=index, seconds=seconds: ask(index, seconds))  # type: ignore[misc]

@@ -9,8 +9,7 @@ import pytest
 
 import methods
 from benchmarks.executors.team import SimulatedTeam
-from benchmarks.executors.virtual.executor import VirtualExecutor
-from benchmarks.executors.virtual.stragglers import steps_begun
+from benchmarks.executors.virtual.executor import VirtualExecutor, steps_begun
 from benchmarks.hardware.delays import Delay
 from benchmarks.hardware.price import Price
 from tests.executors.clocks import ONE, run, steps

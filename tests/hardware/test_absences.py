@@ -12,8 +12,8 @@ from benchmarks.errors import UserError
 from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.virtual.spans import DELAY
 from benchmarks.hardware import cards
-from benchmarks.hardware.absences import Absence
 from benchmarks.hardware.card import Card
+from benchmarks.hardware.delays import Absence
 from benchmarks.papers.confounds.measured import audit
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve

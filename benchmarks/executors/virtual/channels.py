@@ -17,8 +17,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from benchmarks.executors.traffic import Traffic
-from benchmarks.executors.virtual.devices import Clock, Deadline
-from benchmarks.executors.virtual.processes import BLOCKED, Process, Ready
+from benchmarks.executors.virtual.devices import BLOCKED, Clock, Deadline, Process, Ready
 from benchmarks.hardware.price import Price
 from methods import effects as e
 

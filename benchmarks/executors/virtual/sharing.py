@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Never
 
-from benchmarks.executors.virtual.devices import Clock, Device, DeviceJob, Event
+from benchmarks.executors.virtual.devices import Clock, Device, Event, Job, Process
 from benchmarks.executors.virtual.executor import Handler, VirtualExecutor
-from benchmarks.executors.virtual.processes import Process
 from benchmarks.hardware.price import Price
 from methods import effects as e
 
@@ -23,14 +21,14 @@ class SharedCores(Device):
 
     def __init__(self, clock: Clock, price: Price) -> None:
         super().__init__(clock, price)
-        self._left: dict[DeviceJob, float] = {}  # seconds of work
-        self._results: dict[DeviceJob, object] = {}
+        self._left: dict[Job, float] = {}  # seconds of work
+        self._results: dict[Job, object] = {}
         self._since = 0.0
         self._next: Event | None = None
 
-    def ask(self, job: DeviceJob) -> None:
+    def ask(self, job: Job) -> None:
         self._advance()
-        self._left[job], self._results[job] = job.seconds, job.granted()
+        self._left[job], self._results[job] = job.seconds, job.begin()
         self._plan()
 
     def _speed(self) -> float:
@@ -52,22 +50,18 @@ class SharedCores(Device):
             first = min(self._left, key=self._left.__getitem__)
             self._next = self.clock.after(max(0.0, self._left[first]) / self._speed(), lambda: self._over(first))
 
-    def _over(self, job: DeviceJob) -> None:
+    def _over(self, job: Job) -> None:
         self._next = None
         self._advance()
         del self._left[job]
         self._plan()
-        job.done(self._results.pop(job))
+        job.end(self._results.pop(job))
 
 
 class OneMachine(VirtualExecutor):
     """The virtual executor with all workers on the same cores, whatever their devices; messages cost computing time."""
 
     outliving = False
-
-    def run(self, workers: Iterable[e.Worker]) -> None:
-        self._cores: Device | None = None  # the clock of an epoch is a new one
-        super().run(workers)
 
     def _make_handlers(self) -> dict[type[e.Effect], Handler]:
         handlers, effects = super()._make_handlers(), self.price.effects
@@ -79,11 +73,11 @@ class OneMachine(VirtualExecutor):
         """Returns the handler, preceded by a message's seconds of computing."""
 
         def carry_out(process: Process, effect: Never) -> object:
-            return self._occupy_device(process, seconds, lambda: None, lambda _: handler(process, effect))
+            return self._occupy(process, seconds, lambda: None, lambda _: handler(process, effect))
 
         return carry_out
 
-    def device(self, process: Process) -> Device:
-        if self._cores is None:
-            self._cores = SharedCores(self.clock, self.price)
-        return self._cores
+    def device(self, number: int) -> Device:
+        if not self.devices:
+            self.devices[0] = SharedCores(self.clock, self.price)
+        return self.devices[0]
