@@ -11,10 +11,9 @@ import pytest
 from benchmarks.errors import UserError
 from benchmarks.runner import numerics
 from benchmarks.runner.engines import cluster, slurm
-from benchmarks.runner.engines.cluster import ClusterSilent, Job, Key
+from benchmarks.runner.engines.cluster import Call, ClusterSilent, Job, Key
 from benchmarks.runner.engines.options import SlurmOptions
 from benchmarks.runner.engines.shards import Shard
-from benchmarks.runner.engines.submitting import Call
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes.messages import Setting
 from results.records import folder_of
@@ -123,6 +122,6 @@ class FakeCluster:
 def installed(monkeypatch: pytest.MonkeyPatch, fake: FakeCluster) -> FakeCluster:
     """In the place of SLURM."""
     monkeypatch.setattr(cluster, "ask", fake.ask)
-    monkeypatch.setattr(slurm, "submit", fake.submit)
+    monkeypatch.setattr(cluster, "submit", fake.submit)
     monkeypatch.setattr(slurm, "QUEUE_SECONDS", 0.0)
     return fake

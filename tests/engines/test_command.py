@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import stat
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.errors import UserError
-from benchmarks.runner.engines import cluster, probe, slurm
+from benchmarks.runner.engines import cluster, probe
+from benchmarks.runner.engines.cluster import Call, submit
 from benchmarks.runner.engines.options import SlurmOptions
-from benchmarks.runner.engines.probe import answer
-from benchmarks.runner.engines.submitting import Call, submit
+from benchmarks.runner.engines.probe import Answer, answer
 from benchmarks.runner.gpus import Gpus, Node
 from tests.commands.commands import TINY, Cli
 from tests.engines.fakes import FakeCluster
@@ -83,11 +82,13 @@ def test_bad_options_are_a_sentence(
 def answered(monkeypatch: pytest.MonkeyPatch, fake: FakeCluster, bin: Path) -> FakeCluster:
     """A cluster whose probe jobs answer at once."""
 
-    def probed(call: Call, paths: list[Path], **how: object) -> tuple[str, ...]:
+    def submit_and_answer(call: Call, paths: list[Path], **options: Any) -> tuple[str, ...]:
+        if call.function != "answer":
+            return fake.submit(call, paths, **options)
         answer(str(paths[0]))
         return ("9",)
 
-    monkeypatch.setattr(probe, "submit", probed)
+    monkeypatch.setattr(cluster, "submit", submit_and_answer)
     return fake
 
 
@@ -105,12 +106,14 @@ def test_run_submits_and_show_says_so_before(cli: Cli, answered: FakeCluster) ->
 
 
 def test_a_search_is_submitted_stage_by_stage(cli: Cli, answered: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    def trained_at_once(call: Call, paths: list[Path], **how: Any) -> tuple[str, ...]:
-        ids = answered.submit(call, paths, **how)
+    submitted = cluster.submit
+
+    def trained_at_once(call: Call, paths: list[Path], **options: Any) -> tuple[str, ...]:
+        ids = submitted(call, paths, **options)
         answered.finish(Path("out"))
         return ids
 
-    monkeypatch.setattr(slurm, "submit", trained_at_once)
+    monkeypatch.setattr(cluster, "submit", trained_at_once)
     said = cli.ok("tune", "table1", *SLURM, "--grid=3", "--per-task=2")
     stages = [line for line in said.out.splitlines() if line.startswith("Submitted")]
     assert [line.partition(":")[0] for line in stages] == [
@@ -130,7 +133,8 @@ def test_what_a_node_is_decides_what_its_runs_are(
     cli: Cli, answered: FakeCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On real threads the node's processor is hardware; on its GPU that is."""
-    monkeypatch.setattr(probe, "_by_job", lambda *given: _said(Node("EPYC of the node", 96, Gpus("H200", 1))))
+    node = Node("EPYC of the node", 96, Gpus("H200", 1))
+    monkeypatch.setattr(probe, "_by_job", lambda *arguments: Answer("node1", node, probe._versions(), []))
     cli("run", "table1", *SLURM, "--executor=threads", "--device=cpu", "--detach", "--per-task=1")
     cli("run", "table1", *SLURM, "--executor=threads", "--detach", "--per-task=1")
     on_cpu, on_gpu = (run for key in answered.jobs for run in answered.runs(key)[:1] if run.spec.method.name == "bp")
@@ -140,12 +144,6 @@ def test_what_a_node_is_decides_what_its_runs_are(
         "cpu",
     )
     assert (on_gpu.spec.hardware.name, on_gpu.spec.gpu, on_gpu.spec.device) == ("H200", "H200", "cuda")
-
-
-def _said(node: Node) -> Mapping[str, object]:
-    from dataclasses import asdict
-
-    return {"host": "node1", "node": asdict(node), "versions": probe._versions(), "missing": []}
 
 
 # ---- through submitit
@@ -175,7 +173,7 @@ def test_sbatch_gets_an_array_from_0_on(bin: Path, tmp_path: Path) -> None:
     assert "#SBATCH --requeue\n#SBATCH --signal=USR2@90\n" in text
     assert "\nmodule load cuda\n" in text
     pickled = (tmp_path / "logs" / "77_1_submitted.pkl").read_bytes()
-    assert b"benchmarks.runner.engines.submitting" in pickled  # by name, with a path: no object of a run is in it
+    assert b"benchmarks.runner.engines.cluster" in pickled  # by name, with a path: no object of a run is in it
     assert b"1.json" in pickled
     assert len(pickled) < 1000
 

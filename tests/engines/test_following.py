@@ -23,7 +23,7 @@ from benchmarks.runner.processes.messages import (
     Requeued,
     Resumed,
 )
-from results.records import JOURNAL, folder_of
+from results.records import JOURNAL, Evaluation, folder_of
 from results.records.journal import read
 from tests.engines.fakes import METRICS, journal_of, run_of, setting_of, train
 
@@ -167,5 +167,6 @@ def test_the_queue_is_said_in_words(tmp_path: Path) -> None:
 def test_a_run_that_goes_on_from_a_checkpoint_says_from_where(tmp_path: Path) -> None:
     heard = Heard(tmp_path)
     with journal_of(tmp_path, RUN) as journal:
-        journal._write({"type": "resumed", "epoch": 2, "batch": 0})
+        points = [Evaluation(epoch, 4 * epoch, METRICS) for epoch in (1, 2)]
+        journal.resumed(points, epoch=2, batch=0, wall_seconds=1.0, environments=[])
         assert Resumed(RUN.id, 2, "epoch 2") in heard.look("RUNNING")

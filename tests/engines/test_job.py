@@ -16,7 +16,7 @@ from benchmarks.errors import UserError
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.engines import cluster, job
 from benchmarks.runner.engines.job import LEFT, serve
-from benchmarks.runner.engines.shards import Array, Tail, notes_of
+from benchmarks.runner.engines.shards import Array, Note, notes
 from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool, signals
@@ -49,10 +49,6 @@ def planned() -> list[Run]:
 
 def shard_of(out: Path, runs: Sequence[Run], setting: Setting | None = None) -> Path:
     return Array.create(out, [runs], setting or setting_of(out), {}).shard(0)
-
-
-def notes(shard: Path) -> list[tuple[str, str, str]]:
-    return [(line["id"], line["kind"], line["sentence"]) for line in Tail(notes_of(shard)).lines()]
 
 
 def cards(runs: Sequence[Run]) -> dict[str, Any]:
@@ -96,9 +92,9 @@ def test_a_node_that_would_make_other_runs_trains_none(
     shard = shard_of(tmp_path, [other, second])
     serve(str(shard))
     assert asked == [second.id]
-    ((id, kind, sentence),) = notes(shard)
-    assert (id, kind) == (first.id, "failed")
-    assert sentence.endswith("has other sources")
+    (note,) = notes(shard)
+    assert (note.id, note.kind) == (first.id, "failed")
+    assert note.sentence.endswith("has other sources")
 
 
 def test_what_no_journal_says_is_noted(planned: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,8 +110,8 @@ def test_what_no_journal_says_is_noted(planned: list[Run], tmp_path: Path, monke
     shard = shard_of(tmp_path, planned)
     serve(str(shard))
     assert notes(shard) == [
-        (first.id, "remark", "no room for a checkpoint"),
-        (first.id, "failed", "its process was killed (out of memory?)"),
+        Note(first.id, "remark", "no room for a checkpoint"),
+        Note(first.id, "failed", "its process was killed (out of memory?)"),
     ]
 
 
@@ -129,7 +125,7 @@ def test_what_the_user_can_mend_is_noted_of_all_runs(
     shard = shard_of(tmp_path, planned)
     with pytest.raises(UserError):
         serve(str(shard))
-    assert notes(shard) == [(run.id, "failed", "CIFAR-10 is not here.") for run in planned]
+    assert notes(shard) == [Note(run.id, "failed", "CIFAR-10 is not here.") for run in planned]
 
 
 @pytest.mark.parametrize("further", [True, False])
@@ -149,7 +145,7 @@ def test_before_its_time_limit_a_job_that_got_on_is_queued_again(
         os.kill(os.getpid(), signal.SIGUSR2)
         raise AssertionError("it goes on")
 
-    monkeypatch.setattr(job, "_refused", lambda run, shard: False)
+    monkeypatch.setattr(job, "_differs", lambda run, shard: "")
     monkeypatch.setattr(pool, "train_all", asked_to_leave)
     monkeypatch.setattr(cluster, "ask", ask)
     monkeypatch.setenv("SLURM_JOB_ID", "15")
@@ -168,7 +164,7 @@ def test_a_job_that_is_cancelled_leaves_and_does_not_come_back(tmp_path: Path, m
     def nobody(*command: str) -> str:
         raise AssertionError("it asks for more")
 
-    monkeypatch.setattr(job, "_refused", lambda run, shard: False)
+    monkeypatch.setattr(job, "_differs", lambda run, shard: "")
     monkeypatch.setattr(pool, "train_all", asked_to_leave)
     monkeypatch.setattr(cluster, "ask", nobody)
     with pytest.raises(SystemExit):

@@ -27,14 +27,14 @@ def test_times_are_read_as_sbatch_reads_them() -> None:
 def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text(TEAM, encoding="utf-8")
     found = chosen(["--partition=long", "gres=gpu:1"], None, tmp_path)
-    assert found.asked == {"partition": "long", "time": "240", "mem_per_cpu": "2G", "gres": "gpu:1"}
+    assert found.sbatch == {"partition": "long", "time": "240", "mem_per_cpu": "2G", "gres": "gpu:1"}
     assert (found.per_task, found.setup, found.minutes) == (4, ("module load cuda",), 240)
     assert chosen([], 2, tmp_path).per_task == 2
 
 
 def test_without_a_file_a_job_has_an_hour(tmp_path: Path) -> None:
     found = chosen([], None, tmp_path)
-    assert (found.asked, found.per_task, found.minutes) == ({}, None, MINUTES)
+    assert (found.sbatch, found.per_task, found.minutes) == ({}, None, MINUTES)
 
 
 def test_a_short_job_is_asked_to_leave_in_its_second_half(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_file_that_is_wrong_is_a_sentence(tmp_path: Path) -> None:
         ("[motor.slurm]\n", "motor"),
         ("engine = 3\n", "engine"),
         ("[engine.slurm]\nper_task = 'four'\n", "four"),
-        ("[engine.slurm]\nsetup = 'module'\n", "lines of shell"),
+        ("[engine.slurm]\nsetup = 'module'\n", "setup"),
         ("[engine.slurm]\nexclusive = true\n", "exclusive"),
     ):
         (tmp_path / FILE).write_text(text, encoding="utf-8")

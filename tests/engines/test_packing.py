@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.runner.engines.options import SlurmOptions
-from benchmarks.runner.engines.packing import kind_of, packed, shares
-from benchmarks.runner.engines.slurm import Slurm
+from benchmarks.runner.engines.slurm import Slurm, kind_of, packed, shares
 from benchmarks.runner.pace import Pace
 from tests.engines.fakes import FakeCluster, run_of
 

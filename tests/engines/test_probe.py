@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks.errors import UserError
-from benchmarks.runner.engines import probe
+from benchmarks.runner.engines import cluster, probe
 from benchmarks.runner.engines.options import SlurmOptions
 from benchmarks.runner.engines.probe import Question, answer, ask, known
 from benchmarks.runner.environment import cpu_name
@@ -24,7 +24,7 @@ class Asked:
     def __init__(self, fake: FakeCluster, monkeypatch: pytest.MonkeyPatch, out: Path) -> None:
         self.fake, self.out, self.said, self.jobs = fake, out, list[str](), 0
         self.job: Callable[[Path], None] = lambda question: answer(str(question))
-        monkeypatch.setattr(probe, "submit", self.submit)
+        monkeypatch.setattr(cluster, "submit", self.submit)
         monkeypatch.setattr(probe, "QUEUE_LOOKS", 1)
 
     def submit(self, call: Any, paths: Sequence[Path], *, name: str, **how: Any) -> tuple[str, ...]:

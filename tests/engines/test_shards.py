@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.hardware.cards import load
-from benchmarks.runner.engines.shards import SETTING, Array, Shard, Tail, arrays
+from benchmarks.runner.engines.shards import SETTING, Array, Note, Shard, arrays, notes, take_note
 from results.errors import ResultsError
 from tests.engines.fakes import run_of, setting_of
 
@@ -49,23 +49,11 @@ def test_arrays_that_are_over_are_not_asked_for(tmp_path: Path) -> None:
     assert arrays(tmp_path) == []
 
 
-def test_lines_are_read_once_and_whole(tmp_path: Path) -> None:
-    path = tmp_path / "lines"
-    tail = Tail(path)
-    assert list(tail.lines()) == []
-    path.write_text('{"a": 1}\n{"a": ')
-    assert list(tail.lines()) == [{"a": 1}]
-    assert list(tail.lines()) == []
-    with path.open("a") as file:
-        file.write('2}\nnonsense\n{"a": 3}\n')
-    assert list(tail.lines()) == [{"a": 2}, {"a": 3}]
-
-
-def test_a_file_that_takes_anothers_place_is_read_from_its_beginning(tmp_path: Path) -> None:
-    path, other = tmp_path / "lines", tmp_path / "other"
-    path.write_text('{"a": 1}\n')
-    tail = Tail(path)
-    assert list(tail.lines()) == [{"a": 1}]
-    other.write_text('{"a": 7}\n{"a": 8}\n')
-    other.replace(path)
-    assert list(tail.lines()) == [{"a": 7}, {"a": 8}]
+def test_notes_are_read_once_they_are_whole(tmp_path: Path) -> None:
+    shard = tmp_path / "0.json"
+    assert notes(shard) == []
+    note = Note("a", "remark", "it stands still")
+    take_note(shard, note)
+    with (tmp_path / "0.notes.jsonl").open("a") as file:
+        file.write('{"id": "b", "kind": ')
+    assert notes(shard) == [note]

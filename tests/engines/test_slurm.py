@@ -106,7 +106,7 @@ def test_a_command_that_was_killed_as_it_submitted_left_jobs_that_are_found(
         raise signals.Terminated(signal.SIGTERM)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("benchmarks.runner.engines.slurm.submit", killed)
+        patch.setattr("benchmarks.runner.engines.cluster.submit", killed)
         with pytest.raises(signals.Terminated):
             grid.train()
     assert [array.jobs for array in arrays(grid.out)] == [()]

@@ -249,10 +249,10 @@ READERS: dict[str, Callable[[Path], object]] = {
     "a reproduction": lambda path: list(reproductions.read(path)),
     "a reproduction's environment": lambda path: side(beside(path)),
     "published values": lambda path: list(published.read(path)),
-    "an engine file": lambda path: options._read(path),
+    "an engine file": lambda path: options.read(path),
     "a shard": shards.Shard.read,
     "a job array": lambda path: refused(shards.Array.read(path)),
-    "a job's notes": lambda path: refused([*shards.Tail(path).lines()]),
+    "a job's notes": lambda path: refused(notes(path)),
     "JSON": reading.parsed_json,
 }
 
@@ -262,6 +262,11 @@ def beside(path: Path) -> Path:
     path.rename(path.with_suffix(".json"))
     kept_file = next(iter(reproductions.FOLDER.glob("*.csv")))
     return Path(shutil.copy(kept_file, path.with_suffix(".csv")))
+
+
+def notes(path: Path) -> list[shards.Note]:
+    path.rename(path.with_suffix(".notes.jsonl"))
+    return shards.notes(path.with_suffix(".json"))
 
 
 def refused(found: object) -> None:
@@ -304,7 +309,7 @@ def test_toml_without_a_bottom_is_a_sentence(
     said = cli("show", str(path)) if option == "table" else cli("show", "table1", f"{option}={path}")
     check_sentence(said, path.name)
     with pytest.raises(UserError, match=r"nested|parts"):
-        options._read(path)
+        options.read(path)
 
 
 @pytest.mark.fault("no-bottom")

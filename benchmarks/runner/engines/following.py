@@ -1,17 +1,16 @@
-"""Following jobs: what journals and notes say of their runs, what one squeue a look says of themselves, and retries."""
+"""Follows the runs of jobs: reads their journals and notes as they grow, and decides what to submit again."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks.runner.checkpoints.file import found as checkpoints
 from benchmarks.runner.checkpoints.file import words
 from benchmarks.runner.engines.cluster import Job, Key
-from benchmarks.runner.engines.shards import Array, Parse, Tail, notes_of
+from benchmarks.runner.engines.shards import Array, notes
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes.messages import (
     Begin,
@@ -25,74 +24,76 @@ from benchmarks.runner.processes.messages import (
     Resumed,
 )
 from results.errors import ResultsError
-from results.records import JOURNAL, Record, folder_of, lines
+from results.records import JOURNAL, folder_of, read
 from results.records.usable import usable
 
 TRIES = 3
-"""Jobs that end without having got any further with a run, before the run counts as failed."""
+"""Jobs that may end without a new checkpoint of a run before the run counts as failed."""
 NAMED = 4
-"""Nodes that a line names."""
+"""Most nodes that a line names."""
 
 
 @dataclass
-class _Heard:
-    """Last known state of a run. begun: the start in its journal; under_way: whether its job goes on."""
+class _FollowedRun:
+    """What was reported of a run.
+
+    before: start of the journal that it had before its job. started: of the journal that is read. version: inode and
+    size of that file. going: whether its job trains it. checkpoint: the latest when its last job ended.
+    """
 
     run: Run
-    journal: Tail
     before: str = ""
-    begun: str = ""
-    under_way: bool = False
-    where: str = ""
+    started: str = ""
+    version: tuple[int, int] = (0, 0)
+    going: bool = False
+    resumed: bool = False
     epochs: float = 0
+    where: str = ""
     tries: int = 0
-    reached: str = ""
+    checkpoint: str = ""
 
 
 @dataclass
-class _Watched:
-    """A job, by what was last known of it. gone: looks at the queue since it was last seen to go on."""
+class _FollowedJob:
+    """A job of an array. state: the last that squeue showed; missing: times in a row that squeue showed no live job."""
 
     array: Array
     index: int
-    ids: list[str]
-    notes: Tail
-    job: Job | None = None
-    gone: int = 0
-    placed: set[str] = field(default_factory=set)
-
-    @property
-    def key(self) -> Key:
-        return self.array.name, self.index
+    runs: list[_FollowedRun]
+    state: Job | None = None
+    missing: int = 0
+    notes: int = 0  # that were reported
 
     @property
     def id(self) -> str:
-        listed = self.array.jobs[self.index] if self.index < len(self.array.jobs) else self.array.name
-        return self.job.id if self.job is not None else listed
+        if self.state is not None:
+            return self.state.id
+        return self.array.jobs[self.index] if self.index < len(self.array.jobs) else self.array.name
 
     @property
     def where(self) -> str:
-        node = self.job.node if self.job is not None else ""
-        return f"on {node}, job {self.id}" if node else f"job {self.id}"
+        node = f"on {self.state.node}, " if self.state is not None and self.state.node else ""
+        return f"{node}job {self.id}"
 
 
 class Follower:
-    """Hears of the runs of a command until each has ended. lost: runs whose jobs ended before them, to be submitted.
+    """Reports what happens to the runs of a command until each has ended.
 
-    It reads files that change, and keeps in step with whatever jobs do without it: who follows anew hears the same.
+    Everything is read from files, so a later command that follows the same jobs reports the same. ended: how each run
+    ended, by its id. lost: runs whose jobs ended before them, to be submitted again.
     """
 
     def __init__(self, runs: Sequence[Run], out: Path, listen: Listen) -> None:
         self._out, self._listen = out, listen
-        self._heard = {run.id: _Heard(run, Tail(folder_of(out, run.id) / JOURNAL, _parser)) for run in runs}
-        self._jobs: dict[Key, _Watched] = {}
-        self._said = ""
+        self._runs = {run.id: _FollowedRun(run) for run in runs}
+        self._jobs: dict[Key, _FollowedJob] = {}
+        self._queue = ""
         self.ended: dict[str, Ended] = {}
         self.lost: list[Run] = []
 
     @property
     def over(self) -> bool:
-        return len(self.ended) == len(self._heard)
+        return len(self.ended) == len(self._runs)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -102,150 +103,127 @@ class Follower:
     @property
     def ids(self) -> tuple[str, ...]:
         """Ids of the jobs that are followed."""
-        return tuple(watched.id for watched in self._jobs.values())
+        return tuple(job.id for job in self._jobs.values())
 
     def follow(self, array: Array, indices: Collection[int] | None = None) -> None:
-        """Follow the array's jobs at these indices (default: all), if they have runs of this command."""
+        """Follows the array's jobs at these indices (None: all) that have runs of this command."""
         for index in range(len(array.shards)) if indices is None else indices:
-            ids = [id for id in array.shards[index] if id in self._heard and id not in self.ended]
-            if ids:
-                watched = _Watched(array, index, ids, Tail(notes_of(array.shard(index))))
-                self._jobs[watched.key] = watched
-            for id in ids:
-                self._heard[id].before = array.before.get(id, "")
+            runs = [self._runs[id] for id in array.shards[index] if id in self._runs and id not in self.ended]
+            for run in runs:
+                run.before = array.before.get(run.run.id, "")
+            if runs:
+                self._jobs[array.name, index] = _FollowedJob(array, index, runs)
 
     def look(self, queue: Mapping[Key, Job] | None) -> None:
-        """Read the journals and notes of jobs that may run. queue: as squeue has it now; None: it was not asked."""
-        for watched in tuple(self._jobs.values()):
+        """Reads journals and notes of jobs that may run. queue: squeue's jobs; None: squeue was not asked now."""
+        for key, job in list(self._jobs.items()):
             if queue is not None:
-                watched.job = queue.get(watched.key, watched.job)
-                going = watched.key in queue and not queue[watched.key].over
-                watched.gone = 0 if going else watched.gone + 1
-            if watched.job is None or watched.job.state != "PENDING" or watched.gone:
-                self._read(watched)
-            if watched.gone >= 2 or not self._open(watched):  # a file system may show last lines late
-                self._leave(watched)
-        self._tell_queue()
+                job.state = queue.get(key, job.state)
+                job.missing = 0 if key in queue and not queue[key].over else job.missing + 1
+            if job.state is None or job.state.state != "PENDING" or job.missing:
+                self._read(job)
+            if job.missing >= 2 or not self._open(job):  # twice: a shared file system may show last lines late
+                del self._jobs[key]
+                for run in self._open(job):
+                    self._leave(run, job)
+        if (queue_words := self.queue_words()) != self._queue:
+            self._queue = queue_words
+            self._listen(QueueState(queue_words))
 
-    def _open(self, watched: _Watched) -> list[str]:
-        return [id for id in watched.ids if id not in self.ended]
+    def _open(self, job: _FollowedJob) -> list[_FollowedRun]:
+        return [run for run in job.runs if run.run.id not in self.ended]
 
-    def _read(self, watched: _Watched) -> None:
-        for id in self._open(watched):
-            heard = self._heard[id]
-            for line in heard.journal.lines():
-                self._hear(heard, line, watched)
-            running = watched.job is not None and watched.job.running and id not in self.ended
-            if running and heard.under_way and heard.where != watched.where:
-                heard.where = watched.where
-                self._listen(Placed(id, watched.where))
-        for note in watched.notes.lines():
-            id, sentence = str(note.get("id")), str(note.get("sentence"))
-            if id in self._heard and id not in self.ended:
-                failed = note.get("kind") == "failed"
-                self._end(id, "failed", sentence, watched) if failed else self._listen(Remark(id, sentence))
+    def _read(self, job: _FollowedJob) -> None:
+        for run in self._open(job):
+            self._read_journal(run, job)
+            if job.state is not None and job.state.running and run.going and run.where != job.where:
+                run.where = job.where
+                self._listen(Placed(run.run.id, run.where))
+        taken = notes(job.array.shard(job.index))
+        for note in taken[job.notes :]:
+            if note.id in {run.run.id for run in self._open(job)}:
+                if note.kind == "failed":
+                    self._end(note.id, "failed", note.sentence, job)
+                else:
+                    self._listen(Remark(note.id, note.sentence))
+        job.notes = max(job.notes, len(taken))
 
-    def _hear(self, heard: _Heard, line: Mapping[str, Any], watched: _Watched) -> None:
-        """Takes in a new line of a run's journal."""
-        id, kind = heard.run.id, line.get("type")
-        if kind == "run":
-            heard.begun = str(line.get("started", ""))
-            if heard.begun == heard.before:
+    def _read_journal(self, run: _FollowedRun, job: _FollowedJob) -> None:
+        """Reports what is new in a run's journal."""
+        path, id = folder_of(self._out, run.run.id) / JOURNAL, run.run.id
+        try:
+            status = path.stat()
+            if (version := (status.st_ino, status.st_size)) == run.version:
                 return
-            if heard.under_way:
-                self._requeue(heard, "its job ended, and another has it")
-            heard.where = ""
-            heard.under_way, heard.epochs = True, 0
-            self._listen(Begin(id, heard.run.spec, heard.run.labels))
-        elif heard.begun == heard.before:  # of an attempt before this job's
+            record = read(path)
+        except (OSError, ResultsError):  # not there, or its first line is not whole yet
             return
-        elif kind == "resumed":
-            heard.epochs = int(line["epoch"])
-            self._listen(Resumed(id, heard.epochs, words(heard.epochs, int(line["batch"]))))
-        elif kind == "evaluation" and line["epoch"] > heard.epochs:
-            heard.epochs = line["epoch"]
-            self._listen(Epoch(id, heard.epochs, lines.thaw(line["metrics"])))
-        elif kind == "end" and line.get("status") == "interrupted":
-            self._requeue(heard, f"interrupted ({line.get('reason')}); it waits for another job")
-        elif kind == "end":
-            self._end(id, str(line.get("status")), str(line.get("reason", "")), watched)
+        run.version = version
+        if record.started == run.before:
+            return
+        if record.started != run.started:
+            if run.going:
+                self._requeue(run, "its job ended, and another has it")
+            run.started, run.going, run.resumed, run.epochs, run.where = record.started, True, False, 0, ""
+            self._listen(Begin(id, run.run.spec, run.run.labels))
+        if record.resumed is not None and not run.resumed:
+            run.resumed, run.epochs = True, record.resumed.epoch
+            self._listen(Resumed(id, record.resumed.epoch, words(record.resumed.epoch, record.resumed.batch)))
+        for point in record.evaluations:
+            if point.epoch > run.epochs:
+                run.epochs = point.epoch
+                self._listen(Epoch(id, point.epoch, point.metrics))
+        if record.end is not None and record.status == "interrupted":
+            self._requeue(run, f"interrupted ({record.end.get('reason')}); it waits for another job")
+        elif record.end is not None:
+            self._end(id, record.status, str(record.end.get("reason", "")), job)
 
-    def _requeue(self, heard: _Heard, sentence: str) -> None:
-        if heard.under_way:
-            heard.under_way = False
-            self._listen(Requeued(heard.run.id, sentence))
+    def _requeue(self, run: _FollowedRun, sentence: str) -> None:
+        if run.going:
+            run.going = False
+            self._listen(Requeued(run.run.id, sentence))
 
-    def _end(self, id: str, status: str, reason: str, watched: _Watched) -> None:
-        more = f" [log: {watched.array.log(watched.index)}]" if status == "failed" else ""
-        self.ended[id] = Ended(id, status, reason + more)
+    def _end(self, id: str, status: str, reason: str, job: _FollowedJob) -> None:
+        self._runs[id].going = False
+        log = f" [log: {job.array.log(job.index)}]" if status == "failed" else ""
+        self.ended[id] = Ended(id, status, reason + log)
         self._listen(self.ended[id])
 
-    def _leave(self, watched: _Watched) -> None:
-        """A job that will not go on: what of its runs has not ended is lost, and may be tried again."""
-        del self._jobs[watched.key]
-        for id in self._open(watched):
-            done = _complete(folder_of(self._out, id) / JOURNAL)
-            if done is not None:  # as another command has left it
-                self._end(id, done.status, "", watched)
-            else:
-                self._lose(self._heard[id], watched)
-
-    def _lose(self, heard: _Heard, watched: _Watched) -> None:
-        state = watched.job.state if watched.job is not None and watched.job.over else "gone"
-        reached = next((path.name for path in checkpoints(self._out, heard.run.id)), "")
-        heard.tries = heard.tries + 1 if reached == heard.reached else 1
-        heard.reached = reached
-        if state == "CANCELLED":
-            self._end(
-                heard.run.id, "failed", f"its job {watched.id} was cancelled; the same command repeats the run", watched
-            )
-        elif state == "OUT_OF_MEMORY":
-            self._end(
-                heard.run.id,
-                "failed",
-                f"its job {watched.id} was out of memory; give it more, --slurm mem=32G",
-                watched,
-            )
-        elif heard.tries >= TRIES:
-            last = f"the last was {watched.id} ({state})"
-            self._end(
-                heard.run.id, "failed", f"{TRIES} jobs ended without getting any further with it, {last}", watched
-            )
+    def _leave(self, run: _FollowedRun, job: _FollowedJob) -> None:
+        """Ends a run that its job has not ended, or has it submitted again."""
+        id, state = run.run.id, job.state.state if job.state is not None and job.state.over else "gone"
+        try:
+            record = usable(folder_of(self._out, id) / JOURNAL)
+        except ResultsError:
+            record = None
+        if record is not None and record.complete:  # another command trained it
+            self._end(id, record.status, "", job)
+            return
+        checkpoint = next((path.name for path in checkpoints(self._out, id)), "")
+        run.tries = run.tries + 1 if checkpoint == run.checkpoint else 1
+        run.checkpoint = checkpoint
+        failures = {
+            "CANCELLED": f"its job {job.id} was cancelled; the same command repeats the run",
+            "OUT_OF_MEMORY": f"its job {job.id} was out of memory; give it more, --slurm mem=32G",
+        }
+        stuck = f"{TRIES} jobs ended without getting any further with it, the last was {job.id} ({state})"
+        if failure := failures.get(state, stuck if run.tries >= TRIES else ""):
+            self._end(id, "failed", failure, job)
         else:
-            self._requeue(heard, f"its job {watched.id} ended ({state}); it is submitted again")
-            self.lost.append(heard.run)
-
-    def _tell_queue(self) -> None:
-        words = self.queue_words()
-        if words != self._said:
-            self._said = words
-            self._listen(QueueState(words))
+            self._requeue(run, f"its job {job.id} ended ({state}); it is submitted again")
+            self.lost.append(run.run)
 
     def queue_words(self) -> str:
         """ "3 jobs queued (Priority), 2 running on node1, node2"."""
-        jobs = [watched.job for watched in self._jobs.values() if watched.job is not None and not watched.job.over]
-        queued = [job for job in jobs if not job.running]
-        running = [job for job in jobs if job.running]
+        jobs = [job.state for job in self._jobs.values() if job.state is not None and not job.state.over]
+        queued, running = [job for job in jobs if not job.running], [job for job in jobs if job.running]
         parts = []
         if queued:
             reasons = Counter(job.reason for job in queued if job.reason not in ("", "None"))
             why = f" ({', '.join(reason for reason, _ in reasons.most_common(2))})" if reasons else ""
             parts.append(f"{len(queued)} {'job' if len(queued) == 1 else 'jobs'} queued{why}")
         if running:
-            places = list(dict.fromkeys(job.node for job in running if job.node))
-            more = ", ..." if len(places) > NAMED else ""
-            parts.append(f"{len(running)} running on {', '.join(places[:NAMED])}{more}")
+            nodes = list(dict.fromkeys(job.node for job in running if job.node))
+            more = ", ..." if len(nodes) > NAMED else ""
+            parts.append(f"{len(running)} running on {', '.join(nodes[:NAMED])}{more}")
         return ", ".join(parts)
-
-
-def _parser() -> Parse:
-    return lines.Reader().parse
-
-
-def _complete(path: Path) -> Record | None:
-    """The run's record, if it finished or diverged."""
-    try:
-        record = usable(path)
-    except ResultsError:
-        return None
-    return record if record.complete else None

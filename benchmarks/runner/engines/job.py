@@ -1,7 +1,7 @@
 """Trains the runs of a job's shard, each under its lease, by the pool that trains runs on a single machine.
 
-What a job has to say goes into journals and notes; nothing that it returns is read. Asked to leave, by SIGUSR2 before
-its time limit or by SIGTERM, it ends its runs with a checkpoint each; before its time limit it has itself queued again.
+A job reports by journals and notes. At SIGUSR2, before its time limit, or SIGTERM it ends its runs with a checkpoint
+each; at SIGUSR2 it has itself queued again.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from benchmarks.runner.engines import cluster
 from benchmarks.runner.engines.shards import LOGS, Note, Shard, take_note
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool, signals
-from benchmarks.runner.processes.messages import Ended, Event, Remark, Setting
+from benchmarks.runner.processes.messages import Ended, Event, Remark
 from benchmarks.workloads import own_files
 from results.records import JOURNAL, folder_of
 from results.records.journal import is_complete
 
 LEFT = 75
-"""The exit code of a job that was asked to leave: a temporary failure (sysexits.h)."""
+"""Exit code of a job that ended at a signal: a temporary failure (sysexits.h)."""
 
 
 def serve(path: str) -> None:
-    """Train the runs of the shard at this path."""
+    """Trains the runs of the shard at this path."""
     signals.command.listen((signal.SIGUSR2, signal.SIGTERM), seconds=None)
     shard = Shard.read(Path(path))
-    before = _places(shard)
+    before = _progress(shard)
     try:
         _train(shard)
-    except signals.Signalled as asked:
-        signals.signalled(asked)
-        if asked.number == signal.SIGUSR2 and _places(shard) != before:  # else it would come again for ever
+    except signals.Signalled as request:
+        signals.signalled(request)
+        if request.number == signal.SIGUSR2 and _progress(shard) != before:  # else it could come again without end
             cluster.ask("scontrol", "requeue", _id())
         sys.exit(LEFT)
 
@@ -46,13 +46,24 @@ def serve(path: str) -> None:
 def _train(shard: Shard) -> None:
     for plugin in shard.setting.plugins:
         methods.load_plugin(plugin)
-    log = {"log": str(shard.path.parent / LOGS / f"{_id()}_0_log.out")}
-    parts = own_files.load(shard.setting.own)
-    accepted = [run for one in shard.runs if not _refused(run := replace(one, parts=parts), shard)]
-    runs = [replace(run, labels=run.labels.model_copy(update=log)) for run in accepted]
+    log, parts = f"{_id()}_0_log.out", own_files.load(shard.setting.own)
+    runs = []
+    for planned in shard.runs:
+        run = replace(planned, parts=parts)
+        if why := _differs(run, shard):
+            take_note(shard.path, Note(run.id, "failed", f"node {os.uname().nodename} has other {why}"))
+        else:
+            labels = run.labels.model_copy(update={"log": str(shard.path.parent / LOGS / log)})
+            runs.append(replace(run, labels=labels))
     if not runs:
         return
-    setting = _here(shard.setting, runs[0].spec.device)
+    device = runs[0].spec.device
+    here = {"command": shard.setting.environment.get("command"), "job": _id()}
+    setting = replace(
+        shard.setting,
+        environment={**environment.describe(device), **here},
+        gpus=gpus.each() if device == "cuda" else (),
+    )
 
     def listen(event: Event) -> None:
         if isinstance(event, Remark):
@@ -68,28 +79,20 @@ def _train(shard: Shard) -> None:
         raise
 
 
-def _here(setting: Setting, device: str) -> Setting:
-    """The setting with this node's environment and the GPUs that the job was given."""
-    found = environment.describe(device)
-    command = {"command": setting.environment.get("command"), "job": _id()}
-    return replace(setting, environment={**found, **command}, gpus=gpus.each() if device == "cuda" else ())
-
-
-def _refused(run: Run, shard: Shard) -> bool:
-    """Whether the run would be another on this node; if so, notes the run as failed."""
+def _differs(run: Run, shard: Shard) -> str:
+    """Says what on this node would make the run another one; "" for nothing."""
     why = identity.different(run.spec, shard.setting.environment.get("sources"), run.parts)
-    if not why and not run.spec.hardware.sha256:
-        seen = gpus.found() if run.spec.device == "cuda" else None
-        here = identity.hardware_of(None, seen)
-        if (here.name, here.cores) != (run.spec.hardware.name, run.spec.hardware.cores):
-            why = f"hardware: planned for {run.spec.hardware.name}, and it has {here.name}, {here.cores or 1} cores"
-    if why:
-        take_note(shard.path, Note(run.id, "failed", f"node {os.uname().nodename} has other {why}"))
-    return bool(why)
+    planned = run.spec.hardware
+    if why or planned.sha256:  # under the virtual clock no node's hardware matters
+        return why
+    here = identity.hardware_of(None, gpus.found() if run.spec.device == "cuda" else None)
+    if (here.name, here.cores) == (planned.name, planned.cores):
+        return ""
+    return f"hardware: planned for {planned.name}, and it has {here.name}, {here.cores or 1} cores"
 
 
-def _places(shard: Shard) -> list[tuple[bool, list[str]]]:
-    """Progress of the shard's runs (complete, names of checkpoints): a job that leaves it unchanged is not repeated."""
+def _progress(shard: Shard) -> list[tuple[bool, list[str]]]:
+    """Whether each run is complete, and its checkpoints."""
     out = shard.setting.out
     return [
         (is_complete(folder_of(out, run.id) / JOURNAL), [path.name for path in checkpoints(out, run.id)])

@@ -1,26 +1,23 @@
-"""Options for sbatch of `--engine slurm`: from the command line, else from [engine.slurm] in the user's folder."""
+"""Options for sbatch of `--engine slurm`: from the command line, else from [engine.slurm] of a file in the folder."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmarks.errors import UserError
-from methods.errors import unknown
 from results.reading import TEXT_BYTES, content, parsed_toml
 
 FILE = "async-sgd-benchmarks.toml"
 ENGINES = ("local", "slurm")
-PER_TASK = "per_task"
-SETUP = "setup"
 MINUTES = 60
-"""Time limit of a job unless one is chosen: a run that takes longer goes on in the next job."""
+"""Default time limit of a job: a run that takes longer goes on in the next job."""
 SIGNAL_SECONDS = 90
-"""Before its time limit a job is asked to leave a checkpoint and to go."""
+"""Seconds before its time limit at which a job is told to write its checkpoints and end."""
 
 OURS = {
     **dict.fromkeys(
@@ -28,7 +25,7 @@ OURS = {
     ),
     **dict.fromkeys(("nodes", "ntasks", "ntasks_per_node"), "a run is one process, and the engine says"),
 }
-"""Options of sbatch that nobody else may set, each with why."""
+"""Options of sbatch that users cannot set, each with the reason."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TIME = re.compile(r"(?:(?P<days>\d+)-)?(?P<parts>\d+(?::\d+){0,2})")
@@ -36,24 +33,24 @@ _TIME = re.compile(r"(?:(?P<days>\d+)-)?(?P<parts>\d+(?::\d+){0,2})")
 
 @dataclass(frozen=True)
 class SlurmOptions:
-    """asked: options of sbatch, with underscores in their names. per_task: runs of a job; None: as many as are short.
+    """Options of jobs.
 
-    setup: shell before it.
+    sbatch: options of sbatch, with underscores in their names. per_task: runs of a job; None: short ones together.
+    setup: shell lines before Python starts.
     """
 
-    asked: Mapping[str, str] = field(default_factory=dict)
+    sbatch: Mapping[str, str] = field(default_factory=dict)
     per_task: int | None = None
     setup: tuple[str, ...] = ()
 
     @property
     def partition(self) -> str | None:
-        """None: the cluster's own default."""
-        return self.asked.get("partition")
+        return self.sbatch.get("partition")
 
     @property
     def minutes(self) -> float:
-        """The time limit of a job."""
-        return minutes(self.asked["time"]) if "time" in self.asked else MINUTES
+        """Time limit of a job."""
+        return minutes(self.sbatch["time"]) if "time" in self.sbatch else MINUTES
 
     @property
     def signal_seconds(self) -> int:
@@ -62,39 +59,72 @@ class SlurmOptions:
 
     @property
     def words(self) -> str:
-        """The options as given: partition=gpu, time=240."""
-        return ", ".join(f"{key}={value}" for key, value in {**self.asked, "time": f"{self.minutes:g}"}.items())
+        """Options as users write them: partition=gpu, time=240."""
+        return ", ".join(f"{key}={value}" for key, value in {**self.sbatch, "time": f"{self.minutes:g}"}.items())
 
 
-def chosen(given: Iterable[str], per_task: int | None, folder: Path = Path()) -> SlurmOptions:
-    """Options of the command line over those of the file in this folder. Raises UserError for an invalid one."""
-    asked, of_file, setup = _read(folder / FILE)
-    asked = {**asked, **dict(map(_parted, given))}
-    for name, value in asked.items():
+class _Slurm(BaseModel):
+    """[engine.slurm] of the file: options of sbatch, and two of ours."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    __pydantic_extra__: dict[str, str | int]
+    per_task: int | None = None
+    setup: list[str] = []
+
+
+class _Engine(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    slurm: _Slurm = _Slurm()
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    engine: _Engine = _Engine()
+
+
+def chosen(words: Iterable[str], per_task: int | None, folder: Path = Path()) -> SlurmOptions:
+    """Options of the command line, then of the file in this folder. Raises UserError for an invalid one.
+
+    words: KEY=VALUE each.
+    """
+    file = read(folder / FILE)
+    sbatch = {name.replace("-", "_"): str(value) for name, value in (file.model_extra or {}).items()}
+    sbatch |= map(_parted, words)
+    for name, value in sbatch.items():
         _check(name, value)
-    runs = per_task if per_task is not None else of_file
+    runs = per_task if per_task is not None else file.per_task
     if runs is not None and runs < 1:
         raise UserError(f"--per-task {runs}: give the number of runs that a job trains, 1 or more.")
-    return SlurmOptions(asked, runs, setup)
+    return SlurmOptions(sbatch, runs, tuple(file.setup))
 
 
 def minutes(text: str) -> float:
-    """SLURM's ways to say a time limit: 240, 30:00, 4:00:00, 1-12, 1-12:30. Raises UserError for what is none."""
-    found = _TIME.fullmatch(text)
-    if found is None:
+    """Minutes of one of SLURM's time limits: 240, 30:00, 4:00:00, 1-12, 1-12:30. Raises UserError for anything else."""
+    match = _TIME.fullmatch(text)
+    if match is None:
         raise UserError(
             f"--slurm time={text}: give minutes, or hours:minutes:seconds, or days-hours, as sbatch takes them."
         )
-    parts = [int(part) for part in found["parts"].split(":")]
-    if found["days"] is not None:
-        hours, mins, seconds = (*parts, 0, 0)[:3]
-        total = int(found["days"]) * 1440 + hours * 60 + mins + seconds / 60
-    else:
-        hours, mins, seconds = (0, *parts, 0) if len(parts) == 1 else (0, *parts) if len(parts) == 2 else parts
-        total = hours * 60 + mins + seconds / 60
-    if not 0 < total < math.inf:
+    parts = [int(part) for part in match["parts"].split(":")]
+    units = (60, 1, 1 / 60) if match["days"] or len(parts) == 3 else (1, 1 / 60)  # hours come first after days
+    total = 1440 * int(match["days"] or 0) + sum(part * unit for part, unit in zip(parts, units, strict=False))
+    if not total:
         raise UserError(f"--slurm time={text}: give a job more time than none.")
     return total
+
+
+def read(path: Path) -> _Slurm:
+    """Reads [engine.slurm] of the file; defaults where there is no file. Raises UserError."""
+    try:
+        return _File.model_validate(parsed_toml(content(path, TEXT_BYTES).decode())).engine.slurm
+    except FileNotFoundError:
+        return _Slurm()
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        name = ".".join(map(str, wrong["loc"]))
+        raise UserError(f"{path}: {name} = {wrong['input']!r}: {wrong['msg']}.") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as TOML ({error}).") from error
 
 
 def _parted(word: str) -> tuple[str, str]:
@@ -111,36 +141,3 @@ def _check(name: str, value: str) -> None:
         raise UserError(f"--slurm {name}={value}: {OURS[name]} what {name} is; leave it out.")
     if name == "time":
         minutes(value)
-
-
-def _read(path: Path) -> tuple[dict[str, str], int | None, tuple[str, ...]]:
-    """-> what the file asks for, runs of a job, lines of shell; what nobody says where there is no file."""
-    try:
-        document = parsed_toml(content(path, TEXT_BYTES).decode())
-    except FileNotFoundError:
-        return {}, None, ()
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as TOML ({error}).") from error
-    table = _table(path, _table(path, document, "engine"), "slurm")
-    per_task, setup = table.pop(PER_TASK, None), table.pop(SETUP, [])
-    if type(per_task) not in (int, type(None)):
-        raise UserError(f"{path}: {PER_TASK} = {per_task!r}: give the number of runs that a job trains.")
-    if not isinstance(setup, list) or not all(isinstance(line, str) for line in setup):
-        raise UserError(f'{path}: {SETUP}: give lines of shell, as in {SETUP} = ["module load cuda"].')
-    asked = {}
-    for name, value in table.items():
-        if not isinstance(value, str | int) or isinstance(value, bool):
-            raise UserError(f"{path}: {name} = {value!r}: give a text or a whole number, as sbatch takes it.")
-        asked[name.replace("-", "_")] = str(value)
-    return asked, per_task, tuple(setup)
-
-
-def _table(path: Path, document: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The one table that there may be in it."""
-    for other in document:
-        if other != name:
-            raise UserError(f"{path}: {unknown('entry', other, [name])}")
-    found = document.get(name, {})
-    if not isinstance(found, dict):
-        raise UserError(f"{path}: {name} is to be a table, as in [engine.slurm].")
-    return dict(found)

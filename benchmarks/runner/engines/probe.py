@@ -1,27 +1,28 @@
-"""The probe job: asks a node of the cluster about itself once, before anything is queued.
+"""The probe job: finds out once, before anything is queued, what a node of the cluster is and which files it sees.
 
-A node must see the folder of results and have the plan's sources, torch and files. Where hardware is part of a run's
-identity, runs are planned with the node's. Each job checks again by itself.
+Where hardware is part of a run's identity, runs are planned for that node. Every job checks its node again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from benchmarks.errors import UserError
 from benchmarks.runner import gpus, identity, numerics
 from benchmarks.runner.engines import cluster
+from benchmarks.runner.engines.cluster import Call
 from benchmarks.runner.engines.options import SlurmOptions
 from benchmarks.runner.engines.shards import LOGS, place
-from benchmarks.runner.engines.submitting import Call, submit
 from benchmarks.runner.environment import cpu_name
-from benchmarks.runner.gpus import Gpus, Node
+from benchmarks.runner.gpus import Node
 from results import files
 from results.reading import TEXT_BYTES, content, parsed_json
 from results.records.identity import identity as digest
@@ -45,107 +46,100 @@ class Question:
         return cls(tuple(str(path.absolute()) for path in paths), _versions())
 
 
+@dataclass(frozen=True)
+class Answer:
+    """Answer of a node. missing: paths that do not exist there. key: of the question and the job's options."""
+
+    host: str
+    node: Node
+    versions: dict[str, str]
+    missing: list[str]
+    key: str = ""
+
+
 def answer(path: str) -> None:
-    """Run in the job: write what this node is, beside the question."""
-    asked = json.loads(Path(path).read_bytes())
+    """Runs in the probe job: writes what this node is beside the question at this path."""
     node = Node(cpu_name(), os.cpu_count() or 1, gpus.found() if gpus.usable() else None)
-    said = {
-        "host": os.uname().nodename,
-        "node": asdict(node),
-        "versions": _versions(),
-        "missing": [one for one in asked["paths"] if not Path(one).exists()],
-    }
-    files.replace(Path(path).with_name(ANSWER), json.dumps(said).encode())
+    missing = [name for name in json.loads(Path(path).read_bytes())["paths"] if not Path(name).exists()]
+    _write(Path(path).with_name(ANSWER), Answer(os.uname().nodename, node, _versions(), missing))
 
 
 def ask(
     question: Question, out: Path, options: SlurmOptions, say: Callable[[str], None], sleep: Callable[[float], None]
 ) -> Node:
-    """The node's answer; one that was given before to the same question counts. Raises UserError where none will do."""
-    kept = place(out) / ANSWER
-    key = digest([list(question.paths), question.versions, dict(options.asked), list(options.setup)])
-    before = _read(kept)
-    if before is not None and before.get("key") == key:
-        return _node(before)
-    said = _by_job(question, out, options, say, sleep)
-    if missing := said["missing"]:
-        raise UserError(f"Node {said['host']} does not see {missing[0]}: name a folder that all nodes share.")
-    for what, planned in question.versions.items():  # another would make other runs
-        if (there := str(said["versions"].get(what))) != planned:
-            differs = f"{what} (planned with {planned[:12]}, found {there[:12]})"
+    """What a node is, by a probe job unless the same question was answered before.
+
+    Raises UserError where the node misses a path, has other versions, or does not answer.
+    """
+    key = digest([list(question.paths), question.versions, dict(options.sbatch), list(options.setup)])
+    before = _read(place(out) / ANSWER)
+    if before is not None and before.key == key:
+        return before.node
+    new = _by_job(question, out, options, say, sleep)
+    if new.missing:
+        raise UserError(f"Node {new.host} does not see {new.missing[0]}: name a folder that all nodes share.")
+    for name, planned in question.versions.items():
+        if (there := str(new.versions.get(name))) != planned:
             raise UserError(
-                f"Node {said['host']} would make other runs than this machine plans; it has other {differs}."
+                f"Node {new.host} would make other runs than this machine plans; it has other {name} (planned with "
+                f"{planned[:12]}, found {there[:12]})."
             )
-    files.replace(kept, json.dumps({**said, "key": key}).encode())
-    return _node(said)
+    _write(place(out) / ANSWER, replace(new, key=key))
+    return new.node
 
 
 def known(out: Path) -> Node | None:
     """The node that the last probe job found; None where there was none."""
     before = _read(place(out) / ANSWER)
-    return _node(before) if before is not None else None
+    return before.node if before is not None else None
 
 
 def _by_job(
     question: Question, out: Path, options: SlurmOptions, say: Callable[[str], None], sleep: Callable[[float], None]
-) -> dict[str, Any]:
+) -> Answer:
     folder = files.own_folder(out, place(out)).absolute() / f"probe-{time.time_ns():x}"
-    asked, answered = folder / "question.json", folder / ANSWER
-    files.replace(asked, json.dumps(asdict(question)).encode())
-    (id,) = submit(Call(__name__, answer.__name__), [asked], name=folder.name, logs=folder / LOGS, options=options)
+    path, logs = folder / "question.json", folder / LOGS
+    files.replace(path, json.dumps(asdict(question)).encode())
+    (id,) = cluster.submit(Call(__name__, answer.__name__), [path], name=folder.name, logs=logs, options=options)
     say(f"Probe job {id}: what a node is and sees, before anything is queued")
+    looks = missing = 0
     try:
-        looks = gone = 0
-        while (said := _read(answered)) is None:
-            if gone > 1:
-                raise UserError(_silent(folder, id))
+        while (found := _read(folder / ANSWER)) is None:
+            if missing > 1:
+                raise UserError(_no_answer(out, id, logs))
             sleep(LOOK_SECONDS)
             looks += 1
             if looks % QUEUE_LOOKS == 0:
-                gone = gone + 1 if _over(folder.name) else 0
+                with contextlib.suppress(cluster.ClusterSilent):
+                    job = cluster.queue([folder.name]).get((folder.name, 0))
+                    missing = missing + 1 if job is None or job.over else 0
     except KeyboardInterrupt:
         cluster.cancel([id])
         raise
-    return said
+    return found
 
 
-def _over(name: str) -> bool:
-    try:
-        found = cluster.queue([name]).get((name, 0))
-    except cluster.ClusterSilent:
-        return False
-    return found is None or found.over
-
-
-def _silent(folder: Path, id: str) -> str:
-    """Why a probe job ended without an answer, as far as its log tells."""
-    logs = sorted((folder / LOGS).glob("*_log.out"))
-    lines = [line for log in logs for line in _tail(log).splitlines() if line.strip()]
-    if not lines:
-        why = "its node does not see this folder, or may not write into it"
-        return f"--out {folder.parent.parent}: probe job {id} left nothing there: {why}; name one that all nodes share."
-    return f"The probe job {id} ended without an answer: {lines[-1].strip()} [log: {logs[0]}]"
-
-
-def _tail(log: Path) -> str:
-    try:
-        return content(log, TEXT_BYTES).decode(errors="replace")
-    except OSError:
-        return ""
+def _no_answer(out: Path, id: str, logs: Path) -> str:
+    """Says why a probe job ended without an answer: by the last line of its log, where it has one."""
+    for log in sorted(logs.glob("*_log.out")):
+        with contextlib.suppress(OSError):
+            if text := content(log, TEXT_BYTES).decode(errors="replace").strip():
+                last = text.splitlines()[-1].strip()
+                return f"The probe job {id} ended without an answer: {last} [log: {log}]"
+    why = "its node does not see this folder, or may not write into it"
+    return f"--out {out.absolute()}: probe job {id} left nothing there: {why}; name one that all nodes share."
 
 
 def _versions() -> dict[str, str]:
     return {"sources": numerics.digest(), "torch": identity.torch_minor()}
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path) -> Answer | None:
     try:
-        said = parsed_json(path, TEXT_BYTES)
+        return TypeAdapter(Answer).validate_python(parsed_json(path, TEXT_BYTES))
     except (OSError, ValueError):
         return None
-    return said if isinstance(said, dict) and {"host", "node", "versions", "missing"} <= said.keys() else None
 
 
-def _node(said: dict[str, Any]) -> Node:
-    fields = said["node"]
-    return Node(fields["cpu"], fields["cores"], Gpus(**fields["gpus"]) if fields["gpus"] else None)
+def _write(path: Path, value: Answer) -> None:
+    files.replace(path, json.dumps(asdict(value)).encode())

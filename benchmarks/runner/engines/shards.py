@@ -1,34 +1,29 @@
-"""Files for jobs, under out/slurm: an array's folder holds its setting, a shard of runs per job, and notes.
+"""Files of jobs, under out/slurm: an array's folder holds its setting, a shard of runs for each job, and notes.
 
-All of it is JSON. Notes are what a job says that no journal does; each job has a file of them, which it alone writes.
+All files are JSON. Notes are what a job reports that is in no journal; each job appends to a file of its own.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes.messages import Setting
 from results import files
 from results.errors import ResultsError
-from results.reading import MOST_BYTES, opened, parsed_json
+from results.reading import MOST_BYTES, content, parsed_json
 from results.records.spec import Labels, RunSpec
 
 FOLDER = "slurm"
 ARRAY, SETTING = "array.json", "setting.json"
 LOGS = "logs"
-
-Parse = Callable[[bytes], dict[str, Any]]
-_SETTING = TypeAdapter(Setting)
 
 
 def place(out: Path) -> Path:
@@ -38,14 +33,17 @@ def place(out: Path) -> Path:
 
 @dataclass(frozen=True)
 class Array:
-    """A job array. shards: per job the ids of its runs. before: of runs that had a journal when it was submitted, when
-    that was begun. jobs: ids; none where sbatch was not heard any more. over: nobody need ask for its jobs again."""
+    """A job array.
+
+    shards: ids of runs, for each job. before: start of the journal that a run had when the array was submitted, by the
+    run's id. jobs: ids of the jobs; none where the command was killed before sbatch answered. over: all jobs have
+    ended.
+    """
 
     folder: Path
     shards: tuple[tuple[str, ...], ...]
-    before: Mapping[str, str] = field(default_factory=dict)
+    before: dict[str, str] = field(default_factory=dict)
     jobs: tuple[str, ...] = ()
-    made: str = ""
     over: bool = False
 
     @property
@@ -54,46 +52,42 @@ class Array:
         return self.folder.name
 
     @classmethod
-    def create(cls, out: Path, shards: Sequence[Sequence[Run]], setting: Setting, before: Mapping[str, str]) -> Array:
-        """Write the array's files, whole before sbatch is asked. Raises ResultsError where they cannot be written."""
+    def create(cls, out: Path, shards: Sequence[Sequence[Run]], setting: Setting, before: dict[str, str]) -> Array:
+        """Writes the files of an array that is not submitted yet. Raises ResultsError where they cannot be written."""
         folder = files.own_folder(out, place(out)).absolute() / f"asgd-{uuid.uuid4().hex[:10]}"
-        made = datetime.now(UTC).isoformat(timespec="seconds")
-        array = cls(folder, tuple(tuple(run.id for run in shard) for shard in shards), before, (), made)
-        files.replace(folder / SETTING, _json(_SETTING.dump_python(_absolute(setting))))
+        array = cls(folder, tuple(tuple(run.id for run in shard) for shard in shards), before)
+        absolute = replace(  # jobs run in other folders
+            setting,
+            out=setting.out.absolute(),
+            data=setting.data.absolute() if setting.data is not None else None,
+            plugins=tuple(path.absolute() for path in setting.plugins),
+        )
+        files.replace(folder / SETTING, _json(_SETTING.dump_python(absolute)))
         for index, shard in enumerate(shards):
-            documents = [{"id": run.id, "spec": run.spec.document(), "labels": run.labels.document()} for run in shard]
-            files.replace(array.shard(index), _json(documents))
-        array.write()
-        return array
+            runs = [{"id": run.id, "spec": run.spec.document(), "labels": run.labels.document()} for run in shard]
+            files.replace(array.shard(index), _json(runs))
+        return array.changed()
 
     @classmethod
     def read(cls, path: Path) -> Array | None:
-        """Read an array from its file; None where the file is not one."""
+        """Reads an array from its file; None where it cannot be read."""
         try:
-            fields = parsed_json(path)
-            shards = tuple(tuple(map(str, shard)) for shard in fields["shards"])
-            jobs, over = tuple(map(str, fields["jobs"])), bool(fields["over"])
-            return cls(path.parent, shards, dict(fields["before"]), jobs, str(fields["made"]), over)
-        except (OSError, ValueError, TypeError, KeyError):
+            return _ARRAY.validate_python({**parsed_json(path), "folder": path.parent})
+        except (OSError, ValueError, TypeError):
             return None
 
-    def write(self) -> None:
-        """Raises ResultsError."""
-        fields = {key: value for key, value in asdict(self).items() if key != "folder"}
-        files.replace(self.folder / ARRAY, _json(fields))
-
     def changed(self, **fields: Any) -> Array:
-        """Change these fields and write the file -> the new array. Raises ResultsError."""
-        made = replace(self, **fields)
-        made.write()
-        return made
+        """Changes these fields and writes the array's file -> the new array. Raises ResultsError."""
+        array = replace(self, **fields)
+        files.replace(self.folder / ARRAY, _json(asdict(array)))
+        return array
 
     def shard(self, index: int) -> Path:
-        """The runs of a job."""
+        """File of the runs of a job."""
         return self.folder / f"{index}.json"
 
     def log(self, index: int) -> Path:
-        """Path of a job's log."""
+        """Log of a job."""
         job = self.jobs[index] if index < len(self.jobs) else "JOB"
         return self.folder / LOGS / f"{job}_0_log.out"
 
@@ -106,7 +100,7 @@ def arrays(out: Path) -> list[Array]:
 
 @dataclass(frozen=True)
 class Shard:
-    """A job's input: its runs, and what they share."""
+    """Input of a job: its runs, and the setting that they share."""
 
     path: Path
     runs: tuple[Run, ...]
@@ -114,81 +108,51 @@ class Shard:
 
     @classmethod
     def read(cls, path: Path) -> Shard:
-        """Raises ResultsError where it is none."""
+        """Reads a shard and the setting beside it. Raises ResultsError where they are damaged."""
         try:
             setting = _SETTING.validate_python(parsed_json(path.parent / SETTING))
-            runs = tuple(_run(one) for one in parsed_json(path))
-        except (OSError, ValueError, TypeError, KeyError, ValidationError) as error:
+            runs = tuple(_run(document) for document in parsed_json(path))
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise ResultsError(f"{path} is no shard of runs ({error}); run again.") from error
-        if wrong := [name for name, card in setting.cards.items() if card.sha256 != name]:
-            raise ResultsError(f"{path.parent / SETTING}: a card of it was changed ({wrong[0][:12]}); run again.")
+        if changed := [name for name, card in setting.cards.items() if card.sha256 != name]:
+            raise ResultsError(f"{path.parent / SETTING}: a card of it was changed ({changed[0][:12]}); run again.")
         return cls(path, runs, setting)
-
-
-@dataclass(frozen=True)
-class Note:
-    """A message of a job on a run. kind: remark (the run goes on) or failed (its journal may not tell)."""
-
-    id: str
-    kind: str
-    sentence: str
-
-
-def notes_of(shard: Path) -> Path:
-    """The notes of the job that has this shard."""
-    return shard.with_suffix(".notes.jsonl")
-
-
-def take_note(shard: Path, note: Note) -> None:
-    """Append it."""
-    with notes_of(shard).open("ab", buffering=0) as file:
-        file.write(_json(asdict(note)) + b"\n")
-
-
-class Tail:
-    """Lines of a file that others append to, each once; a line that cannot be parsed (ValueError) is left out.
-
-    parser: makes what parses the lines of one file.
-    """
-
-    def __init__(self, path: Path, parser: Callable[[], Parse] = lambda: json.loads) -> None:
-        self.path, self._parser, self._parse = path, parser, parser()
-        self._inode, self._offset = 0, 0
-
-    def lines(self) -> Iterator[dict[str, Any]]:
-        """The new ones; all of them where another file has taken its place."""
-        try:
-            seen = self.path.stat()
-            if (seen.st_ino, seen.st_size) == (self._inode, self._offset):
-                return
-            with opened(self.path, MOST_BYTES) as file:
-                self._inode, before = seen.st_ino, self._inode
-                if before != seen.st_ino or seen.st_size < self._offset:
-                    self._offset, self._parse = 0, self._parser()
-                file.seek(self._offset)
-                data = file.read()
-        except OSError:
-            return
-        whole = data[: data.rfind(b"\n") + 1]
-        self._offset += len(whole)
-        for line in whole.splitlines():
-            with contextlib.suppress(ValueError):
-                yield self._parse(line)
-
-
-def _absolute(setting: Setting) -> Setting:
-    """Make the paths absolute, for processes in other folders."""
-    return replace(
-        setting,
-        out=setting.out.absolute(),
-        data=setting.data.absolute() if setting.data is not None else None,
-        plugins=tuple(path.absolute() for path in setting.plugins),
-    )
 
 
 def _run(document: Mapping[str, Any]) -> Run:
     spec, labels = RunSpec.model_validate(document["spec"]), Labels.model_validate(document["labels"])
     return Run(str(document["id"]), spec, labels)
+
+
+@dataclass(frozen=True)
+class Note:
+    """Report of a job on a run. remark: the run goes on; failed: the run has ended, and its journal may not say so."""
+
+    id: str
+    kind: Literal["remark", "failed"]
+    sentence: str
+
+
+def take_note(shard: Path, note: Note) -> None:
+    """Appends a note to the file of the job of this shard."""
+    with _notes_file(shard).open("ab", buffering=0) as file:
+        file.write(_json(asdict(note)) + b"\n")
+
+
+def notes(shard: Path) -> list[Note]:
+    """All whole notes of the job of this shard; none where the file cannot be read."""
+    try:
+        lines = content(_notes_file(shard), MOST_BYTES).split(b"\n")[:-1]
+        return [_NOTE.validate_json(line) for line in lines]
+    except (OSError, ValueError):
+        return []
+
+
+def _notes_file(shard: Path) -> Path:
+    return shard.with_suffix(".notes.jsonl")
+
+
+_SETTING, _ARRAY, _NOTE = TypeAdapter(Setting), TypeAdapter(Array), TypeAdapter(Note)
 
 
 def _json(value: Any) -> bytes:

@@ -1,6 +1,6 @@
-"""The engine `slurm`: shards of runs as job arrays, followed until each run has ended, by this command or the next.
+"""The engine `slurm`: runs as job arrays, followed until each run has ended, by this command or a later one.
 
-docs/decisions/0014-engines.md says why it is as it is.
+docs/decisions/0014-engines.md gives the reasons.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,11 +16,10 @@ from pathlib import Path
 from benchmarks.errors import Interrupted, UserError
 from benchmarks.runner.checkpoints.keeper import prune
 from benchmarks.runner.engines import cluster
+from benchmarks.runner.engines.cluster import Call
 from benchmarks.runner.engines.following import Follower
 from benchmarks.runner.engines.options import SlurmOptions
-from benchmarks.runner.engines.packing import packed, shares
 from benchmarks.runner.engines.shards import LOGS, Array, arrays, place
-from benchmarks.runner.engines.submitting import Call, submit
 from benchmarks.runner.gpus import Node
 from benchmarks.runner.pace import START_SECONDS, Pace
 from benchmarks.runner.plan import Run
@@ -34,67 +34,67 @@ from results.records.lease import Lease, LeaseWatcher
 
 SERVE = Call("benchmarks.runner.engines.job", "serve")
 LOOK_SECONDS, QUEUE_SECONDS = 1.0, 5.0
-"""Between two looks at files that change, and between two questions to the cluster's controller."""
+"""Seconds between two looks at files, and between two questions to the cluster's controller."""
+LEAST_SECONDS, MOST_SECONDS = 30.0, 120.0
+"""Seconds that short runs of one job train together: long beside a job's start, short if the job is lost."""
 
 
 @dataclass
 class Slurm:
-    """say: hears of what is submitted. sleep: between looks."""
+    """Trains runs by jobs of SLURM.
+
+    say: prints a sentence on what is submitted. sleep: waits between two looks. node: what the probe job found; None:
+    no probe job has run. detach: whether the command ends once all runs are submitted.
+    """
 
     options: SlurmOptions
     say: Callable[[str], None]
     sleep: Callable[[float], None] = time.sleep
-    node: Node | None = None  # what a node was found to be; None: nobody has asked
-    detach: bool = False  # submit, and follow nothing
-    held: list[Run] = field(default_factory=list)  # that the cluster does not take yet
-    _shares: Mapping[str, int] = field(default_factory=dict)
+    node: Node | None = None
+    detach: bool = False
+    _held: list[Run] = field(default_factory=list)  # not accepted by the cluster yet
+    _shares: Mapping[str, int] = field(default_factory=dict)  # runs of a job, by `kind_of`
 
     def train_all(self, runs: Sequence[Run], setting: Setting, *, jobs: int, listen: Listen) -> dict[str, Ended]:
-        """Train the runs by jobs, as pool.train_all does here; a run whose job failed ends as failed, with its log.
+        """Trains the runs by jobs, like pool.train_all -> how each ended, by its id; failed ones name the job's log.
 
-        Raises UserError where SLURM takes none of them, Interrupted where this process was asked to end: jobs go on.
+        Raises UserError where SLURM accepts none of them, Interrupted at a signal, after which the jobs go on.
         """
         follower = Follower(runs, setting.out, listen)
         try:
             self._begin(runs, setting, follower)
             self._follow(setting, follower)
         except KeyboardInterrupt as error:
-            asked = signals.signalled(error)
-            raise Interrupted(f"{asked.word}: {_left(follower, len(runs))}.", asked.code) from None
+            signal = signals.signalled(error)
+            raise Interrupted(f"{signal.word}: {_status(follower, len(runs))}.", signal.code) from None
         return follower.ended
 
     def detached(self, runs: Sequence[Run], setting: Setting) -> None:
-        """Submit what is not queued or running, and say so."""
+        """Submits the runs that are not queued or running, and says so."""
         follower = Follower(runs, setting.out, lambda event: None)
         self._begin(runs, setting, follower)
-        self.say(f"Detached: {_left(follower, len(runs))}.")
-
-    def expect(self, runs: Sequence[Run], pace: Pace) -> None:
-        """Short ones of these will share jobs, unless the command line says how many do."""
-        nodes = cluster.nodes(self.options.partition)
-        self._shares = shares(runs, pace.run_seconds, nodes, self.options.minutes)
+        self.say(f"Detached: {_status(follower, len(runs))}.")
 
     def check_time(self, runs: Sequence[Run], pace: Pace) -> None:
-        """Raises UserError where a job's time is less than an epoch of a run takes: it would never get on."""
+        """Raises UserError where a job's time limit is shorter than an epoch of a run: it would never advance."""
         if not runs:
             return
         longest = max(runs, key=pace.of)
         needed = pace.of(longest) + START_SECONDS + self.options.signal_seconds
         if needed > 60 * self.options.minutes:
-            epoch, enough = duration(math.ceil(pace.of(longest))), math.ceil(needed / 60)
-            given = self.options.asked.get("time", f"{self.options.minutes:g}")
+            enough = math.ceil(needed / 60)
             raise UserError(
-                f"--slurm time={given}: an epoch of {longest.title} takes about {epoch} "
-                f"({pace.basis([longest])}), and a job leaves {self.options.signal_seconds} s before its end; give it "
-                f"{enough} {'minute' if enough == 1 else 'minutes'} or more."
+                f"--slurm time={self.options.sbatch.get('time', f'{self.options.minutes:g}')}: an epoch of "
+                f"{longest.title} takes about {duration(math.ceil(pace.of(longest)))} ({pace.basis([longest])}), and a "
+                f"job leaves {self.options.signal_seconds} s before its end; give it {enough} "
+                f"{'minute' if enough == 1 else 'minutes'} or more."
             )
 
     def described(self, runs: Sequence[Run], pace: Pace) -> str:
-        """Says what would be submitted of these runs, and the hours that it takes."""
+        """Says which jobs would be submitted for these runs, and how many hours they take."""
         if not runs:
             return "nothing is to be submitted"
-        self.expect(runs, pace)
-        shards = self._packed(runs)
+        shards, _ = self._plan(runs, pace)
         hours = [pace.seconds(shard, 1) / 3600 for shard in shards]
         return (
             f"{_jobs(len(shards))} of at most {many(max(map(len, shards)))} each, {self.options.words}: "
@@ -102,137 +102,166 @@ class Slurm:
         )
 
     def width(self, runs: Sequence[Run], pace: Pace) -> int:
-        """Jobs side by side, at most, where nobody else has the cluster. Raises UserError as `check_time`."""
+        """Most jobs at a time on an otherwise empty cluster. Raises UserError as `check_time`."""
         self.check_time(runs, pace)
-        self.expect(runs, pace)
-        return max(1, min(len(self._packed(runs)), cluster.nodes(self.options.partition)))
+        shards, nodes = self._plan(runs, pace)
+        return max(1, min(len(shards), nodes))
+
+    def _plan(self, runs: Sequence[Run], pace: Pace) -> tuple[list[list[Run]], int]:
+        """Chooses how many short runs share a job -> the runs of each job, and the number of nodes."""
+        nodes = cluster.nodes(self.options.partition)
+        self._shares = shares(runs, pace.run_seconds, nodes, self.options.minutes)
+        return self._packed(runs), nodes
 
     def _packed(self, runs: Sequence[Run]) -> list[list[Run]]:
-        asked = self.options.per_task
-        return packed(runs, lambda key: self._shares.get(key, 1) if asked is None else asked)
+        per_task = self.options.per_task
+        return packed(runs, lambda kind: self._shares.get(kind, 1) if per_task is None else per_task)
 
     def _begin(self, runs: Sequence[Run], setting: Setting, follower: Follower) -> None:
-        """Follow the jobs that there are, and submit the runs that none of them has."""
-        with _alone(place(setting.out), self.sleep):
-            there = arrays(setting.out)
-            queue = _queue([array.name for array in there])
-            if queue is None:
-                raise UserError("The cluster does not answer (squeue), so that nothing is submitted; try again.")
-            under_way: set[str] = set()
-            for array in there:
+        """Follows existing jobs, and submits the runs that none of them has."""
+        with _alone(setting.out, self.sleep):
+            existing = arrays(setting.out)
+            try:
+                queue = cluster.queue([array.name for array in existing])
+            except cluster.ClusterSilent:
+                message = "The cluster does not answer (squeue), so that nothing is submitted; try again."
+                raise UserError(message) from None
+            going: set[str] = set()
+            for array in existing:
                 jobs = [queue.get((array.name, index)) for index in range(len(array.shards))]
-                going = [index for index, job in enumerate(jobs) if job is not None and not job.over]
-                under_way |= {id for index in going for id in array.shards[index]}
-                if going:
-                    follower.follow(array, going)
+                live = [index for index, job in enumerate(jobs) if job is not None and not job.over]
+                going |= {id for index in live for id in array.shards[index]}
+                if live:
+                    follower.follow(array, live)
                 else:
                     array.changed(over=True)
-            if mine := under_way & {run.id for run in runs}:
-                self.say(f"{many(len(mine))} queued or running already; followed.")
-            missing = [run for run in runs if run.id not in under_way]
+            missing = [run for run in runs if run.id not in going]
+            if len(missing) < len(runs):
+                self.say(f"{many(len(runs) - len(missing))} queued or running already; followed.")
             if setting.fresh:
                 for run in missing:
-                    _put_aside(setting.out, run.id)
+                    _set_aside(setting.out, run.id)
             self._submit(missing, setting, follower)
 
     def _submit(self, runs: Sequence[Run], setting: Setting, follower: Follower) -> None:
-        """Submit arrays as long as the cluster takes them; the rest is held until jobs have ended.
+        """Submits arrays until the cluster refuses one; the rest is held until jobs have ended.
 
-        Raises UserError where it takes none.
+        Raises UserError where it refuses the first and no job is followed.
         """
         shards = self._packed(runs)
         most = cluster.most_jobs() if shards else 1
         for first in range(0, len(shards), most):
             chunk = shards[first : first + most]
+            before = {run.id: started for shard in chunk for run in shard if (started := _started(setting.out, run.id))}
             try:
-                with signals.command.held():  # or nobody would know of its jobs
-                    array = self._submitted(chunk, setting)
+                with signals.command.held():  # else an array could be submitted and not followed
+                    array = Array.create(setting.out, chunk, replace(setting, fresh=False), before)
+                    array = self._submit_array(array)
             except UserError as error:
                 if not follower.names:
                     raise
-                self.held += [run for shard in shards[first:] for run in shard]
-                self.say(f"{error} {many(len(self.held))} are held until a job has ended.")
+                self._held += [run for shard in shards[first:] for run in shard]
+                self.say(f"{error} {many(len(self._held))} are held until a job has ended.")
                 return
             base = array.jobs[0].partition("_")[0]
             self.say(f"Submitted {many(sum(map(len, chunk)))} in {_jobs(len(chunk))}: {base}")
             follower.follow(array)
 
-    def _submitted(self, shards: Sequence[Sequence[Run]], setting: Setting) -> Array:
-        before = _before(shards, setting.out)
-        array = Array.create(setting.out, shards, replace(setting, fresh=False), before)
-        paths = [array.shard(index) for index in range(len(shards))]
+    def _submit_array(self, array: Array) -> Array:
+        paths = [array.shard(index) for index in range(len(array.shards))]
         try:
-            ids = submit(SERVE, paths, name=array.name, logs=array.folder / LOGS, options=self.options)
+            ids = cluster.submit(SERVE, paths, name=array.name, logs=array.folder / LOGS, options=self.options)
         except UserError:
             array.changed(over=True)
             raise
         return array.changed(jobs=ids)
 
     def _follow(self, setting: Setting, follower: Follower) -> None:
-        asked = -QUEUE_SECONDS
+        asked_at = -QUEUE_SECONDS
         while not follower.over:
             queue = None
-            if time.monotonic() - asked >= QUEUE_SECONDS:
-                asked, queue = time.monotonic(), _queue(follower.names)
-            before = len(follower.ids)
+            if time.monotonic() - asked_at >= QUEUE_SECONDS:
+                asked_at = time.monotonic()
+                with contextlib.suppress(cluster.ClusterSilent):  # the last answer still holds
+                    queue = cluster.queue(follower.names)
+            jobs_before = len(follower.ids)
             follower.look(queue)
             again, follower.lost = follower.lost, []
-            if self.held and len(follower.ids) < before:
-                again, self.held = [*again, *self.held], []
+            if self._held and len(follower.ids) < jobs_before:
+                again, self._held = [*again, *self._held], []
             if again:
-                with _alone(place(setting.out), self.sleep):
+                with _alone(setting.out, self.sleep):
                     self._submit(again, setting, follower)
             if not follower.over:
                 self.sleep(LOOK_SECONDS)
 
 
+def packed(runs: Sequence[Run], per_task: Callable[[str], int]) -> list[list[Run]]:
+    """Runs of each job: of one `kind_of`, so that they share loaded data. per_task: most runs of a job of a kind."""
+    latest: dict[str, list[Run]] = {}
+    shards: list[list[Run]] = []
+    for run in runs:
+        kind = kind_of(run)
+        if kind not in latest or len(latest[kind]) >= per_task(kind):
+            latest[kind] = []
+            shards.append(latest[kind])
+        latest[kind].append(run)
+    return shards
+
+
+def shares(runs: Sequence[Run], seconds: Callable[[Run], float], nodes: int, minutes: float) -> Mapping[str, int]:
+    """Runs of a job, by `kind_of`, so that short runs fill every node and no job takes much longer than MOST_SECONDS.
+
+    seconds: training time of a run. minutes: time limit of a job, of which short runs are planned to use half.
+    """
+    times: dict[str, list[float]] = defaultdict(list)
+    for run in runs:
+        times[kind_of(run)].append(seconds(run))
+    even = sum(map(sum, times.values())) / nodes
+    share = min(max(LEAST_SECONDS, even), MOST_SECONDS, 30 * minutes)
+    return {kind: math.ceil(len(of_kind) / max(1, round(sum(of_kind) / share))) for kind, of_kind in times.items()}
+
+
+def kind_of(run: Run) -> str:
+    """Key of runs that may share a job: one network on one data set, which take equally long and share their data."""
+    work = run.spec.workload
+    return f"{work.scale} {work.dataset} {work.network}"
+
+
 def cancelled(out: Path) -> list[cluster.Job]:
-    """End the jobs of this folder of results that are queued or running -> those. Raises UserError."""
-    there = arrays(out)
+    """Cancels the queued and running jobs of a folder of results -> those jobs. Raises UserError."""
     try:
-        queue = cluster.queue([array.name for array in there])
-        going = [one for one in queue.values() if not one.over]
-        cluster.cancel(one.id for one in going)
+        live = [job for job in cluster.queue([array.name for array in arrays(out)]).values() if not job.over]
+        cluster.cancel(job.id for job in live)
     except cluster.ClusterSilent as error:
         raise UserError(f"The cluster does not answer ({error}): nothing is known to be cancelled.") from error
-    return going
+    return live
 
 
-def _left(follower: Follower, total: int) -> str:
-    """Sentence on the jobs that are still running when this command ends."""
+def _status(follower: Follower, total: int) -> str:
+    """Says what is done, and which jobs go on when this command ends."""
     done = f"{len(follower.ended)} of {many(total)} done"
     bases = list(dict.fromkeys(id.partition("_")[0] for id in follower.ids))
     if not bases:
         return f"{done} and kept; the same command carries on"
-    one = len(bases) == 1
-    jobs, them = ("job", "it") if one else ("jobs", "them")
-    go_on = f"{jobs} {', '.join(bases)} of SLURM go{'es' if one else ''} on"
-    return f"{done}; {go_on}; the same command follows, `cancel` ends {them}"
+    jobs = f"job {bases[0]} of SLURM goes on" if len(bases) == 1 else f"jobs {', '.join(bases)} of SLURM go on"
+    return f"{done}; {jobs}; the same command follows, `cancel` ends {'it' if len(bases) == 1 else 'them'}"
 
 
 def _jobs(count: int) -> str:
     return "one job" if count == 1 else f"an array of {count} jobs"
 
 
-def _queue(names: Sequence[str]) -> Mapping[cluster.Key, cluster.Job] | None:
-    """Jobs in the queue; None where SLURM does not answer, and the last answer still holds."""
+def _started(out: Path, id: str) -> str:
+    """Start of the journal that a run has; "" where it has none."""
     try:
-        return cluster.queue(names)
-    except cluster.ClusterSilent:
-        return None
+        return read(folder_of(out, id) / JOURNAL).started
+    except ResultsError:
+        return ""
 
 
-def _before(shards: Sequence[Sequence[Run]], out: Path) -> dict[str, str]:
-    """Start of each run's journal, where it has one, by the run's id."""
-    found: dict[str, str] = {}
-    for run in (run for shard in shards for run in shard):
-        with contextlib.suppress(ResultsError):
-            found[run.id] = read(folder_of(out, run.id) / JOURNAL).started
-    return found
-
-
-def _put_aside(out: Path, id: str) -> None:
-    """Set aside what --fresh replaces, so that jobs train it again."""
+def _set_aside(out: Path, id: str) -> None:
+    """Sets aside the journal that --fresh replaces, and removes the checkpoints, unless another command trains it."""
     folder = folder_of(out, id)
     with contextlib.suppress(FileNotFoundError, LeaseHeld):
         lease = Lease.take(own_folder(out, folder))
@@ -244,9 +273,9 @@ def _put_aside(out: Path, id: str) -> None:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path, sleep: Callable[[float], None]) -> Iterator[None]:
-    """Holds the lease of a folder of results, so that one command at a time looks for jobs and submits more."""
-    watcher = LeaseWatcher()
+def _alone(out: Path, sleep: Callable[[float], None]) -> Iterator[None]:
+    """Lets one command at a time look for jobs and submit more, by a lease on the folder of jobs."""
+    watcher, folder = LeaseWatcher(), place(out)
     folder.mkdir(parents=True, exist_ok=True)
     while True:
         try:
