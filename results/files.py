@@ -84,13 +84,6 @@ def _renamed(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def remove_half_written(folder: Path, pid: int) -> None:
-    """Remove what a process that was killed had begun to write in the folder as `whole`, and nothing else."""
-    for path in folder.glob(f".*.{pid}.????????"):
-        with contextlib.suppress(OSError):
-            path.unlink()
-
-
 def moved(path: Path, folder: Path) -> Path:
     """The file in the folder, which is made if need be; it takes the place of one of its name.
 

@@ -219,7 +219,7 @@ def test_only_pictures_whose_data_changed_are_drawn_again(tmp_path: Path) -> Non
         queue = FigureQueue(place)
         for number, title in enumerate(titles):
             queue.draw(scribble, 1, place / str(number), title=title)
-        waiting = [one.stem.name for one in queue.waiting]
+        waiting = [job.stem.name for job in queue.waiting]
         queue.finish()
         return waiting
 
