@@ -10,9 +10,9 @@ from pathlib import Path
 from benchmarks.analyses import registry as analyses
 from benchmarks.analyses.definition import Analysis
 from benchmarks.errors import UserError
+from benchmarks.tables import own
 from benchmarks.tables import registry as tables
 from benchmarks.tables.definition import Table
-from benchmarks.tables.own import load as own
 from methods.errors import unknown
 
 Experiment = Table | Analysis

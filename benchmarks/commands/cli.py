@@ -86,7 +86,7 @@ def show(
     from benchmarks.commands.resolve import choose, jobs_at_once
     from benchmarks.experiments import GROUPS, members
     from benchmarks.hardware import cards
-    from benchmarks.tables.own.load import is_file
+    from benchmarks.tables.own import is_file
 
     _load(selection.plugin)
     if len(tables) == 1 and tables[0] in ("workload", *methods.names()):

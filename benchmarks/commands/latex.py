@@ -15,7 +15,7 @@ from benchmarks.commands.resolve import one_of
 from benchmarks.commands.screen import say
 from benchmarks.commands.settings import rows as row_names
 from benchmarks.errors import UserError
-from benchmarks.tables.own.load import is_file
+from benchmarks.tables.own import is_file
 from methods.errors import unknown
 from reports.figures.canvas import COLUMN
 from reports.latex import paper

@@ -23,7 +23,7 @@ from benchmarks.runner.gpus import Node
 from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run
 from benchmarks.tables.definition import Row, Table
-from benchmarks.tables.own.load import is_file
+from benchmarks.tables.own import is_file
 from benchmarks.workloads.data.present import check_present, is_here
 from benchmarks.workloads.networks.names import NETWORKS
 from benchmarks.workloads.own import OwnFiles

@@ -10,7 +10,7 @@ from rich.console import Console
 from benchmarks.commands.screen import note, say
 from benchmarks.errors import UserError
 from benchmarks.experiments import own_table
-from benchmarks.tables.own.load import is_file
+from benchmarks.tables.own import is_file
 from benchmarks.views import journals, tracked
 from results.records import of_rows
 

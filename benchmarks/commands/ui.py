@@ -16,7 +16,7 @@ from benchmarks.experiments import own_table
 from benchmarks.runner.processes import signals
 from benchmarks.tables import registry as tables
 from benchmarks.tables.definition import Table
-from benchmarks.tables.own.load import is_file
+from benchmarks.tables.own import is_file
 from methods.errors import unknown
 from results import tracking
 from results.errors import ResultsError

@@ -13,7 +13,7 @@ from benchmarks.experiments import experiment
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
 from benchmarks.tables.definition import Table
-from benchmarks.tables.own.load import is_file
+from benchmarks.tables.own import is_file
 from results.errors import ResultsError
 
 PYTHON = """from benchmarks.hardware.delays import Delay
@@ -169,7 +169,7 @@ WRONG = {
     ("workload.stem", "workload.scale"): "workload.scale: choose it with --scale.",
     ("epochs = 2", "epoch = 2"): "Unknown field of workload 'epoch': did you mean epochs",
     ("[[rows]]", "[[row]]"): "line 17: Unknown key 'row': did you mean rows",
-    ('"constant"', '"constantly"'): "line 31: delays kind: Input should be 'constant'",
+    ('"constant"', '"constantly"'): "line 31: [[rows]] delays.0.kind = 'constantly': Input should be 'constant'",
     ("devices = 2", 'card = "papera"'): "Unknown hardware card 'papera': did you mean paper-a",
     ("devices = 2", 'picture = "pie"'): "Unknown picture 'pie': there are curves, budgets, dots.",
     ('id = "my-paper"', 'id = "table3"'): "the id 'table3' would be taken for our table3; give the table another.",
