@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,9 @@ class Row:
     """A method with its options. Its key names it in records, published values and MLflow.
 
     batch: per device, as published; at smaller scales it shrinks with the workload's. workload: settings of this row
-    alone; named: those of them that its name says in full. delays: stragglers among the devices, added to the hardware
-    card. By --set alone: `instead`, the names of the table's rows in whose place it stands. swept: what its label says
-    even where it is a default, of a sweep or where other rows of the table differ in it.
+    alone. named: the workload settings that appear in the key with their full name. delays: stragglers among the
+    devices, added to those of the hardware card. instead: keys of the table's rows that this one replaces, by --set.
+    swept: settings that the label always shows, such as those of a sweep.
     """
 
     method: str
@@ -42,22 +43,22 @@ class Row:
 
     @classmethod
     def parsed(cls, key: str) -> Row:
-        """The row of that name, "lapsgd@updaters=2,batch=128"; of its workload what the name says.
+        """Returns the row of a key such as "lapsgd@updaters=2,batch=128".
 
-        Raises UserError where it is no name, MethodError on an unknown method, option or value.
+        Raises UserError where it is no key, MethodError on an unknown method, option or value.
         """
-        method, given = pairs(key)
-        known = method_class(method).Options.__dataclass_fields__
-        fields = {name: given.pop(name) for name in list(given) if name not in known and is_of_workload(name)}
+        method, options = pairs(key)
+        own_options = method_class(method).Options.__dataclass_fields__
+        fields = {name: options.pop(name) for name in list(options) if name not in own_options and is_of_workload(name)}
         batch = fields.pop("batch", None)
         if batch is not None and not (batch.isdecimal() and int(batch)):
             raise UserError(f"{key}: batch={batch} is no number of samples; give a whole number from 1.")
-        made = create(method, given).describe()
+        parsed = create(method, options).describe()
         settings = {FIELDS.get(name, name.removeprefix(WORKLOAD)): value for name, value in fields.items()}
         check_fields(settings)
         return cls(
             method,
-            {name: made[name] for name in given},
+            {name: parsed[name] for name in options},
             batch=int(batch) if batch is not None else None,
             workload=settings,
             named=tuple(field for field in settings if field not in SHORT),
@@ -65,53 +66,48 @@ class Row:
 
     @property
     def variant(self) -> dict[str, Any]:
-        """Settings that tell the row from its method's plain row."""
-        said = dict(self.options)
-        if self.batch is not None:
-            said["batch"] = self.batch
-        said |= {name: self.workload[key] for key, name in SHORT.items() if key in self.workload}
-        said |= {f"{WORKLOAD}{key}": self.workload[key] for key in self.named if key not in SHORT}
-        if self.delays:
-            said["delay"] = self.delays[0].kind
-        return said
+        """Settings that distinguish the row from its method's plain row."""
+        batch = {} if self.batch is None else {"batch": self.batch}
+        short = {name: self.workload[key] for key, name in SHORT.items() if key in self.workload}
+        full = {f"{WORKLOAD}{key}": self.workload[key] for key in self.named if key not in SHORT}
+        delay = {"delay": self.delays[0].kind} if self.delays else {}
+        return {**self.options, **batch, **short, **full, **delay}
 
     @property
     def key(self) -> str:
-        """Name of the row: "lapsgd@updaters=2,batch=128"."""
+        """Name of the row in files: "lapsgd@updaters=2,batch=128"."""
         suffix = ",".join(f"{key}={text_of(value)}" for key, value in self.variant.items())
         return f"{self.method}@{suffix}" if suffix else self.method
 
     @property
     def label(self) -> str:
         """Name of the row for people: "LAPSGD, updaters 2, batch 128"."""
-        title = method_class(self.method).title
-        said = {**{key: value for key, value in self.variant.items() if key not in self.swept}, **self.swept}
-        names = {key: key.removeprefix(WORKLOAD).replace("_", " ") for key in said}
-        suffix = ", ".join(f"{names[key]} {text_of(value)}" for key, value in said.items())
-        return f"{title}, {suffix}" if suffix else title
+        settings = {**{key: value for key, value in self.variant.items() if key not in self.swept}, **self.swept}
+        parts = [f"{key.removeprefix(WORKLOAD).replace('_', ' ')} {text_of(value)}" for key, value in settings.items()]
+        return ", ".join([method_class(self.method).title, *parts])
 
     @property
     def in_full(self) -> Row:
-        """The row under a name that says all of its settings."""
+        """A copy whose key contains all settings."""
         return replace(self, named=tuple(dict.fromkeys((*self.named, *self.workload))))
 
     @property
     def unsaid(self) -> dict[str, Any]:
-        """The settings of its workload that its name leaves out."""
+        """Workload settings that the key does not contain."""
         return {key: value for key, value in self.workload.items() if key not in (*SHORT, *self.named)}
 
 
 @dataclass(frozen=True)
 class Table:
-    """A view of runs: its grid, its measures, the paper it is laid beside.
+    """A grid of runs and the measures to show of them, beside a paper's values.
 
-    card: the hardware of the virtual clock unless --hardware says otherwise. devices: of every method with replicas.
-    options: defaults of a method in this table, by its name. workload: settings of all rows. picture: "curves" (over
-    epochs and seconds), "budgets" (over samples, seconds and megabytes) or "dots", drawn beside the table. Of a table
-    of one's own: `values`, what was published, and `file`, where it is from.
-    own: what its networks, and settings, may mean beside the suite's. budget: times the samples of its scale.
+    card: the hardware of the virtual clock unless --hardware names another. devices: for every method with replicas.
+    options: by method, options that all of its rows share. workload: settings of all rows. picture: "curves" (over
+    epochs and seconds), "budgets" (over samples, seconds and megabytes) or "dots". values, file: the published values
+    of a user's own table, and its file. own: the user's own networks, tasks and data. budget: the number of times that
+    the samples of the scale are seen.
 
-    Raises UserError or MethodError where something of it is none, offering the nearest name.
+    Raises UserError or MethodError for an unknown name, offering the nearest, and for rows that are equal.
     """
 
     id: str
@@ -142,52 +138,46 @@ class Table:
         for row in self.rows:
             create(row.method, self.options_of(row))
             check_fields((*self.workload, *row.workload))
-        names = Counter(row.in_full.key for row in self.rows)
-        for name, count in names.items():
+        for name, count in Counter(row.in_full.key for row in self.rows).items():
             if count > 1:
                 raise UserError(f"{self.id}: the row {name} is there twice.")
-        rows = self.keys
         for key in self.published:
-            self.check_cell(key, rows)
+            self.check_cell(key)
 
-    @property
+    @cached_property
     def keys(self) -> dict[str, Row]:
-        """The rows by their names."""
+        """The rows by their keys."""
         return {row.key: row for row in self.rows}
 
-    def check_cell(self, key: Key, rows: Collection[str] = ()) -> None:
-        """Raises UserError unless there is such a cell, (network, row, measure), or target of a network.
-
-        rows: `keys`, where they are at hand.
-        """
+    def check_cell(self, key: Key) -> None:
+        """Raises UserError unless (network, row, measure) is a cell of the table, or a network's target."""
         network, row, measure = key
-        rows = rows or self.keys
         if (row, measure) == (ANY_ROW, TARGET):
-            rows, measure = [ANY_ROW], self.measures[0]
-        wanted = (("network", network, self.networks), ("row", row, rows), ("measure", measure, self.measures))
-        for what, given, known in wanted:
-            if given not in known:
-                raise UserError(f"{self.id} has no cell for {' '.join(key)}. {unknown(what, given, known)}")
+            row, measure = self.rows[0].key, self.measures[0]
+        names = (("network", network, self.networks), ("row", row, self.keys), ("measure", measure, self.measures))
+        for what, name, choices in names:
+            if name not in choices:
+                raise UserError(f"{self.id} has no cell for {' '.join(key)}. {unknown(what, name, choices)}")
 
     @property
     def published(self) -> Mapping[Key, Published]:
-        """Published values of its cells: its own, or those that are kept under its id."""
+        """Published values of its cells: the user's own, or those of results/published."""
         return self.values if self.values is not None else load(self.id)
 
     def options_of(self, row: Row) -> dict[str, Any]:
-        """The row's options over the table's."""
+        """Returns the options of a row: the table's for its method, replaced by the row's own."""
         shared = dict(self.options.get(row.method, {}))
         if self.devices is not None and "devices" in method_class(row.method).Options.__dataclass_fields__:
             shared["devices"] = self.devices
         return {**shared, **row.options}
 
     def stated(self, method: str) -> set[str]:
-        """The options of a method that the table decides on, for one of its rows or for all."""
+        """Returns the options of a method that the table sets, for one of its rows or for all."""
         rows = [row for row in self.rows if row.method == method] or [Row(method)]
         return {option for row in rows for option in self.options_of(row)}
 
     @property
     def stated_workload(self) -> set[str]:
-        """The fields of the workload that the table decides on, for one of its rows or for all, by dotted names."""
+        """Dotted names of the workload's fields that the table sets, for one of its rows or for all."""
         batch = {"batch", "price_batch"} if any(row.batch for row in self.rows) else set[str]()
-        return batch | {*self.workload, *(key for row in self.rows for key in row.workload)}
+        return batch.union(self.workload, *(row.workload for row in self.rows))

@@ -1,4 +1,4 @@
-"""Names of rows, made of the method and its settings: "lapsgd@updaters=2,batch=128"."""
+"""Parses and writes the names of rows, made of the method and its settings: "lapsgd@updaters=2,batch=128"."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 from benchmarks.errors import UserError
 
 SHORT = {"stem": "stem", "optimizer.name": "optimizer", "activations": "activations"}
-"""Settings of a row's workload that its name says, and how."""
+"""Workload settings that a row's name contains -> their short names there."""
 FIELDS = {name: field for field, name in SHORT.items()}
 WORKLOAD = "workload."
-"""Prefix of all other settings of a workload in a row's name."""
+"""Prefix of other workload settings in a row's name."""
 OF_THE_TABLE = {
     "family": "the table decides on it; name another table",
     "network": "choose it with --network",
@@ -21,7 +21,7 @@ OF_THE_TABLE = {
 
 
 def pieces(text: str) -> list[str]:
-    """Splits at commas outside brackets: "a,(1,2)" -> ["a", "(1,2)"]."""
+    """Splits at commas outside brackets: pieces("a,(1,2)")  # ["a", "(1,2)"]"""
     commas, depth = [], 0
     for at, sign in enumerate(text):
         depth += (sign in "([") - (sign in ")]")
@@ -32,31 +32,31 @@ def pieces(text: str) -> list[str]:
 
 
 def text_of(value: Any) -> str:
-    """A value as names have it: 0.0 as 0, a tuple without spaces."""
+    """Returns a value as text in a name: 0.0 as "0", (1, 2) as "(1,2)"."""
     if isinstance(value, tuple | list):
         return f"({','.join(map(text_of, value))})"
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def pairs(key: str) -> tuple[str, dict[str, str]]:
-    """The method of a row's name, and its values as text. Raises UserError where it is no name."""
-    method, at, said = key.partition("@")
-    found: dict[str, str] = {}
-    for part in pieces(said) if at else ():
+    """Returns the method of a row's name and its settings as text. Raises UserError where it is no such name."""
+    method, at, text = key.partition("@")
+    settings: dict[str, str] = {}
+    for part in pieces(text) if at else ():
         name, equals, value = (word.strip() for word in part.partition("="))
-        if not (name and equals and value) or name in found:
+        if not (name and equals and value) or name in settings:
             raise UserError(f"{key}: write a row as method@option=value,option=value, each option once.")
-        found[name] = value
-    return method.strip(), found
+        settings[name] = value
+    return method.strip(), settings
 
 
 def check_fields(names: Iterable[str]) -> None:
-    """Raises UserError for a field of the workload that cannot be set, since the table decides on it."""
+    """Raises UserError for a workload field that --set cannot change."""
     for name in names:
         if name in OF_THE_TABLE:
             raise UserError(f"workload.{name}: {OF_THE_TABLE[name]}.")
 
 
 def is_of_workload(name: str) -> bool:
-    """Whether a setting in a row's name is the workload's; a method's option of the same name goes before it."""
+    """Whether a setting in a row's name may be the workload's; a method's option of that name comes first."""
     return name == "batch" or name in FIELDS or name.startswith(WORKLOAD)

@@ -1,6 +1,6 @@
-"""The tables by name: every other file beside this one is a table.
+"""Loads tables by name: almost every file beside this one is a table.
 
-It says its group, and its place there, by a literal, which is read without running the file:
+A literal gives its group and its place there, and is read without running the file:
 
     PLACE = ("audits", 3)
 """
@@ -24,27 +24,27 @@ IDS = tuple(module.replace("_", "-") for module in _ORDERED)
 
 
 def group(name: str) -> tuple[str, ...]:
-    """The ids of the tables of one of GROUPS, in their order."""
+    """Returns the ids of the tables of one of GROUPS, in their order."""
     return tuple(id for id in IDS if _PLACES[id.replace("-", "_")][0] == name)
 
 
 @cache
 def table(id: str) -> Table:
-    """Raises UserError, offering the nearest names, when there is none."""
+    """Returns a table. Raises UserError for an unknown name, offering the nearest."""
     if id not in IDS:
         raise UserError(unknown("table", id, IDS))
-    found: Table = importlib.import_module(f"{tables.__name__}.{id.replace('-', '_')}").TABLE
-    if found.id != id:
-        raise ValueError(f"{id}: its file names it '{found.id}'")
-    if len({row.key for row in found.rows}) < len(found.rows):
+    loaded: Table = importlib.import_module(f"{tables.__name__}.{id.replace('-', '_')}").TABLE
+    if loaded.id != id:
+        raise ValueError(f"{id}: its file names it '{loaded.id}'")
+    if len({row.key for row in loaded.rows}) < len(loaded.rows):
         raise ValueError(f"{id}: two rows have one name")
-    check_measures(found)
-    return found
+    check_measures(loaded)
+    return loaded
 
 
 def check_measures(table: Table) -> None:
-    """Raises UserError, offering the nearest names, for a measure that is none of a run's."""
-    known = [measure.key for measure in of_runs()]
-    for measure in table.measures:
-        if measure not in known:
-            raise UserError(unknown("measure", measure, known))
+    """Raises UserError for a measure that runs do not have, offering the nearest."""
+    measures = [measure.key for measure in of_runs()]
+    for name in table.measures:
+        if name not in measures:
+            raise UserError(unknown("measure", name, measures))

@@ -9,9 +9,7 @@ from benchmarks.tables.definition import Row
 
 BASELINE = Row("bp", note="the single-device baseline that the paper's table leaves out")
 
-
 TWO_UPDATERS = "the paper ran one updater per device, with which LPP-SGD is LAP-SGD"
-
 
 ASYNC_ROWS = (
     Row("async_lu"),
@@ -23,38 +21,30 @@ ASYNC_ROWS = (
     BASELINE,
 )
 
-
 DDP_ROWS = (Row("async_lu"), Row("ddp"), BASELINE)
-
 
 LAP_NOTE = (
     "With one updater per device LAP-SGD and LPP-SGD are the same algorithm; the authors' code gives them "
     "torchvision's 7 x 7 stem, here every row has the workload's (docs/papers.md)."
 )
 
-
 RATE_NOTE = (
     "Every row follows the same schedule per sample; LAP-SGD, LPP-SGD and DDP make a third of the updates per epoch."
 )
-
 
 SPEEDUP_NOTE = (
     "Speed-up: seconds per epoch of BP over those of the method, both against one shared baseline here; the paper "
     "divides each method by its own framework's single-GPU run."
 )
 
-
 B_MEASURES = ("train_accuracy_percent", "test_accuracy_percent", "train_time_seconds")
 
-
 B_LOSSES = ("train_loss", "test_loss", *B_MEASURES)
-
 
 B_OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "lapsgd": {"learning_rate": "linear"},
     "lppsgd": {"learning_rate": "linear"},
 }
-
 
 STEPS = {"schedule.kind": "multistep"}
 """MB-SGD and PL-SGD keep the steps of Lin et al.; LAP-SGD and LPP-SGD anneal by a cosine (section 3.1)."""
@@ -69,13 +59,17 @@ def pl(batch: int, **options: Any) -> Row:
 
 
 def lap(updaters: int, batch: int, **options: Any) -> Row:
-    devices = {"devices": options.pop("devices")} if "devices" in options else {}
-    return Row("lapsgd", {**devices, "updaters": updaters, **options}, batch=batch)
+    return _asynchronous("lapsgd", updaters, batch, options)
 
 
 def lpp(updaters: int, batch: int, **options: Any) -> Row:
+    return _asynchronous("lppsgd", updaters, batch, options)
+
+
+def _asynchronous(method: str, updaters: int, batch: int, options: dict[str, Any]) -> Row:
+    """Returns a row whose name begins with its devices, if it has any of its own."""
     devices = {"devices": options.pop("devices")} if "devices" in options else {}
-    return Row("lppsgd", {**devices, "updaters": updaters, **options}, batch=batch)
+    return Row(method, {**devices, "updaters": updaters, **options}, batch=batch)
 
 
 B_NOTE = (
@@ -83,12 +77,10 @@ B_NOTE = (
     "PL-SGD step down, LAP-SGD and LPP-SGD anneal by a cosine, as the paper says: rows differ in more than the method."
 )
 
-
 T_NOTE = (
     "Training time is that of all epochs on the table's clock: simulated here, with the whole run's logging and "
     "evaluation in the paper."
 )
-
 
 EVERY_METHOD = (
     Row("bp"),
@@ -105,12 +97,10 @@ EVERY_METHOD = (
 )
 """A row of every method of the suite that runs on one model, then of those on replicas."""
 
-
 ONE_OPTIMIZER = (
     "Every row has the optimizer state of its method: one per layer on one model, one per replica on several, which "
     "averages leave where it is."
 )
-
 
 ONE_RATE = (
     "Every row follows the same schedule per sample, at a rate chosen for BP; rows on three devices make a third "
