@@ -1,15 +1,14 @@
-"""MLflow, fed from the journals and read back: the only file that imports mlflow, and only inside functions.
+"""Feeds MLflow from the journals, and reads it back: the only file that imports mlflow, and only inside functions.
 
-Training never waits for tracking. Feeding is idempotent: every tracked run carries the tags `benchmarks.key` and
-`benchmarks.digest`; one that is there, ended and unchanged is left alone, any other is deleted and made anew. A feed
-holds the store's lock, so that several at once take turns.
+Training never waits for tracking. Every tracked run carries the tags `benchmarks.key` and `benchmarks.digest`: one that
+is stored, ended and unchanged is left alone, any other is deleted and made anew, so that a second feed writes nothing.
+A feed holds the store's lock: several at once take turns.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
-import itertools
 import logging
 import os
 import re
@@ -23,14 +22,14 @@ from results.errors import ResultsError
 from results.groups import ChanceOf, Measured, unknown_chance
 from results.records import Record
 from results.tracking import fetching, tags
-from results.tracking.entries import TrackedEntry, Values, entries
+from results.tracking.entries import Values, entries
 from results.tracking.feeding import Store
 from results.tracking.fetching import Tracked
 from results.tracking.stores import DEFAULT_URI, LATER, check, chosen, database, is_server, locked, probe, shown
 
 __all__ = ["DEFAULT_URI", "FeedReport", "Tracked", "feed", "fetch", "keep_chart", "opened", "probe", "shown", "tracked"]
 
-_TRACK = "python -m benchmarks track"
+_warn = logging.getLogger(__name__).warning
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",  # results leave this machine only to the store that was asked for
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -42,7 +41,7 @@ _SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class FeedReport:
-    """Report of a feed: the store, its experiments, the runs added, replaced and found unchanged; seconds taken."""
+    """A feed's store, its experiments, the numbers of runs added, replaced and found unchanged, and its seconds."""
 
     uri: str
     experiments: tuple[str, ...]
@@ -69,51 +68,49 @@ def feed(
     apart: Collection[str] = (),
     chance: ChanceOf = unknown_chance,
 ) -> FeedReport:
-    """Lay the records into MLflow: one experiment per family and scale, seeds nested under a parent, paper beside it.
+    """Write the records into MLflow: an experiment per family and scale, seeds nested under a parent, published rows.
 
     Args:
-        records: complete and incomplete ones. Give all records of `out`: a parent is made of the seeds given. A
-            parent that is there and covers these seeds and more is kept.
-        published: the papers' values by family, as `results.published.by_dataset()` gives them.
+        records: complete and incomplete ones, best all of a folder: a parent is made of the seeds given, unless the
+            stored one has these and more.
+        published: the papers' values by family, as of `results.published.by_dataset()`.
         uri: the store; default: $MLFLOW_TRACKING_URI, else `DEFAULT_URI`.
-        measured: tables' measured values by the runs that they are of (`groups.runs_of`); they are laid over what the
-            parents would compute themselves (final and best values, and the worst method's best accuracy as target).
-        artifacts: by a record's id the files that show it, such as out/tables/smoke-virtual-paper-a/table3.csv; the
-            parent of the run keeps them as tables/smoke-virtual-paper-a/table3.csv, and follows their changes.
-            Journals and resolved configurations are kept without being asked for.
-        apart: fingerprints of data beside which nothing published belongs.
-        chance: guessing on a run's data: what it may reach is no target, and who learns no more has no way to a best.
+        measured: tables' values by their runs (`groups.runs_of`). They replace a parent's own: final and best values,
+            and the worst method's best accuracy as target.
+        artifacts: by a record's id the files that show it, such as out/tables/smoke-virtual-paper-a/table3.csv, which
+            its parent keeps as tables/smoke-virtual-paper-a/table3.csv. Journals and specs are kept without this.
+        apart: fingerprints of data sets to which no published value belongs.
+        chance: guessing on a run's data. What guessing may reach is no target, and such a run has no time to its best.
 
     Raises:
         ResultsError: mlflow is not installed, or the store does not answer or refuses; the text says how to go on.
+
+    Example:
+        `feed(records, published=by_dataset(), uri="sqlite:///./mlflow.db")`
     """
     began = time.perf_counter()
     uri = chosen(uri)
     wanted = entries(records, published, measured or {}, artifacts, apart, chance)
     require_mlflow()
     probe(uri)
-    with _settings(), _as_results_error(uri), locked(uri, _client):
-        store = Store(_client(uri), uri, importlib.import_module("mlflow.entities"))
-        for name, group in itertools.groupby(sorted(wanted, key=_experiment_of), _experiment_of):
-            store.feed(name, list(group))
     names = tuple(sorted({entry.experiment for entry in wanted}))
+    with _as_results_error(uri), locked(uri, _client):
+        store = Store(_client(uri), uri, importlib.import_module("mlflow.entities"))
+        for name in names:
+            store.feed(name, [entry for entry in wanted if entry.experiment == name])
     return FeedReport(uri, names, **store.counts, seconds=time.perf_counter() - began)
-
-
-def _warn(sentence: str) -> None:
-    logging.getLogger(__name__).warning(sentence)
 
 
 def fetch(uri: str | None, folder: Path, complain: Callable[[str], None] = _warn) -> int:
     """Download the journals of a store's runs to folder/runs/<id>/journal.jsonl, so that a team shares one store.
 
-    Nothing is unpickled: a journal is JSON, and is left out unless it reads as one and its identity is its spec's. A
-    complete journal that is there already is kept, an incomplete one set aside if the store has the complete one.
+    A journal that cannot be read, or whose identity is not its spec's, is left out; nothing is unpickled. A complete
+    journal in the folder is kept; an incomplete one is renamed if the store has the complete one.
 
     Args:
         uri: the store; default: $MLFLOW_TRACKING_URI, else `DEFAULT_URI`.
-        folder: an `out` folder, made if need be.
-        complain: told, in a sentence each, which journals are left out and why.
+        folder: a folder of results, made if need be.
+        complain: takes a sentence for each journal that is left out.
 
     Returns:
         How many journals are new.
@@ -127,27 +124,23 @@ def fetch(uri: str | None, folder: Path, complain: Callable[[str], None] = _warn
 
 
 def tracked(uri: str | None = None, kinds: Sequence[str] = fetching.KINDS) -> list[Tracked]:
-    """Our runs in a store, the newest first: for links to it.
-
-    Raises:
-        ResultsError: as `fetch`.
-    """
+    """The suite's runs in a store, the newest first; kinds as of `fetching.KINDS`. Raises as `opened`."""
     with opened(uri) as client:
         return list(fetching.tracked(client, kinds))
 
 
 def keep_chart(uri: str | None, name: str, title: str, runs: Sequence[Tracked], metrics: Sequence[str]) -> str:
-    """Keep a view of bar charts with the runs' experiment -> its name in addresses (`serving.chart_link`).
+    """Store a view of bar charts with the runs' experiment; returns its name in addresses (`serving.chart_link`).
 
     Args:
         uri: the store, as `fetch`.
-        name: of the view; whatever was kept under it before is replaced.
+        name: of the view; replaces an earlier one of this name.
         title: of the charts.
-        runs: all of one experiment.
-        metrics: names as MLflow has them; a chart each, in this order.
+        runs: of one experiment.
+        metrics: MLflow's names; a chart each, in this order.
 
     Raises:
-        ResultsError: as `fetch`; or there are too many runs for a view.
+        ResultsError: as `opened`; or there are too many runs for a view.
     """
     text = tags.chart_text(title, [run.run_id for run in runs], metrics)
     if len(text) > tags.MOST_LETTERS:
@@ -160,28 +153,22 @@ def keep_chart(uri: str | None, name: str, title: str, runs: Sequence[Tracked], 
 
 @contextlib.contextmanager
 def opened(uri: str | None) -> Iterator[Any]:
-    """A client of a store that is there, for reading; nothing is made.
-
-    Raises:
-        ResultsError: mlflow is not installed, or there is no such store, or it does not answer.
-    """
+    """Gives MLflow's client of an existing store. Raises as `require_store`, and ResultsError for errors of MLflow."""
     uri = chosen(uri)
     require_store(uri)
-    with _settings(), _as_results_error(uri):
+    with _as_results_error(uri):
         yield _client(uri)
 
 
 def require_store(uri: str) -> None:
-    """See that a store is there, making nothing.
-
-    Raises:
-        ResultsError: mlflow is not installed, or there is no such store, or it does not answer.
-    """
+    """Raises ResultsError where mlflow is not installed, or the store does not exist or answer; makes nothing."""
     require_mlflow()
     probe(uri)
     path = database(uri)
     if path is not None and not path.exists():
-        raise ResultsError(f"There is no store at {path}: run a table, or feed what was run with `{_TRACK}`.")
+        raise ResultsError(
+            f"There is no store at {path}: run a table, or feed what was run with `python -m benchmarks track`."
+        )
     if path is not None:
         check(path)
 
@@ -189,41 +176,25 @@ def require_store(uri: str) -> None:
 def require_mlflow() -> None:
     """Raises ResultsError, saying how to install it, where mlflow is missing."""
     if importlib.util.find_spec("mlflow") is None:
-        text = (
-            "mlflow is not installed: install it with `pip install 'mlflow>=3.13,<4,!=3.18.0'`, or say --no-tracking."
-        )
-        raise ResultsError(f"{text} {LATER}")
-
-
-def _experiment_of(entry: TrackedEntry) -> str:
-    return entry.experiment
+        mend = "install it with `pip install 'mlflow>=3.13,<4,!=3.18.0'`, or say --no-tracking"
+        raise ResultsError(f"mlflow is not installed: {mend}. {LATER}")
 
 
 def _client(uri: str) -> Any:
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
     for name in ("alembic", "mlflow.store.db.utils", "mlflow.store.tracking.sqlalchemy_store"):
         logging.getLogger(name).setLevel(logging.ERROR)
     client = MlflowClient(tracking_uri=uri)
-    client.get_experiment_by_name("Default")  # the store is opened, and made if need be, by its first use
+    client.get_experiment_by_name("Default")  # the first use opens the store, or makes it
     return client
 
 
 @contextlib.contextmanager
-def _settings() -> Iterator[None]:
-    """Sets _SETTINGS in the environment during the feed, except those that the user has set."""
-    missing = {name: value for name, value in _SETTINGS.items() if name not in os.environ}
-    os.environ.update(missing)
-    try:
-        yield
-    finally:
-        for name in missing:
-            os.environ.pop(name, None)
-
-
-@contextlib.contextmanager
 def _as_results_error(uri: str) -> Iterator[None]:
-    """Turns every failure of the store into a ResultsError: the runs are safe, and can be fed later."""
+    """Turns every error of the store into a ResultsError: the runs are safe, and can be fed later."""
     try:
         yield
     except ResultsError:

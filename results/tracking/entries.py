@@ -1,6 +1,6 @@
-"""Tracked entries as plain data: every run, every group of seeds, and every published row becomes one entry.
+"""Tracked runs as plain data: one entry per run, per group of seeds and per published row.
 
-`results.tracking` carries entries to MLflow; nothing here knows mlflow.
+`results.tracking` writes entries into MLflow; nothing here imports it.
 """
 
 from __future__ import annotations
@@ -38,27 +38,27 @@ from results.tracking.points import (
 from results.tracking.tags import PREFIX, run_key
 
 PAPERS_OWN = ("paper-a", "paper-b", "")
-"""Hardware cards that names leave out: those of the tables themselves."""
+"""Hardware profiles that names leave out: those of the tables themselves."""
 FORMAT = 8
-"""Goes into every digest: a change of what is tracked makes a new number, and so feeds everything again."""
+"""Part of every digest. Raise it with a change of what is tracked: then everything is fed again."""
 
 FOLLOWS = ("seed", "charged")
-"""Fields that a parent's parameters leave out, of its runs or following from the rest; its document has the latter."""
+"""Fields of the spec that a parent's params leave out."""
 PUBLISHED = dict.fromkeys(("executor", "device", "hardware.name"), "published")
-"""Params of a published row that its pages lay beside ours: without them MLflow says "unknown"."""
+"""Params of a published row for which MLflow's pages would say "unknown"."""
 CONFIG = "config.json"
-"""The artifact with what a run was given, as resolved."""
+"""Artifact with a run's resolved spec."""
 
 Values = Mapping[Key, Published]
 
 _STATUS = {"failed": "FAILED", "diverged": "FAILED", "interrupted": "KILLED", "finished": "FINISHED"}
-"""Status in MLflow's three words: a tag says of what diverged that it did. A parent has the first of its runs'."""
-_UNFIT = re.compile(r"[/:.%\"']")  # in a model's name
+"""MLflow's status for each of a run's. A parent has the first of these that one of its runs has."""
+_UNFIT = re.compile(r"[/:.%\"']")  # characters that MLflow forbids in a model's name
 
 
 @dataclass(frozen=True, slots=True)
 class TrackedInput:
-    """A data set or a network under its name. `digest`: of the data's content; `about`: what else there is to know."""
+    """A data set or a network. digest: of the data's content; about: further fields."""
 
     name: str
     digest: str = ""
@@ -67,14 +67,13 @@ class TrackedInput:
 
 @dataclass(frozen=True, slots=True)
 class TrackedEntry:
-    """One tracked run. `key` says which one, `digest` whether it is the same as one tracked before.
+    """One tracked run; `key` identifies it, `digest` says whether a stored one is up to date.
 
-    name: its first letters tell it from others, since MLflow's charts show some fifteen; settings in which the groups
-    of an experiment differ come on top (`names`).
-    points: made when they are wanted, which a million that are there already never are. documents: kept
-    with the run as JSON files under these names. journal: a run's own. extras: files that may come and change later.
-    members: the runs that a parent is made of. given: whether a table shows these runs, whose values
-    were laid over the parent's own.
+    name: begins with what tells it from others, since MLflow's charts show some fifteen letters; `names` adds settings.
+    points: a function, since a run that is stored already needs none. content: a digest that stands for the points.
+    start_ms, end_ms: milliseconds since 1970; 0: now. documents: JSON files to keep with the run, by name.
+    journal: path of a run's own. extras: further files, by name, which may come and change later.
+    parent: key of a run's group. members: the runs of a group. given: whether the group has values of a table.
     """
 
     experiment: str
@@ -98,7 +97,7 @@ class TrackedEntry:
 
     @property
     def digest(self) -> str:
-        """The sha256 of all that is tracked; `content` stands for the points; parent and extras are left out."""
+        """The sha256 of all that is tracked, but for parent and extras."""
         return identity([FORMAT, self.name, self.status, dict(self.params), dict(self.tags), self.content])
 
 
@@ -110,29 +109,29 @@ def entries(
     apart: Collection[str] = (),
     chance: ChanceOf = unknown_chance,
 ) -> list[TrackedEntry]:
-    """All entries of these records: groups first, then their runs, then the published rows beside them.
-
-    apart: fingerprints of data beside which nothing published belongs.
-    """
+    """Entries of these records: groups, each followed by its runs, then published rows; arguments as of `feed`."""
     groups = group(records)
     beside = [seed_group for seed_group in groups if seed_group.first.spec.workload.dataset_sha256 not in apart]
     others = [seed_group for seed_group in groups if seed_group not in beside]
-    goals = targets(beside, measured, published, chance) | targets(others, {}, {}, chance)
-    made: list[TrackedEntry] = []
+    target_of = targets(beside, measured, published, chance) | targets(others, {}, {}, chance)
+    result: list[TrackedEntry] = []
     for seed_group in groups:
-        its = measured.get(seed_group.runs, {})
-        guessing = Context(chance=chance(seed_group.first))
-        values = values_of(seed_group, replace(guessing, target=goals.get(seed_group.key)), its)
-        hashes = {one.id: hashlib.sha256(content_of(one.path)).hexdigest() for one in seed_group.records}
-        theirs = published.get(seed_group.first.family, {}) if seed_group in beside else {}
-        parent = _parent(seed_group, values, theirs, seed_group.runs in measured, hashes)
-        made.append(replace(parent, extras=_extras(seed_group, artifacts or {})))
-        made.extend(_child(seed_group, record, hashes[record.id], guessing) for record in seed_group.records)
-    return [*made, *_papers(beside, published)]
+        context = Context(chance=chance(seed_group.first))
+        with_target = replace(context, target=target_of.get(seed_group.key))
+        values = values_of(seed_group, with_target, measured.get(seed_group.runs, {}))
+        hashes = {record.id: hashlib.sha256(content_of(record.path)).hexdigest() for record in seed_group.records}
+        papers_values = published.get(seed_group.first.family, {}) if seed_group in beside else {}
+        # Each file in its last two folders: "tables/smoke-virtual-paper-a/table3.csv".
+        files = dict.fromkeys(path for record in seed_group.records for path in (artifacts or {}).get(record.id, ()))
+        extras = {"/".join(path.parts[-3:]): path for path in files if path.is_file()}
+        parent = _parent(seed_group, values, papers_values, hashes)
+        result.append(replace(parent, extras=extras, given=seed_group.runs in measured))
+        result += [_child(seed_group, record, hashes[record.id], context) for record in seed_group.records]
+    return [*result, *_papers(beside, published)]
 
 
 def _parent(
-    seed_group: SeedGroup, values: Mapping[str, Summary], published: Values, given: bool, hashes: Mapping[str, str]
+    seed_group: SeedGroup, values: Mapping[str, Summary], published: Values, hashes: Mapping[str, str]
 ) -> TrackedEntry:
     first, n = seed_group.first, len(seed_group.complete)
     count = f"{n} seed{'' if n == 1 else 's'}" if n else "no finished run"
@@ -141,13 +140,23 @@ def _parent(
     curves = list(mean_curves(seed_group.complete, end))
     steps = dict.fromkeys((point.key for point in curves), last_step(seed_group.complete))
     points = finite([*curves, *summary_points(values, end, steps, first.judge)])
+    censored = [
+        f"{name}: {value.n - value.censored} of {value.n} runs" for name, value in values.items() if value.censored
+    ]
+    diverged = statuses.count("diverged")
+    tags = {
+        "mlflow.note.content": notes.of_group(seed_group, values, published),
+        f"{PREFIX}statuses": ", ".join(statuses),
+        f"{PREFIX}diverged": f"{diverged} of {len(statuses)} runs" if diverged else "",
+        f"{PREFIX}censored": "; ".join(censored),
+    }
     return TrackedEntry(
         experiment=seed_group.experiment,
         key=f"ours:{seed_group.key}",
         name=f"{short(first.row)} ours, {first.network}{_longer(first)}, {count}{_clock(first)}",
         status=next(word for status, word in _STATUS.items() if status in statuses),
-        params={**_subject("reproduced", first.network, first.row), **_texts(first.spec.document(without=FOLLOWS))},
-        tags=_parent_tags(seed_group, values, published, statuses),
+        params={**_subject(first), **_texts(first.spec.document(without=FOLLOWS))},
+        tags={name: value for name, value in tags.items() if value},
         points=lambda: points,
         content=identity([asdict(point) for point in points]),
         start_ms=start,
@@ -156,48 +165,34 @@ def _parent(
         dataset=_dataset(first),
         network=_network(first),
         members=frozenset(f"{FORMAT}:{record.id[:16]}:{hashes[record.id][:16]}" for record in seed_group.records),
-        given=given,
     )
-
-
-def _longer(record: Record) -> str:
-    """Returns the run's budget in words, where it is not its scale's own."""
-    return f", {record.budget} times the samples" if record.budget != 1 else ""
-
-
-def _clock(record: Record) -> str:
-    """Returns the executor where it runs in real time, else the hardware card where it is no paper's."""
-    hardware = record.spec.hardware.name
-    return f", {record.spec.executor}" if not record.simulated else "" if hardware in PAPERS_OWN else f", {hardware}"
-
-
-def _parent_tags(
-    seed_group: SeedGroup, values: Mapping[str, Summary], published: Values, statuses: Sequence[str]
-) -> dict[str, str]:
-    tags = {
-        "mlflow.note.content": notes.of_group(seed_group, values, published),
-        f"{PREFIX}statuses": ", ".join(statuses),
-    }
-    if "diverged" in statuses:
-        tags[f"{PREFIX}diverged"] = f"{statuses.count('diverged')} of {len(statuses)} runs"
-    if censored := [f"{name}: {v.n - v.censored} of {v.n} runs" for name, v in values.items() if v.censored]:
-        tags[f"{PREFIX}censored"] = "; ".join(censored)
-    return tags
 
 
 def _child(seed_group: SeedGroup, record: Record, sha256: str, context: Context) -> TrackedEntry:
     start, end = _times(record)
+    diverged, dropped, resumed = record.status == "diverged", not_finite(record), record.resumed
+    tags = {
+        f"{PREFIX}run_id": record.id,
+        f"{PREFIX}status": record.status,
+        f"{PREFIX}row": record.row,
+        "mlflow.note.content": notes.of_run(record, dropped),
+        "mlflow.source.name": "python -m benchmarks",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.git.commit": str(record.environment.get("commit") or ""),
+        **{f"environment.{name}": value for name, value in _texts(record.environment).items()},
+        f"{PREFIX}diverged": str((record.end or {}).get("reason") or "true") if diverged else "",
+        f"{PREFIX}not_finite": ", ".join(dropped),
+    }
+    if resumed is not None:
+        batches = f" and {resumed.batch} batches" if resumed.batch else ""
+        tags[f"{PREFIX}resumed"] = f"after epoch {resumed.epoch}{batches}"
     return TrackedEntry(
         experiment=seed_group.experiment,
         key=run_key(record),
         name=f"{short(record.row)} seed {record.seed}, {record.network}{_longer(record)}{_clock(record)}",
         status=_STATUS[record.status],
-        params={
-            **_subject("reproduced", record.network, record.row),
-            "diverged": str(record.status == "diverged").lower(),
-            **_texts(record.spec.document()),
-        },
-        tags=_child_tags(record),
+        params={**_subject(record), "diverged": str(diverged).lower(), **_texts(record.spec.document())},
+        tags={name: value for name, value in tags.items() if value},
         points=lambda: finite([*curve(record, start), *outcome(record, end, context)]),
         content=sha256,
         start_ms=start,
@@ -210,43 +205,31 @@ def _child(seed_group: SeedGroup, record: Record, sha256: str, context: Context)
     )
 
 
-def _child_tags(record: Record) -> dict[str, str]:
-    dropped = not_finite(record)
-    tags = {
-        f"{PREFIX}run_id": record.id,
-        f"{PREFIX}status": record.status,
-        f"{PREFIX}row": record.row,
-        "mlflow.note.content": notes.of_run(record, dropped),
-        "mlflow.source.name": "python -m benchmarks",
-        "mlflow.source.type": "LOCAL",
-        **{f"environment.{name}": value for name, value in _texts(record.environment).items()},
-    }
-    if (at := record.resumed) is not None:
-        tags[f"{PREFIX}resumed"] = f"after epoch {at.epoch}" + (f" and {at.batch} batches" if at.batch else "")
-    if commit := record.environment.get("commit"):
-        tags["mlflow.source.git.commit"] = str(commit)
-    if record.status == "diverged" and record.end is not None:
-        tags[f"{PREFIX}diverged"] = str(record.end.get("reason") or "true")
-    if dropped:
-        tags[f"{PREFIX}not_finite"] = ", ".join(dropped)
-    return tags
+def _subject(record: Record) -> dict[str, str]:
+    """Params that published rows have, too: the compare page lays them side by side."""
+    return {"source": "reproduced", "network": record.network, "row": record.row}
 
 
-def _extras(seed_group: SeedGroup, artifacts: Mapping[str, Sequence[Path]]) -> dict[str, Path]:
-    """The files given for the group's runs, each in its last two folders: "tables/smoke-virtual-paper-a/table3.csv"."""
-    found = dict.fromkeys(path for record in seed_group.records for path in artifacts.get(record.id, ()))
-    return {"/".join(path.parts[-3:]): path for path in found if path.is_file()}
+def _longer(record: Record) -> str:
+    """The run's budget, where it is not the usual one of its scale."""
+    return f", {record.budget} times the samples" if record.budget != 1 else ""
+
+
+def _clock(record: Record) -> str:
+    """The executor where it runs in real time, else the hardware profile where it is no paper's."""
+    hardware = record.spec.hardware.name
+    return f", {record.spec.executor}" if not record.simulated else "" if hardware in PAPERS_OWN else f", {hardware}"
 
 
 def _dataset(record: Record) -> TrackedInput:
     work = record.spec.workload
     about = {"uri": record.labels.data_label or work.dataset, "sha256": work.dataset_sha256}
-    # MLflow has room for 36 characters of a digest; the whole one stands in the source.
+    # MLflow's field for a digest takes 36 characters; `about` has all 64.
     return TrackedInput(work.dataset, (work.dataset_sha256 or "unknown")[:36], about)
 
 
 def _network(record: Record) -> TrackedInput:
-    """The architecture, under the first words of the workload's label: "ResNet-18 (width 8)"."""
+    """The architecture, named by the first words of the workload's label: "ResNet-18 (width 8)"."""
     work = record.spec.workload.document()
     shape = {name: work[name] for name in ("network", "width", "stem", "blocks", "embedding") if work.get(name)}
     label = (record.labels.network_label or record.network).partition(" on ")[0]
@@ -254,57 +237,52 @@ def _network(record: Record) -> TrackedInput:
 
 
 def _papers(groups: Sequence[SeedGroup], published: Mapping[str, Values]) -> list[TrackedEntry]:
-    """The published rows of the experiments' networks, one entry each."""
-    wanted = dict.fromkeys(
-        (seed_group.experiment, seed_group.first.family, seed_group.first.network) for seed_group in groups
-    )
-    # Before the first of ours: MLflow lists the newest first, and what was measured here is looked for first.
-    before = min((_times(seed_group.first)[0] for seed_group in groups), default=0) - 1000
-    made: list[TrackedEntry] = []
-    for experiment, family, network in wanted:
-        rows: dict[str, dict[str, Published]] = {}
-        for key, value in published.get(family, {}).items():
-            if key[0] == network:
-                rows.setdefault(key[1], {})[key[2]] = value
-        for row, its in rows.items():
-            entry = _paper(experiment, f"{family}:{network}:{row}", network, row, its)
-            made.append(replace(entry, start_ms=max(before, 0), end_ms=max(before, 0)))
-    return made
+    """Published rows of the experiments' networks, one entry each."""
+    # A second before the first of ours: MLflow lists the newest first, and what was measured here is looked for first.
+    start = max(min((_times(seed_group.first)[0] for seed_group in groups), default=0) - 1000, 0)
+    rows: dict[tuple[str, str, str, str], dict[str, Published]] = {}
+    for seed_group in groups:
+        experiment, family = seed_group.experiment, seed_group.first.family
+        for (network, row, measure), value in published.get(family, {}).items():
+            if network == seed_group.first.network:
+                rows.setdefault((experiment, family, network, row), {})[measure] = value
+    return [_paper(*subject, values, start) for subject, values in rows.items()]
 
 
-def _paper(experiment: str, key: str, network: str, row: str, values: Mapping[str, Published]) -> TrackedEntry:
+def _paper(
+    experiment: str, family: str, network: str, row: str, values: Mapping[str, Published], start_ms: int
+) -> TrackedEntry:
     sources = dict.fromkeys(value.source for value in values.values())
     points = summary_points({name: Summary(v.mean, v.std, v.n or 0) for name, v in values.items()}, 0)
+    subject = {"source": "paper", "network": network, "row": row}
     return TrackedEntry(
         experiment=experiment,
-        key=f"paper:{key}",
+        key=f"paper:{family}:{network}:{row}",
         name=f"{short(row)} paper, {network}",
         status="FINISHED",
-        params={**_subject("paper", network, row), **PUBLISHED, "published_in": "; ".join(sources)},
+        params={**subject, **PUBLISHED, "published_in": "; ".join(sources)},
         tags={"mlflow.note.content": notes.of_paper(values)},
         points=lambda: points,
         content=identity([asdict(point) for point in points]),
-        # MLflow's compare page wants artifacts of every run; these are the figures with their sources.
+        start_ms=start_ms,
+        end_ms=start_ms,
+        # MLflow's compare page wants artifacts of every run; these are the values with their sources.
         documents={"published.json": {name: asdict(value) for name, value in values.items()}},
     )
 
 
-def _subject(source: str, network: str, row: str) -> dict[str, str]:
-    # The same three on every entry, so that the compare page lines paper and reproduction up.
-    return {"source": source, "network": network, "row": row}
-
-
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:
     """Nested mappings as dotted names; lists as JSON."""
-    found = flat(values).items()
-    return {safe(name): item if isinstance(item, str) else json.dumps(item, default=str) for name, item in found}
+    items = flat(values).items()
+    return {safe(name): item if isinstance(item, str) else json.dumps(item, default=str) for name, item in items}
 
 
 def _times(record: Record) -> tuple[int, int]:
-    """Start and end in milliseconds since 1970, never an end before the start: the clock may have been set meanwhile.
+    """Start and end in milliseconds since 1970; the end is never before the start.
 
-    What was timed counts before the time of day, which alone is there where a run was ended early. A run that was
-    resumed starts earlier than its journal, by what it was trained before: pauses are left out.
+    The end is the start plus what the run timed itself, since the computer's clock may have been set meanwhile; the
+    time of day counts where the run timed nothing. A resumed run starts earlier than its journal by what it was
+    trained before: pauses are left out.
     """
     before = record.resumed.wall_seconds if record.resumed is not None else 0.0
     start, end = max(0, _milliseconds(record.started) - round(1000 * before)), record.end or {}

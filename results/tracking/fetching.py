@@ -1,4 +1,4 @@
-"""Out of a store: the journals of its runs, and which run of MLflow is which of ours."""
+"""Reads a store: which of MLflow's runs is which of the suite's, and their journals."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from results.records.usable import check, usable
 from results.tracking.tags import FILES, PREFIX, VIEW_TAG, ended, search
 
 KINDS = ("ours", "run", "paper")
-"""Groups of seeds, single runs, published rows: the first words of their keys."""
+"""First words of the keys of groups of seeds, of single runs and of published rows."""
 
 _ID = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """A run as MLflow has it. record: our run's id, "" unless `kind` is "run". files: extra artifacts' names.
+    """A run in MLflow.
 
-    metrics: last values. view: whether its experiment has the view of the list of runs (results.tracking.tags).
+    kind: one of KINDS. record: id of the suite's run, "" unless `kind` is "run". files: names of extra artifacts.
+    view: whether its experiment has the suite's view of the list of runs. metrics: last values.
     """
 
     kind: str
@@ -46,7 +47,7 @@ class Tracked:
 
 
 def tracked(client: Any, kinds: Sequence[str] = KINDS) -> Iterator[Tracked]:
-    """Runs that were fed to the store, the newest first."""
+    """Yields the suite's runs in a store, kind by kind, the newest first."""
     experiments = {experiment.experiment_id: experiment for experiment in client.search_experiments()}
     for kind in kinds:
         for run in search(client, list(experiments), f"tags.`{PREFIX}key` LIKE '{kind}:%'"):
@@ -70,23 +71,23 @@ def tracked(client: Any, kinds: Sequence[str] = KINDS) -> Iterator[Tracked]:
 
 
 def fetch(client: Any, folder: Path, complain: Callable[[str], None]) -> int:
-    """Number of the store's journals that are new in folder/runs/<id>/; see `results.tracking.fetch`."""
+    """Download journals; returns how many are new. See `results.tracking.fetch`."""
     new = 0
     with tempfile.TemporaryDirectory(prefix="fetch-") as scratch:
         for run in tracked(client, ["run"]):
-            if _kept(folder, run.record):
+            if _has_complete(folder, run.record):
                 continue
             try:
-                found = _download(client, run, Path(scratch))
+                record = _download(client, run, Path(scratch))
             except ResultsError as error:
                 complain(str(error))
                 continue
-            new += _place(found, folder)
+            new += _place(record, folder)
     return new
 
 
-def _kept(folder: Path, id: str) -> bool:
-    """Whether a complete journal of this run is there: what is at hand goes before what is fetched."""
+def _has_complete(folder: Path, id: str) -> bool:
+    """Whether a folder of results has a complete journal of this run."""
     try:
         return _ID.fullmatch(id) is not None and usable(folder_of(folder, id) / JOURNAL).complete
     except ResultsError:
@@ -94,12 +95,12 @@ def _kept(folder: Path, id: str) -> bool:
 
 
 def _download(client: Any, run: Tracked, scratch: Path) -> Record:
-    """The run's journal, read as strictly as any: JSON only, of this run, with its spec's identity, and plausible."""
+    """The run's journal, checked as any other (`usable.check`)."""
     target = scratch / run.run_id
     try:
         target.mkdir()
         path = Path(client.download_artifacts(run.run_id, JOURNAL, str(target)))
-    except Exception as error:  # whatever the store's artifacts lie in has errors of its own
+    except Exception as error:  # each kind of storage for artifacts has errors of its own
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise ResultsError(f"The journal of '{run.name}' cannot be fetched ({reason}).") from error
     try:
@@ -110,24 +111,22 @@ def _download(client: Any, run: Tracked, scratch: Path) -> Record:
     return record
 
 
-def _place(found: Record, folder: Path) -> int:
-    """Put it where a run of this machine would lie -> 1, or 0 if one as incomplete is there, or it is trained there."""
-    path = folder_of(folder, found.id) / JOURNAL
-    if path.exists() and not found.complete:
-        return 0
+def _place(record: Record, folder: Path) -> bool:
+    """Copy a journal into a folder of results; False where one as incomplete is there, or the run is being trained."""
+    path = folder_of(folder, record.id) / JOURNAL
+    if path.exists() and not record.complete:
+        return False
     try:
         own_folder(folder, path.parent).mkdir(parents=True, exist_ok=True)
         lease = Lease.take(path.parent)
+        try:
+            if path.exists():  # never deleted: it may be the only trace of a run
+                set_aside(path, "interrupted")
+            replace(path, content(record.path, MOST_BYTES))
+        finally:
+            lease.release()
     except LeaseHeld:
-        return 0
+        return False
     except OSError as error:
         raise unwritable(path, error) from error
-    try:
-        if path.exists():  # never deleted: it may be somebody's only trace of a run
-            set_aside(path, "interrupted")
-        replace(path, content(found.path, MOST_BYTES))
-    except OSError as error:
-        raise unwritable(path, error) from error
-    finally:
-        lease.release()
-    return 1
+    return True

@@ -1,8 +1,8 @@
-"""A program: run a command, and end it, with all its processes, when standard input ends.
+"""A program that runs a command, and ends it with all its processes when standard input ends.
 
-Whoever starts this, as the leader of a group of processes, holds the other end of the pipe: should it be killed, the
-system closes that end. It ends as the command does, with its exit code or by its signal. It imports nothing of ours, so
-that it starts at once and takes little memory.
+The process that starts it, as leader of a process group, holds the other end of the pipe, which the system closes
+should that process be killed. This program ends as the command does, with its exit code or by its signal. It imports
+nothing of the suite, and so starts at once and takes little memory.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import threading
 import time
 
 GRACE_SECONDS = 3.0
-"""That the group has between SIGTERM and SIGKILL."""
+"""Time of the group between SIGTERM and SIGKILL."""
 
 
 def main(command: list[str]) -> None:
-    """Run it to its end."""
-    for number in (signal.SIGTERM, signal.SIGINT):  # to the group: the command's to answer
+    """Run the command to its end."""
+    for number in (signal.SIGTERM, signal.SIGINT):  # sent to the group: the command handles them
         signal.signal(number, lambda *_: None)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     alone = threading.Event()

@@ -1,4 +1,4 @@
-"""Notes on tracked runs: Markdown notes, as MLflow shows them at the head of a run's page."""
+"""Notes on tracked runs, in Markdown, which MLflow shows at the head of a run's page."""
 
 from __future__ import annotations
 
@@ -12,32 +12,40 @@ from results.statistics import Summary
 
 
 def of_group(seed_group: SeedGroup, values: Mapping[str, Summary], published: Mapping[Key, Published]) -> str:
-    """Published beside measured, measure by measure."""
+    """A table of the published and the measured value of each measure."""
     first = seed_group.first
     title = plain(first.labels.method_title or first.method)
-    lines = [f"### {title} on {plain(first.labels.network_label or first.network)}", ""]
-    clock = f"Scale {first.scale}, executor {first.spec.executor}; times on the clock `{first.clock}`."
-    lines += [clock, "", "| measure | published | measured |", "|---|---|---|"]
+    lines = [
+        f"### {title} on {plain(first.labels.network_label or first.network)}",
+        "",
+        f"Scale {first.scale}, executor {first.spec.executor}; times on the clock `{first.clock}`.",
+        "",
+        "| measure | published | measured |",
+        "|---|---|---|",
+    ]
     for name, value in values.items():
         paper = published.get((first.network, first.row, name))
-        theirs = f"{paper.mean:g}{_plus_minus(paper.std)}" if paper else ""
-        lines.append(f"| `{name}` | {theirs} | {_words(value)} |")
+        papers_value = f"{paper.mean:g}{_plus_minus(paper.std)}" if paper else ""
+        lines.append(f"| `{name}` | {papers_value} | {_measured(value)} |")
     return "\n".join(lines)
 
 
 def of_run(record: Record, dropped: Sequence[str]) -> str:
-    """Note in Markdown: how the run ended, and where the rest of it is."""
+    """How the run ended, and what is not in MLflow."""
     title = plain(record.labels.method_title or record.method)
     reason = plain((record.end or {}).get("reason", ""))
-    lines = [f"{title}, seed {record.seed}: **{record.status}**."]
-    lines += [f"Reason: {reason}"] if reason else []
-    lines += [] if record.evaluations else ["No epoch was evaluated, so that there is no curve."]
-    lines += [f"Not finite, so only in the journal: {', '.join(dropped)}."] if dropped else []
-    return "\n\n".join([*lines, f"Journal: `{record.path.name}` among the artifacts. Run id `{record.id}`."])
+    lines = [
+        f"{title}, seed {record.seed}: **{record.status}**.",
+        f"Reason: {reason}" if reason else "",
+        "" if record.evaluations else "No epoch was evaluated, so that there is no curve.",
+        f"Not finite, so only in the journal: {', '.join(dropped)}." if dropped else "",
+        f"Journal: `{record.path.name}` among the artifacts. Run id `{record.id}`.",
+    ]
+    return "\n\n".join(filter(None, lines))
 
 
 def of_paper(values: Mapping[str, Published]) -> str:
-    """The published values of a row, with their notes."""
+    """Published values of a row, with their sources and remarks."""
     sources = dict.fromkeys(value.source for value in values.values())
     lines = [f"- `{name}`: {value.mean:g}" + _plus_minus(value.std) for name, value in values.items()]
     remarks = dict.fromkeys(value.note for value in values.values() if value.note)
@@ -45,11 +53,11 @@ def of_paper(values: Mapping[str, Published]) -> str:
 
 
 def plain(text: object) -> str:
-    """Text from a run as text: no markup, whoever renders the Markdown, and no line or column of its own."""
+    """Text of a user in one line of Markdown: escaped, so that it is no markup and no further column."""
     return html.escape(" ".join(str(text).split()), quote=False).replace("|", "&#124;")
 
 
-def _words(value: Summary) -> str:
+def _measured(value: Summary) -> str:
     if value.mean is not None:
         earlier = f" −{value.resolution:.2g}" if value.resolution else ""
         return f"{value.mean:.4g}{_plus_minus(value.std)}{earlier} ({value.n})"

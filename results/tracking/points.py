@@ -1,4 +1,4 @@
-"""A tracked run's metrics as points: its curves over the epochs, its outcome, and the summaries of a group's seeds."""
+"""Metrics of tracked runs as points: curves over epochs, outcomes, and summaries of a group's seeds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from results.measures import ALONE, Context, best_measure, of_runs
 from results.records import Evaluation, Record
@@ -28,15 +29,15 @@ FIRST = (
     "train_time_seconds",
     "loss",
 )
-"""The metrics that one looks at first."""
+"""Metrics that MLflow's pages are to show first."""
 REST = "system/"
-"""Before all others: of all prefixes the only one whose charts MLflow shows last, by themselves."""
+"""Prefix of all other metrics, the only one whose charts MLflow shows last."""
 _FORBIDDEN = re.compile(r"[^\w\-. :/]")
 
 
 @dataclass(frozen=True, slots=True)
 class MetricPoint:
-    """One value of a metric; the step is an epoch, or an evaluation where there are several in each."""
+    """One value of a metric; step: the epoch, or the evaluation's number where an epoch has several."""
 
     key: str
     value: float
@@ -44,8 +45,9 @@ class MetricPoint:
     step: int = 0
 
 
+@cache
 def metric_key(name: str) -> str:
-    """The name that MLflow has a metric under: its own if that is of FIRST or has a prefix, else one after REST."""
+    """MLflow's name of a metric: its own if that is of FIRST or has a prefix, else with the prefix REST."""
     return safe(name if name in FIRST or "/" in name else f"{REST}{name}")
 
 
@@ -55,18 +57,19 @@ def summary_points(
     steps: Mapping[str, int] | None = None,
     judge: Judge = ACCURACY,
 ) -> list[MetricPoint]:
-    """Mean and standard deviation, or how far those went that have none. steps: of the means that end a curve.
+    """Points of means and standard deviations, or of lower bounds where there is no mean.
 
-    Those of FIRST come last, and at the end what runs are judged by: MLflow's compare page opens on what was written
-    last.
+    Those of FIRST come last, and the judge's at the very end: MLflow's compare page opens on what was written last.
+
+    Args:
+        steps: of means that end a curve, by MLflow's name; 0 for all others.
     """
     first = list(dict.fromkeys((judge.metric, best_measure(judge).key, *FIRST)))
     points = []
     for name, value in values.items():
         if value.mean is not None:
-            points.append(
-                MetricPoint(metric_key(name), value.mean, timestamp_ms, (steps or {}).get(metric_key(name), 0))
-            )
+            key = metric_key(name)
+            points.append(MetricPoint(key, value.mean, timestamp_ms, (steps or {}).get(key, 0)))
         elif value.at_least is not None:
             points.append(MetricPoint(metric_key(f"{name}_at_least"), value.at_least, timestamp_ms))
         if value.std is not None:
@@ -75,21 +78,18 @@ def summary_points(
 
 
 def curve(record: Record, start_ms: int) -> Iterator[MetricPoint]:
-    """Every evaluation's metrics, the clocks among them, at its epoch and its time of day."""
-    names: dict[str, str] = {}
+    """Yields every evaluation's metrics, clocks included, at its step and its time of day."""
     for number, point in enumerate(record.evaluations):
         wall = point.metrics.get("wall_seconds", float(number))
         at = start_ms + round(1000 * wall) if math.isfinite(wall) else start_ms
         for name, value in point.metrics.items():
-            yield MetricPoint(
-                names.get(name) or names.setdefault(name, metric_key(name)), value, at, _step(record, point)
-            )
+            yield MetricPoint(metric_key(name), value, at, _step(record, point))
 
 
 def mean_curves(records: Sequence[Record], timestamp_ms: int) -> Iterator[MetricPoint]:
-    """The metrics' means over the seeds, evaluation by evaluation as far as all of them went.
+    """Yields the metrics' means over the seeds, evaluation by evaluation as far as all seeds went.
 
-    The last one is left out: there the summaries stand, which count every seed with its own last one.
+    The last evaluation is left out: the summaries stand there, which take each seed's own last one.
     """
     for points in zip(*(record.evaluations for record in records), strict=False):
         step = _step(records[0], points[0])
@@ -101,21 +101,21 @@ def mean_curves(records: Sequence[Record], timestamp_ms: int) -> Iterator[Metric
 
 
 def last_step(records: Iterable[Record]) -> int:
-    """The last one that any of the runs came to; 0 without one."""
+    """Largest step of any of the runs; 0 without evaluations."""
     return max((_step(record, point) for record in records for point in record.evaluations[-1:]), default=0)
 
 
 def _step(record: Record, point: Evaluation) -> int:
-    """MLflow's are whole numbers."""
+    """Step of an evaluation: a whole number, as MLflow wants."""
     return round(point.epoch * record.spec.workload.evaluate_every.denominator)
 
 
-def outcome(record: Record, end_ms: int, given: Context = ALONE) -> list[MetricPoint]:
-    """The run's measures and its layers' staleness, at the last step; the curves' charts come before these."""
+def outcome(record: Record, end_ms: int, context: Context = ALONE) -> list[MetricPoint]:
+    """The run's measures and its layers' staleness, at the last step."""
     step = last_step([record])
-    curves = record.evaluations[-1].metrics if record.evaluations else {}  # their last points say their measures
-    found = {measure.key: measure.of(record, given) for measure in of_runs() if measure.key not in curves}
-    values = {key: value for key, value in found.items() if value is not None}
+    curves = record.evaluations[-1].metrics if record.evaluations else {}  # these have their last values already
+    measured = {measure.key: measure.of(record, context) for measure in of_runs() if measure.key not in curves}
+    values = {key: value for key, value in measured.items() if value is not None}
     for layer in (record.end or {}).get("staleness", ()):
         numbers = {name: value for name, value in layer.items() if isinstance(value, int | float)}
         values |= {f"staleness/{layer.get('layer')}/{name}": float(value) for name, value in numbers.items()}
@@ -123,23 +123,20 @@ def outcome(record: Record, end_ms: int, given: Context = ALONE) -> list[MetricP
 
 
 def finite(points: Iterable[MetricPoint]) -> list[MetricPoint]:
-    """The points that can be tracked."""
-    # MLflow stores inf as 1.8e308, which wrecks its charts: what is not finite stays in the journal only.
+    """The points with finite values: MLflow stores inf as 1.8e308, which spoils its charts."""
     return [point for point in points if math.isfinite(point.value)]
 
 
 def not_finite(record: Record) -> list[str]:
-    """The names of the metrics, and of the outcomes, that are somewhere not finite."""
-    curves = (item for point in record.evaluations for item in point.metrics.items())
-    outcomes = ((point.key, point.value) for point in outcome(record, 0))
-    keys = [metric_key(name) for name, value in curves if not math.isfinite(value)]
-    return list(dict.fromkeys([*keys, *(name for name, value in outcomes if not math.isfinite(value))]))
+    """Names of the metrics and outcomes of which a value is not finite."""
+    points = [*curve(record, 0), *outcome(record, 0)]
+    return list(dict.fromkeys(point.key for point in points if not math.isfinite(point.value)))
 
 
 def safe(name: str) -> str:
-    """The name with what MLflow forbids in keys replaced by underscores, at most 250 characters long."""
-    kept = _FORBIDDEN.sub("_", name)[:250] or "_"
-    # Keys with slashes have to be paths in their shortest form: no "..", nothing empty, nothing absolute.
-    if posixpath.normpath(kept) != kept or kept.startswith(("../", "/")):
-        kept = kept.replace("/", "_")
-    return f"_{kept[1:]}" if kept == "." or kept.startswith("..") else kept
+    """The name as a key of MLflow's: at most 250 characters, what it forbids replaced by underscores."""
+    key = _FORBIDDEN.sub("_", name)[:250] or "_"
+    # Keys with slashes have to be relative paths in their shortest form, without "..".
+    if posixpath.normpath(key) != key or key.startswith(("../", "/")):
+        key = key.replace("/", "_")
+    return f"_{key[1:]}" if key == "." or key.startswith("..") else key

@@ -1,4 +1,4 @@
-"""MLflow's own server on this machine, light and for this machine alone, and the addresses of its pages."""
+"""Starts MLflow's own server on this machine, with few processes and for this machine alone; addresses of its pages."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from typing import IO
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote
 
 from results.errors import ResultsError
 from results.tracking import guard
 from results.tracking.fetching import Tracked
-from results.tracking.stores import is_server, probe
+from results.tracking.stores import is_server, probe, shown
 from results.tracking.tags import VIEW
 
 HOST = "127.0.0.1"
@@ -46,14 +46,14 @@ else:
     os.environ.update({root: "mlflow-artifacts:/", place: "./mlartifacts"})
     uvicorn.run(fastapi_app.app, host=host, port=int(port))
 """
-"""What `mlflow server` starts in the end, without its command line, which takes as long again to import.
+"""Starts what `mlflow server` starts, without its command line, whose import would double the wait.
 
-A version of MLflow that keeps these names elsewhere is started by its command line.
+A version of MLflow that has these names elsewhere is started by its command line.
 """
 
 
 class Server:
-    """A server: one of ours while it starts and runs, or a user's own, which is left alone. url: its first page."""
+    """A server: one that this process has started, or a user's own, which has no process here. url: its first page."""
 
     def __init__(self, url: str, process: subprocess.Popen[bytes] | None = None, log: IO[bytes] | None = None) -> None:
         self.url = url
@@ -61,11 +61,7 @@ class Server:
         self._log = log
 
     def wait_until_ready(self) -> None:
-        """Return once it answers.
-
-        Raises:
-            ResultsError: it ended instead, or says nothing for two minutes; the text has its last words.
-        """
+        """Wait until it answers. Raises ResultsError, with its last output, where it ended or took READY_SECONDS."""
         end = time.monotonic() + READY_SECONDS
         while self._process is not None:
             if self._process.poll() is not None or time.monotonic() > end:
@@ -76,13 +72,11 @@ class Server:
             time.sleep(0.2)
 
     def wait(self) -> None:
-        """Return when the server has ended; it does so when somebody ends it.
-
-        Raises:
-            ResultsError: it ended by itself, with an error.
-        """
-        code = None if self._process is not None else 0
-        while self._process is not None and code is None:  # a signal that comes as a wait begins is heard at its end
+        """Wait until the server is ended. Raises ResultsError where it ends with an error."""
+        if self._process is None:
+            return
+        code = None
+        while code is None:  # waits of a second: Python handles a signal that comes as a wait begins only at its end
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = self._process.wait(WAIT_SECONDS)
         if code not in (0, -signal.SIGTERM, -signal.SIGINT):
@@ -98,33 +92,31 @@ class Server:
 
 @contextlib.contextmanager
 def server(uri: str, port: int) -> Iterator[Server]:
-    """Start a server over a local store, or a database; end it, with every process of it, when the block is left.
+    """Start a server over a store, on 127.0.0.1 alone; end it, with all its processes, when the block is left.
 
-    It listens on 127.0.0.1 only. A store that is a server already (http://...) is not started, only named.
+    A store that is a server itself (http://...) is not started.
 
     Args:
-        uri: the store; it has to be there.
+        uri: an existing store.
         port: 1 to 65535; 0 takes a free one.
 
     Raises:
-        ResultsError: the port is in use, or none.
+        ResultsError: the port is in use, or no port number.
     """
     if is_server(uri):
-        yield Server(_without_password(uri))
+        yield Server(shown(uri).rstrip("/"))
         return
     port = free_port(port)
-    command = [sys.executable, "-c", _PROGRAM, HOST, str(port)]
-    if os.name == "posix":
-        command = [sys.executable, "-I", "-S", guard.__file__, *command]
+    command = [sys.executable, "-I", "-S", guard.__file__, sys.executable, "-c", _PROGRAM, HOST, str(port)]
     with tempfile.TemporaryFile() as log:
-        # The store goes by the environment: a command line, with a password in it, could be read by anybody.
+        # The store is passed in the environment: anybody could read a password in a command line.
         process = subprocess.Popen(
             command,
             env={**os.environ, **_SETTINGS, "MLFLOW_BACKEND_STORE_URI": uri},
-            stdin=subprocess.PIPE,  # whose other end is ours alone, and closed when we are killed
+            stdin=subprocess.PIPE,  # closed by the system when this process is killed: see guard
             stdout=log,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is ours to handle, and the whole group ours to end
+            start_new_session=True,  # Ctrl-C reaches this process alone, which then ends the group
         )
         try:
             yield Server(f"http://{HOST}:{port}", process, log)
@@ -133,16 +125,11 @@ def server(uri: str, port: int) -> Iterator[Server]:
 
 
 def free_port(port: int) -> int:
-    """The port itself if nobody listens there; 0: one that is free.
-
-    Raises:
-        ResultsError: it is in use, may not be used, or is no port.
-    """
+    """The port if nobody listens on it, for 0 any free one. Raises ResultsError where it cannot be used."""
     if not 0 <= port <= 65535:
         raise ResultsError(f"--port {port}: a port is a number from 1 to 65535.")
     with socket.socket() as trial:
-        if os.name == "posix":  # a port that was given up a moment ago is free
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port given up a moment ago is free
         try:
             trial.bind((HOST, port))
         except PermissionError as error:
@@ -157,26 +144,26 @@ def free_port(port: int) -> int:
 
 
 def experiment_link(url: str, experiment_id: str, *, view: bool = False) -> str:
-    """Address of the page that lists an experiment's runs. view: with our selection of columns (`tags.VIEW`)."""
+    """Address of the list of an experiment's runs. view: with the suite's selection of columns (`tags.VIEW`)."""
     return f"{url}/#/experiments/{quote(experiment_id)}/runs" + (f"?viewStateShareKey={VIEW}" if view else "")
 
 
 def compare_link(url: str, runs: Sequence[Tracked]) -> str:
-    """The page that lays runs side by side, in this order; lists are JSON in the address, as MLflow's pages expect."""
+    """Address of the page that shows runs side by side, in this order."""
     ids = [run.run_id for run in runs]
     experiments = list(dict.fromkeys(run.experiment_id for run in runs))
     return f"{url}/#/compare-runs?runs={_json(ids)}&experiments={_json(experiments)}"
 
 
 def curves_link(url: str, runs: Sequence[Tracked]) -> str:
-    """The page with the curves of these runs, all of one experiment, over the epochs."""
+    """Address of the page with the curves of these runs, all of one experiment, over epochs."""
     ids = ", ".join(f"'{run.run_id}'" for run in runs)
     chosen = quote(f"attributes.run_id IN ({ids})", safe="")
     return f"{experiment_link(url, runs[0].experiment_id)}?searchFilter={chosen}&compareRunsMode=CHART"
 
 
 def chart_link(url: str, experiment_id: str, view: str) -> str:
-    """The page with the charts of a view that `tracking.keep_chart` has kept with the experiment."""
+    """Address of the charts of a view that `tracking.keep_chart` has stored with the experiment."""
     return f"{experiment_link(url, experiment_id)}?viewStateShareKey={quote(view)}&compareRunsMode=CHART"
 
 
@@ -184,25 +171,17 @@ def _json(values: Sequence[str]) -> str:
     return quote(json.dumps(list(values), separators=(",", ":")), safe="")
 
 
-def _without_password(uri: str) -> str:
-    parts = urlsplit(uri)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
-
-
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask the server and its workers to end, and end whoever does not, or does so without its workers."""
+    """Ask the server's group of processes to end, and kill after END_SECONDS what has not."""
     assert process.stdin is not None
     _signal(process, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(END_SECONDS)
-    _signal(process, getattr(signal, "SIGKILL", signal.SIGTERM))
+    _signal(process, signal.SIGKILL)
     process.wait()
     process.stdin.close()
 
 
 def _signal(process: subprocess.Popen[bytes], number: int) -> None:
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # the group is gone
-            os.killpg(process.pid, number)
-    elif process.poll() is None:
-        process.terminate()
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # the group has ended
+        os.killpg(process.pid, number)

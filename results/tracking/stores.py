@@ -1,7 +1,4 @@
-"""Tracking stores, known by their URI: where one is, whether it answers, and how a local one is made.
-
-SQLite files are made once, under a lock, and never left half made.
-"""
+"""MLflow's stores, by URI: where one is, whether it answers, and how a SQLite file is made once, under a lock."""
 
 from __future__ import annotations
 
@@ -31,26 +28,22 @@ _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 
 
 
 def chosen(uri: str | None) -> str:
-    """The store to use: the given one, else $MLFLOW_TRACKING_URI, else `DEFAULT_URI`."""
+    """The URI, else $MLFLOW_TRACKING_URI, else `DEFAULT_URI`."""
     return uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
 
 
 def shown(uri: str) -> str:
-    """The URI without user name, password or token: what is printed gets pasted into reports."""
-    return re.sub(r"//[^/@]*@", "//", uri)
+    """The URI without user name, password or token, to print."""
+    return re.sub(r"//[^/?#]*@", "//", uri)
 
 
 def is_server(uri: str) -> bool:
-    """Whether the store is a running MLflow server, somebody's own."""
+    """Whether the store is an MLflow server that a user runs."""
     return uri.startswith(("http://", "https://"))
 
 
 def probe(uri: str) -> None:
-    """Ask whether the store's server is there, for at most a few seconds; local stores always are.
-
-    Raises:
-        ResultsError: nothing answers.
-    """
+    """Ask whether the store's server is there, for at most PROBE_SECONDS. Raises ResultsError where nothing answers."""
     try:
         if is_server(uri):
             urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=PROBE_SECONDS).close()
@@ -64,9 +57,9 @@ def probe(uri: str) -> None:
 
 
 def connect(uri: str, seconds: float = PROBE_SECONDS) -> None:
-    """Open a connection to the store's server and close it, within so many seconds; local stores have none.
+    """Open a connection to the store's server, if it has one, and close it, within so many seconds.
 
-    Raises OSError where nothing answers, ValueError where the address is none.
+    Raises OSError where nothing answers, ValueError where the address is wrong.
     """
     parts = urlsplit(uri)
     scheme = parts.scheme.partition("+")[0]
@@ -75,7 +68,7 @@ def connect(uri: str, seconds: float = PROBE_SECONDS) -> None:
 
 
 def database(uri: str) -> Path | None:
-    """The file of a SQLite URI ("sqlite:///relative.db", "sqlite:////absolute.db"); None for any other store."""
+    """File of a SQLite URI ("sqlite:///relative.db", "sqlite:////absolute.db"); None for any other store."""
     scheme, colon, rest = uri.partition(":///")
     if not colon or scheme.partition("+")[0] != "sqlite":
         return None
@@ -85,20 +78,21 @@ def database(uri: str) -> Path | None:
 
 @contextlib.contextmanager
 def locked(uri: str, create: Callable[[str], object]) -> Iterator[None]:
-    """Hold a store for one feed; a local one is made first if it is not there.
+    """Hold a store's lock for one feed; a SQLite store is made first, by `create`, if it does not exist.
 
-    The lock of a local store lies beside it. A server's is this user's on this machine: feeds from two machines at once
-    may leave a run twice, of which the next feed keeps one. Several processes that make one SQLite store at once break
-    it for good, and so does one that is stopped while making it: a marker beside the file says that it is unfinished.
+    A SQLite store's lock lies beside it. A server's holds among this user's processes on this machine: feeds from two
+    machines at once may store a run twice, of which the next feed keeps one. Making one SQLite store in two processes
+    breaks it, and so does stopping while it is made: a marker beside the file says that it is unfinished.
 
     Raises:
-        ResultsError: another process holds the store for minutes, the folder cannot be written, or the file is no
+        ResultsError: another process holds the lock for LOCK_SECONDS, the folder cannot be written, or the file is no
             SQLite database.
     """
     import filelock
 
     path = database(uri)
-    lock = filelock.FileLock(f"{path or _server_lock(uri)}.lock", timeout=LOCK_SECONDS)
+    name = f"async-sgd-benchmarks-{os.getuid()}-{hashlib.sha256(uri.encode()).hexdigest()[:16]}"
+    lock = filelock.FileLock(f"{path or Path(tempfile.gettempdir(), name)}.lock", timeout=LOCK_SECONDS)
     try:
         Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -115,51 +109,37 @@ def locked(uri: str, create: Callable[[str], object]) -> Iterator[None]:
         lock.release()
 
 
-def _server_lock(uri: str) -> Path:
-    user = os.getuid() if hasattr(os, "getuid") else ""  # Windows has a temporary folder for each user
-    return Path(tempfile.gettempdir()) / f"async-sgd-benchmarks-{user}-{hashlib.sha256(uri.encode()).hexdigest()[:16]}"
-
-
 def _make(path: Path, uri: str, create: Callable[[str], object]) -> None:
     marker = Path(f"{path}.unfinished")
     if marker.exists():
-        _remove(path)
+        for suffix in ("", "-journal", "-wal", "-shm"):
+            Path(f"{path}{suffix}").unlink(missing_ok=True)
     if path.exists() and path.stat().st_size:
         check(path)
         return
     marker.touch()
-    try:
-        create(uri)
-    except BaseException:
-        _remove(path)
-        raise
-    finally:
-        marker.unlink(missing_ok=True)
-
-
-def _remove(path: Path) -> None:
-    for name in (str(path), f"{path}-journal", f"{path}-wal", f"{path}-shm"):
-        Path(name).unlink(missing_ok=True)
+    create(uri)
+    marker.unlink()
 
 
 def check(path: Path) -> None:
     """Raises ResultsError unless the file is a SQLite database."""
-    # Asked of MLflow, a file that is no database takes minutes of retries to be refused.
+    # MLflow retries for minutes before it refuses such a file.
     try:
-        _asked(path, "PRAGMA schema_version")
+        _query(path, "PRAGMA schema_version")
     except sqlite3.DatabaseError as error:
         raise ResultsError(f"{path} is no usable SQLite database ({error}); move it away and feed again.") from error
 
 
 def runs_in(path: Path) -> int:
-    """Number of runs in this SQLite file of MLflow, opened read-only. Raises ResultsError where it is no such file."""
+    """Number of runs in a SQLite file of MLflow, which is only read. Raises ResultsError where it is no such file."""
     try:
-        return int(_asked(path, "SELECT count(*) FROM runs"))
+        return int(_query(path, "SELECT count(*) FROM runs"))
     except sqlite3.DatabaseError as error:
         raise ResultsError(f"{path} is no MLflow database ({error})") from error
 
 
-def _asked(path: Path, question: str) -> Any:
-    """The first value of the answer of a database that is opened for reading only."""
+def _query(path: Path, query: str) -> Any:
+    """First value of the answer; the database is opened for reading only."""
     with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-        return connection.execute(question).fetchone()[0]
+        return connection.execute(query).fetchone()[0]

@@ -1,4 +1,4 @@
-"""Tags that mark our runs in an MLflow store, the search for such runs, and the view with which MLflow's list opens."""
+"""Tags of the suite's runs in an MLflow store, the search for such runs, and views of MLflow's pages."""
 
 from __future__ import annotations
 
@@ -10,20 +10,18 @@ from results.records import Record
 
 PREFIX = "benchmarks."
 FILES, FILES_DIGEST = f"{PREFIX}files", f"{PREFIX}files_digest"
-"""The names of a run's extra files, and a digest of their contents."""
+"""Names of a run's extra files, and a digest of their contents."""
+NAME = f"{PREFIX}name"
+"""A run's own name, without settings."""
 SETTINGS = f"{PREFIX}settings"
-"""Words in a run's name that tell it from others of its row (`names`), where there are any."""
+"""Settings in a run's name that tell it from others of its row (`names`), where there are any."""
 VIEW = "benchmarks"
-"""The view of the list of runs, by its name in an address."""
+"""Name of the view of the list of runs, as addresses have it."""
 VIEW_TAGS = "mlflow.sharedViewState."
 VIEW_TAG = f"{VIEW_TAGS}{VIEW}"
-"""A tag of an experiment, in which MLflow keeps a shared view as JSON.
-
-The fields are the state of MLflow's own pages (read from versions 3.13 to 3.17). A version that cannot read the view
-says so, and shows its ordinary list.
-"""
+"""Tag of an experiment in which MLflow keeps a shared view as JSON."""
 MOST_LETTERS = 5000
-"""Of a tag's value."""
+"""Longest value of a tag."""
 COLUMNS = (
     "metrics.`best_accuracy_percent`",
     "metrics.`best_loss`",
@@ -31,7 +29,7 @@ COLUMNS = (
     "metrics.`seconds_per_epoch`",
     "params.`source`",
 )
-_LIST: Mapping[str, Any] = {
+LIST_VIEW: Mapping[str, Any] = {
     "selectedColumns": COLUMNS,
     "columnOrder": [],
     "columnWidths": {},
@@ -57,15 +55,19 @@ _LIST: Mapping[str, Any] = {
     "modelVersionFilter": "All Runs",
     "searchFilter": "",
 }
+"""View of the list of runs: the state of MLflow's own pages, as of versions 3.13 to 3.17.
+
+A version that cannot read it says so, and shows its ordinary list.
+"""
 
 
 def run_key(record: Record) -> str:
-    """Returns the key of a run's entry; a run that stands in another row than its journal's has a second key."""
+    """Key of a run's entry; a run that a second row shows has a second key."""
     return f"run:{record.id}:{record.row}" if record.elsewhere else f"run:{record.id}"
 
 
 def search(client: Any, experiment_ids: Sequence[str], condition: str) -> Iterator[Any]:
-    """Yield all runs, page by page, the newest first."""
+    """Yields the runs that fulfil a condition, the newest first."""
     token = None
     while experiment_ids:
         page = client.search_runs(list(experiment_ids), condition, page_token=token)
@@ -76,26 +78,18 @@ def search(client: Any, experiment_ids: Sequence[str], condition: str) -> Iterat
 
 
 def ended(run: Any) -> bool:
-    """Whether the run was written to its end; if not, a feed was interrupted."""
+    """Whether the run was written to its end; otherwise a feed was interrupted."""
     return run.info.status not in ("RUNNING", "SCHEDULED")
 
 
-def view_text() -> str:
-    """Returns the view of the list of runs as JSON for the tag, which has room for MOST_LETTERS."""
-    return json.dumps(_LIST, separators=(",", ":"))
-
-
 def chart_text(title: str, run_ids: Sequence[str], metrics: Sequence[str]) -> str:
-    """Returns a view as JSON in which bar charts of these metrics, one below the other, lay these runs side by side.
-
-    Bars are in the order of the rows, as is the list of runs beside them, which has their names.
-    """
+    """A view, as JSON, with a bar chart per metric, one below the other; a bar per run, in the order of the rows."""
     chart = {"type": "BAR", "runsCountToCompare": len(run_ids), "deleted": False, "isGenerated": False}
     section = {"display": True, "isReordered": False, "deleted": False, "isGenerated": False}
     others = ("Model metrics", "System metrics")  # MLflow's own sections, which it fills with all charts there are
     ids = ", ".join(f"'{id}'" for id in run_ids)
     view = {
-        **_LIST,
+        **LIST_VIEW,
         "searchFilter": f"attributes.run_id IN ({ids})",
         "orderByKey": "params.`row`",
         "orderByAsc": True,

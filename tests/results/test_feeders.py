@@ -102,7 +102,7 @@ def test_a_second_feed_writes_nothing(
     assert store.counts == {"added": 0, "replaced": 0, "unchanged": len(wanted)}
 
 
-@pytest.mark.parametrize("moment", ["_log", "_log_inputs", "_put_extras", "_reparent"])
+@pytest.mark.parametrize("moment", ["_log", "_log_inputs", "_put_extras", "_arrange"])
 def test_what_a_feed_left_undone_the_next_one_does(
     fresh: Callable[[], Store],
     client: Any,

@@ -175,7 +175,8 @@ def test_a_second_setting_names_both_and_one_that_was_there_before_is_renamed(fo
     first = [write(folder / "one", [30.0, 40.0], seed=seed, updaters=1, **kind) for seed in (0, 1)]
     feed(first, published={}, uri=uri)
     client, before = tracking._client(uri), {n: r for n, r in stored(uri).items() if "resnet20" in n}
-    client.update_run(before["lsgd seed 1, resnet20"].info.run_id, name="my favourite")
+    own = "lsgd seed 1, my favourite"  # beginning as ours do
+    client.update_run(before["lsgd seed 1, resnet20"].info.run_id, name=own)
     both = [*first, write(folder / "two", [50.0], updaters=4, **kind)]
     report = feed(both, published={}, uri=uri)
     assert (report.added, report.replaced, report.unchanged) == (2, 0, 3)
@@ -189,7 +190,7 @@ def test_a_second_setting_names_both_and_one_that_was_there_before_is_renamed(fo
     old = after["lsgd updaters=1 ours, resnet20, 2 seeds"]
     assert old.info.run_id == before["lsgd ours, resnet20, 2 seeds"].info.run_id
     assert old.data.metrics == before["lsgd ours, resnet20, 2 seeds"].data.metrics
-    assert after["my favourite"].info.run_id == before["lsgd seed 1, resnet20"].info.run_id
+    assert after[own].info.run_id == before["lsgd seed 1, resnet20"].info.run_id
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(client), "update_run", None)
         patch.setattr(type(client), "set_tag", None)
@@ -253,23 +254,25 @@ def test_a_file_that_is_no_database_is_refused_at_once(tmp_path: Path) -> None:
 
 
 def test_a_store_that_was_never_finished_is_made_anew(tmp_path: Path) -> None:
-    from results.tracking.stores import locked
-
     path, marker = tmp_path / "x.db", tmp_path / "x.db.unfinished"
-    path.write_text("half a store")
-    marker.touch()
 
-    def create(uri: str) -> None:
-        assert not path.exists()
-        path.write_text(uri)
+    def stop(uri: str) -> None:
+        path.write_text("half a store")
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), locked(f"sqlite:///{path}", create):
+    def make(uri: str) -> None:
+        assert not path.exists()
+        path.write_text(uri)
+
+    with pytest.raises(KeyboardInterrupt), stores.locked(f"sqlite:///{path}", stop):
         pass
-    assert not path.exists()
+    assert marker.exists()
+    with stores.locked(f"sqlite:///{path}", make):
+        assert path.read_text() == f"sqlite:///{path}"
     assert not marker.exists()
 
 
 def test_passwords_are_not_shown() -> None:
-    assert shown("https://me:secret@host/x") == shown("https://token@host/x") == "https://host/x"
+    for who in ("me:secret", "token", "me:p@ss"):
+        assert shown(f"https://{who}@host/x") == "https://host/x"
     assert shown(DEFAULT_URI) == DEFAULT_URI
