@@ -12,19 +12,24 @@ from rich.console import Console
 from benchmarks.checkout import INSTALLED
 from benchmarks.commands.examples import EXAMPLES, epilogue
 from benchmarks.commands.options import (
+    Data,
     EngineOptions,
     Flag,
+    Jobs,
     Names,
     Number,
+    Out,
     OwnCard,
     OwnNetworks,
     OwnTask,
     Plugins,
-    RecoveryOptions,
     SampleOptions,
     SearchOptions,
     Selection,
     Shown,
+    Target,
+    TrainOptions,
+    Uri,
 )
 from benchmarks.errors import UserError
 
@@ -42,8 +47,9 @@ app = App(
     suppress_keyboard_interrupt=False,  # the program says what was interrupted
 )
 
-DEFAULT, SHOWN, RECOVERY, SEARCH, ENGINE = Selection(), Shown(), RecoveryOptions(), SearchOptions(), EngineOptions()
-SAMPLE = SampleOptions()
+DEFAULT, SHOWN, TRAIN, ENGINE = Selection(), Shown(), TrainOptions(), EngineOptions()
+SEARCH, SAMPLE = SearchOptions(), SampleOptions()
+OUT = Path("out")
 
 
 @app.command(name="--version")
@@ -67,7 +73,7 @@ def list_(*, plugin: Plugins = None) -> None:
 def show(
     *tables: str,
     selection: Selection = DEFAULT,
-    jobs: Number | None = None,
+    jobs: Jobs = None,
     audit: Flag = False,
     engine: EngineOptions = ENGINE,
 ) -> None:
@@ -78,7 +84,6 @@ def show(
 
     Args:
         tables: Tables, figures and analyses, such as table3; or one hardware card, method, or workload.
-        jobs: Runs side by side.
         audit: Instead: every setting and option as resolved, what the paper leaves open and how it is read, and in what
             rows differ, here and in the paper's setting.
     """
@@ -121,38 +126,26 @@ def show(
 def run(
     *tables: str,
     selection: Selection = DEFAULT,
-    jobs: Number | None = None,
-    per_device: Number | None = None,
-    target: float | None = None,
-    recovery: RecoveryOptions = RECOVERY,
+    options: TrainOptions = TRAIN,
     keep_weights: Flag = False,
-    no_tracking: Flag = False,
     engine: EngineOptions = ENGINE,
 ) -> int:
     """Run tables, figures and analyses: train what is missing, print measured beside published, feed MLflow.
 
     Args:
         tables: Such as table3; all, paper-a and paper-b name many.
-        jobs: Runs side by side, spread over the GPUs. Default: the GPUs, else the cores; one in real time.
-        per_device: Runs side by side on each GPU, instead of --jobs.
-        target: Value to reach (accuracies in percent, losses in their unit), instead of the best of the worst method.
         keep_weights: Write the weights that each run's last evaluation judged, to OUT/runs/ID/weights.safetensors.
-        no_tracking: Leave MLflow alone; it need not be installed.
     """
     from benchmarks.commands import run
 
-    experiments, trainer = _trainer(tables, selection, engine, jobs, per_device, target, recovery)
-    trainer.tracked, trainer.keep_weights = not no_tracking, keep_weights
+    experiments, trainer = _trainer(tables, selection, options, engine)
+    trainer.keep_weights = keep_weights
     return run.run(experiments, trainer)
 
 
 @app.command
-def cancel(*, out: Path = Path("out")) -> int:
-    """End the jobs of `run --engine slurm` that are queued or running for a folder of results.
-
-    Args:
-        out: Folder of results.
-    """
+def cancel(*, out: Out = OUT) -> int:
+    """End the jobs of `run --engine slurm` that are queued or running for a folder of results."""
     from benchmarks.commands.engines import cancel as end
 
     return end(out, _console())
@@ -164,28 +157,19 @@ def tune(
     *,
     selection: Selection = DEFAULT,
     search: SearchOptions = SEARCH,
-    jobs: Number | None = None,
-    per_device: Number | None = None,
-    target: float | None = None,
-    recovery: RecoveryOptions = RECOVERY,
-    no_tracking: Flag = False,
+    options: TrainOptions = TRAIN,
     engine: EngineOptions = ENGINE,
 ) -> int:
     """Tune every row of a table by the same budget, and lay it as published beside each row at its best.
 
     Args:
         table: A table or figure, such as table1.
-        jobs: Runs side by side, spread over the GPUs. Default: the GPUs, else the cores; one in real time.
-        per_device: Runs side by side on each GPU, instead of --jobs.
-        target: Value to reach (accuracies in percent, losses in their unit), instead of the best of the worst method.
-        no_tracking: Leave MLflow alone; it need not be installed.
     """
     from benchmarks.commands import tune
     from benchmarks.commands.resolve import one_table
 
     budget = search.budget()
-    experiments, trainer = _trainer([table], selection, engine, jobs, per_device, target, recovery, detachable=False)
-    trainer.tracked = not no_tracking
+    experiments, trainer = _trainer([table], selection, options, engine, detachable=False)
     return tune.tune(one_table(experiments, table), trainer, budget)
 
 
@@ -198,10 +182,10 @@ def submit(
     plugin: Path | None = None,
     author: str = "",
     label: str = "",
-    data: Path | None = None,
-    out: Path = Path("out"),
+    data: Data = None,
+    out: Out = OUT,
     to: Path | None = None,
-    jobs: Number | None = None,
+    jobs: Jobs = None,
 ) -> int:
     """Train a method under the rules of a leaderboard's track, and write one bundle: journals, code and checksums.
 
@@ -212,10 +196,8 @@ def submit(
         plugin: File with the method that is named.
         author: Shown beside it as declared.
         label: Likewise, such as "with stashed weights".
-        data: Folder with the data sets. Default: $BENCHMARKS_DATA, then a cache.
         out: Folder of results; runs that are there are not repeated.
         to: File of the bundle. Default: in OUT/submissions.
-        jobs: Runs side by side. Default: the cores.
     """
     from benchmarks.commands.submit import Declared, trainer_of
     from benchmarks.commands.submit import submit as train
@@ -228,7 +210,7 @@ def submit(
 
 @app.command
 def leaderboard(
-    folder: Path, *, retrain: Flag = False, data: Path | None = None, out: Path = Path("out"), to: Path | None = None
+    folder: Path, *, retrain: Flag = False, data: Data = None, out: Out = OUT, to: Path | None = None
 ) -> int:
     """Verify the bundles of a folder and rank them, as a page, Markdown and JSON. None of their code is executed.
 
@@ -236,7 +218,6 @@ def leaderboard(
         folder: Holds bundles of `submit` (*.zip).
         retrain: Afterwards: train every ranked bundle again, each in a process of its own, which executes its code.
         data: Folder with the data sets, of --retrain. Default: $BENCHMARKS_DATA, then a cache.
-        out: Folder of results.
         to: Folder to write into. Default: leaderboard in the folder of results.
     """
     from benchmarks.commands.leaderboard import leaderboard as rank
@@ -245,7 +226,7 @@ def leaderboard(
 
 
 @app.command
-def retrain(bundle: Path, *, data: Path | None = None, out: Path = Path("out"), jobs: Number | None = None) -> int:
+def retrain(bundle: Path, *, data: Data = None, out: Out = OUT, jobs: Jobs = None) -> int:
     """Execute the code of a bundle: train its ranked runs again, and others at fresh seeds, and compare.
 
     The same seeds have equal bits on the same torch and CPU; otherwise, and at the fresh seeds, which are drawn here
@@ -253,9 +234,7 @@ def retrain(bundle: Path, *, data: Path | None = None, out: Path = Path("out"), 
 
     Args:
         bundle: A file that `submit` wrote.
-        data: Folder with the data sets. Default: $BENCHMARKS_DATA, then a cache.
         out: Folder of results; the runs go to OUT/retrained.
-        jobs: Runs side by side. Default: the cores.
     """
     from benchmarks.commands.retrain import retrain as again
 
@@ -266,8 +245,8 @@ def retrain(bundle: Path, *, data: Path | None = None, out: Path = Path("out"), 
 def replay(
     run: str,
     *,
-    out: Path = Path("out"),
-    data: Path | None = None,
+    out: Out = OUT,
+    data: Data = None,
     plugin: Plugins = None,
     network: OwnNetworks = None,
     task: OwnTask = None,
@@ -278,7 +257,6 @@ def replay(
     Args:
         run: The beginning of its id, or its folder.
         out: Folder of results; nothing is written into it.
-        data: Folder with the data sets. Default: $BENCHMARKS_DATA, then a cache.
     """
     from benchmarks.commands.replay import replay as again
     from benchmarks.workloads.own import OwnFiles
@@ -291,8 +269,8 @@ def sample(
     run: str,
     *,
     options: SampleOptions = SAMPLE,
-    out: Path = Path("out"),
-    data: Path | None = None,
+    out: Out = OUT,
+    data: Data = None,
     network: OwnNetworks = None,
     data_card: OwnCard = None,
 ) -> int:
@@ -301,7 +279,6 @@ def sample(
     Args:
         run: The beginning of its id, or its folder.
         out: Folder of results; nothing is written into it.
-        data: Folder with the data sets. Default: $BENCHMARKS_DATA, then a cache.
     """
     from benchmarks.commands.sample import sample as write
     from benchmarks.workloads.own import OwnFiles
@@ -327,7 +304,7 @@ def claims(*, selection: Shown = SHOWN, why: Flag = False) -> int:
 
 
 @app.command
-def report(*tables: str, selection: Shown = SHOWN, target: float | None = None, uri: str | None = None) -> int:
+def report(*tables: str, selection: Shown = SHOWN, target: Target = None, uri: str | None = None) -> int:
     """Make one static site of what was run, under OUT/report, with the same as Markdown and LaTeX.
 
     It holds every condition that has runs, side by side. What is asked for is made anew, what earlier reports hold
@@ -335,7 +312,6 @@ def report(*tables: str, selection: Shown = SHOWN, target: float | None = None, 
 
     Args:
         tables: Such as table3; all, paper-a and paper-b name many. Default: all that was run.
-        target: Value to reach (accuracies in percent, losses in their unit), instead of the best of the worst method.
         uri: A tracking store to fetch journals from first, so that a team shares one.
     """
     from benchmarks.commands.report import report as make
@@ -360,7 +336,7 @@ def latex(
     name: str = "",
     notes: Flag = False,
     plugin: Plugins = None,
-    out: Path = Path("out"),
+    out: Out = OUT,
     to: Path | None = None,
 ) -> int:
     """Write tables that were run as LaTeX for a paper, one file each, and their pictures as PDF with a float.
@@ -374,7 +350,6 @@ def latex(
         condition: The folder under OUT/tables, such as smoke-virtual-paper-a. Default: every one, a file each.
         name: Of the file and its label, of a single table. Default: the table's and the condition's.
         notes: All notes below the table, not in the file's comments.
-        out: Folder of results.
         to: Folder to write into. Default: latex in the folder of results.
     """
     from benchmarks.commands.latex import PaperChoices, latex
@@ -405,13 +380,10 @@ def compare(first: Path, second: Path, *, csv: Path | None = None, all_: Flag = 
 
 
 @app.command
-def export(
-    *, out: Path = Path("out"), to: Path | None = None, reproduction: str | None = None, with_runs: Flag = False
-) -> int:
+def export(*, out: Out = OUT, to: Path | None = None, reproduction: str | None = None, with_runs: Flag = False) -> int:
     """Write the runs as tidy Parquet and CSV.
 
     Args:
-        out: Folder of results.
         to: Folder to write into. Default: export in the folder of results.
         reproduction: Also keep the tables' values under this name in results/reproductions.
         with_runs: Keep the runs' journals there, too.
@@ -434,8 +406,8 @@ def export(
 def ui(
     *tables: str,
     plugin: Plugins = None,
-    out: Path = Path("out"),
-    uri: str | None = None,
+    out: Out = OUT,
+    uri: Uri = None,
     port: Number = 5000,
     no_browser: Flag = False,
 ) -> int:
@@ -443,8 +415,6 @@ def ui(
 
     Args:
         tables: Tables whose links are printed, or files of tables. Default: those that were run, the latest first.
-        out: Folder of results.
-        uri: Tracking store. Default: $MLFLOW_TRACKING_URI, else MLflow's own default.
         port: Port on 127.0.0.1.
         no_browser: Print the links and open nothing.
     """
@@ -455,7 +425,7 @@ def ui(
 
 
 @app.command
-def calibrate(*, scale: str = "smoke", device: str = "auto", out: Path = Path("out")) -> None:
+def calibrate(*, scale: str = "smoke", device: str = "auto", out: Out = OUT) -> None:
     """Measure this machine: write the hardware card this-machine for the virtual clock.
 
     Args:
@@ -479,13 +449,11 @@ def calibrate(*, scale: str = "smoke", device: str = "auto", out: Path = Path("o
 
 
 @app.command
-def track(*tables: str, plugin: Plugins = None, out: Path = Path("out"), uri: str | None = None) -> int:
+def track(*tables: str, plugin: Plugins = None, out: Out = OUT, uri: Uri = None) -> int:
     """Feed the journals of an out folder to MLflow, now or again; nothing is doubled.
 
     Args:
         tables: Files of tables of your own, to lay what was published beside their runs.
-        out: Folder of results.
-        uri: Tracking store. Default: $MLFLOW_TRACKING_URI, else MLflow's own default.
     """
     from benchmarks.commands.track import track as feed
 
@@ -507,14 +475,10 @@ def new(kind: str, name: str) -> None:
 
 
 @app.command
-def doctor(*, out: Path = Path("out"), data: Path | None = None) -> int:
+def doctor(*, out: Out = OUT, data: Data = None) -> int:
     """Say what of Python, torch, devices, data and the store works here, and how to mend the rest.
 
     ok: it serves; mend: it does not, and how to mend it; none: it is not here, and need not be.
-
-    Args:
-        out: Folder of results.
-        data: Folder with the data sets.
     """
     from benchmarks.commands import doctor as examination
 
@@ -539,11 +503,8 @@ def _load(plugins: list[Path] | None) -> None:
 def _trainer(
     tables: Sequence[str],
     selection: Selection,
+    options: TrainOptions,
     engine: EngineOptions,
-    jobs: int | None,
-    per_device: int | None,
-    target: float | None,
-    recovery: RecoveryOptions,
     *,
     detachable: bool = True,
 ) -> tuple[list[Experiment], Trainer]:
@@ -552,12 +513,12 @@ def _trainer(
     from benchmarks.commands.resolve import choose, jobs_at_once
     from benchmarks.commands.training import Trainer
 
-    recovery.check()
-    requested_jobs = per_device if jobs is None else jobs
+    requested_jobs = options.per_device if options.jobs is None else options.jobs
     slurm = engines.prepare(engine, selection, requested_jobs, _console(), detachable=detachable)
-    experiments, chosen = choose(selection, tables, node=slurm.node if slurm else None, target=target)
-    side_by_side = jobs_at_once(jobs, chosen, per_device) if slurm is None else 1
-    return experiments, Trainer(chosen, selection.out, recovery, _console(), side_by_side, slurm)
+    experiments, chosen = choose(selection, tables, node=slurm.node if slurm else None, target=options.target)
+    side_by_side = jobs_at_once(options.jobs, chosen, options.per_device) if slurm is None else 1
+    trainer = Trainer(chosen, selection.out, options, _console(), side_by_side, slurm, tracked=not options.no_tracking)
+    return experiments, trainer
 
 
 for _name in EXAMPLES:

@@ -13,6 +13,7 @@ from cyclopts import (
     UnknownCommandError,
     UnknownOptionError,
     UnusedCliTokensError,
+    ValidationError,
 )
 
 from methods.errors import unknown
@@ -41,6 +42,9 @@ def sentence(error: CycloptsError, commands: Iterable[str]) -> str:
     if isinstance(error, CoercionError) and error.token is not None:
         expected = VALUES.get(error.target_type or str, "another value")
         return f"{_name(error)} {error.token.value}: give {expected}."
+    if isinstance(error, ValidationError) and error.argument is not None:
+        token = error.argument.tokens[0]
+        return f"{token.keyword} {token.value}: {error.exception_message[:1].lower()}{error.exception_message[1:]}"
     if isinstance(error, MissingArgumentError):
         return f"{error.keyword or _name(error)} needs a value; {_help(error)} says which."
     if isinstance(error, RepeatArgumentError):

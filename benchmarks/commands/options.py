@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
+from cyclopts.validators import Number as Between
 
 from benchmarks.commands.mistakes import whole
-from benchmarks.errors import UserError
 from benchmarks.executors import registry as executors
 
 if TYPE_CHECKING:
@@ -24,6 +24,12 @@ def _many(help: str, **settings: Any) -> Parameter:
     return Parameter(negative="", consume_multiple=False, help=help, **settings)
 
 
+def _check_utf8(kind: Any, text: str) -> None:
+    """Raises ValueError for bytes of the command line that are no UTF-8; Python passes them as surrogates."""
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("Must be UTF-8.")
+
+
 def _words(executor: str) -> str:
     return f"{executor} ({executors.executor(executor).title})"
 
@@ -34,6 +40,19 @@ Plugins = Annotated[list[Path] | None, _many("Python file with methods of your o
 OwnNetworks = Annotated[list[str] | None, _many("FILE.py, or FILE.py:NAME: the run's network, if it is your own.")]
 OwnTask = Annotated[Path | None, Parameter(help="FILE.py: the run's task, if it is your own.")]
 OwnCard = Annotated[Path | None, Parameter(help="TOML file of the run's data set, if it is your own.")]
+Out = Annotated[Path, Parameter(help="Folder of results.")]
+Data = Annotated[Path | None, Parameter(help="Folder with the data sets. Default: $BENCHMARKS_DATA, then a cache.")]
+Jobs = Annotated[
+    Number | None,
+    Parameter(help="Runs side by side, spread over the GPUs. Default: the GPUs, else the cores; one in real time."),
+]
+Target = Annotated[
+    float | None,
+    Parameter(
+        help="Value to reach (accuracies in percent, losses in their unit), instead of the best of the worst method."
+    ),
+]
+Uri = Annotated[str | None, Parameter(help="Tracking store. Default: $MLFLOW_TRACKING_URI, else MLflow's own default.")]
 
 
 @Parameter(name="*")
@@ -44,28 +63,32 @@ class RecoveryOptions:
     stall_after: Annotated[
         float | None,
         Parameter(
-            help="Seconds without progress in training or evaluating after which a run ends as failed. Default: none."
+            help="Seconds without progress in training or evaluating after which a run ends as failed. Default: none.",
+            validator=Between(gt=0, lt=math.inf),
         ),
     ] = None
     checkpoint_every: Annotated[
-        float, Parameter(help="Seconds between two checkpoints of a run, written at ends of epochs; 0: at every one.")
+        float,
+        Parameter(
+            help="Seconds between two checkpoints of a run, written at ends of epochs; 0: at every one.",
+            validator=Between(gte=0, lt=math.inf),
+        ),
     ] = 1.0
     no_checkpoints: Annotated[
-        Flag, Parameter(help="Write none. A run that was ended early is resumed from what there is all the same.")
+        Flag, Parameter(help="Write none. A run that was ended early still resumes from an earlier checkpoint.")
     ] = False
-    fresh: Annotated[
-        Flag, Parameter(help="Repeat runs that are there, and begin those anew that were ended early.")
-    ] = False
+    fresh: Annotated[Flag, Parameter(help="Repeat finished runs, and begin those anew that were ended early.")] = False
 
-    def check(self) -> None:
-        """Raises UserError where --stall-after or --checkpoint-every is no valid time."""
-        stall, every = self.stall_after, self.checkpoint_every
-        if stall is not None and not 0 < stall < math.inf:
-            raise UserError(f"--stall-after {stall:g}: give seconds, above 0, without progress before a run is ended.")
-        if not 0 <= every < math.inf:
-            raise UserError(
-                f"--checkpoint-every {every:g}: give seconds, or 0 for every epoch; --no-checkpoints: none."
-            )
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class TrainOptions(RecoveryOptions):
+    """Options of `run` and `tune`."""
+
+    jobs: Jobs = None
+    per_device: Annotated[Number | None, Parameter(help="Runs side by side on each GPU, instead of --jobs.")] = None
+    target: Target = None
+    no_tracking: Annotated[Flag, Parameter(help="Leave MLflow alone; it need not be installed.")] = False
 
 
 @Parameter(name="*")
@@ -126,21 +149,20 @@ class SearchOptions:
 class SampleOptions:
     """Options of `sample`: what a text begins with, and how it goes on."""
 
-    prompt: Annotated[str, Parameter(help="What it begins with. Default: the training text's first character.")] = ""
-    tokens: Annotated[Number, Parameter(help="Tokens to write, after those of the prompt.")] = 300
-    temperature: Annotated[float, Parameter(help="Below 1: more of the probable; 0: the most probable always.")] = 0.8
-    seed: Annotated[Number, Parameter(help="Of the random numbers.")] = 0
-
-    def check(self) -> None:
-        """Raises UserError where a number is out of bounds, or the prompt is no text."""
-        if self.tokens < 1:
-            raise UserError(f"--tokens {self.tokens}: give the number of tokens to write, 1 or more.")
-        if not 0 <= self.temperature < math.inf:
-            raise UserError(f"--temperature {self.temperature:g}: give a number above 0, or 0 for the most probable.")
-        if not 0 <= self.seed < 2**32:
-            raise UserError(f"--seed {self.seed}: give a whole number from 0 to {2**32 - 1:,}.")
-        if any("\ud800" <= character <= "\udfff" for character in self.prompt):
-            raise UserError("--prompt is no UTF-8: give it in this encoding.")
+    prompt: Annotated[
+        str,
+        Parameter(help="What it begins with. Default: the training text's first character.", validator=_check_utf8),
+    ] = ""
+    tokens: Annotated[
+        Number, Parameter(help="Tokens to write, after those of the prompt.", validator=Between(gte=1))
+    ] = 300
+    temperature: Annotated[
+        float,
+        Parameter(
+            help="Below 1: more of the probable; 0: the most probable always.", validator=Between(gte=0, lt=math.inf)
+        ),
+    ] = 0.8
+    seed: Annotated[Number, Parameter(help="Of the random numbers.", validator=Between(gte=0, lt=2**32))] = 0
 
 
 @Parameter(name="*")
@@ -181,13 +203,11 @@ class Selection:
         list[str] | None,
         _many("Only these GPUs, by number, as in 0,1,2; a run at a time on each. Default: all."),
     ] = None
-    data: Annotated[
-        Path | None, Parameter(help="Folder with the data sets. Default: $BENCHMARKS_DATA, then a cache.")
-    ] = None
+    data: Data = None
     data_card: Annotated[
         Path | None, Parameter(help="TOML file of a data set of your own, which takes the place of the table's.")
     ] = None
-    out: Annotated[Path, Parameter(help="Folder of results.")] = Path("out")
+    out: Out = Path("out")
     set_: Annotated[
         list[str] | None,
         _many(

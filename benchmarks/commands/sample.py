@@ -36,7 +36,6 @@ def sample(run: str, options: SampleOptions, out: Path, data: Path | None, files
             prompt has what no token stands for.
         ResultsError: its journal or its weights cannot be used.
     """
-    options.check()
     own = load(files)
     record = find(run, out)
     work = _language_model(record, own)

@@ -60,7 +60,7 @@ MISTAKES = {
     "run table3 --jobs 0": "--jobs 0: give the number of runs side by side, 1 or more.",
     "run table3 --jobs two": "--jobs two: give a whole number.",
     "run table3 --target x": "--target x: give a number.",
-    "run table3 --stall-after 0": "--stall-after 0: give seconds, above 0, without progress",
+    "run table3 --stall-after 0": "--stall-after 0: must be > 0.",
     "run table3 --target 120": "--target 120: give a value to reach, above 0 and up to 100, of table3's accuracy (%).",
     "run lm --target 0": "--target 0: give a value to reach, above 0, of lm's loss (nats).",
     "tune lm --target nan": "--target nan: give a value to reach",

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
-import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks.commands.background_writer import BackgroundWriter
-from tests.commands.commands import CHECKOUT, TINY, Cli, journals, program, until, written
+from benchmarks.__main__ import Output
+from tests.commands.commands import CHECKOUT, TINY, Cli, journals, written
 
 
 @pytest.mark.usefixtures("here")
@@ -35,29 +31,6 @@ def test_output_that_nobody_can_read_ends_no_run_and_loses_no_file(
     assert [journal["status"] for journal in journals(tmp_path / "out")] == ["finished"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
-def test_a_reader_that_reads_nothing_holds_nothing_up(trained: Path, tmp_path: Path) -> None:
-    """Until the end, where it is waited for."""
-    out = Path(shutil.copytree(trained, tmp_path / "out"))
-    shutil.rmtree(out / "tables")
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    with contextlib.suppress(BlockingIOError):
-        while os.write(writing, bytes(4096)):
-            pass
-    os.set_blocking(writing, True)
-    process = program(
-        "run", "table1", "table7", "--method=bp,async_lu", "--no-tracking", f"--out={out}", *TINY, stdout=writing
-    )
-    until(lambda: list(out.glob("tables/*/table7.md")) != [])
-    assert process.poll() is None
-    process.send_signal(signal.SIGTERM)
-    assert process.communicate(timeout=300)[1] == "Terminated.\n"
-    assert process.returncode == 143
-    os.close(reading)
-    os.close(writing)
-
-
 def test_no_file_takes_the_number_of_an_output_that_is_closed(tmp_path: Path) -> None:
     program = f"""
 import os
@@ -73,8 +46,8 @@ print(os.open({str(tmp_path / "file")!r}, os.O_CREAT) > 2, file=__import__("sys"
 
 def test_characters_that_an_output_lacks_are_question_marks() -> None:
     file = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    with BackgroundWriter(file) as patient:
-        assert patient.write("1 ± 2") == 5
-        assert patient.drain()
-    assert patient.error is None
+    output = Output(file)
+    assert output.write("1 ± 2") == 5
+    output.flush()
+    assert output.error is None
     assert file.buffer.getvalue() == b"1 ? 2"

@@ -47,7 +47,7 @@ def test_little_memory_is_a_sentence(tmp_path: Path) -> None:
     )
     _, err = process.communicate(timeout=300)
     assert process.returncode == 2
-    assert err.startswith(("What this takes cannot be loaded (", "No run can be trained: "))  # by what fits
+    assert err.startswith(("A library cannot be loaded (", "No run can be trained: "))  # by what fits
     assert err.count("\n") == 1
 
 
@@ -56,10 +56,10 @@ def test_little_memory_is_a_sentence(tmp_path: Path) -> None:
     [
         (OSError(errno.EMFILE, "Too many"), "Too many; raise the limit (ulimit -n), or choose fewer --jobs."),
         (PermissionError(errno.EACCES, "Permission denied", "/x"), "/x: Permission denied."),
-        (MemoryError("no room"), "What this takes cannot be loaded (MemoryError: no room); is there enough memory?"),
+        (MemoryError("no room"), "A library cannot be loaded (MemoryError: no room); is there enough memory?"),
         (
             ImportError("not there"),
-            "What this takes cannot be loaded (ImportError: not there); is there enough memory?",
+            "A library cannot be loaded (ImportError: not there); is there enough memory?",
         ),
     ],
 )
