@@ -1,4 +1,4 @@
-"""Run measurements on a GPU for 45 minutes in all, most valuable first, a few minutes a call (docs/gpu.md).
+"""Runs measurements on a GPU, most valuable first, in calls of a few minutes (docs/gpu.md).
 
     python tools/gpu_hour.py --out DIR [--device cuda|cpu] [--data DIR] [--minutes 9] [--only STEP] [--retry]
     python tools/gpu_hour.py --out DIR --summary
@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # nothing of ours need be installed
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the suite need not be installed
 
 import torch
 
@@ -40,20 +40,13 @@ from results.files import replace
 from results.records import read as read_journal
 from tools.measuring import bare, epoch, ratio, take_turns, training, with_cudnn
 
-PRECISIONS = ("float32", "tf32", "bf16")
 METHODS = ("async_lu", "async_bu", "lapsgd", "bp")
-MARGIN, SIZED_EPOCHS, BATCHES, ROUNDS = 1.15, 2, 40, 5
-TRIAL_SECONDS = 20.0  # of any step on a CPU
 Arguments = argparse.Namespace
 Rows = list[dict[str, Any]]
 
 
-class StepSkipped(Exception):
-    """The step cannot be carried out here now; a later call tries again."""
-
-
 def tests(arguments: Arguments) -> Rows:
-    """Runs the tests marked `cuda`: backpropagation beside the virtual clock's, every method, streams."""
+    """Runs the tests marked `cuda` -> pytest's last line."""
     files = [str(path) for path in CHECKOUT.glob("tests/**/test_*.py") if "mark.cuda" in path.read_text("utf-8")]
     command = [sys.executable, "-m", "pytest", "-q", "-n0", "-m", "cuda", "-p", "no:cacheprovider", *files]
     process = subprocess.run(command, cwd=CHECKOUT, check=False, capture_output=True, text=True)
@@ -64,22 +57,23 @@ def tests(arguments: Arguments) -> Rows:
 
 def speed(arguments: Arguments, precision: str) -> Rows:
     """Times BP and Async LU of ResNet-18 beside bare loops; ratios are medians of those within a round."""
-    if precision == "tf32" and arguments.device == "cpu":
-        raise StepSkipped("TF32 is CUDA's")
-    scale, batch, batches = ("smoke", 16, 4) if arguments.device == "cpu" else ("paper", 128, BATCHES)
+    on_cpu = arguments.device == "cpu"
+    if on_cpu and precision == "tf32":
+        return [{"what": "not run: TF32 needs CUDA"}]
+    scale, batch, batches, rounds = ("smoke", 16, 4, 2) if on_cpu else ("paper", 128, 40, 5)
     sizes = {"train_samples": str(batch * batches), "test_samples": str(batch), "batch": str(batch)}
     work = workload("cifar10", "resnet18", scale, {**sizes, "precision": precision})
     make = partial(training, work, data=random_images(work), device=arguments.device)
-    virtual, threads = make("bp", executor="virtual"), make("bp", executor="threads")
-    rivals = {"virtual BP": epoch(virtual), "threads BP": epoch(threads)}
+    virtual = make("bp", executor="virtual")
+    rivals = {"virtual BP": epoch(virtual), "threads BP": epoch(make("bp", executor="threads"))}
     for workers in (1, 2):
-        training_made = make("async_lu", executor="threads", options={"backward_workers": workers})
-        rivals[f"Async LU, {workers} backward"] = epoch(training_made)
+        method = make("async_lu", executor="threads", options={"backward_workers": workers})
+        rivals[f"Async LU, {workers} backward"] = epoch(method)
     for layout, suffix in ((torch.contiguous_format, ""), (torch.channels_last, ", channels_last")):
-        rivals[f"bare loop{suffix}"] = bare(virtual, layout=layout, bf16=precision == "bf16")
-        rivals[f"bare loop{suffix}, fastest algorithms"] = bare(virtual, layout=layout, bf16=precision == "bf16")
+        for algorithms in ("", ", fastest algorithms"):
+            rivals[f"bare loop{suffix}{algorithms}"] = bare(virtual, layout=layout, bf16=precision == "bf16")
     timed = {name: with_cudnn(rival, fastest=name.endswith("algorithms")) for name, rival in rivals.items()}
-    times_of, rows = take_turns(timed, 2 if arguments.device == "cpu" else ROUNDS), []
+    rows, times_of = [], take_turns(timed, rounds)
     for name, times in times_of.items():
         seconds = statistics.median(times)
         row = {"what": name, "ms a batch": seconds * 1e3, "samples/s": work.batch / seconds}
@@ -101,55 +95,34 @@ def card(arguments: Arguments) -> Rows:
 
 
 def table_work(arguments: Arguments, table: str) -> Workload:
-    """Returns the table's ResNet-18 workload. Raises LeftOut where its data is not there."""
+    """Returns the table's ResNet-18 workload. Raises FileNotFoundError where its data are missing."""
     work = workload(table_of(table).family, "resnet18", "smoke" if arguments.device == "cpu" else "paper")
     data = data_card(work.dataset)
     if not data.embedded and finder(data).locate(data, arguments.data) is None:
-        raise StepSkipped(f"{data.title} is not there: name its folder with --data")
+        raise FileNotFoundError(f"{data.title} is missing: name its folder with --data")
     return work
 
 
-def train_methods(arguments: Arguments, table: str, work: Workload, seeds: str, epochs: int, out: Path) -> None:
-    """Trains METHODS side by side, the schedule shortened in proportion to the epochs."""
-    share = epochs / work.epochs
+def train(arguments: Arguments, table: str, seed: int) -> Rows:
+    """Trains METHODS side by side for --epochs, the schedule shortened in proportion; continues an earlier call."""
+    work, out = table_work(arguments, table), arguments.out / "out"
+    share = arguments.epochs / work.epochs
     settings: dict[str, object] = {
         "lapsgd.updaters": 1,
-        "workload.epochs": epochs,
-        "workload.patience": max(epochs, work.patience),
+        "workload.epochs": arguments.epochs,
+        "workload.patience": max(arguments.epochs, work.patience),
         "workload.schedule.warm_up_epochs": work.schedule.warm_up_epochs * share,
         "workload.schedule.t_max": work.schedule.t_max * share,
+        "workload.precision": "tf32" if arguments.device == "cuda" else "float32",  # torch's default for convolutions
     }
-    if arguments.device == "cuda":
-        settings["workload.precision"] = "tf32"  # torch's own choice for convolutions
     chosen = [f"--set={key}={value}" for key, value in settings.items()]
-    chosen += [f"--method={','.join(METHODS)}", f"--device={arguments.device}", f"--out={out}", "--no-tracking"]
     chosen += [f"--data={arguments.data}"] if arguments.data else []
     jobs = 2 if arguments.device == "cpu" else len(METHODS)
-    suite("run", table, "--network=resnet18", f"--scale={work.scale}", f"--seeds={seeds}", f"--jobs={jobs}", *chosen)
-
-
-def size(arguments: Arguments) -> Rows:
-    """Times two epochs of Table 3's methods side by side -> how many epochs one table and seed have time for."""
-    work, folder, begun = table_work(arguments, "table3"), arguments.out / "sized", time.monotonic()
-    train_methods(arguments, "table3", work, "1", SIZED_EPOCHS, folder)
-    whole = time.monotonic() - begun
-    runs = [record.evaluations[-2:] for record in map(read_journal, folder.glob("runs/*/journal.jsonl"))]
-    per_epoch = max(last.metrics["wall_seconds"] - first.metrics["wall_seconds"] for first, last in runs)
-    start = max(0.0, whole - SIZED_EPOCHS * per_epoch)
-    room = 0.0 if arguments.device == "cpu" else 60 * arguments.train_minutes / MARGIN - start
-    epochs = min(work.epochs, max(SIZED_EPOCHS, int(room / per_epoch)))
-    seconds = MARGIN * (start + epochs * per_epoch)
-    return [{"seconds per epoch, the slowest": per_epoch, "to start (s)": start, "epochs": epochs, "seconds": seconds}]
-
-
-def train(arguments: Arguments, table: str, seed: int) -> Rows:
-    """Trains one table's methods with one seed; finished runs are kept, so that a repeat goes on."""
-    work, sized = table_work(arguments, table), read(arguments.out).get("size", {})
-    if sized.get("status") != "finished":
-        raise StepSkipped("the step `size` has not finished")
-    train_methods(arguments, table, work, f"{seed}-{seed}", sized["rows"][0]["epochs"], arguments.out / "out")
+    where = (f"--device={arguments.device}", f"--out={out}", f"--jobs={jobs}", "--no-tracking")
+    grid = (f"--scale={work.scale}", "--network=resnet18", f"--method={','.join(METHODS)}", f"--seeds={seed}-{seed}")
+    suite("run", table, *grid, *where, *chosen)
     rows = []
-    for record in map(read_journal, sorted((arguments.out / "out").glob("runs/*/journal.jsonl"))):
+    for record in map(read_journal, sorted(out.glob("runs/*/journal.jsonl"))):
         if record.spec.seed == seed and record.spec.workload.family == work.family:
             accuracies = [evaluation.metrics["accuracy_percent"] for evaluation in record.evaluations]
             epochs = f"{len(accuracies)} of {work.epochs} published"
@@ -158,14 +131,18 @@ def train(arguments: Arguments, table: str, seed: int) -> Rows:
     return rows
 
 
-# Job, and an estimate in seconds for one GPU; 0: what the step `size` found.
+TRAIN_SECONDS = 240.0
 STEPS: dict[str, tuple[Callable[[Arguments], Rows], float]] = {
     "tests": (tests, 210),
-    **{f"speed-{name}": (partial(speed, precision=name), 120) for name in PRECISIONS},
+    **{f"speed-{name}": (partial(speed, precision=name), 120) for name in ("float32", "tf32", "bf16")},
     "card": (card, 120),
-    "size": (size, 180),
-    **{f"{of}-seed{n}": (partial(train, table=of, seed=n), 0) for n in range(3) for of in ("table3", "table1")},
+    **{
+        f"{table}-seed{seed}": (partial(train, table=table, seed=seed), TRAIN_SECONDS)
+        for seed in range(3)
+        for table in ("table3", "table1")
+    },
 }
+"""Each step's function and its expected seconds on one GPU; training continues in the next call if it takes longer."""
 
 
 def file_of(folder: Path, step: str) -> Path:
@@ -190,8 +167,6 @@ def carry_out(step: str, arguments: Arguments) -> None:
     begun, status, reason, rows = time.monotonic(), "finished", "", Rows()
     try:
         rows = STEPS[step][0](arguments)
-    except StepSkipped as why:
-        status, reason = "left out", str(why)
     except Exception as error:
         traceback.print_exc()
         status, reason = "failed", f"{type(error).__name__}: {error}"
@@ -201,7 +176,7 @@ def carry_out(step: str, arguments: Arguments) -> None:
 def in_own_process(command: Sequence[str], log: Path, limit_seconds: float) -> None:
     """Runs the command; kills it and its children at the limit."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as file:
+    with log.open("ab") as file:
         process = subprocess.Popen(command, cwd=CHECKOUT, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
         try:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -215,30 +190,26 @@ def in_own_process(command: Sequence[str], log: Path, limit_seconds: float) -> N
 def call(arguments: Arguments) -> int:
     """Runs the chosen steps that are left and fit in the minutes -> the exit code."""
     if arguments.device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("no CUDA device: the hour is for a machine with one; --device cpu tries it out.")
+        raise ValueError("no CUDA device: --device cpu is a trial without one.")
     if any(record["device"] != arguments.device for record in read(arguments.out).values()):
         raise ValueError(f"{arguments.out} holds records of another device: choose another --out.")
     deadline = time.monotonic() + 60 * arguments.minutes
     steps = [step for step in STEPS if not arguments.only or step.startswith(tuple(arguments.only))]
     if not steps:
         raise ValueError(f"there is no such step; steps are {', '.join(STEPS)}")
-    settled = ("finished",) if arguments.retry else ("finished", "failed")
     for step in steps:
-        records, seconds_left = read(arguments.out), deadline - time.monotonic()
-        if records.get(step, {}).get("status") in settled:
+        status, seconds_left = read(arguments.out).get(step, {}).get("status"), deadline - time.monotonic()
+        if status == "finished" or (status == "failed" and not arguments.retry):
             continue
-        sized = sum(row["seconds"] for row in records.get("size", {"rows": []})["rows"])
-        need = TRIAL_SECONDS if arguments.device == "cpu" else STEPS[step][1] or sized
+        need = 20.0 if arguments.device == "cpu" else STEPS[step][1]
         if need > seconds_left:
-            print(
-                f"{step} takes about {need:.0f} s, {max(seconds_left, 0):.0f} s are left: the same call goes on there"
-            )
+            print(f"{step} takes about {need:.0f} s, {max(seconds_left, 0):.0f} s are left: the same call continues")
             break
         file_of(arguments.out, step).unlink(missing_ok=True)
         log, limit = arguments.out / "logs" / f"{step}.log", min(seconds_left, max(2 * need, 60.0))
         in_own_process([sys.executable, __file__, *sys.argv[1:], "--here", step], log, limit)
         if step not in read(arguments.out):
-            write(arguments, step, "failed", f"no answer within {limit:.0f} s; see {log.name}", limit, [])
+            write(arguments, step, "failed", f"no answer within {limit:.0f} s; see {log.name}; --retry", limit, [])
         record = read(arguments.out)[step]
         print(f"{step}: {record['status']} in {record['seconds']:.0f} s {record['reason']}", flush=True)
     return int(any(record["status"] == "failed" for step, record in read(arguments.out).items() if step in steps))
@@ -247,14 +218,14 @@ def call(arguments: Arguments) -> int:
 def summary(records: Mapping[str, dict[str, Any]]) -> Iterator[str]:
     """Yields a page of Markdown: the machine, a line for each step, then every step's own table."""
     yield "# An hour on a GPU\n"
-    yield from (f"{machine}\n" for machine in dict.fromkeys(map(_where, records.values())))
+    yield from (f"{line}\n" for line in dict.fromkeys(map(_machine, records.values())))
     yield _table([{**record, "machine": None, "rows": None} for record in records.values()])
     yield f"\nNot reached: {', '.join(step for step in STEPS if step not in records) or 'none'}."
-    for name, record in records.items():
-        yield from (f"\n## {name}\n", _table(record["rows"]))
+    for step, record in records.items():
+        yield from (f"\n## {step}\n", _table(record["rows"]))
 
 
-def _where(record: dict[str, Any]) -> str:
+def _machine(record: dict[str, Any]) -> str:
     machine = record["machine"]
     facts = {key: machine.get(key) for key in ("gpu", "cpu", "cores", "python")}
     facts |= {"torch": machine.get("packages", {}).get("torch"), "commit": record["commit"]}
@@ -264,10 +235,8 @@ def _where(record: dict[str, Any]) -> str:
 
 def _table(rows: Rows) -> str:
     heads = list(dict.fromkeys(key for row in rows for key in row if row[key] is not None))
-    body = ([row.get(head, "") for head in heads] for row in rows)
-    return markdown_rows(
-        heads, ([f"{cell:.4g}" if isinstance(cell, float) else cell for cell in line] for line in body)
-    )
+    cells = ([row.get(head, "") for head in heads] for row in rows)
+    return markdown_rows(heads, ([f"{c:.4g}" if isinstance(c, float) else c for c in line] for line in cells))
 
 
 def main() -> int:
@@ -276,7 +245,7 @@ def main() -> int:
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu: a trial with small settings")
     parser.add_argument("--data", type=Path, help="folder with the data sets")
     parser.add_argument("--minutes", type=float, default=9.0, help="of this call")
-    parser.add_argument("--train-minutes", type=float, default=4.2, help="of one table and seed: its epochs follow")
+    parser.add_argument("--epochs", type=int, default=8, help="that each table is trained for")
     parser.add_argument("--only", action="append", default=[], metavar="STEP", help="these steps alone, such as speed")
     parser.add_argument("--retry", action="store_true", help="repeat the steps that failed")
     parser.add_argument("--commit", help="of the checkout, where it is a copy without git")
@@ -284,7 +253,7 @@ def main() -> int:
     parser.add_argument("--here", metavar="STEP", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     arguments.out, arguments.data = arguments.out.resolve(), arguments.data and arguments.data.resolve()
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # the step's process ends, too
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # ends the step's process, too
     try:
         if arguments.here:
             carry_out(arguments.here, arguments)
