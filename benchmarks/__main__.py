@@ -1,18 +1,19 @@
-"""The program: run a command line, and end with a sentence and an exit code, never with a traceback for the user.
+"""The program: runs a command line, and ends with a sentence and an exit code, never with a traceback for the user.
 
-Hardly anything is imported before Ctrl-C can be answered.
+Imports little before it handles Ctrl-C.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import signal
 import sys
 
 OLDEST = (3, 11)
-"""The oldest Python that pyproject.toml admits; an older one has to be able to read this file."""
+"""The oldest Python that pyproject.toml admits; older ones must be able to parse this file."""
 
 if sys.version_info < OLDEST:
     _oldest, _here = (".".join(map(str, _version[:2])) for _version in (OLDEST, sys.version_info))
@@ -21,49 +22,72 @@ if sys.version_info < OLDEST:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from collections.abc import Callable
+    from typing import Any, NoReturn, TextIO
 
-    from benchmarks.commands.background_writer import BackgroundWriter
 
-GONE_SECONDS = 1.0
-"""That a command which was asked to end gives its readers."""
+class Output:
+    """A text stream whose methods raise nothing: after a write that failed, text is dropped.
+
+    Runs go on and files are written where the reader has left or the disk is full. A character that the encoding lacks
+    is written as "?". error: the first error of a write, None without any.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream: Any = stream if stream is not None else io.StringIO()
+        self.error: Exception | None = None if stream is not None else OSError("it is closed")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+    def write(self, text: str) -> int:
+        self._attempt(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._attempt(self._stream.flush)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def _attempt(self, action: Callable[[], object]) -> None:
+        if self.error is None:
+            try:
+                action()
+            except (OSError, ValueError) as error:  # ValueError: the stream is closed
+                self.error = error
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """-> the exit code: 0 done, 1 a run failed, 2 bad input or output that cannot be written, 130 interrupted.
+    """Runs a command line -> the exit code: 0 done, 1 a run failed, 2 bad input or output that cannot be written.
 
-    SIGTERM and SIGHUP: 143 and 129. A reader that goes (`... | head`) ends nothing: files are written, and the code is
-    what it would have been; nor does one that reads nothing, until the end, where it is waited for.
+    130, 143 and 129: ended by Ctrl-C, SIGTERM or SIGHUP. A reader that leaves (`... | head`) changes no exit code.
     """
-    from benchmarks.commands.background_writer import BackgroundWriter
-
-    with BackgroundWriter(sys.stdout) as out, BackgroundWriter(sys.stderr) as errors:
-        with contextlib.redirect_stdout(out.text), contextlib.redirect_stderr(errors.text):
-            code, sentence = _carry_out(arguments)
-        asked = code > 128
-        out.drain(GONE_SECONDS if asked else None)
-        lost = _lost(out)
-        for complaint in (sentence, "" if code else lost):
-            _complain(errors, complaint)
-        errors.drain(GONE_SECONDS if asked else None)
+    out: Any = Output(sys.stdout)
+    errors: Any = Output(sys.stderr)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+        code, sentence = _carry_out(arguments)
+    if code <= 128:  # else nobody may be reading, and the process is to end
+        out.flush()
+    lost = _lost(out)
+    _complain(errors, sentence or ("" if code else lost))
     return code or (2 if lost else 0)
 
 
-def _lost(out: BackgroundWriter) -> str:
-    """A sentence on output that could not be written, for other reasons than a reader that went."""
+def _lost(out: Output) -> str:
+    """Returns a sentence on output that could not be written, for another reason than a reader that left."""
     if out.error is None:
         return ""
     if sys.__stdout__ is not None:
-        with contextlib.suppress(OSError, ValueError):  # Python flushes what is left when it ends
+        with contextlib.suppress(OSError, ValueError):  # Python flushes the rest when it ends
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
     if isinstance(out.error, BrokenPipeError):
         return ""
-    why = out.error.strerror or out.error
-    return f"What was to be said could not be written ({why}); files are where they always are."
+    why = getattr(out.error, "strerror", None) or out.error
+    return f"The output could not be written ({why}); all files are written."
 
 
 def _carry_out(arguments: list[str] | None) -> tuple[int, str]:
-    """-> the exit code, and a sentence on what went wrong."""
+    """Runs a command line -> the exit code, and a sentence on what went wrong."""
     try:
         from cyclopts import CycloptsError
 
@@ -82,29 +106,29 @@ def _carry_out(arguments: list[str] | None) -> tuple[int, str]:
         except Interrupted as error:
             return error.code, str(error)
         except (Exception, SystemExit) as error:
-            if not (said := raised_in_plugin(error)):
+            if not (complaint := raised_in_plugin(error)):
                 raise
-            return 2, said
-    except OSError as error:  # what was asked for is right, but the system refuses: a path, a disk, a permission
+            return 2, complaint
+    except OSError as error:  # the system refuses: a path, a disk, a permission
         place = f"{error.filename}: " if error.filename else ""
         more = "; raise the limit (ulimit -n), or choose fewer --jobs" if error.errno == errno.EMFILE else ""
         return 2, f"{place}{error.strerror or error}{more}."
-    except (ImportError, MemoryError) as error:  # a library is not there, is broken, or finds no room
-        return 2, f"What this takes cannot be loaded ({type(error).__name__}: {error}); is there enough memory?"
+    except (ImportError, MemoryError) as error:  # a library is missing, broken, or finds no room
+        return 2, f"A library cannot be loaded ({type(error).__name__}: {error}); is there enough memory?"
     except KeyboardInterrupt as error:
         from benchmarks.runner.processes import signals
 
-        asked = signals.signalled(error)
-        return asked.code, f"{asked.word}."
+        request = signals.signalled(error)
+        return request.code, f"{request.word}."
 
 
-def _complain(errors: BackgroundWriter, sentence: str) -> None:
+def _complain(errors: Any, sentence: str) -> None:
     if not sentence:
         return
     try:
         from benchmarks.commands.screen import Screen
 
-        console = Screen(file=errors.text, soft_wrap=True)
+        console = Screen(file=errors, soft_wrap=True)
         console.print(sentence, style="red", highlight=False, markup=False)
     except (ImportError, MemoryError):
         errors.write(f"{sentence}\n")
@@ -114,7 +138,7 @@ def program() -> NoReturn:
     """Runs `main` and ends the process with its exit code: `python -m benchmarks`, and the console script."""
     leave_folder()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until somebody listens: no traceback of an import
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports below shows no traceback
     _occupy_standard_descriptors()
     from benchmarks.runner.processes import signals
 
@@ -122,23 +146,23 @@ def program() -> NoReturn:
         signals.command.listen(signals.of_commands())
         code = main()
         signals.command.look()
-    except signals.Signalled as error:  # while the end was being said
-        asked = signals.signalled(error)
-        code = asked.code
+    except signals.Signalled as error:  # a signal after the command's work, while the last lines are printed
+        request = signals.signalled(error)
+        code = request.code
         with contextlib.suppress(OSError, ValueError):
-            print(f"{asked.word}.", file=sys.stderr, flush=True)
-    if signals.command.asked is not None:  # nothing is left to be done, and nothing may hold it up
+            print(f"{request.word}.", file=sys.stderr, flush=True)
+    if signals.command.asked is not None:  # end at once: a flush at exit could block
         os._exit(code)
     sys.exit(code)
 
 
 def leave_folder() -> None:
-    """Keeps files of the user's folder from being imported, here and in children, unless that folder is the checkout.
+    """Keeps Python from importing files of the working folder, here and in child processes, except in the checkout.
 
-    `python -m` looks for modules there first, and so does every process that Python's multiprocessing starts.
+    `python -m` and Python's multiprocessing look for modules in the working folder first.
     """
     folder = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
-    with contextlib.suppress(FileNotFoundError):  # it is gone
+    with contextlib.suppress(FileNotFoundError):  # the folder was deleted
         if os.path.realpath(os.getcwd()) == folder:
             return
         if sys.path[:1] == [os.getcwd()] and not sys.flags.safe_path:
@@ -147,12 +171,12 @@ def leave_folder() -> None:
 
 
 def _occupy_standard_descriptors() -> None:
-    """Opens closed standard descriptors: else the next file would get their number, and what others write to it."""
+    """Opens closed standard descriptors: the next opened file would get their number, and output meant for them."""
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
 
 
 if __name__ == "__main__":

@@ -1,19 +1,10 @@
-"""The architecture's figures, and the contract that holds its picture to the imports that there are."""
+"""The import-linter contract that compares the architecture's picture with the imports."""
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
-
-import grimp
 import pytest
 
 from tools.picture_contract import complaints, read
-
-PACKAGES = ("async_sgd_benchmarks", "benchmarks", "methods", "reports", "results")
-MOST_ENTRIES, LONGEST_CHAIN = 14, 16
 
 PICTURE = """
 # A page
@@ -25,41 +16,6 @@ flowchart TD
 ```
 a --> d
 """
-
-
-def files(checkout: Path) -> Iterator[Path]:
-    for package in PACKAGES:
-        yield from sorted((checkout / package).rglob("*.py"))
-
-
-# ---- the figures
-
-
-def test_benchmarks_shows_its_rooms_at_a_glance(checkout: Path) -> None:
-    entries = [path.name for path in (checkout / "benchmarks").iterdir() if path.name != "__pycache__"]
-    assert len(entries) <= MOST_ENTRIES, sorted(entries)
-
-
-def test_every_room_says_what_it_is_for(checkout: Path) -> None:
-    for path in files(checkout):
-        if path.name == "__init__.py":
-            assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
-
-
-def test_import_chains_are_short() -> None:
-    graph = grimp.build_graph(*PACKAGES, cache_dir=None)  # a checkout may be read-only
-
-    @cache
-    def chain(module: str) -> tuple[str, ...]:
-        """The longest one that begins here; there are no circles."""
-        longest = max((chain(other) for other in graph.find_modules_directly_imported_by(module)), key=len, default=())
-        return (module, *longest)
-
-    found = max(map(chain, sorted(graph.modules)), key=len)
-    assert len(found) <= LONGEST_CHAIN, " -> ".join(found)
-
-
-# ---- the picture
 
 
 def test_a_pictures_arrows_are_read_from_its_block_alone() -> None:

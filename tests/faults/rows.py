@@ -305,13 +305,12 @@ _ROWS = (
     ),
     Row(
         "output-gone",
-        "stdout gone, full, closed, in ASCII, or with a reader that reads nothing",
+        "stdout gone, full, closed or in ASCII",
         "no run is ended and no file lost; exit code 2 where something could not be written",
         also=tuple(
             f"tests/commands/test_output.py::test_{name}"
             for name in (
                 "output_that_nobody_can_read_ends_no_run_and_loses_no_file",
-                "a_reader_that_reads_nothing_holds_nothing_up",
                 "no_file_takes_the_number_of_an_output_that_is_closed",
                 "characters_that_an_output_lacks_are_question_marks",
             )
