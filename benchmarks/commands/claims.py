@@ -95,7 +95,7 @@ def _decided(results: Sequence[JudgedAt]) -> Grid:
 
 
 def _line(verdict: Verdict) -> Text:
-    effect = verdict.effect.said.partition(", claimed")[0] if verdict.effect and _is_decided(verdict) else ""
+    effect = verdict.effect.words.partition(", claimed")[0] if verdict.effect and _is_decided(verdict) else ""
     return Text.assemble(_status(verdict, verdict.status), f" {printable(effect)}" if effect else "")
 
 

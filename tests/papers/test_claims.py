@@ -13,7 +13,7 @@ from rich.console import Console
 from benchmarks.analyses import registry as analyses
 from benchmarks.commands.claims import judge
 from benchmarks.papers.claims.catalogue import CLAIMS
-from benchmarks.papers.claims.conditions import best_of, quotient
+from benchmarks.papers.claims.rules import best_of, quotient
 from benchmarks.papers.claims.verdicts import Claim, Verdict
 from benchmarks.tables.registry import IDS, table
 from results.measures import Measure

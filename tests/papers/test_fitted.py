@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.papers.claims.conditions import best_of, quotient, together
 from benchmarks.papers.claims.needed import FITTED
-from benchmarks.papers.claims.rules import measured
+from benchmarks.papers.claims.rules import best_of, measured, quotient, together
 from benchmarks.papers.claims.verdicts import Claim
 from benchmarks.papers.fitted import CARDS, is_fitted, kind, relative_seconds
 from benchmarks.tables.registry import IDS, table

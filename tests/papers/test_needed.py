@@ -7,10 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.papers.claims.conditions import best_of
 from benchmarks.papers.claims.needed import MOST, POWER, need
-from benchmarks.papers.claims.quantities import Outcome, Quantity
-from benchmarks.papers.claims.rules import Points
+from benchmarks.papers.claims.quantities import Quantity
+from benchmarks.papers.claims.rules import Outcome, Points, best_of
 from benchmarks.papers.claims.verdicts import Claim, Verdict
 from results.statistics import Summary
 from results.statistics.inference import chance_beyond
@@ -80,7 +79,7 @@ def test_a_verdict_says_its_effect_and_its_seeds() -> None:
     verdict = higher(("async_lu", 91.0, 1.0, 3), ("async_bu", 90.0, 1.0, 3))
     assert (verdict.status, verdict.need.words) == ("not decided", f"{verdict.need.seeds} seeds of every row")
     assert verdict.effect is not None
-    assert verdict.effect.said == "+1 points [-1.27, 3.27], n = 3, claimed above 0"
+    assert verdict.effect.words == "+1 points [-1.27, 3.27], n = 3, claimed above 0"
     verdict = higher(("async_lu", 93.7, 0.2, 3), ("async_bu", 92.7, 0.2, 3))
     assert (verdict.status, verdict.need.words, verdict.need.seeds) == ("holds", "", None)
 

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from scipy.special import stdtrit
 
-from benchmarks.papers.claims.conditions import quotient
-from benchmarks.papers.claims.quantities import Outcome, Quantity, alone_level, on_common_seeds
-from benchmarks.papers.claims.rules import measured
+from benchmarks.papers.claims.quantities import Quantity, alone_level, on_common_seeds
+from benchmarks.papers.claims.rules import Outcome, measured, quotient
 from results.published import Published
 from results.statistics import Summary, summary
 from tests.papers.evidence import Fake

@@ -4,55 +4,53 @@ from __future__ import annotations
 
 import math
 
-from benchmarks.papers.claims.conditions import Condition, best_of, conditions, quotient, together
-from benchmarks.papers.claims.quantities import Outcome, Quantity, on_common_seeds
-from benchmarks.papers.claims.rules import Cell, Look
+from benchmarks.papers.claims.quantities import Quantity
+from benchmarks.papers.claims.rules import (
+    Cell,
+    Condition,
+    Look,
+    Outcome,
+    best_of,
+    compared,
+    conditions,
+    difference,
+    missing,
+    quotient,
+    ratio,
+    together,
+)
 from benchmarks.papers.claims.verdicts import Claim
 
 SOURCE = "arXiv:2410.05985v1"
 BEST, TTA = "best_accuracy_percent", "time_to_target_seconds"
 NETWORKS = ("resnet18", "resnet50")
 IMDB = ("table6", "lstm")
+LU_AND_BU = ("async_lu", "async_bu")
 
 
 def _places(*tables: str) -> list[tuple[str, str]]:
     return [(table, network) for table in tables for network in NETWORKS]
 
 
-def _lstm(measure: str, how: str, low: float, high: float) -> Condition:
-    """Async LU against Async BU on IMDb."""
-    a, b = (Cell(*IMDB, row, measure) for row in ("async_lu", "async_bu"))
-    return Condition(measure, a, b, "quotient" if how == "quotient" else "difference", low, high)
-
-
 def _beside_bp(table: str, network: str) -> Condition:
     """Async LU's best accuracy is at most a point below backpropagation's."""
-    a, b = (Cell(table, network, row, BEST) for row in ("async_lu", "bp"))
-    return Condition(f"{table} {network}, accuracy", a, b, "difference", low=-1.0)
-
-
-def _lu_and_bu(look: Look, table: str, network: str, measure: str) -> tuple[Quantity, Quantity] | None:
-    lu, bu = (look.read(Cell(table, network, row, measure)) for row in ("async_lu", "async_bu"))
-    if lu is None or bu is None:
-        return None
-    lu, bu = on_common_seeds(lu, bu)
-    return lu, bu
+    return difference(table, network, "async_lu", "bp", BEST, low=-1.0, group=f"{table} {network}, accuracy")
 
 
 def _lead(look: Look, table: str, network: str) -> Quantity | None:
     """Best accuracy of Async LU less that of Async BU: in points, or in per cent of what Async BU has above chance."""
-    of = _lu_and_bu(look, table, network, BEST)
-    if of is None:
+    accuracies = look.rows(table, network, LU_AND_BU, BEST)
+    if not accuracies:
         return None
-    lu, bu = of
+    lu, bu = accuracies
     above = look.above_chance(Cell(table, network, "async_bu", BEST), bu) if look.shares else 100.0
     return lu.minus(bu).times(100 / above) if above else None
 
 
 def _slowness(look: Look, table: str, network: str) -> Quantity | None:
     """Async LU's time to the target over Async BU's."""
-    of = _lu_and_bu(look, table, network, TTA)
-    return of[0].over(of[1]) if of is not None else None
+    times = look.rows(table, network, LU_AND_BU, TTA)
+    return times[0].over(times[1]) if times else None
 
 
 def _harder_task(look: Look) -> list[Outcome]:
@@ -62,11 +60,11 @@ def _harder_task(look: Look) -> list[Outcome]:
     for network in NETWORKS:
         ten, hundred = _lead(look, "table2", network), _lead(look, "table4", network)
         if ten is None or hundred is None:
-            points.append(Outcome(network, network, "missing"))
+            points.append(missing(network))
             continue
-        found = hundred.minus(ten)
+        rise = hundred.minus(ten)
         text = f"{network}, {unit}: LU - BU {hundred.value:+.2f} on CIFAR-100, {ten.value:+.2f} on CIFAR-10"
-        points.append(Outcome.of(network, f"{text} (n = {found.n})", found, 0.0, math.inf, unit=unit))
+        points.append(Outcome.of(network, f"{text} (n = {rise.n})", rise, 0.0, math.inf, unit))
     return points
 
 
@@ -74,9 +72,9 @@ def _harder_task_in_time(look: Look) -> list[Outcome]:
     """Async BU's lead in time to the target is larger on CIFAR-100."""
     points = []
     for network in NETWORKS:
-        words = f"{network}: LU takes {{:.3g}}x of BU's time on CIFAR-100, {{:.3g}}x on CIFAR-10"
+        text = f"{network}: LU takes {{:.3g}}x of BU's time on CIFAR-100, {{:.3g}}x on CIFAR-10"
         ten, hundred = _slowness(look, "table1", network), _slowness(look, "table3", network)
-        points.append(Outcome.of_quotient(f"{network} in time", words, hundred, ten, 1.0, math.inf))
+        points.append(compared(f"{network} in time", text, hundred, ten, 1.0, math.inf))
     return points
 
 
@@ -88,46 +86,46 @@ def _beyond_the_stem(look: Look) -> list[Outcome]:
         ("CIFAR-100", "audit-stem", "lapsgd"),
         ("CIFAR-100", "audit-stem", "lppsgd"),
     ):
-        rows = ("async_lu", f"{method}@stem=imagenet", method)
-        lu, theirs, ours = (look.read(Cell(table, "resnet18", row, BEST)) for row in rows)
-        if lu is None or theirs is None or ours is None:
-            points.append(Outcome(f"{method} on {data}", f"{table} resnet18 {method}", "missing"))
+        group = f"{method} on {data}"
+        accuracies = look.rows(table, "resnet18", ("async_lu", f"{method}@stem=imagenet", method), BEST)
+        if not accuracies:
+            points.append(missing(group, f"{table} resnet18 {method}"))
             continue
-        lu, theirs, ours = on_common_seeds(lu, theirs, ours)
+        lu, theirs, ours = accuracies
         gap, rest = lu.minus(theirs), lu.minus(ours)
         text = (
-            f"{method} on {data}: {gap.value:+.2f} points behind Async LU with torchvision's stem, {rest.value:+.2f} "
+            f"{group}: {gap.value:+.2f} points behind Async LU with torchvision's stem, {rest.value:+.2f} with the "
+            f"CIFAR stem (n = {rest.n})"
         )
-        text += f"with the CIFAR stem (n = {rest.n})"
-        found = lu.times(0.5).minus(ours.minus(theirs.times(0.5)))  # rest - gap / 2
-        points.append(_of_a_gap(f"{method} on {data}", text, gap, found))
+        excess = lu.times(0.5).minus(ours.minus(theirs.times(0.5)))  # rest - gap / 2
+        points.append(_of_a_gap(group, text, gap, excess))
     return points
 
 
 def _behind_fresh_updates(look: Look) -> list[Outcome]:
-    """Condition: more than half of LAP-SGD's gap is to DDP, which makes as many updates on CIFAR-10, none stale."""
+    """More than half of LAP-SGD's gap is to DDP, which makes as many updates on CIFAR-10, none stale."""
     rows = ("async_lu", "lapsgd@stem=imagenet", "lapsgd", "ddp")
-    lu, theirs, ours, ddp = (look.read(Cell("audit-lap", "resnet18", row, BEST)) for row in rows)
-    if lu is None or theirs is None or ours is None or ddp is None:
-        return [Outcome("fresh updates", "audit-lap resnet18 ddp", "missing")]
-    lu, theirs, ours, ddp = on_common_seeds(lu, theirs, ours, ddp)
+    accuracies = look.rows("audit-lap", "resnet18", rows, BEST)
+    if not accuracies:
+        return [missing("fresh updates", "audit-lap resnet18 ddp")]
+    lu, theirs, ours, ddp = accuracies
     gap, stale = lu.minus(theirs), ddp.minus(ours)
     text = (
         f"lapsgd on CIFAR-10: {stale.value:+.2f} of {gap.value:+.2f} points behind DDP, which makes as many updates, "
+        f"none of them stale (n = {stale.n})"
     )
-    text += f"none of them stale (n = {stale.n})"
     return [_of_a_gap("fresh updates", text, gap, stale.minus(gap.times(0.5)))]
 
 
-def _of_a_gap(group: str, text: str, gap: Quantity, found: Quantity) -> Outcome:
-    """Whether what was found is above 0, provided that there is a gap."""
-    whether = gap.within(0.0, math.inf)
-    if whether == "does not hold":
+def _of_a_gap(group: str, text: str, gap: Quantity, excess: Quantity) -> Outcome:
+    """Whether the excess is above 0, provided that there is a gap."""
+    status = gap.within(0.0, math.inf)
+    if status == "does not hold":
         why = "there is no gap to explain"
         return Outcome(group, f"{text}: no gap to explain", "not decided", n=gap.n, why=why)
-    if whether == "not decided":
+    if status == "not decided":
         return Outcome.of(group, f"{text}: whether there is a gap is open", gap, 0.0, math.inf)
-    return Outcome.of(group, text, found, 0.0, math.inf)
+    return Outcome.of(group, text, excess, 0.0, math.inf)
 
 
 CLAIMS = (
@@ -227,8 +225,10 @@ CLAIMS = (
         f"{SOURCE}, section 4.2, Table 6",
         ("table6",),
         together(
-            conditions(_lstm("epochs_to_best", "quotient", 0.0, 0.6)),
-            conditions(_lstm("time_to_best_seconds", "quotient", 0.0, 0.6)),
+            *(
+                conditions(ratio(*IMDB, *LU_AND_BU, measure, high=0.6, group=measure))
+                for measure in ("epochs_to_best", "time_to_best_seconds")
+            )
         ),
         rule="at most 0.6 of Async BU's epochs and seconds to the best accuracy",
     ),
@@ -237,7 +237,7 @@ CLAIMS = (
         "both Async LU and Async BU achieve the same accuracy",
         f"{SOURCE}, section 4.2, Table 6",
         ("table6",),
-        conditions(_lstm(BEST, "difference", -1.0, 1.0)),
+        conditions(difference(*IMDB, *LU_AND_BU, BEST, -1.0, 1.0)),
         rule="within a point",
     ),
     Claim(

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import math
 
-from benchmarks.papers.claims.conditions import Condition, best_of, conditions, quotient, together
-from benchmarks.papers.claims.quantities import Outcome, Quantity, on_common_seeds
-from benchmarks.papers.claims.rules import Cell, Look
+from benchmarks.papers.claims.quantities import Quantity
+from benchmarks.papers.claims.rules import (
+    Condition,
+    Look,
+    Outcome,
+    best_of,
+    compared,
+    conditions,
+    difference,
+    quotient,
+    ratio,
+    together,
+)
 from benchmarks.papers.claims.verdicts import Claim
 
 SOURCE = "arXiv:2410.05985v3 (summary)"
@@ -14,35 +24,28 @@ MFU, EPOCH, BEST = "model_flops_utilisation_percent", "seconds_per_epoch", "best
 RESNET = "resnet18"
 DELAYS = ("constant", "heavy_tailed", "bursts")
 SPEED_OF_WHAT = "The summary does not say which time is meant: the time to the target is taken."
+PD_1_1, PD_1_2 = (f"pdasgd@forward_workers=1,backward_workers={k}" for k in (1, 2))
 
 
-def _ratio(method: str, backward: int) -> str:
-    workers = f"backward_workers={backward}"
-    return f"pdasgd@forward_workers=1,{workers}" if method == "pdasgd" else f"async_lu@{workers}"
-
-
-def _steps(method: str, few: int, many: int, low: float, high: float = math.inf) -> Condition:
+def _epochs(method: str, few: int, many: int, low: float, high: float = math.inf) -> Condition:
     """Seconds per epoch with few backward workers over those with many."""
-    a, b = (Cell("v3-ratio", RESNET, _ratio(method, k), EPOCH) for k in (few, many))
-    return Condition(f"{method} 1:{few} to 1:{many}", a, b, "quotient", low, high)
+    forward = "forward_workers=1," if method == "pdasgd" else ""
+    a, b = (f"{method}@{forward}backward_workers={k}" for k in (few, many))
+    return ratio("v3-ratio", RESNET, a, b, EPOCH, low, high, group=f"{method} 1:{few} to 1:{many}")
 
 
 def _slow_down(look: Look, method: str, delay: str) -> Quantity | None:
     """Seconds per epoch with the delay over those without."""
-    late = look.read(Cell("v3-stragglers", RESNET, f"{method}@delay={delay}", EPOCH))
-    plain = look.read(Cell("v3-stragglers", RESNET, method, EPOCH))
-    if late is None or plain is None:
-        return None
-    late, plain = on_common_seeds(late, plain)
-    return late.over(plain)
+    seconds = look.rows("v3-stragglers", RESNET, (f"{method}@delay={delay}", method), EPOCH)
+    return seconds[0].over(seconds[1]) if seconds else None
 
 
 def _robust(look: Look) -> list[Outcome]:
-    words = "{}: slowed down {{:.3g}}x against DDP's {{:.3g}}x"
     points = []
     for delay in DELAYS:
         ours, ddp = (_slow_down(look, method, delay) for method in ("pdasgd", "ddp"))
-        points.append(Outcome.of_quotient(delay, words.format(delay), ours, ddp, -math.inf, 1.0))
+        text = f"{delay}: slowed down {{:.3g}}x against DDP's {{:.3g}}x"
+        points.append(compared(delay, text, ours, ddp, -math.inf, 1.0))
     return points
 
 
@@ -80,13 +83,7 @@ CLAIMS = (
         ("v3-mfu",),
         conditions(
             *(
-                Condition(
-                    f"against {rival}",
-                    Cell("v3-mfu", RESNET, "pdasgd", BEST),
-                    Cell("v3-mfu", RESNET, rival, BEST),
-                    "difference",
-                    low=-1.0,
-                )
+                difference("v3-mfu", RESNET, "pdasgd", rival, BEST, low=-1.0, group=f"against {rival}")
                 for rival in ("ddp", "lppsgd")
             )
         ),
@@ -100,13 +97,7 @@ CLAIMS = (
         ("v3-stragglers",),
         conditions(
             *(
-                Condition(
-                    delay,
-                    Cell("v3-stragglers", RESNET, f"pdasgd@delay={delay}", BEST),
-                    Cell("v3-stragglers", RESNET, "pdasgd", BEST),
-                    "difference",
-                    low=-2.5,
-                )
+                difference("v3-stragglers", RESNET, f"pdasgd@delay={delay}", "pdasgd", BEST, low=-2.5, group=delay)
                 for delay in DELAYS
             )
         ),
@@ -127,16 +118,8 @@ CLAIMS = (
         f"{SOURCE}, Mechanism 1",
         ("v3-ratio",),
         together(
-            conditions(
-                Condition(
-                    "MFU",
-                    Cell("v3-ratio", RESNET, _ratio("pdasgd", 2), MFU),
-                    Cell("v3-ratio", RESNET, _ratio("pdasgd", 1), MFU),
-                    "quotient",
-                    low=1.02,
-                )
-            ),
-            conditions(_steps("pdasgd", 2, 3, 0.0, 1.1)),
+            conditions(ratio("v3-ratio", RESNET, PD_1_2, PD_1_1, MFU, low=1.02, group="MFU")),
+            conditions(_epochs("pdasgd", 2, 3, 0.0, 1.1)),
         ),
         rule="MFU rises by more than 2 % from 1:1 to 1:2, and 1:3 is at most 1.1x faster than 1:2",
         remark="PD-ASGD's workers share their device: what a second backward worker gains depends on the card's lanes.",
@@ -147,7 +130,7 @@ CLAIMS = (
         "significantly speeding-up the training process",
         "arXiv:2410.05985v1, section 1",
         ("v3-ratio",),
-        together(conditions(_steps("async_lu", 1, 2, 1.1)), conditions(_steps("async_lu", 2, 3, 0.0, 1.1))),
+        together(conditions(_epochs("async_lu", 1, 2, 1.1)), conditions(_epochs("async_lu", 2, 3, 0.0, 1.1))),
         rule="significantly: 1:2 more than 1.1x faster than 1:1; taken care of: 1:3 at most 1.1x faster than 1:2",
         remark="Each backward worker of Async LU has a device of its own: 1:2 takes three devices, 1:1 two.",
     ),

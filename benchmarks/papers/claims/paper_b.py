@@ -5,9 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from benchmarks.papers.claims.conditions import Condition, best_of, conditions, together
-from benchmarks.papers.claims.quantities import Outcome
-from benchmarks.papers.claims.rules import Cell, Look, Points
+from benchmarks.papers.claims.rules import (
+    Condition,
+    Look,
+    Outcome,
+    Points,
+    best_of,
+    conditions,
+    difference,
+    ratio,
+    together,
+)
 from benchmarks.papers.claims.verdicts import Claim
 
 TRAIN, TEST, TIME = "train_accuracy_percent", "test_accuracy_percent", "train_time_seconds"
@@ -17,29 +25,6 @@ SOURCE = "arXiv:2203.06638"
 DIFFERENT_SCHEDULES = "The rows differ in the schedule, too (multi-step against cosine): the audit under the table."
 
 
-def _difference(
-    table: str,
-    network: str,
-    a: str,
-    b: str,
-    low: float = -math.inf,
-    high: float = math.inf,
-    *,
-    measure: str = TEST,
-    beside: str | None = None,
-) -> Condition:
-    """a's accuracy less b's, of the same table or of the one beside it."""
-    one, other = Cell(table, network, a, measure), Cell(beside or table, network, b, measure)
-    return Condition(f"{table} {a} {measure}", one, other, "difference", low, high)
-
-
-def _quotient(table: str, network: str, a: str, b: str, low: float = 0.0, high: float = math.inf) -> Condition:
-    """Training times: a's over b's."""
-    return Condition(
-        f"{table} {a}", Cell(table, network, a, TIME), Cell(table, network, b, TIME), "quotient", low, high
-    )
-
-
 def _wrn(method: str, devices: int, batch: int = 128) -> str:
     """A row of Table 6. LAP-SGD and LPP-SGD have one batch there, as in the authors' scripts."""
     alone = {"lapsgd": "updaters=4,batch=64", "lppsgd": "updaters=3,batch=64"}
@@ -47,41 +32,31 @@ def _wrn(method: str, devices: int, batch: int = 128) -> str:
 
 
 def _six(method_a: str, method_b: str, low: float, high: float, batch: int = 128) -> list[Condition]:
+    """Training times in Table 6 on each number of devices, a's over b's."""
     return [
-        _quotient("lap-table6", "wrn16_8", _wrn(method_a, q, batch), _wrn(method_b, q, batch), low, high)
+        ratio("lap-table6", "wrn16_8", _wrn(method_a, q, batch), _wrn(method_b, q, batch), TIME, low, high)
         for q in DEVICES
     ]
 
 
-def _across(measure: str, how: str, table: str, row: str, low: float, high: float = math.inf) -> Condition:
-    """A row of Tables 2 and 3 against Table 1's baseline: baseline / row for times, row - baseline for accuracies."""
-    base, other = Cell("lap-table1", "resnet20", MB.format(128), measure), Cell(table, "resnet20", row, measure)
-    if how == "quotient":
-        return Condition(f"{table} {row}, time", base, other, "quotient", low, high)
-    return Condition(f"{table} {row}, accuracy", other, base, "difference", low, high)
-
-
-def _rows(method: str) -> tuple[str, ...]:
-    return tuple(f"{method}@updaters={u},batch={b}" for u, b in ((4, 128), (6, 128), (4, 256)))
-
-
 def _quality_and_speed(table: str, method: str, faster: float) -> Points:
-    """Two statements: faster, and as accurate."""
-    rows = _rows(method)
+    """Two statements: rows of Table 2 or 3 are faster than Table 1's baseline, and as accurate."""
+    rows = [f"{method}@updaters={u},batch={b}" for u, b in ((4, 128), (6, 128), (4, 256))]
+    base, t1, net = MB.format(128), "lap-table1", "resnet20"
     return together(
-        conditions(*(_across(TIME, "quotient", table, row, faster) for row in rows)),
-        conditions(*(_across(TEST, "difference", table, row, -0.5) for row in rows)),
+        conditions(*(ratio(t1, net, base, row, TIME, faster, group=f"{row}, time", beside=table) for row in rows)),
+        conditions(*(difference(table, net, row, base, TEST, -0.5, beside=t1) for row in rows)),
     )
 
 
 _LOCAL_BATCHES = [
-    _difference("lap-table1", "resnet20", method.format(1024), method.format(128), high=0.0) for method in (MB, PL)
+    difference("lap-table1", "resnet20", method.format(1024), method.format(128), TEST, high=0.0) for method in (MB, PL)
 ]
 _LARGE_IS_POOR = together(
     *(
         conditions(
             *(
-                _difference("lap-table6", "wrn16_8", _wrn(method, q, 512), _wrn(method, q), high=-1.0, measure=measure)
+                difference("lap-table6", "wrn16_8", _wrn(method, q, 512), _wrn(method, q), measure, high=-1.0)
                 for q in DEVICES
                 for method in ("mbsgd", "plsgd")
             )
@@ -90,7 +65,7 @@ _LARGE_IS_POOR = together(
     )
 )
 _NO_GAIN = [
-    _quotient("lap-table6", "wrn16_8", _wrn(method, q), _wrn(method, q, 512), high=1.05)
+    ratio("lap-table6", "wrn16_8", _wrn(method, q), _wrn(method, q, 512), TIME, high=1.05)
     for q in DEVICES
     for method in ("mbsgd", "plsgd")
 ]
@@ -98,13 +73,13 @@ _METHODS = (("lapsgd", 128), ("lppsgd", 128), ("mbsgd", 128), ("mbsgd", 512), ("
 _TWICE_THE_DEVICES = together(
     *(
         conditions(
-            *(_quotient("lap-table6", "wrn16_8", _wrn(m, few, b), _wrn(m, many, b), low, high) for m, b in _METHODS)
+            *(ratio("lap-table6", "wrn16_8", _wrn(m, few, b), _wrn(m, many, b), TIME, low, high) for m, b in _METHODS)
         )
         for few, many, low, high in ((2, 4, 2.0, math.inf), (4, 8, 1.8, 2.2))
     )
 )
 _IMPROVES = [
-    _difference("lap-table6", "wrn16_8", _wrn(method, q), _wrn("mbsgd", q), low=0.0)
+    difference("lap-table6", "wrn16_8", _wrn(method, q), _wrn("mbsgd", q), TEST, low=0.0)
     for q in DEVICES
     for method in ("lapsgd", "lppsgd")
 ]
@@ -119,15 +94,15 @@ _CASES = [
 ]
 _RECOVERS = together(
     *(
-        conditions(*(_difference(*case, MB.format(128), low=-0.5, measure=measure) for case in _CASES))
+        conditions(*(difference(*case, MB.format(128), measure, low=-0.5) for case in _CASES))
         for measure in (TRAIN, TEST)
     )
 )
 _PERIODS = [f"lapsgd@updaters=6,period={k},switch=0.5,batch=128" for k in (1, 4, 8)]
 _K16 = "lapsgd@updaters=6,period=16,switch=0.5,batch=128"
 _PERIOD_STATEMENTS = together(
-    conditions(*(_difference("lap-table5", "resnet20", row, _K16, -0.5, 0.5) for row in _PERIODS)),
-    conditions(*(_quotient("lap-table5", "resnet20", row, _K16, 0.98, 1.02) for row in _PERIODS)),
+    conditions(*(difference("lap-table5", "resnet20", row, _K16, TEST, -0.5, 0.5) for row in _PERIODS)),
+    conditions(*(ratio("lap-table5", "resnet20", row, _K16, TIME, 0.98, 1.02) for row in _PERIODS)),
 )
 _SIX, _EIGHT = "lapsgd@updaters=6,batch=128", "lapsgd@updaters=8,batch=128"
 
@@ -135,29 +110,30 @@ _SIX, _EIGHT = "lapsgd@updaters=6,batch=128", "lapsgd@updaters=8,batch=128"
 def _saturation(look: Look) -> list[Outcome]:
     """Eight updaters gain no time on six and lose accuracy; of devices that six do not saturate nothing is said."""
     points = together(
-        conditions(_quotient("lap-table4", "resnet20", _SIX, _EIGHT, high=1.02)),
-        conditions(_difference("lap-table4", "resnet20", _EIGHT, _SIX, high=0.0)),
+        conditions(ratio("lap-table4", "resnet20", _SIX, _EIGHT, TIME, high=1.02)),
+        conditions(difference("lap-table4", "resnet20", _EIGHT, _SIX, TEST, high=0.0)),
     )(look)
     if points[0].status != "does not hold":
         return points
     why = "six updaters do not saturate a device"
-    return [p if p.status == "missing" else replace(p, status="not decided", why=why, found=None) for p in points]
+    return [p if p.status == "missing" else replace(p, status="not decided", why=why, quantity=None) for p in points]
 
 
 _LAP_32 = "lapsgd@updaters=4,batch=32"
 _IMAGENET = together(
-    conditions(_difference("lap-table10", "resnet18", _LAP_32, MB.format(32), low=0.0)),
-    conditions(_quotient("lap-table10", "resnet18", MB.format(32), _LAP_32, low=1.0)),
+    conditions(difference("lap-table10", "resnet18", _LAP_32, MB.format(32), TEST, low=0.0)),
+    conditions(ratio("lap-table10", "resnet18", MB.format(32), _LAP_32, TIME, low=1.0)),
 )
 _LARS = together(
     *(
         conditions(
             *(
-                _difference(
+                difference(
                     "lap-table11",
                     "resnet20",
                     f"{m.format(1024)},optimizer=lars",
                     m.format(batch),
+                    TEST,
                     high=high,
                     beside="lap-table1",
                 )
@@ -182,7 +158,7 @@ CLAIMS = (
         "as the local batch size B_loc grows, the throughput improves significantly",
         f"{SOURCE}, section 1.1, Table 1",
         ("lap-table1",),
-        conditions(*(_quotient("lap-table1", "resnet20", m.format(128), m.format(1024), low=1.1) for m in (MB, PL))),
+        conditions(*(ratio("lap-table1", "resnet20", m.format(128), m.format(1024), TIME, low=1.1) for m in (MB, PL))),
         rule="significantly: training time falls by more than a tenth",
     ),
     Claim(

@@ -1,58 +1,150 @@
-"""Quantities with their uncertainty, and when a comparison of them counts as decided.
+"""Values with an uncertainty, and when a comparison of two of them is decided.
 
-The rule, the same for every claim. A comparison of means over n >= 2 seeds holds or fails only if it does so throughout
-its 95 % interval: Student's t, seed by seed over the seeds that all its means have, where two or more have
-(`independent`: runs of one seed share the order of their data and, on one network, the first weights, so that their
-means are not independent); else with Welch's degrees of freedom, taken cautiously (`cautious_freedom`). A quotient's
-is the interval of its logarithm. Of a comparison of equals at most 5 % are decided then
-(docs/statistics.md). Where one of several comparisons decides a claim by itself (one that fails, of all that must hold;
-one that holds, of "up to"), these 5 % are shared among them (`alone_level`), so that no claim is decided wrongly more
-often for being of many. Epochs and times that were found at evaluations lie between two of them: so does all that is
-computed of them (`Quantity.earliest`, by the rule of `results.statistics.resolution`). A mean that
-not all runs have is known by a lower bound, with a sampling error of its own (`bound_variance`). A single run, or two
-that are equal, show no spread and decide nothing, except for seconds of the simulated clock, which no seed changes. A
-paper's mean without a spread is taken as it stands.
+One rule for every claim. A comparison of means over n >= 2 seeds holds, or fails, only if it does so throughout its
+95 % interval. The interval is Student's t: seed by seed over the seeds that all means have, where two or more have
+(runs of one seed share the order of their data and, on one network, the first weights, so their means are not
+independent); else with Welch's degrees of freedom, rounded down (`cautious_freedom`). A quotient's interval is that of
+its logarithm. So at most 5 % of comparisons of equals are decided (docs/statistics.md).
+
+- Several comparisons, any of which decides a claim by itself, share these 5 % (`alone_level`).
+- Epochs and times found at evaluations lie between two of them; so does all that is computed of them (`ends`).
+- A mean that some runs bound from below alone has a sampling error of its own (`bound_variance`).
+- One run, or two equal ones, show no spread and decide nothing, except for simulated seconds, which no seed changes.
+- A paper's mean without a spread is exact.
 """
 
 from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from benchmarks.papers.claims.terms import Term, independent, moments, weighed
 from results.statistics import Summary
-from results.statistics.intervals import LEVEL, Interval, Spread, cautious_freedom, log_interval, t_interval
+from results.statistics.intervals import (
+    LEVEL,
+    Interval,
+    Spread,
+    bound_variance,
+    cautious_freedom,
+    log_interval,
+    spread,
+    t_interval,
+)
 from results.statistics.resolution import hull, rounding_variance
 
 Status = Literal["holds", "does not hold", "not decided"]
+_ROUNDING = 1e-9
 
 
 def alone_level(comparisons: int) -> float:
-    """The level of one of so many comparisons with a spread, any of which decides the claim by itself (Bonferroni).
+    """Level of each of so many comparisons, any of which decides the claim by itself (Bonferroni).
 
-    A comparison at LEVEL is called wrongly true in half of 1 - LEVEL of the cases, and wrongly false in as many. So two
-    may each be held to LEVEL.
+    A comparison at LEVEL is wrongly true in half of 1 - LEVEL of the cases, and wrongly false in as many. So two may
+    each be held to LEVEL.
     """
     return max(LEVEL, 1 - 2 * (1 - LEVEL) / max(comparisons, 1))
+
+
+class Term(NamedTuple):
+    """A mean of n runs. The estimate computed of it moves by `weight` when the mean moves by 1.
+
+    bounded: the mean is a lower bound. by_seed: (seed, value) in the order of seeds; empty where unknown. least: the
+    smallest variance that a run's value may have.
+    """
+
+    mean: float
+    std: float
+    n: int
+    bounded: bool = False
+    weight: float = 1.0
+    by_seed: tuple[tuple[int, float], ...] = ()
+    least: float = 0.0
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(seed for seed, _ in self.by_seed)
+
+    @property
+    def variance(self) -> float:
+        """Squared standard error, in the estimate's unit squared."""
+        own = max(self.std**2, self.least) / self.n
+        return self.weight**2 * (bound_variance(self.mean, own, self.n, LEVEL) if self.bounded else own)
+
+
+class Estimate(NamedTuple):
+    """A value and the means with a spread that it is computed of."""
+
+    value: float
+    terms: tuple[Term, ...] = ()
+
+    def minus(self, other: Estimate) -> Estimate:
+        return Estimate(self.value - other.value, (*self.terms, *_weighed(other.terms, -1.0)))
+
+    def over(self, other: Estimate) -> Estimate:
+        ratio = self.value / other.value
+        terms = (*_weighed(self.terms, ratio / self.value), *_weighed(other.terms, -ratio / other.value))
+        return Estimate(ratio, terms)
+
+    def times(self, factor: float) -> Estimate:
+        return Estimate(factor * self.value, _weighed(self.terms, factor))
+
+    def with_runs(self, n: int) -> Estimate:
+        """A copy whose every mean has n runs, with the same means and spreads."""
+        return self._replace(terms=tuple(term._replace(n=n, by_seed=()) for term in _independent(self.terms)))
+
+    def spread(self) -> Spread:
+        terms = _independent(self.terms)
+        variances = [term.variance for term in terms]
+        least = min((term.n - 1.0 for term in terms), default=math.inf)
+        return Spread(self.value, math.fsum(variances), cautious_freedom(variances, least))
+
+
+def _weighed(terms: Iterable[Term], factor: float) -> tuple[Term, ...]:
+    return tuple(term._replace(weight=factor * term.weight) for term in terms)
+
+
+def _independent(terms: Sequence[Term]) -> Sequence[Term]:
+    """Joins means of the same seeds into one, seed by seed, so that the errors of those returned are independent.
+
+    Two seeds that differ alike show no spread: their means stay apart.
+    """
+    groups: dict[tuple[int, ...], list[Term]] = {}
+    for term in terms:
+        groups.setdefault(term.seeds, []).append(term)
+    independent = groups.pop((), [])
+    for group in groups.values():
+        n, least = group[0].n, math.fsum(term.weight**2 * term.least for term in group)
+        by_seed = zip(*([term.weight * value for _, value in term.by_seed] for term in group), strict=True)
+        size = max(abs(term.mean * term.weight) for term in group)
+        mean, std = _moments([math.fsum(values) for values in by_seed], size)
+        no_spread = n == 2 and std == 0 and not least
+        independent += group if len(group) == 1 or no_spread else [Term(mean, std, n, least=least)]
+    return independent
+
+
+def _moments(values: Sequence[float], size: float = 0.0) -> tuple[float, float]:
+    """Mean and sample standard deviation; no spread where it is a rounding error of numbers of that size."""
+    sample = spread(values)
+    assert sample is not None
+    is_rounding = max(values) - min(values) <= _ROUNDING * size
+    return sample.mean, 0.0 if is_rounding else math.sqrt(sample.variance * len(values))
 
 
 @dataclass(frozen=True)
 class Quantity:
     """A value with its uncertainty, by default none.
 
-    parts: the means with a spread that it is computed of. n: the fewest runs it rests on. open_below, open_above: it
-    may lie anywhere under, or over, that. quotient: its interval is that of its logarithm. fitted: it rests on seconds
-    that the hardware card was fitted to. elsewhere: of the simulated clock alone, the values that it would have had on
-    the cards that other published seconds would have led to. diverged: the runs that fell apart, in words. runs: a
-    row's, by identity. ends: the same of the earliest and of the latest values that its evaluations leave open, where
-    they leave any.
+    terms: the means with a spread that it is computed of. n: fewest runs of any of them. open_below, open_above: it may
+    lie anywhere under, or over, its interval. quotient: its interval is that of its logarithm. fitted: it rests on
+    seconds that the hardware card was fitted to. elsewhere: its values on each card that other published seconds might
+    have led to; of simulated seconds alone. diverged: which runs diverged, in words. runs: ids of a row's runs.
+    ends: the earliest and latest values that the evaluations allow; None where the value is exact.
     """
 
     value: float
-    parts: tuple[Term, ...] = ()
+    terms: tuple[Term, ...] = ()
     n: int | None = None
     open_below: bool = False
     open_above: bool = False
@@ -61,30 +153,34 @@ class Quantity:
     elsewhere: tuple[float, ...] = ()
     diverged: str = ""
     runs: Set[str] = frozenset()
-    ends: tuple[Quantity, Quantity] | None = None
+    ends: tuple[Estimate, Estimate] | None = None
 
     @classmethod
     def of(cls, summary: Summary, *, exact: bool, by_seed: Mapping[int, float] | None = None) -> Quantity | None:
-        """Makes a quantity; None if nothing was measured. A censored mean is a lower bound. by_seed: its values."""
-        quantity = cls._of(summary, by_seed or {}, exact=exact)
-        if quantity is None or not (width := summary.resolution):
-            return quantity
-        mean, bound = (None if of is None else of - width for of in (summary.mean, summary.at_least))
-        before = {seed: value - width for seed, value in (by_seed or {}).items()}
-        earliest = cls._of(replace(summary, mean=mean, at_least=bound), before, exact=exact)
-        return replace(quantity, ends=(earliest, quantity)) if earliest is not None else None
+        """Makes a quantity; None if nothing was measured. A censored mean is a lower bound.
 
-    @classmethod
-    def _of(cls, summary: Summary, by_seed: Mapping[int, float], *, exact: bool) -> Quantity | None:
+        exact: no seed changes it. by_seed: the values that it is the mean of.
+        """
         bounded = summary.mean is None
-        value, std = (summary.at_least, summary.at_least_std) if bounded else (summary.mean, summary.std)
+        value, std = (summary.at_least, summary.at_least_std or 0.0) if bounded else (summary.mean, summary.std)
         if value is None or not math.isfinite(value):
             return None
-        least = rounding_variance([summary.resolution])
-        quantity = of_mean(value, std if std is not None or not bounded else 0.0, summary.n, exact=exact, least=least)
-        if not bounded or quantity.open_above:
-            return quantity.with_seeds(by_seed)
-        return replace(quantity, parts=tuple(part._replace(bounded=True) for part in quantity.parts), open_above=True)
+        seeds = {} if bounded else by_seed or {}
+        return _mean(value, std, summary.n, seeds, exact=exact, bounded=bounded, width=summary.resolution or 0.0)
+
+    @property
+    def middle(self) -> Estimate:
+        return Estimate(self.value, self.terms)
+
+    @property
+    def earliest(self) -> Estimate:
+        """The lowest values that the evaluations allow."""
+        return self.middle if self.ends is None else self.ends[0]
+
+    @property
+    def latest(self) -> Estimate:
+        """The highest values that the evaluations allow."""
+        return self.middle if self.ends is None else self.ends[1]
 
     def shares_runs_with(self, other: Quantity) -> bool:
         """Whether both are values of the very same runs."""
@@ -92,123 +188,79 @@ class Quantity:
 
     def certain(self) -> Quantity:
         """A copy without uncertainty."""
-        return replace(self, parts=(), open_below=False, open_above=False, ends=None)
-
-    @property
-    def earliest(self) -> Quantity:
-        """The quantity at the lowest values that the evaluations leave open."""
-        return self if self.ends is None else self.ends[0]
-
-    @property
-    def latest(self) -> Quantity:
-        """The quantity at the highest values that the evaluations leave open."""
-        return self if self.ends is None else self.ends[1]
-
-    def _at_ends(self, made: Callable[[Quantity], Quantity]) -> Quantity:
-        """Apply a function to the quantity and to both of its ends."""
-        ends = None if self.ends is None else (made(self.ends[0]), made(self.ends[1]))
-        return replace(made(replace(self, ends=None)), ends=ends)
+        return replace(self, terms=(), open_below=False, open_above=False, ends=None)
 
     @property
     def seeds(self) -> frozenset[int]:
         """Seeds of a mean that is known seed by seed; else empty."""
-        return frozenset(self.parts[0].seeds) if len(self.parts) == 1 else frozenset()
-
-    def with_seeds(self, by_seed: Mapping[int, float]) -> Quantity:
-        """A copy that knows its value for each seed; a quantity without a spread is returned unchanged."""
-        values = tuple(sorted(by_seed.items()))
-        return replace(self, parts=tuple(part._replace(by_seed=values) for part in self.parts))
+        return frozenset(self.terms[0].seeds) if len(self.terms) == 1 else frozenset()
 
     def of_seeds(self, seeds: Set[int]) -> Quantity:
         """The mean over some of its seeds, where it is known seed by seed."""
         if seeds == self.seeds:
             return self
-        return self._at_ends(lambda of: of._of_seeds(seeds))
-
-    def _of_seeds(self, seeds: Set[int]) -> Quantity:
-        kept = {seed: value for seed, value in self.parts[0].by_seed if seed in seeds}
-        mean, std = moments(list(kept.values()))
-        mean_of_kept = of_mean(mean, std, len(kept), exact=False, least=self.parts[0].least).with_seeds(kept)
-        return replace(
-            self,
-            value=mean,
-            parts=mean_of_kept.parts,
-            n=mean_of_kept.n,
-            open_below=self.open_below or mean_of_kept.open_below,
-            open_above=self.open_above or mean_of_kept.open_above,
-        )
+        kept = {seed: value for seed, value in self.terms[0].by_seed if seed in seeds}
+        mean, std = _moments(list(kept.values()))
+        new = _mean(mean, std, len(kept), kept, width=self.value - self.earliest.value)
+        below, above = self.open_below or new.open_below, self.open_above or new.open_above
+        return replace(self, value=mean, terms=new.terms, n=new.n, ends=new.ends, open_below=below, open_above=above)
 
     def minus(self, other: Quantity) -> Quantity:
-        difference = self._less(other)
-        if self.ends is None and other.ends is None:
-            return difference
-        return replace(difference, ends=(self.earliest._less(other.latest), self.latest._less(other.earliest)))
+        return self._with(other, Estimate.minus, operator.sub)
 
     def over(self, other: Quantity) -> Quantity | None:
         """The quotient of two positive quantities; None for others."""
-        quotient = self._over(other)
-        if quotient is None or (self.ends is None and other.ends is None):
-            return quotient
-        low, high = self.earliest._over(other.latest), self.latest._over(other.earliest)
-        below, above = quotient.open_below or low is None, quotient.open_above or high is None
-        quotient = replace(quotient, open_below=below, open_above=above)
-        return replace(quotient, ends=(low or quotient, high or quotient))
-
-    def _less(self, other: Quantity) -> Quantity:
-        parts = (*self.parts, *weighed(other.parts, -1.0))
-        return self._with(other, self.value - other.value, parts, operator.sub)
-
-    def _over(self, other: Quantity) -> Quantity | None:
         if self.value <= 0 or other.value <= 0:
             return None
-        value = self.value / other.value
-        parts = (*weighed(self.parts, value / self.value), *weighed(other.parts, -value / other.value))
-        return replace(self._with(other, value, parts, operator.truediv), quotient=True)
+        quotient = self._positive()._with(other._positive(), Estimate.over, operator.truediv)
+        return replace(quotient, quotient=True)
+
+    def _positive(self) -> Quantity:
+        """Itself; open below where its earliest value is not positive."""
+        if self.earliest.value > 0:
+            return self
+        return replace(self, open_below=True, ends=(self.middle, self.latest))
 
     def times(self, factor: float) -> Quantity:
         """A positive multiple."""
-        elsewhere = tuple(factor * value for value in self.elsewhere)
-        made = self._at_ends(lambda of: replace(of, value=factor * of.value, parts=weighed(of.parts, factor)))
-        return replace(made, elsewhere=elsewhere)
+        made = self._at_ends(lambda estimate: estimate.times(factor))
+        return replace(made, elsewhere=tuple(factor * value for value in self.elsewhere))
 
     def with_runs(self, n: int) -> Quantity:
         """A copy as if every mean in it had n runs, with the same means and spreads."""
+        return replace(self._at_ends(lambda estimate: estimate.with_runs(n)), n=n)
 
-        def many(of: Quantity) -> Quantity:
-            return replace(of, parts=tuple(part._replace(n=n, by_seed=()) for part in independent(of.parts)), n=n)
-
-        return self._at_ends(many)
+    def _at_ends(self, change: Callable[[Estimate], Estimate]) -> Quantity:
+        middle, ends = change(self.middle), self.ends and (change(self.ends[0]), change(self.ends[1]))
+        return replace(self, value=middle.value, terms=middle.terms, ends=ends)
 
     def _with(
-        self, other: Quantity, value: float, parts: tuple[Term, ...], how: Callable[[float, float], float]
+        self, other: Quantity, how: Callable[[Estimate, Estimate], Estimate], plain: Callable[[float, float], float]
     ) -> Quantity:
         counts = [n for n in (self.n, other.n) if n is not None]
+        middle = how(self.middle, other.middle)
+        exact = self.ends is None and other.ends is None
         return Quantity(
-            value,
-            parts,
+            middle.value,
+            middle.terms,
             min(counts) if counts else None,
             open_below=self.open_below or other.open_above,
             open_above=self.open_above or other.open_below,
             fitted=self.fitted or other.fitted,
-            elsewhere=tuple(map(how, self.elsewhere, other.elsewhere)),
+            elsewhere=tuple(map(plain, self.elsewhere, other.elsewhere)),
             diverged="; ".join(dict.fromkeys(filter(None, (self.diverged, other.diverged)))),
+            ends=None if exact else (how(self.earliest, other.latest), how(self.latest, other.earliest)),
         )
 
     def interval(self, level: float = LEVEL) -> Interval:
-        """Interval of the value at a level, without open ends: from the earliest values' to the latest ones'."""
-        return hull(self.earliest._interval(level), self.latest._interval(level))
+        """Interval at a level, from the earliest values' to the latest ones', whether or not it is open."""
+        interval = log_interval if self.quotient else t_interval
+        return hull(*(interval(estimate.spread(), level) for estimate in (self.earliest, self.latest)))
 
     def bounds(self, level: float = LEVEL) -> tuple[float, float]:
-        """Ends of its interval at a level, infinite where it is open."""
-        known = self.interval(level)
-        return (-math.inf if self.open_below else known.low, math.inf if self.open_above else known.high)
-
-    def _interval(self, level: float) -> Interval:
-        parts = independent(self.parts)
-        variances = [part.variance for part in parts]
-        least = min((part.n - 1.0 for part in parts), default=math.inf)
-        spread = Spread(self.value, math.fsum(variances), cautious_freedom(variances, least))
-        return log_interval(spread, level) if self.quotient else t_interval(spread, level)
+        """Ends of its interval at a level; infinite where it is open."""
+        interval = self.interval(level)
+        return (-math.inf if self.open_below else interval.low, math.inf if self.open_above else interval.high)
 
     def within(self, low: float, high: float, level: float = LEVEL) -> Status:
         """Whether it lies strictly between the bounds; never decided where a run diverged."""
@@ -220,95 +272,38 @@ class Quantity:
         return "does not hold" if most <= low or least >= high else "not decided"
 
     def cannot_move(self, low: float, high: float) -> bool:
-        """Whether it would lie within the bounds, or without them, on every card that might have been fitted."""
+        """Whether it lies within the bounds, or outside them, on every card that might have been fitted."""
         return len({low < value < high for value in self.elsewhere}) == 1
 
 
-def of_mean(value: float, std: float | None, n: int, *, exact: bool, least: float = 0.0) -> Quantity:
-    """exact: no seed changes it. Else one run shows no spread, nor do two that are equal by chance.
+def _mean(
+    value: float,
+    std: float | None,
+    n: int,
+    by_seed: Mapping[int, float],
+    *,
+    exact: bool = False,
+    bounded: bool = False,
+    width: float = 0.0,
+) -> Quantity:
+    """Makes the quantity of a mean. width: by how much it may be too high, since it was found at evaluations.
 
-    least: the variance that a run's value has at least.
+    One run shows no spread, nor do two that are equal by chance.
     """
-    if exact and not std:
-        return Quantity(value, n=n)
-    if std is None or n < 2 or (n == 2 and std == 0 and not least):
-        return Quantity(value, n=n, open_below=True, open_above=True)
-    return Quantity(value, (Term(value, std, n, least=least),), n)
+    least, certain = rounding_variance([width]), exact and not std
+    terms: tuple[Term, ...] = ()
+    if std is not None and n > 1 and (n > 2 or std or least) and not certain:
+        terms = (Term(value, std, n, bounded, by_seed=tuple(sorted(by_seed.items())), least=least),)
+    early = tuple(
+        term._replace(mean=value - width, by_seed=tuple((seed, late - width) for seed, late in term.by_seed))
+        for term in terms
+    )
+    ends = (Estimate(value - width, early), Estimate(value, terms)) if width else None
+    is_open = not terms and not certain
+    return Quantity(value, terms, n, open_below=is_open, open_above=is_open or bounded, ends=ends)
 
 
 def on_common_seeds(*means: Quantity) -> tuple[Quantity, ...]:
-    """The means of the seeds that all have, where two or more have; else as they are, and independent."""
+    """The means over the seeds that all have, where two or more have; else unchanged, and independent."""
     seeds = frozenset.intersection(*(mean.seeds for mean in means))
     return tuple(mean.of_seeds(seeds) for mean in means) if len(seeds) > 1 else means
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One condition of a claim as it turned out. Of a group, only the point that stands worst is shown.
-
-    text: what was compared, with its numbers; of a missing point, what was not measured. fitted: it compares seconds
-    that the hardware card was fitted to, or that would compare so whatever it was fitted to (fixed), so that its status
-    counts for nothing. why: it is not decided. found: what was
-    held against the bounds low and high, in `unit`; None of a law and of what is missing. part: the statement that it
-    belongs to, of a claim that joins several.
-    """
-
-    group: str
-    text: str
-    status: Literal["holds", "does not hold", "not decided", "missing"]
-    margin: float = 0.0
-    n: int | None = None
-    fitted: bool = False
-    fixed: bool = False
-    why: str = ""
-    found: Quantity | None = None
-    low: float = -math.inf
-    high: float = math.inf
-    unit: str = ""
-    part: int = 0
-
-    @classmethod
-    def of(
-        cls,
-        group: str,
-        text: str,
-        found: Quantity,
-        low: float,
-        high: float,
-        margin: float | None = None,
-        unit: str = "points",
-    ) -> Outcome:
-        """Whether what was found lies between low and high. margin: by default the distance to the nearer bound."""
-        near = min(found.value - low, high - found.value) if margin is None else margin
-        fixed = not found.fitted and found.cannot_move(low, high)
-        word = "fitted" if found.fitted else "so on every card" if fixed else ""
-        reasons = "".join(f"; {words}" for words in (found.diverged, word) if words)
-        status = found.within(low, high)
-        why, unit = _undecided(found, status), "×" if found.quotient else unit
-        empty = found.fitted or fixed
-        return cls(group, f"{text}{reasons}", status, near, found.n, empty, fixed, why, found, low, high, unit)
-
-    @classmethod
-    def of_quotient(
-        cls, group: str, words: str, over: Quantity | None, under: Quantity | None, low: float, high: float
-    ) -> Outcome:
-        """Whether one quantity over another lies between low and high. words: with a place for each of the two."""
-        quotient = over.over(under) if over is not None and under is not None else None
-        if over is None or under is None or quotient is None:
-            return cls(group, group, "missing")
-        return cls.of(group, f"{words.format(over.value, under.value)} (n = {quotient.n})", quotient, low, high)
-
-    def at(self, level: float) -> Outcome:
-        """A copy judged at another level: not decided where the comparison is open at it."""
-        if self.found is None or self.found.within(self.low, self.high, level) == self.status:
-            return self
-        why = f"one of several comparisons, it is open at {100 * level:.3g} %"
-        return replace(self, status="not decided", why=why)
-
-
-def _undecided(quantity: Quantity, status: str) -> str:
-    if status != "not decided":
-        return ""
-    if quantity.diverged:
-        return quantity.diverged
-    return "a single seed shows no spread" if quantity.n == 1 else "the rest is open at 95 %"

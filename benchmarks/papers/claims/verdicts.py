@@ -1,4 +1,4 @@
-"""A claim, and what becomes of it on the evidence."""
+"""A claim, and its verdict on the evidence."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from benchmarks.papers.claims.needed import DECIDED, Need, fitted_parts, need
-from benchmarks.papers.claims.quantities import Outcome, Status, alone_level
-from benchmarks.papers.claims.rules import Evidence, Look, Points, as_published, measured
+from benchmarks.papers.claims.quantities import alone_level
+from benchmarks.papers.claims.rules import Evidence, Look, Outcome, Points, as_published, measured
 
 Decision = Literal["holds", "does not hold", "not decided", "not decided (fitted)"]
 """Verdict on a claim."""
@@ -20,17 +20,18 @@ DECISIONS: dict[Decision, str] = {
     "not decided": "are not decided",
     "not decided (fitted)": "are not decided (fitted)",
 }
-"""All of them, as said of one claim and of many."""
+"""All of them: of one claim, and of many."""
 DECIDED_AS = ("holds", "does not hold")
 _RANK = {"does not hold": 0, "not decided": 1, "missing": 2, "holds": 3}
+_MOST_NAMES = 4
 
 
 @dataclass(frozen=True)
 class Grounds:
-    """The comparison that a verdict stands on: of those that decide it, the one that does so least clearly.
+    """The comparison that a verdict stands on: of those that decide it, the one closest to a bound.
 
-    text: what was compared, with its numbers. value and its 95 % interval, whose ends are infinite where they are not
-    known, in `unit`; None of a law, whose text says all. claimed: where the claim says that it lies.
+    text: what was compared, with its numbers. value and its 95 % interval, infinite where an end is unknown, in `unit`;
+    None of a law, whose text says all. claimed: where the claim places the value.
     """
 
     text: str
@@ -43,35 +44,34 @@ class Grounds:
 
     @classmethod
     def of(cls, point: Outcome) -> Grounds:
-        if (quantity := point.found) is None:
+        if (quantity := point.quantity) is None:
             return cls(point.text, n=point.n)
         return cls(point.text, quantity.value, *quantity.bounds(), quantity.n, point.unit, _claimed(point))
 
     @property
-    def said(self) -> str:
+    def words(self) -> str:
         """'+1 points [0.52, 1.48], n = 3, claimed above 0', 'at least 3× [2.6, ∞), n = 3, ...'; of a law its text."""
         if self.value is None or self.low is None or self.high is None:
             return self.text
         value = f"{self.value:.3g}×" if self.unit == "×" else f"{self.value:+.3g} {self.unit}".rstrip()
-        above, below = math.isinf(self.high), math.isinf(self.low)
-        bound = "at least " if above and not below else "at most " if below and not above else ""
-        ends = f"{'(−∞' if below else f'[{self.low:.3g}'}, {'∞)' if above else f'{self.high:.3g}]'}"
-        interval = "" if above and below else ", exactly" if self.low == self.high else f" {ends}"
+        no_low, no_high = math.isinf(self.low), math.isinf(self.high)
+        bound = "at least " if no_high and not no_low else "at most " if no_low and not no_high else ""
+        ends = f" {'(−∞' if no_low else f'[{self.low:.3g}'}, {'∞)' if no_high else f'{self.high:.3g}]'}"
+        interval = "" if no_low and no_high else ", exactly" if self.low == self.high else ends
         runs = f", n = {self.n}" if self.n is not None else ""
         return f"{bound}{value}{interval}{runs}, claimed {self.claimed}"
 
 
 def _claimed(point: Outcome) -> str:
     """'above 0', 'below 1', 'between -1 and 1'."""
-    low = point.low if point.unit != "×" or point.low > 0 else -math.inf
-    if math.isinf(low):
+    if math.isinf(point.low) or (point.unit == "×" and point.low <= 0):
         return f"below {point.high:.3g}"
-    return f"above {low:.3g}" if math.isinf(point.high) else f"between {low:.3g} and {point.high:.3g}"
+    return f"above {point.low:.3g}" if math.isinf(point.high) else f"between {point.low:.3g} and {point.high:.3g}"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """effect: None where nothing was measured. need: what would decide it, where it is not decided."""
+    """effect: None where nothing was measured. need: what would decide an undecided claim."""
 
     status: Decision
     scale: str
@@ -82,23 +82,24 @@ class Verdict:
 
     @property
     def label(self) -> str:
-        """The status; anywhere but at the paper's scale with the scale, since it is not the paper's experiment."""
+        """The status, with the scale unless it is the paper's: elsewhere it is not the paper's experiment."""
         return self.status if self.scale == "paper" else f"{self.status} at {self.scale}"
 
 
 class Assessment(NamedTuple):
-    """A claim's comparisons as somebody read them, the level of one that decides it alone, and what becomes of it."""
+    """A claim's comparisons, the level of one that decides it alone, the status, and why points and shares differ."""
 
     points: Sequence[Outcome]
     level: float
     status: Decision
+    contradiction: str = ""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement of a paper. needs: tables and analyses; rule: what its words are taken to mean.
+    """A statement of a paper. needs: tables and analyses. rule: what its words are taken to mean.
 
-    any_of: one condition that holds is enough ("up to"). remark: what one has to know beside the numbers.
+    any_of: one condition that holds is enough ("up to"). remark: what a reader has to know beside the numbers.
     """
 
     id: str
@@ -111,125 +112,109 @@ class Claim:
     any_of: bool = False
 
     def evaluate(self, evidence: Evidence) -> Verdict:
-        (points, level, status), twice = self._read(measured(evidence))
-        parts = [_why(self, points, status), twice, self.rule and f"Taken as: {self.rule}.", self._paper(evidence)]
-        texts = "; ".join(point.text for point in _shown([point for point in points if point.status != "missing"]))
-        why = " ".join(part for part in [*parts, self.remark] if part)
-        decided = status in DECIDED_AS
-        needed = DECIDED if decided else need(points, self.needs, level, any_of=self.any_of)
-        if not decided and needed == DECIDED:
-            needed = Need("no number of seeds: points and shares come out otherwise")
-        return Verdict(status, evidence.scale, texts or "-", why, self._effect(points, status), needed)
+        points, level, status, contradiction = self._assess(measured(evidence))
+        present = [point for point in points if point.status != "missing"]
+        reason = _why(present, points, status) if present else f"Not run: needs {', '.join(self.needs)}."
+        rule = f"Taken as: {self.rule}." if self.rule else ""
+        why = " ".join(filter(None, (reason, contradiction, rule, self._on_paper(evidence), self.remark)))
+        needed = DECIDED
+        if status not in DECIDED_AS:
+            needed = need(points, self.needs, level, any_of=self.any_of)
+            if needed == DECIDED:
+                needed = Need("no number of seeds: points and shares come out differently")
+        texts = "; ".join(point.text for point in _worst_of_groups(present))
+        effect = Grounds.of(self._closest(present, status)) if present else None
+        return Verdict(status, evidence.scale, texts or "-", why, effect, needed)
 
-    def _effect(self, points: Sequence[Outcome], status: Decision) -> Grounds | None:
-        there = [point for point in points if point.status != "missing"]
-        same = [point for point in there if point.status == status and not point.fitted]
-        if not there:
-            return None
-        best = self.any_of and status == "holds"
-        return Grounds.of((max if best else min)(same or there, key=lambda point: point.margin))
-
-    def _read(self, look: Look) -> tuple[Assessment, str]:
-        """The claim as it is read, and why it is not decided where points and shares of them come out otherwise.
-
-        It is read in points where that is undecided or both are alike, else as shares.
-        """
-        in_points, as_shares = (self._assess(replace(look, shares=shares)) for shares in (False, True))
-        if in_points.status == as_shares.status:
-            return in_points, ""
-        texts = (
-            f"In points it {_said(in_points.status)}, as a share of what is above chance it {_said(as_shares.status)}."
-        )
-        return (as_shares if in_points.status in DECIDED_AS else in_points)._replace(status="not decided"), texts
+    def _closest(self, points: Sequence[Outcome], status: Decision) -> Outcome:
+        """The comparison that decides least clearly; of "up to", most clearly."""
+        deciding = [point for point in points if point.status == status and not point.fitted]
+        choose = max if self.any_of and status == "holds" else min
+        return choose(deciding or points, key=lambda point: point.margin)
 
     def _assess(self, look: Look) -> Assessment:
-        points, level = self.held(self.points(look))
-        return Assessment(points, level, self.status(points))
+        """Reads the claim in points where that is undecided or shares agree, else in shares."""
+        in_points, in_shares = (self._judge(self.points(replace(look, shares=shares))) for shares in (False, True))
+        if in_points.status == in_shares.status:
+            return in_points
+        contradiction = (
+            f"In points it {_said(in_points.status)}, as a share of what is above chance it {_said(in_shares.status)}."
+        )
+        chosen = in_shares if in_points.status in DECIDED_AS else in_points
+        return chosen._replace(status="not decided", contradiction=contradiction)
 
-    def held(self, points: Sequence[Outcome]) -> tuple[list[Outcome], float]:
-        """Returns the comparisons and a stricter level, at which those are tested that could decide the claim alone."""
-        level = alone_level(sum(not p.fitted and p.found is not None and bool(p.found.parts) for p in points))
+    def _judge(self, points: Sequence[Outcome]) -> Assessment:
+        """Tests comparisons that could decide the claim alone at a stricter level, then the claim."""
+        level = alone_level(sum(not p.fitted and p.quantity is not None and bool(p.quantity.terms) for p in points))
         alone = "holds" if self.any_of else "does not hold"
-        return [point.at(level) if point.status == alone else point for point in points], level
+        points = [point.at(level) if point.status == alone else point for point in points]
+        return Assessment(points, level, self._status(points))
 
-    def status(self, points: Sequence[Outcome]) -> Decision:
+    def _status(self, points: Sequence[Outcome]) -> Decision:
         """Status by the comparisons without fitted seconds; "fitted" where only others could decide it, or a part."""
-        decision = self._of({point.status for point in points if not point.fitted})
-        if decision == "holds" and fitted_parts(points):
-            return "not decided (fitted)"
+        statuses = {point.status for point in points if not point.fitted}
+        decision: Decision = "not decided"
+        if statuses == {"holds"} or (self.any_of and "holds" in statuses):
+            decision = "holds"
+        elif statuses == {"does not hold"} or (not self.any_of and "does not hold" in statuses):
+            decision = "does not hold"
         decided = [point for point in points if point.status in DECIDED_AS]
-        if decision == "not decided" and points and all(point.fitted for point in decided or points):
+        only_fitted = bool(points) and all(point.fitted for point in decided or points)
+        if (decision == "holds" and fitted_parts(points)) or (decision == "not decided" and only_fitted):
             return "not decided (fitted)"
         return decision
 
-    def _of(self, seen: set[str]) -> Status:
-        if self.any_of and "holds" in seen:
-            return "holds"
-        if not self.any_of and "does not hold" in seen:
-            return "does not hold"
-        if seen == {"holds"} or seen == {"does not hold"}:
-            return "holds" if "holds" in seen else "does not hold"
-        return "not decided"
-
-    def _paper(self, evidence: Evidence) -> str:
-        """Verdict of the same conditions on the paper's own figures, as a sentence."""
-        look = as_published(evidence)
-        there = replace(self, points=lambda look: [p for p in self.points(look) if p.status != "missing"])
-        (points, _, status), _ = there._read(look)
+    def _on_paper(self, evidence: Evidence) -> str:
+        """Says the verdict of the same conditions on the paper's own figures."""
+        printed = replace(self, points=lambda look: [p for p in self.points(look) if p.status != "missing"])
+        points, _, status, _ = printed._assess(as_published(evidence))
         if not points:
             return ""
-        those = sorted((p for p in _shown(points) if p.status == status), key=lambda point: point.margin)
-        many = 1 if status == "holds" else 3
-        shown = f" ({'; '.join(p.text for p in those[:many])})" if those else ""
-        return f"On the paper's own figures it {_said(status)}{shown}."
+        examples = sorted((p for p in _worst_of_groups(points) if p.status == status), key=lambda point: point.margin)
+        texts = "; ".join(point.text for point in examples[: 1 if status == "holds" else 3])
+        return f"On the paper's own figures it {_said(status)}{f' ({texts})' if texts else ''}."
+
+
+Judged = Sequence[tuple[Claim, Verdict]]
 
 
 def _said(status: Decision) -> str:
     return status if status in DECIDED_AS else f"is {status}"
 
 
-def _shown(points: Sequence[Outcome]) -> list[Outcome]:
-    """Returns the worst point of each group."""
-    groups: dict[str, Outcome] = {}
+def _worst_of_groups(points: Sequence[Outcome]) -> list[Outcome]:
+    groups: dict[str, list[Outcome]] = {}
     for point in points:
-        kept = groups.get(point.group)
-        if kept is None or (_RANK[point.status], point.margin) < (_RANK[kept.status], kept.margin):
-            groups[point.group] = point
-    return list(groups.values())
+        groups.setdefault(point.group, []).append(point)
+    return [min(group, key=lambda point: (_RANK[point.status], point.margin)) for group in groups.values()]
 
 
-def _why(claim: Claim, points: Sequence[Outcome], status: Decision) -> str:
-    there = [point for point in points if point.status != "missing"]
-    if not there:
-        return f"Not run: needs {', '.join(claim.needs)}."
-    count = [p for p in points if not p.fitted]
-    parts = [_counted(count)] if count else []
+def _why(present: Sequence[Outcome], points: Sequence[Outcome], status: Decision) -> str:
+    """Counts the comparisons, says which do not count, and why some are open."""
+    counted = [point for point in points if not point.fitted]
+    parts = [_counted(counted)] if counted else []
     if fixed := sum(point.fixed for point in points):
         parts.append(f"{fixed} of {len(points)} comparisons would come out so whatever the hardware card was fitted to")
-    if fitted := len(points) - len(count) - fixed:
+    if fitted := len(points) - len(counted) - fixed:
         parts.append(f"{fitted} of {len(points)} comparisons are of seconds that the hardware card was fitted to")
-    if missing := [p for p in points if p.status == "missing"]:
-        names = list(dict.fromkeys(point.text for point in missing))
-        parts.append(f"not measured: {', '.join(names[:4])}{' and others' if len(names) > 4 else ''}")
-    runs = [point.n for point in there if point.n is not None]
-    reasons = list(dict.fromkeys(point.why for point in count if point.why))
+    if names := list(dict.fromkeys(point.text for point in points if point.status == "missing")):
+        more = " and others" if len(names) > _MOST_NAMES else ""
+        parts.append(f"not measured: {', '.join(names[:_MOST_NAMES])}{more}")
+    fewest = min((point.n for point in present if point.n is not None), default=0)
     if status not in DECIDED_AS:
-        parts += reasons
-    elif runs and 1 < min(runs) <= 3:
-        parts.append(f"n = {min(runs)} is weak evidence")
+        parts += dict.fromkeys(point.why for point in counted if point.why)
+    elif 1 < fewest <= 3:
+        parts.append(f"n = {fewest} is weak evidence")
     return "; ".join(parts) + "."
 
 
 def _counted(points: Sequence[Outcome]) -> str:
-    """Counts the comparisons that hold, that do not, and that are open; where all are open, nothing is refuted."""
+    """'3 of 5 comparisons hold, 1 does not, 1 is open'."""
     of = Counter(point.status for point in points)
-    many, against, left = len(points), of["does not hold"], of["not decided"] + of["missing"]
-    if left == many:
-        return f"none of {many} comparisons is decided" if many > 1 else "the one comparison is not decided"
-    parts = [f"{of['holds']} of {many} comparisons hold"]
+    total, against, left = len(points), of["does not hold"], of["not decided"] + of["missing"]
+    if left == total:
+        return f"none of {total} comparisons is decided" if total > 1 else "the one comparison is not decided"
+    parts = [f"{of['holds']} of {total} comparisons hold"]
     parts += [f"{against} {'does' if against == 1 else 'do'} not"] if against else []
     parts += [f"{left} {'is' if left == 1 else 'are'} open"] if left else []
     return ", ".join(parts)
-
-
-Judged = Sequence[tuple[Claim, Verdict]]

@@ -147,7 +147,7 @@ def _cell(verdict: Verdict, given: RunCondition) -> ClaimCell:
         condition=given.label,
         status=verdict.status,
         label=verdict.label,
-        effect=verdict.effect.said if verdict.effect is not None else "",
+        effect=verdict.effect.words if verdict.effect is not None else "",
         needed=verdict.need.words,
         measured=verdict.measured,
         why=verdict.why,

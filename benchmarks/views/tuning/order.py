@@ -89,7 +89,7 @@ def pairs(tuned: TunedTable) -> Iterator[RowPair]:
 
 def level_of(compared: Sequence[Quantity | None]) -> float:
     """The level of each of several comparisons, so that of equals any is decided in 5 % of the cases (Bonferroni)."""
-    return 1 - (1 - LEVEL) / max(1, sum(one is not None and bool(one.parts) for one in compared))
+    return 1 - (1 - LEVEL) / max(1, sum(one is not None and bool(one.terms) for one in compared))
 
 
 def verdict(found: list[RowPair]) -> str:
