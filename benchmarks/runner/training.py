@@ -45,8 +45,9 @@ from benchmarks.workloads.precision import autocast, set_flags
 from benchmarks.workloads.shapes import test_batch
 from benchmarks.workloads.workload import Workload
 from methods.effects import Worker
+from results.records import Evaluation
 from results.records.evaluating import epoch_number, evaluations_until
-from results.records.journal import Evaluation, Journal
+from results.records.journal import Journal
 from results.records.spec import VALIDATION, RunSpec
 
 CPU_RANDOM, CUDA_RANDOM = "random numbers on the cpu", "random numbers on the gpu"

@@ -1,32 +1,33 @@
-"""Reading journals back: one record per run, under `out/runs/<id>/journal.jsonl`.
+"""Reads journals: one record per run, from `out/runs/<id>/journal.jsonl`.
 
-Journals that are kept for good may lie one after another in files `runs/NAME.jsonl`; the path of one of them is
+Journals that are kept for good may stand one after another in files `runs/NAME.jsonl`. The path of one of them is
 `runs/NAME.jsonl/<id>/journal.jsonl`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from results.errors import ResultsError
 from results.reading import MOST_BYTES, content
 from results.records.evaluating import epoch_number, evaluated_at, evaluations_until
 from results.records.lines import Reader, thaw
-from results.records.spec import Effects, Judge, Labels, RunSpec
+from results.records.spec import Effects, Judge, Labels, Natural, Recorded, RunSpec
 
 JOURNAL = "journal.jsonl"
-STATUSES = ("finished", "diverged", "failed", "interrupted")
+Status = Literal["finished", "diverged", "failed", "interrupted"]
+STATUSES: tuple[Status, ...] = ("finished", "diverged", "failed", "interrupted")
 _BEGIN = re.compile(rb'^(?=\{"type":"run",)', re.MULTILINE)
 _ID = re.compile(rb'"id":"([0-9a-f]{64})"')
+Line = TypeVar("Line", bound=Recorded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +42,68 @@ class Evaluation:
     metrics: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Resumption:
-    """Resumption from a checkpoint: after so many epochs, and batches of the next.
+class Resumption(Recorded):
+    """Where a run went on from a checkpoint: after so many epochs, and batches of the next.
 
-    wall_seconds: until then, without the pause. environments: which it was trained in before, in their order: each with
-    the epoch and batch until which it was.
+    wall_seconds: spent until then, without the pause. environments: those in which it was trained before, in order,
+    each with the epoch and batch at which it ended: {"epoch": 3, "batch": 0, "environment": {...}}.
     """
 
-    epoch: int
-    batch: int
-    wall_seconds: float
-    environments: Sequence[Mapping[str, Any]]
+    epoch: Natural
+    batch: Natural
+    wall_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    environments: Sequence[Annotated[dict[Literal["epoch", "batch", "environment"], Any], Field(min_length=3)]]
+
+
+class _RunLine(Recorded):
+    id: str
+    spec: RunSpec
+    environment: dict[str, Any]
+    labels: Labels
+    started: str = ""
+
+
+class _EvaluationLine(Recorded):
+    epoch: float
+    step: int
+    metrics: dict[str, float]
+
+
+class _LayerCounts(Recorded):
+    __pydantic_extra__: dict[str, float]
+    layer: JsonValue = None
+
+
+class _EndLine(Recorded):
+    status: Status
+    epochs: float | None = None
+    wall_seconds: float | None = None
+    step_flops: float | None = None
+    flops_per_token: float | None = None
+    staleness: Sequence[_LayerCounts] | None = None
+    effects: Effects | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The journal of one run; `end` is None while the run goes on, or once it was killed.
+    """The journal of one run.
 
-    chained: whether its checksums say that its lines belong together; those of earlier versions do not.
+    Example:
+        `record = read(Path("out/runs/<id>/journal.jsonl")); record.evaluations[-1].metrics["accuracy_percent"]`
+
+    Args:
+        id: sha256 of the spec, see `results.records.identity`.
+        spec: all that defines the run's numbers.
+        environment: where it ran: commit, packages, processor, command line.
+        labels: names for people.
+        evaluations: its curves; metrics have their units in their names.
+        end: fields of the last line: status, reason, wall_seconds, staleness; None while the run goes on, or where it
+            was killed.
+        path: of the journal.
+        started: ISO 8601, UTC.
+        resumed: None unless the run went on from a checkpoint.
+        elsewhere: whether it is shown as another row than its journal's.
+        chained: whether its checksums show that its lines belong together; those of earlier versions do not.
     """
 
     id: str
@@ -71,37 +115,37 @@ class Record:
     path: Path
     started: str = field(default="", compare=False)
     resumed: Resumption | None = None
-    elsewhere: bool = False  # shown as another row than its journal's
+    elsewhere: bool = False
     chained: bool = field(default=True, compare=False)
 
     @property
     def status(self) -> str:
-        """One of STATUSES; "interrupted" as well if there is no `end` line."""
+        """One of STATUSES; "interrupted" where there is no `end` line."""
         return "interrupted" if self.end is None else str(self.end["status"])
 
     @property
     def complete(self) -> bool:
-        """Whether the run need not be repeated: it finished, or diverged, which is a result of its own kind."""
+        """Whether the run need not be repeated: it finished, or diverged, which is a result, too."""
         return self.status in ("finished", "diverged")
 
     @property
     def clock(self) -> str:
-        """The metric that counts seconds: simulated ones where devices were, else those of training."""
+        """Metric that counts the run's seconds: simulated ones under a virtual clock, else those of training."""
         return "virtual_seconds" if self.simulated else "train_seconds"
 
     @property
     def judge(self) -> Judge:
-        """The metric that the run is judged by."""
+        """Metric that the run is judged by."""
         return self.labels.judge
 
     @property
     def monitor(self) -> Judge:
-        """The metric by which it was stopped early: the judge's, of the validation split where the run has one."""
+        """Metric that stops the run early: the judge's, on the validation split where the run has one."""
         return self.judge.monitor(self.spec.workload.validation)
 
     @property
     def simulated(self) -> bool:
-        """Whether a hardware card priced its seconds, which the spec then names by the card's digest."""
+        """Whether its seconds are simulated: a hardware profile, named by its digest in the spec, gave them."""
         return bool(self.spec.hardware.sha256)
 
     @property
@@ -126,7 +170,7 @@ class Record:
 
     @property
     def budget(self) -> int:
-        """Times the samples of the scale that it was trained on."""
+        """Number of times the scale's usual samples that it was trained on."""
         return self.labels.budget
 
     @property
@@ -135,7 +179,7 @@ class Record:
         return self.labels.row or self.method
 
     def as_row(self, row: str, method_title: str) -> Record:
-        """A copy of the run as another row shows it."""
+        """A copy, as another row shows it."""
         labels = self.labels.model_copy(update={"row": row, "method_title": method_title})
         return replace(self, labels=labels, elsewhere=True)
 
@@ -146,26 +190,26 @@ class Record:
 
 
 def of_rows(records: Iterable[Record]) -> list[Record]:
-    """The records, each followed by itself as the other rows show it whose run it is."""
+    """The records, each followed by its copies for other rows that share the run."""
     return [
-        shown
+        copy
         for record in records
-        for shown in (record, *(record.as_row(other.row, other.method_title) for other in record.labels.also))
+        for copy in (record, *(record.as_row(other.row, other.method_title) for other in record.labels.also))
     ]
 
 
 def folder_of(out: Path, id: str) -> Path:
-    """The folder of the run with this identity."""
+    """Folder of the run with this identity, in a folder of results."""
     return out / "runs" / id
 
 
 def separated(data: bytes) -> dict[str, bytes]:
-    """Journals that lie one after another, by run id in their order; what has no id stands under ""."""
-    found = {}
+    """Journals that stand one after another, by run id; one without an id stands under ""."""
+    result = {}
     for journal in filter(None, _BEGIN.split(data)):
         id = _ID.search(journal.partition(b"\n")[0])
-        found[id[1].decode() if id is not None else ""] = journal
-    return found
+        result[id[1].decode() if id is not None else ""] = journal
+    return result
 
 
 def unpacked(pack: Path) -> dict[str, bytes]:
@@ -174,15 +218,15 @@ def unpacked(pack: Path) -> dict[str, bytes]:
 
 
 def journals(out: Path) -> Iterator[tuple[Path, bytes | None]]:
-    """Path of each journal of a folder of results, with its content where it lies in a packed file.
+    """Yields the path of each journal of a folder of results, with its content where it is packed.
 
     A journal in a file of its own goes before a packed one of the same run. Raises as `unpacked`.
     """
     own = sorted((out / "runs").glob(f"*/{JOURNAL}"))
     yield from ((path, None) for path in own)
-    there = {path.parent.name for path in own}
+    ids = {path.parent.name for path in own}
     for pack in sorted(path for path in (out / "runs").glob("*.jsonl") if path.is_file()):
-        yield from ((pack / id / JOURNAL, data) for id, data in unpacked(pack).items() if id not in there)
+        yield from ((pack / id / JOURNAL, data) for id, data in unpacked(pack).items() if id not in ids)
 
 
 def content_of(path: Path) -> bytes:
@@ -201,40 +245,54 @@ def _content(path: Path) -> bytes:
 def read(path: Path, data: bytes | None = None) -> Record:
     """Read one journal; a last line that was cut off by a crash is ignored.
 
-    data: its content, where that is known.
+    data: its content, where it was read already.
 
     Raises:
-        ResultsError: the file is missing, or a line is no line of a journal: the text names file and line.
+        ResultsError: the file cannot be read, or a line is wrong: the text names file and line.
     """
     lines, chained = _lines(path, _content(path) if data is None else data)
     if not lines:
         raise ResultsError(f"{path} holds no run yet: it was cut before its first line; run it again.")
-    spec, labels = _head(path, lines[0])
+    head = _checked(_RunLine, lines[0], path, 1)
+    work = head.spec.workload
     evaluations: list[Evaluation] = []
     end: Mapping[str, Any] | None = None
-    resumed = _resumption(path, lines[1]) if len(lines) > 1 and lines[1].get("type") == "resumed" else None
+    resumed: Resumption | None = None
     for number, line in enumerate(lines[1:], start=2):
         if end is not None:
-            raise _garbage(path, number, "nothing may follow the end of a run")
+            raise _damaged(path, number, "nothing may follow the end of a run")
         if line.get("type") == "evaluation":
-            if evaluations and evaluations[-1].epoch == spec.workload.epochs:
-                raise _garbage(path, number, f"no evaluation follows that of epoch {spec.workload.epochs}, the last")
-            evaluations.append(_evaluation(path, number, line, _due(spec, len(evaluations) + 1)))
-        elif line.get("type") == "end" and line.get("status") in STATUSES:
-            end = _end(path, number, line, evaluations[-1].epoch if evaluations else 0)
-        elif resumed is None or number > 2:
-            raise _garbage(path, number, "neither an evaluation nor an end")
+            if evaluations and evaluations[-1].epoch == work.epochs:
+                raise _damaged(path, number, f"no evaluation follows that of epoch {work.epochs}, the last")
+            due = epoch_number(evaluated_at(len(evaluations) + 1, work.evaluate_every, work.epochs))
+            point = _checked(_EvaluationLine, thaw(line), path, number)
+            if point.epoch != due:
+                raise _damaged(path, number, f"epoch {point.epoch:g} where epoch {due:g} is to follow")
+            evaluations.append(Evaluation(due, point.step, point.metrics))
+        elif line.get("type") == "end":
+            end = thaw(line)
+            done = evaluations[-1].epoch if evaluations else 0
+            checked = _checked(_EndLine, end, path, number)
+            if checked.status in ("finished", "diverged") and checked.epochs not in (None, done):
+                raise _damaged(path, number, f"the end of {checked.epochs:g} epochs, of which {done:g} are there")
+        elif line.get("type") == "resumed" and number == 2:
+            resumed = _checked(Resumption, line, path, number)
+        else:
+            raise _damaged(path, number, "neither an evaluation nor an end")
     if end is not None and resumed is not None:
-        _check_resumption(path, spec, resumed, len(evaluations))
+        due = evaluations_until(Fraction(resumed.epoch), work.evaluate_every, work.epochs)
+        if len(evaluations) < due:
+            why = f"resumed after epoch {resumed.epoch} with {due} evaluations, of which {len(evaluations)} are there"
+            raise _damaged(path, 2, why)
     return Record(
-        id=lines[0]["id"],
-        spec=spec,
-        environment=lines[0]["environment"],
-        labels=labels,
+        id=head.id,
+        spec=head.spec,
+        environment=head.environment,
+        labels=head.labels,
         evaluations=tuple(evaluations),
         end=end,
         path=path,
-        started=str(lines[0].get("started", "")),
+        started=head.started,
         resumed=resumed,
         chained=chained,
     )
@@ -248,94 +306,21 @@ def _lines(path: Path, data: bytes) -> tuple[list[dict[str, Any]], bool]:
         try:
             lines.append(reader.parse(line))
         except ValueError as error:
-            raise _garbage(path, number, str(error)) from error
+            raise _damaged(path, number, str(error)) from error
     if rest:
         with contextlib.suppress(ValueError):  # the last line was cut: the crash came before its newline
             lines.append(reader.parse(rest))
     return lines, reader.chained
 
 
-def _head(path: Path, head: Mapping[str, Any]) -> tuple[RunSpec, Labels]:
-    for name, kind in (("id", str), ("spec", dict), ("environment", dict), ("labels", dict)):
-        if not isinstance(head.get(name), kind):
-            raise _garbage(path, 1, f"the run needs '{name}'")
+def _checked(model: type[Line], line: Mapping[str, Any], path: Path, number: int) -> Line:
     try:
-        spec, labels = RunSpec.model_validate(head["spec"]), Labels.model_validate(head["labels"])
+        return model.model_validate(line)
     except ValidationError as error:
-        wrong = error.errors()[0]
-        part = "labels" if error.title == Labels.__name__ else "spec"
-        raise _garbage(path, 1, f"{'.'.join(map(str, (part, *wrong['loc'])))}: {wrong['msg']}") from error
-    return spec, labels
+        first = error.errors()[0]
+        raise _damaged(path, number, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
 
 
-def _due(spec: RunSpec, number: int) -> float:
-    """The epoch of the evaluation of this number."""
-    work = spec.workload
-    return epoch_number(evaluated_at(number, work.evaluate_every, work.epochs))
-
-
-def _evaluation(path: Path, number: int, line: Mapping[str, Any], epoch: float) -> Evaluation:
-    try:
-        metrics = {name: _number(name, value) for name, value in thaw(line["metrics"]).items()}
-        there, step = _number("epoch", line["epoch"]), int(line["step"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _garbage(path, number, f"no evaluation: {error}") from error
-    if there != epoch:
-        raise _garbage(path, number, f"epoch {there:g} where epoch {epoch:g} is to follow")
-    return Evaluation(epoch, step, metrics)
-
-
-def _resumption(path: Path, line: Mapping[str, Any]) -> Resumption:
-    try:
-        epoch, batch, environments = line["epoch"], line["batch"], line["environments"]
-        wall = _number("wall_seconds", line["wall_seconds"])
-        if type(epoch) is not int or type(batch) is not int or min(epoch, batch) < 0 or not 0 <= wall < math.inf:
-            raise ValueError("its epoch, batch or wall_seconds is none")
-        if not all({*one} == {"epoch", "batch", "environment"} for one in environments):
-            raise ValueError("its environments are none")
-    except (KeyError, TypeError, ValueError) as error:
-        raise _garbage(path, 2, f"not resumed: {error}") from error
-    return Resumption(epoch, batch, wall, tuple(environments))
-
-
-def _check_resumption(path: Path, spec: RunSpec, resumed: Resumption, there: int) -> None:
-    """Raises ResultsError where evaluations are missing that were there when the run went on."""
-    work = spec.workload
-    due = evaluations_until(Fraction(resumed.epoch), work.evaluate_every, work.epochs)
-    if there < due:
-        raise _garbage(
-            path, 2, f"resumed after epoch {resumed.epoch} with {due} evaluations, of which {there} are there"
-        )
-
-
-def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} is no number")
-    return float(value)
-
-
-def _end(path: Path, number: int, line: Mapping[str, Any], epochs: float) -> Mapping[str, Any]:
-    end: Mapping[str, Any] = thaw(line)
-    try:
-        for name in ("wall_seconds", "step_flops", "flops_per_token"):
-            if end.get(name) is not None:
-                _number(name, end[name])
-        for layer in end.get("staleness") or ():
-            for name in layer.keys() - {"layer"}:
-                _number(name, layer[name])
-        if "effects" in end:
-            Effects.model_validate(end["effects"])
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        where = ".".join(map(str, ("effects", *wrong["loc"])))
-        raise _garbage(path, number, f"no end: {where}: {wrong['msg']}") from error
-    except (TypeError, AttributeError) as error:
-        raise _garbage(path, number, f"no end: {error}") from error
-    if end["status"] in ("finished", "diverged") and end.get("epochs", epochs) != epochs:
-        raise _garbage(path, number, f"the end of {end['epochs']} epochs, of which {epochs:g} are there")
-    return end
-
-
-def _garbage(path: Path, number: int, why: str) -> ResultsError:
+def _damaged(path: Path, number: int, why: str) -> ResultsError:
     mend = "`run` sets the file aside and repeats the run"
     return ResultsError(f"{path}, line {number}: not a journal line ({why}); {mend}.")

@@ -1,4 +1,4 @@
-"""A run's identity: the hash of everything that defines its numbers, and the words for the checkout that made it."""
+"""A run's identity: the hash of everything that defines its numbers; and words for the checkout that made it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ from typing import Any
 from results.errors import ResultsError
 from results.records.spec import RunSpec
 
-PLAIN = frozenset({str, int, bool, type(None)})
-"""Types whose values JSON holds whatever they are: most of a spec."""
-
 
 def canonical(spec: Any) -> str:
-    """Canonical JSON: keys sorted, no white space, floats by `repr`, plain ASCII.
+    """Canonical JSON: keys sorted, no white space, floats by `repr`, ASCII.
 
     1 and 1.0 stay different: a spec must use one type for one option. Tuples are written as lists.
 
@@ -27,46 +24,43 @@ def canonical(spec: Any) -> str:
 
 
 def identity(spec: Any) -> str:
-    """The sha256 of the canonical JSON, as 64 hexadecimal digits; raises like `canonical`."""
+    """The sha256 of the canonical JSON, as 64 hexadecimal digits. Raises as `canonical`."""
     return hashlib.sha256(canonical(spec).encode("ascii")).hexdigest()
 
 
 def run_id(spec: RunSpec) -> str:
-    """A run's identity, from all that defines its numbers; raises like `canonical`."""
+    """A run's identity. Raises as `canonical`."""
     return identity(spec.document())
 
 
 def checkout(commit: str | None, modified: bool | None) -> str:
-    """A commit, and that its files were modified, perhaps where that is not known; "" without one."""
+    """A commit, and whether files were modified ("0f1e, modified"; "perhaps" where not known); "" without one."""
     changed = {False: "", True: ", modified", None: ", perhaps modified"}[known_flag(modified)]
     return f"{commit}{changed}" if commit else ""
 
 
 def known_flag(value: Any) -> bool | None:
-    """True or False as recorded; None for anything else: unknown."""
+    """True or False as recorded; None, for unknown, where it is something else."""
     return value if isinstance(value, bool) else None
 
 
 def as_read(value: Any) -> Any:
-    """The value as JSON would give it back, tuples as lists and keys in their order; raises like `canonical`."""
+    """The value as JSON gives it back, tuples as lists. Raises as `canonical`."""
     _check(value, "value")
     return json.loads(json.dumps(value, allow_nan=False))
 
 
 def _check(value: Any, where: str) -> None:
-    # json.dumps would turn the key 1 into "1", and so give two different specs one identity.
+    # json.dumps would turn the key 1 into "1", and so give two specs one identity.
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
                 raise ResultsError(f"{where} has the key {key!r}, which is not a string; name it with one.")
-            if type(item) not in PLAIN:
-                _check(item, f"{where}.{key}")
+            _check(item, f"{where}.{key}")
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            if type(item) not in PLAIN:
-                _check(item, f"{where}[{index}]")
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            raise ResultsError(f"{where} is {value!r}; a run can only be defined by finite numbers.")
-    elif value is not None and not isinstance(value, str | int | bool):
+            _check(item, f"{where}[{index}]")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ResultsError(f"{where} is {value!r}; a run can only be defined by finite numbers.")
+    elif value is not None and not isinstance(value, str | int | float):
         raise ResultsError(f"{where} is a {type(value).__name__}, which JSON cannot hold; use text or a number.")

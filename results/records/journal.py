@@ -1,9 +1,8 @@
-"""The journal of a run: append-only JSON lines, the source of truth for everything shown later.
+"""Writes the journal of a run: append-only JSON lines, from which everything that is shown is made.
 
 `out/runs/<id>/journal.jsonl` holds a `run` line, a `resumed` line where the run went on from a checkpoint, one
-`evaluation` line per evaluation, and an `end` line. Every line is flushed and fsynced, and ends with a checksum of all
-lines up to it (`results.records.lines`). Who writes it holds the run's lease (`results.records.lease`), and sees before
-each line that it still does.
+`evaluation` line per evaluation, and an `end` line. Every line is fsynced, and ends with a checksum of all lines up to
+it (`results.records.lines`). The writer holds the run's lease (`results.records.lease`), which it checks before a line.
 """
 
 from __future__ import annotations
@@ -19,13 +18,11 @@ from typing import Any, BinaryIO, Self
 
 from results.errors import AlreadyDone, JournalLost, ResultsError
 from results.files import own_folder, set_aside, unwritable
-from results.records import JOURNAL, STATUSES, Evaluation, Record, folder_of, read
+from results.records import JOURNAL, STATUSES, Evaluation, read
 from results.records.lease import Lease
 from results.records.lines import FORMAT, chained
 from results.records.spec import Labels, RunSpec
 from results.records.usable import usable
-
-__all__ = ["Evaluation", "Journal", "Record", "folder_of", "read"]
 
 RERUN = ", then run again"
 
@@ -33,16 +30,18 @@ RERUN = ", then run again"
 class Journal:
     """Writes one run's journal; use it in a `with` statement.
 
-    Left by an exception without an `end` line, the block writes one: "interrupted" for Ctrl-C, else "failed".
-    lock: held while a line is written; who holds it keeps other threads from writing. lease: given back at the end.
+    Where an exception leaves the block before an `end` line, the block writes one: "interrupted" for Ctrl-C, else
+    "failed".
+
+    lock: held while a line is written; hold it to keep other threads from writing. lease: given back at the end.
     """
 
-    def __init__(self, path: Path, file: BinaryIO, lease: Lease | None = None) -> None:
+    def __init__(self, path: Path, file: BinaryIO, lease: Lease) -> None:
         self.path = path
         self.lease = lease
         self.lock = threading.RLock()
         self._file = file
-        self._written = 0, 0  # bytes of whole lines, and their checksum: one value, whenever a signal comes
+        self._written = 0, 0  # bytes of whole lines, and their checksum: one tuple, so that no signal parts them
         self._epochs: float = 0
         self._ended = False
 
@@ -59,11 +58,11 @@ class Journal:
     ) -> Journal:
         """Start the journal of the run in `folder` (`folder_of(out, id)`), which is made if need be.
 
-        A journal that is there already is renamed, never deleted: to journal.interrupted-1.jsonl (-2, ...) if it is
-        incomplete, else to journal.replaced-1.jsonl. fresh: replace a complete one, too.
+        An earlier journal is renamed, never deleted: to journal.interrupted-1.jsonl (-2, ...) if it is incomplete, else
+        to journal.replaced-1.jsonl. fresh: replace a complete one, too.
 
         Raises:
-            AlreadyDone: unless `fresh`, where this run's complete journal is there.
+            AlreadyDone: the run has a complete journal, and `fresh` is False.
             LeaseHeld: another process has this run now.
             ResultsError: the folder cannot be written, or the disk is full.
         """
@@ -83,11 +82,11 @@ class Journal:
         return journal
 
     def evaluation(self, epoch: float, step: int, metrics: Mapping[str, float]) -> None:
-        """Append one evaluation; epoch as `Evaluation` has it, metrics are floats by name, units in their names.
+        """Append one evaluation, as of `Evaluation`; metrics have their units in their names.
 
         Raises:
-            JournalLost: the run is another command's by now, or its folder was deleted or moved.
-            ResultsError: the line cannot be written; what was written before stays readable.
+            JournalLost: another command has the run by now, or its folder was deleted or moved.
+            ResultsError: the line cannot be written; the lines before stay readable.
         """
         self._epochs = epoch
         self._write(_line(Evaluation(epoch, step, metrics)))
@@ -101,28 +100,19 @@ class Journal:
         wall_seconds: float,
         environments: Sequence[Mapping[str, Any]],
     ) -> None:
-        """Append, after the first line: that the run goes on from a checkpoint, and its evaluations until then.
+        """Append, after the first line, where the run goes on from a checkpoint, and its evaluations until then.
 
-        epoch: after so many, and at this batch of the next, it goes on. wall_seconds: until then. environments: which
-        the run was trained in before, each until it had so many epochs and batches: {"epoch": 3, "batch": 0,
-        "environment": {...}}.
-
-        Raises:
-            ResultsError: the lines cannot be written.
+        The arguments are those of `Resumption`. Raises ResultsError where the lines cannot be written.
         """
         self._epochs = evaluations[-1].epoch if evaluations else 0
         where = {"epoch": epoch, "batch": batch, "wall_seconds": wall_seconds, "environments": environments}
         self._write({"type": "resumed", **where}, *map(_line, evaluations))
 
     def end(self, status: str, **fields: Any) -> None:
-        """Append the last line and close: status is "finished", "diverged", "failed" or "interrupted".
+        """Append the last line and close. status: one of STATUSES.
 
         Fields add to or replace the defaults: reason "", epochs (of the last evaluation), early_stopped False,
-        staleness [].
-
-        Raises:
-            ResultsError: the line cannot be written.
-            JournalLost: as `evaluation`, or the file was deleted or moved while the run went on.
+        staleness []. Raises as `evaluation`.
         """
         if status not in STATUSES:
             raise ValueError(f"status {status!r} is none of {', '.join(STATUSES)}")
@@ -130,22 +120,20 @@ class Journal:
         with self.lock:
             self._write({"type": "end", "status": status, **defaults, **fields, "ended": _now()})
             self._ended = True
-            there = _in_place(self._file, self.path)
+            in_place = _in_place(self._file, self.path)
             self.close()
-        if not there:
+        if not in_place:
             text = f"{self.path} is not where it was when the run began; leave --out alone while runs train"
             raise JournalLost(f"{text}, and run again.")
 
     def check(self) -> None:
-        """See that the run is still this process's, before anything else of it is written; raises as `Lease.check`."""
-        if self.lease is not None:
-            self.lease.check()
+        """Check that this process still has the run, before anything of it is written. Raises as `Lease.check`."""
+        self.lease.check()
 
     def close(self) -> None:
         """Close the file and give the lease back; without an `end` line the record stays incomplete."""
         self._file.close()
-        if self.lease is not None:
-            self.lease.release()
+        self.lease.release()
 
     def __enter__(self) -> Self:
         return self
@@ -155,7 +143,7 @@ class Journal:
     ) -> None:
         if error is not None and not self._ended and not self._file.closed:
             status = "failed" if isinstance(error, Exception) else "interrupted"
-            with contextlib.suppress(ResultsError):  # the error that ends the block matters more
+            with contextlib.suppress(ResultsError):  # the block's own error matters more
                 self.end(status, reason=_text(error))
         self.close()
 
@@ -167,7 +155,7 @@ class Journal:
             data, checksum = chained(lines, before)
             try:
                 self.check()
-                self._drop_half_line()  # a signal may have ended a write before this one
+                self._drop_half_line()  # a signal may have ended an earlier write
                 _write_all(self._file, data)
                 os.fsync(self._file.fileno())
                 self._written = size + len(data), checksum
@@ -179,7 +167,7 @@ class Journal:
                 raise unwritable(self.path, error, RERUN) from error
 
     def _drop_half_line(self) -> None:
-        # Cutting works on a full disk too; should it fail, the reader still ignores a last line that is cut.
+        # Should cutting fail, the reader still ignores a cut last line.
         with contextlib.suppress(OSError):
             os.ftruncate(self._file.fileno(), self._written[0])
             self._file.seek(self._written[0])
@@ -191,7 +179,7 @@ def _line(point: Evaluation) -> dict[str, Any]:
 
 
 def _text(error: BaseException) -> str:
-    """Class and text of an error; a plug-in's may raise instead of giving a text."""
+    """Class and text of an error; that of a plug-in may raise when it is made into text."""
     try:
         return f"{type(error).__name__}: {error}"
     except (Exception, SystemExit, GeneratorExit):
@@ -199,15 +187,20 @@ def _text(error: BaseException) -> str:
 
 
 def _write_all(file: BinaryIO, data: bytes) -> None:
-    # An unbuffered file may take a part of the line only, for instance the last bytes of a filling disk.
+    # An unbuffered file may take a part of the line alone, such as the last free bytes of a disk.
     while data:
         data = data[file.write(data) :]
 
 
 def _set_aside(path: Path, fresh: bool) -> None:
+    """Rename the journal, if there is one. Raises AlreadyDone where it is complete, unless `fresh`."""
+    try:
+        record = usable(path)
+    except ResultsError:
+        record = None
+    if record is not None and record.complete and not fresh:
+        raise AlreadyDone(record.status, str((record.end or {}).get("reason", "")))
     if os.path.lexists(path):
-        if not fresh:
-            _check_undone(path)
         set_aside(path, "replaced" if is_complete(path) else "interrupted")
 
 
@@ -217,15 +210,6 @@ def _in_place(file: BinaryIO, path: Path) -> bool:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except OSError:
         return False
-
-
-def _check_undone(path: Path) -> None:
-    try:
-        found = usable(path)
-    except ResultsError:
-        return
-    if found.complete and found.end is not None:
-        raise AlreadyDone(found.status, str(found.end.get("reason", "")))
 
 
 def is_complete(path: Path) -> bool:

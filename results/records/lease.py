@@ -1,7 +1,7 @@
-"""Leases: of all commands that write into one folder of results, on one machine or several, one at a time has a run.
+"""Leases: only one of the commands that write into a folder of results, on any machine, trains a run at a time.
 
-A lease is a file beside the run's journal, made with O_EXCL, that says who holds it; a thread of its owner touches it
-every BEAT_SECONDS. It needs no locks of the file system, no network, and no clock that two machines would share.
+A lease is a file beside the run's journal, created with O_EXCL, that names its owner; a thread of the owner touches it
+every BEAT_SECONDS. This needs no locks of the file system, no network, and no clock that machines share.
 docs/decisions/0010-leases.md has the protocol and why it is safe.
 """
 
@@ -12,7 +12,6 @@ import errno
 import json
 import os
 import platform
-import sys
 import threading
 import time
 import uuid
@@ -28,15 +27,15 @@ LEASE = "lease"
 LEASE_BYTES = 10_000
 BEAT_SECONDS = 5.0
 SILENT_SECONDS = 60.0
-"""Without a beat an owner counts as dead after so long, unless that it has ended is known sooner."""
+"""Time without a beat after which an owner counts as dead."""
 
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
-_TAKEN_AGAIN = 100  # attempts, each against a lease that came or went meanwhile
+_ATTEMPTS = 100  # each fails only where the lease came or went meanwhile
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A process that holds a lease; what its machine does not tell is "". started: in the machine's own ticks."""
+    """A process that holds a lease; fields that its machine does not tell are "". started: in the machine's ticks."""
 
     host: str
     machine: str
@@ -48,8 +47,7 @@ class Owner:
     @classmethod
     def here(cls) -> Owner:
         """This process."""
-        pid = os.getpid()
-        namespace = ""
+        pid, namespace = os.getpid(), ""
         with contextlib.suppress(OSError):
             namespace = os.readlink("/proc/self/ns/pid")
         boot = _text_of("/proc/sys/kernel/random/boot_id")
@@ -57,48 +55,50 @@ class Owner:
 
     @classmethod
     def read(cls, content: bytes) -> Owner | None:
-        """Reads an owner from its JSON object with a nonce; None where the content is something else."""
+        """The owner in a lease's content; None where the content is something else."""
         try:
             fields = json.loads(content)
             del fields["nonce"]
-            known = isinstance(fields["pid"], int) and 0 < fields["pid"] < 2**31
-            return cls(**fields) if known else None
+            is_pid = isinstance(fields["pid"], int) and 0 < fields["pid"] < 2**31
+            return cls(**fields) if is_pid else None
         except (ValueError, TypeError, KeyError, RecursionError):
             return None
 
     def written(self) -> str:
-        """JSON object of the owner, with a nonce: no two are equal."""
+        """Content for a lease: JSON with a nonce, so that no two are equal."""
         return json.dumps(asdict(self) | {"nonce": uuid.uuid4().hex})
 
     def __str__(self) -> str:
         return f"pid {self.pid} on host {self.host}"
 
     def gone(self) -> bool:
-        """Whether it is known that the owner has ended: its process here, or its machine by a restart."""
+        """Whether the owner has surely ended: its process here, or its machine by a restart."""
         here = Owner.here()
         if (self.host, self.machine) != (here.host, here.machine):
             return False
-        if self.boot != here.boot:  # by its name alone a machine is not known to be this one
+        if self.boot != here.boot:  # without a machine id, it may be another machine of this name
             return bool(self.machine and self.boot and here.boot)
         if self.pid_namespace != here.pid_namespace:  # another container's
             return False
-        found = _started(self.pid)
-        return found is None or bool(found and self.started and found != self.started)
+        started = _started(self.pid)
+        return started is None or bool(started and self.started and started != self.started)
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """A lease as it lies there. owner: None where it is not (yet) readable. mark: this lease's and no other's."""
+class _LeaseFile:
+    """A lease as it was read. beat_ns: time of the last beat, by the file system's clock."""
 
     content: bytes
-    beat_ns: int
+    beat_ns: int = 0
 
     @property
     def mark(self) -> str:
+        """Identifies this lease among all."""
         return sha256(self.content).hexdigest()[:16]
 
     @property
     def owner(self) -> Owner | None:
+        """None where the file is not, or not yet, a whole lease."""
         return Owner.read(self.content)
 
     @property
@@ -110,7 +110,7 @@ class _Found:
 
 
 class Lease:
-    """A run's lease, held by this process from `take` to `release`."""
+    """A run's lease, which this process holds from `take` to `release`."""
 
     def __init__(self, path: Path, content: bytes) -> None:
         self.path = path
@@ -123,10 +123,10 @@ class Lease:
     def take(cls, folder: Path, silent: Collection[str] = ()) -> Lease:
         """Take the lease of the run in this folder, or take it over from an owner that has ended.
 
-        silent: the marks of leases and claims whose owners count as dead, by a `LeaseWatcher`.
+        silent: marks of leases and claims whose owners count as dead, by a `LeaseWatcher`.
 
         Raises:
-            LeaseHeld: another process has it, or may have it.
+            LeaseHeld: another process holds it, or may hold it.
             OSError: the folder cannot be written.
         """
         own = Owner.here().written().encode()
@@ -134,94 +134,91 @@ class Lease:
         return cls(folder / LEASE, own)
 
     def check(self) -> None:
-        """See that it is still this process's: before each line of a journal, and before whatever else is the owner's.
+        """Check that this process still holds it: before each line of a journal, and before other files of the run.
 
         Raises:
-            JournalLost: it is not; whatever else there was to write is another's to write now.
-            OSError: the file system does not say.
+            JournalLost: it does not; another process writes the run's files now.
+            OSError: the file cannot be read.
         """
         try:
-            content = _content(self.path)
+            content = reading.content(self.path, LEASE_BYTES)
         except OSError as error:
             if error.errno not in _GONE:
                 raise
             text = f"{self.path.parent} is not where it was when the run began; leave --out alone while runs train"
             raise JournalLost(f"{text}, and run again.") from error
         if content != self._content:
-            who = _Found(content, 0).who
+            who = _LeaseFile(content).who
             text = f"{self.path.parent} was taken over by another command ({who}), since this one had not been heard of"
             raise JournalLost(f"{text} for {SILENT_SECONDS:.0f} s; the run goes on there.")
 
     def release(self) -> None:
-        """Give it back, if it is still this process's; once is enough."""
+        """Give it back, if this process still holds it; may be called again."""
         self._over.set()
-        with contextlib.suppress(OSError):
-            if _content(self.path) == self._content:
-                self.path.unlink()
+        with contextlib.suppress(OSError, JournalLost):
+            self.check()
+            self.path.unlink()
         self._thread.join()
 
     def _beat(self) -> None:
         while not self._over.wait(BEAT_SECONDS):
-            with contextlib.suppress(OSError, JournalLost):  # `check` says so where it matters
+            with contextlib.suppress(OSError, JournalLost):  # the next line of the journal raises it
                 self.check()
                 os.utime(self.path)
 
 
 class LeaseWatcher:
-    """Watches leases that others hold, until they are free: to be asked about once a second.
+    """Watches leases that other processes hold, until they are free; ask it about once a second.
 
-    An owner's beats are held against this process's clock alone: what counts is that none came, never what time it
-    was. Time in which this process was itself stopped does not count.
+    It counts time without a beat by this process's own clock, without the time in which this process was stopped.
     """
 
     def __init__(self) -> None:
-        self._seen: dict[Path, tuple[tuple[_Found, ...], float, float]] = {}  # what lies there, silent for, asked at
+        self._seen: dict[Path, tuple[tuple[_LeaseFile, ...], float, float]] = {}  # files, silent for, asked at
 
     def free(self, folder: Path) -> bool:
-        """Whether the lease of the run in this folder can be taken; one whose owner was silent too long is removed."""
+        """Whether the lease of the run in this folder can be taken; removes one whose owner was silent too long."""
         path = folder / LEASE
         try:
-            found = _chain(path)
-        except OSError:  # whoever takes it says so
-            return True
-        if all(one.gone() for one in found):
-            self._seen.pop(path, None)
-            return True
-        now = time.monotonic()
-        before, silent, last = self._seen.get(path, ((), 0.0, now))
-        silent = silent + min(now - last, BEAT_SECONDS) if before == found else 0.0
-        self._seen[path] = found, silent, now
-        if silent < SILENT_SECONDS:
-            return False
-        with contextlib.suppress(OSError):
-            try:
-                Lease.take(folder, [one.mark for one in found]).release()
-            except LeaseHeld:
+            files = _chain(path)
+            if all(file.gone() for file in files):
+                self._seen.pop(path, None)
+                return True
+            now = time.monotonic()
+            before, silent, last = self._seen.get(path, ((), 0.0, now))
+            silent = silent + min(now - last, BEAT_SECONDS) if before == files else 0.0
+            self._seen[path] = files, silent, now
+            if silent < SILENT_SECONDS:
                 return False
+            Lease.take(folder, [file.mark for file in files]).release()
+        except LeaseHeld:
+            return False
+        except OSError:  # `Lease.take` raises it for the caller
+            return True
         return True
 
 
 def _take(path: Path, own: bytes, silent: Collection[str]) -> None:
-    """Have a lease, or a claim on one, at this path: this process's content, where none or a dead process's was.
+    """Put this process's content at the path of a lease, or of a claim, where there is none or a dead process's.
 
-    Only who has the claim on a dead process's file may put its own in that place. A claim whose maker died is itself
-    such a file, and is taken in the same way, by a claim on the claim: to remove it would be to risk removing the claim
-    that a living process has made meanwhile.
+    A dead process's file is replaced only by the process that holds the claim on it. A claim whose owner died is itself
+    such a file, and is taken in the same way, by a claim on the claim: removing it could remove the claim that a living
+    process has made meanwhile.
     """
-    for _ in range(_TAKEN_AGAIN):
-        if _created(path, own):
+    for _ in range(_ATTEMPTS):
+        if _create(path, own):
             return
-        found = _find(path)
-        if found is None:  # released meanwhile
+        dead = _read(path)
+        if dead is None:  # released meanwhile
             continue
-        if found.content == own:  # put there by one who was silent so long that it lost its claim to this process
+        if dead.content == own:  # renamed by a process that was silent so long that this one took over its claim
             return
-        if not (found.gone() or found.mark in silent):
-            raise LeaseHeld(path.parent, found.who)
-        claim = _claim(path, found)
+        if not (dead.gone() or dead.mark in silent):
+            raise LeaseHeld(path.parent, dead.who)
+        claim = _claim(path, dead)
         _take(claim, own, silent)
-        now = _find(path)
-        if now is None or now.content != found.content:
+        now = _read(path)
+        if now is None or now.content != dead.content:
             claim.unlink(missing_ok=True)
             continue
         with contextlib.suppress(FileNotFoundError):
@@ -229,19 +226,19 @@ def _take(path: Path, own: bytes, silent: Collection[str]) -> None:
     raise LeaseHeld(path.parent, "others, who come and go")
 
 
-def _chain(path: Path) -> tuple[_Found, ...]:
-    """The lease as it lies there, the claim on it, the claim on that: mostly one, or none."""
-    found = _find(path)
-    return () if found is None else (found, *_chain(_claim(path, found)))
+def _chain(path: Path) -> tuple[_LeaseFile, ...]:
+    """The lease, the claim on it, the claim on that, and so on; mostly one file, or none."""
+    file = _read(path)
+    return () if file is None else (file, *_chain(_claim(path, file)))
 
 
-def _claim(path: Path, dead: _Found) -> Path:
-    """Path to claim a dead lease by renaming it: named after that lease alone, so that no content is at two places."""
+def _claim(path: Path, dead: _LeaseFile) -> Path:
+    """Path of the claim on a dead lease. Its name has that lease's mark, so that each lease has a claim of its own."""
     return path.with_name(f"{LEASE}.{dead.mark}")
 
 
-def _created(path: Path, content: bytes) -> bool:
-    """Make the file with this content -> False where there is one already."""
+def _create(path: Path, content: bytes) -> bool:
+    """Create the file with this content; False where there is one already."""
     try:
         file = path.open("xb", buffering=0)
     except FileExistsError:
@@ -257,19 +254,15 @@ def _created(path: Path, content: bytes) -> bool:
     return True
 
 
-def _find(path: Path) -> _Found | None:
-    """Read the lease that lies there; opening a file makes NFS ask its server, where looking at it alone would not."""
+def _read(path: Path) -> _LeaseFile | None:
+    """The lease at the path, if any. Opening the file makes NFS ask its server, which `stat` alone would not."""
     try:
         with reading.opened(path, reading.MOST_BYTES) as file:
-            return _Found(file.read(LEASE_BYTES), os.fstat(file.fileno()).st_mtime_ns)
+            return _LeaseFile(file.read(LEASE_BYTES), os.fstat(file.fileno()).st_mtime_ns)
     except OSError as error:
         if error.errno in _GONE:
             return None
         raise
-
-
-def _content(path: Path) -> bytes:
-    return reading.content(path, LEASE_BYTES)
 
 
 def _text_of(path: str) -> str:
@@ -280,9 +273,7 @@ def _text_of(path: str) -> str:
 
 
 def _started(pid: int) -> str | None:
-    """Start of a process of this machine; "" where that is not told, None where there is none, or a zombie."""
-    if sys.platform == "win32":  # asking by a signal would end it there
-        return ""
+    """Start of a process of this machine, in ticks; "" where unknown, None where it has ended."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,10 +1,10 @@
 """The lines of a journal: strict JSON objects, each with a checksum at its end.
 
-The checksums of a journal are chained: each covers all lines up to its own, from the run's first line on, so that no
-line of another run fits. The first line says so by its `format`. Journals of earlier versions have none: their lines
-have checksums of their own (`crc32`), or none at all, and are read by that rule. The first line decides for all.
+The checksums of a journal are chained: each covers all lines up to its own, from the first, so that no line of another
+run fits. The first line says so by its `format`. Journals of earlier versions have no `format`: each of their lines has
+a checksum of its own (`crc32`), or none. The first line decides for all.
 
-Strict JSON knows no NaN: floats that are not finite are written as the strings "NaN", "Infinity" and "-Infinity".
+Strict JSON has no NaN: floats that are not finite are written as the strings "NaN", "Infinity" and "-Infinity".
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Any
 FORMAT = 2
 """Format of journals whose checksums are chained."""
 CHAIN, CHECKSUM = "chain", "crc32"
-"""The last field of a line: eight hexadecimal digits, a CRC-32 of what stands before it, in all lines or in its own.
+"""Last field of a line: eight hexadecimal digits, a CRC-32 of what stands before it, in all lines or in its own.
 
-It finds every burst of up to 32 bits; it is no signature: whoever computes checksums can write what they like.
+It detects every burst of errors up to 32 bits. It is no signature: anybody can compute it.
 """
 DEEPEST = 32
 """Levels of nesting that a line may have; those of a run have seven."""
@@ -34,45 +34,45 @@ _TEXT = frozenset({"type", "status", "reason", "layer", "ended"})
 
 
 def render(line: Mapping[str, Any]) -> bytes:
-    """The line with a checksum of its own, and without its newline."""
-    return _ended(_object(line), CHECKSUM)[0]
+    """The line with a checksum of its own, without a newline."""
+    return _with_checksum(line, CHECKSUM, 0)[0]
 
 
 def chained(lines: Iterable[Mapping[str, Any]], before: int = 0) -> tuple[bytes, int]:
-    """A journal's lines with their checksums and newlines, and where the next lines go on.
+    """A journal's lines with their checksums and newlines, and the last checksum.
 
-    before: where the lines before them ended; 0: the first is the run's.
+    before: the checksum of the line before them; 0 where the first is the run's.
     """
     parts = []
     for line in lines:
-        part, before = _ended(_object(line), CHAIN, before)
+        part, before = _with_checksum(line, CHAIN, before)
         parts.append(part + b"\n")
     return b"".join(parts), before
 
 
 def parse(line: bytes) -> dict[str, Any]:
-    """The object of a line that has a checksum of its own, without it. Raises ValueError."""
+    """The object of a line that has a checksum of its own, without it. Raises ValueError where the line is damaged."""
     value = _parsed(line)
     _check(line, value, CHECKSUM)
     return value
 
 
 class Reader:
-    """Reads the lines of one journal in their order: the first says by which rule they are checked."""
+    """Reads the lines of one journal in their order."""
 
     def __init__(self) -> None:
-        self._rule: str | None = None  # not known yet
+        self._rule: str | None = None  # name of the checksums' field, once the first line is read; "": none
         self._before = 0
 
     @property
     def chained(self) -> bool:
-        """Whether it is known that the lines belong together."""
+        """Whether the checksums show that the lines belong together."""
         return self._rule == CHAIN
 
     def parse(self, line: bytes) -> dict[str, Any]:
         """The object of the next line, without its checksum.
 
-        Text that no file could hold (a command line of strange bytes) is spelt out, as "\\udcff".
+        Text that no file can hold (a command line of strange bytes) is escaped, as "\\udcff".
 
         Raises:
             ValueError: it is no JSON object, it was changed, or it is not the next line of this journal.
@@ -85,7 +85,7 @@ class Reader:
 
 
 def _rule(first: Mapping[str, Any]) -> str:
-    """The name of the checksums' field; "" where there are none. Raises ValueError where that is not known."""
+    """Name of the checksums' field; "" where there are none. Raises ValueError for no first line, or a newer format."""
     if first.get("type") != "run":
         raise ValueError("the first line must be the run")
     if "format" not in first and CHAIN not in first:
@@ -96,33 +96,28 @@ def _rule(first: Mapping[str, Any]) -> str:
 
 
 def _check(line: bytes, value: dict[str, Any], rule: str, before: int = 0) -> int:
-    """Take the checksum off the value -> what it was. Raises ValueError where it is not that of the rule."""
-    there = {CHAIN, CHECKSUM} & value.keys()
-    if there != ({rule} if rule else set()):
+    """Remove the checksum from the value and return it, 0 for none. Raises ValueError where it is wrong."""
+    if {CHAIN, CHECKSUM} & value.keys() != ({rule} if rule else set()):
         raise ValueError("it was changed: its checksum is another, or gone")
     if not rule:
         return 0
     del value[rule]
-    found = _SUMMED[rule].fullmatch(line)
-    if found is None or int(found[2], 16) != zlib.crc32(found[1], before):
+    parts = _SUMMED[rule].fullmatch(line)
+    if parts is None or int(parts[2], 16) != zlib.crc32(parts[1], before):
         why = "it was changed, or it is another run's" if rule == CHAIN else "it was changed"
         raise ValueError(f"{why}: its checksum is another")
-    return int(found[2], 16)
+    return int(parts[2], 16)
 
 
-def _object(line: Mapping[str, Any]) -> bytes:
-    return json.dumps(strict(line), separators=(",", ":"), allow_nan=False).encode()[:-1]
-
-
-def _ended(data: bytes, name: str, before: int = 0) -> tuple[bytes, int]:
-    crc = zlib.crc32(data, before)
-    return data + f',"{name}":"{crc:08x}"}}'.encode(), crc
+def _with_checksum(line: Mapping[str, Any], name: str, before: int) -> tuple[bytes, int]:
+    data = json.dumps(strict(line), separators=(",", ":"), allow_nan=False).encode()[:-1]
+    checksum = zlib.crc32(data, before)
+    return data + f',"{name}":"{checksum:08x}"}}'.encode(), checksum
 
 
 def _parsed(line: bytes) -> dict[str, Any]:
-    parsers: dict[str, Any] = {"parse_constant": _refuse, "parse_float": _float, "parse_int": _int}
     try:
-        value = _plain(json.loads(line.decode(), **parsers), DEEPEST)
+        value = _plain(json.loads(line.decode()), DEEPEST)
     except RecursionError:
         raise ValueError(f"more than {DEEPEST} levels of nesting") from None
     if not isinstance(value, dict):
@@ -130,34 +125,23 @@ def _parsed(line: bytes) -> dict[str, Any]:
     return value
 
 
-def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is not strict JSON")
-
-
-def _float(text: str) -> float:
-    if not math.isfinite(value := float(text)):
-        raise ValueError(f"{text[:20]} is too large for a number")
-    return value
-
-
-def _int(text: str) -> int:
-    if len(text) > 20 or not -(2**63) <= (value := int(text)) < 2**63:
-        raise ValueError(f"{text[:20]} is too large for a number")
-    return value
-
-
 def _plain(value: Any, levels: int) -> Any:
+    """The value, its text escaped. Raises ValueError for numbers that are too large or NaN, and for deep nesting."""
     if levels < 0:
         raise ValueError(f"more than {DEEPEST} levels of nesting")
     if isinstance(value, dict):
         return {_plain(key, 0): _plain(item, levels - 1) for key, item in value.items()}
     if isinstance(value, list):
         return [_plain(item, levels - 1) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is not strict JSON, or too large for a number")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("an integer is too large")
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def strict(value: Any) -> Any:
-    """The value as strict JSON takes it: floats that are not finite as the strings NaN, Infinity and -Infinity."""
+    """The value for strict JSON: floats that are not finite become "NaN", "Infinity" and "-Infinity"."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, Mapping):
@@ -168,7 +152,7 @@ def strict(value: Any) -> Any:
 
 
 def thaw(value: Any) -> Any:
-    """Turn the strings for floats that are not finite back, except where text is expected."""
+    """The value with the strings of `strict` turned back into floats, except in fields of text."""
     if isinstance(value, dict):
         return {key: item if key in _TEXT else thaw(item) for key, item in value.items()}
     if isinstance(value, list):

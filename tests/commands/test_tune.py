@@ -14,7 +14,8 @@ from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool
 from benchmarks.runner.processes.messages import Begin, Ended, Listen, Setting
 from results.groups import FIRST_TRIAL_SEED
-from results.records.journal import Journal, folder_of
+from results.records import folder_of
+from results.records.journal import Journal
 from results.tables import ResultTable, files
 from tests.commands.commands import TINY, Cli, written
 from tests.sure import sure

@@ -11,8 +11,9 @@ import pytest
 from torch import Tensor
 
 from benchmarks.runner import training
+from results.records import Record, folder_of, read
 from results.records.identity import run_id
-from results.records.journal import Journal, Record, folder_of, read
+from results.records.journal import Journal
 from results.records.spec import Labels
 from tests.conformance.small import Small, data
 

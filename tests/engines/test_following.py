@@ -23,8 +23,7 @@ from benchmarks.runner.processes.messages import (
     Requeued,
     Resumed,
 )
-from results.records import JOURNAL, Evaluation, folder_of
-from results.records.journal import read
+from results.records import JOURNAL, Evaluation, folder_of, read
 from tests.engines.fakes import METRICS, journal_of, run_of, setting_of, train
 
 RUN = run_of(0)

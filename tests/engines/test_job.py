@@ -22,8 +22,7 @@ from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool, signals
 from benchmarks.runner.processes.messages import Ended, Remark, Setting
 from benchmarks.tables.registry import table
-from results.records import JOURNAL, folder_of
-from results.records.journal import read
+from results.records import JOURNAL, folder_of, read
 from tests.commands.commands import train_here
 from tests.engines.fakes import run_of, setting_of, train
 

@@ -15,8 +15,7 @@ from benchmarks.runner.engines.slurm import Slurm, cancelled
 from benchmarks.runner.pace import Pace
 from benchmarks.runner.processes import signals
 from benchmarks.runner.processes.messages import Ended
-from results.records import JOURNAL, folder_of
-from results.records.journal import read
+from results.records import JOURNAL, folder_of, read
 from tests.engines.fakes import FakeCluster, run_of, setting_of, train
 
 RUNS = [run_of(seed) for seed in range(4)]

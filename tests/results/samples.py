@@ -9,8 +9,9 @@ from typing import Any
 
 from benchmarks.runner.plan import Run
 from benchmarks.views import journals
+from results.records import Record, folder_of, read
 from results.records.identity import identity, run_id
-from results.records.journal import Journal, Record, folder_of, read
+from results.records.journal import Journal
 from results.records.lines import CHAIN, CHECKSUM, chained
 from results.records.spec import ACCURACY, Judge, Labels, RunSpec
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from results.errors import JournalLost, ResultsError
-from results.records import JOURNAL, journal
-from results.records.journal import Journal, folder_of, read
+from results.records import JOURNAL, folder_of, journal, read
+from results.records.journal import Journal
 from results.records.spec import Labels
 from tests.results.samples import lines_of, rewrite, spec_of, write
 
@@ -97,9 +97,9 @@ def test_a_journal_cut_in_its_first_line_is_no_record_and_is_repeated(tmp_path: 
     [
         (b"garbage", "Expecting value"),
         (b"[1]", "no JSON object"),
-        ({"type": "evaluation", "epoch": 1}, "no evaluation"),
+        ({"type": "evaluation", "epoch": 1}, "step"),
         (b'{"type": "evaluation", "epoch": 1, "step": 1, "metrics": {"loss": NaN}}', "not strict JSON"),
-        ({"type": "end", "status": "fine"}, "neither"),
+        ({"type": "end", "status": "fine"}, "status"),
         (b"\xff\xfe", "codec"),
     ],
 )
@@ -123,7 +123,7 @@ def test_the_first_line_must_be_a_whole_run_and_nothing_follows_the_end(tmp_path
     with pytest.raises(ResultsError, match=r"line 1: .*must be the run"):
         read(path)
     path.write_bytes(b'{"type": "run", "id": "a"}\n')
-    with pytest.raises(ResultsError, match="needs 'spec'"):
+    with pytest.raises(ResultsError, match="spec"):
         read(path)
 
 

@@ -166,7 +166,7 @@ def test_of_many_at_once_one_gets_it(tmp_path: Path, left: str) -> None:
         if left != "nothing":
             path = left_by(folder, dead)
         if left == "a lease and a claim":
-            found = sure(lease._find(path))
+            found = sure(lease._read(path))
             lease._claim(path, found).write_bytes(path.read_bytes().replace(b'"n"', b'"m"'))
         got = at_once(8, lambda folder=folder: Lease.take(folder))  # type: ignore[misc]
         (held,) = (one for one in got if isinstance(one, Lease))

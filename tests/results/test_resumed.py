@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from results.errors import ResultsError
-from results.records import Evaluation, Record, read
+from results.records import Evaluation, Record, folder_of, read
 from results.records.identity import run_id
-from results.records.journal import Journal, folder_of
+from results.records.journal import Journal
 from results.records.spec import Labels
 from results.reproductions import keep
 from results.tracking.entries import entries

@@ -10,9 +10,9 @@ import pytest
 
 from results.errors import ResultsError
 from results.measures import MEASURES, Context
-from results.records import Evaluation, Record, read
+from results.records import Evaluation, Record, folder_of, read
 from results.records.identity import run_id
-from results.records.journal import Journal, folder_of
+from results.records.journal import Journal
 from results.records.spec import Labels
 from results.records.usable import usable
 from results.tracking.points import curve, last_step

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from results.errors import ResultsError
-from results.records.journal import Record
+from results.records import Record
 from results.records.spec import Judge, Labels
 from results.statistics import (
     Best,

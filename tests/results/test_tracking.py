@@ -13,7 +13,7 @@ from results import tracking
 from results.errors import ResultsError
 from results.groups import runs_of
 from results.published import by_dataset
-from results.records.journal import Record
+from results.records import Record
 from results.statistics import summary
 from results.tracking import DEFAULT_URI, feed, feeding, probe, shown, stores
 from tests import needs

@@ -13,9 +13,9 @@ import pytest
 from results import tracking
 from results.errors import ResultsError
 from results.published import by_dataset
-from results.records import JOURNAL, folder_of, read
+from results.records import JOURNAL, Record, folder_of, read
 from results.records.identity import run_id
-from results.records.journal import Journal, Record
+from results.records.journal import Journal
 from results.records.spec import Labels
 from results.tracking import feed, fetch
 from tests import needs

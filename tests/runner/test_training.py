@@ -21,8 +21,8 @@ from benchmarks.runner.training import Training, load_data, train
 from benchmarks.workloads.data.load import DataSet
 from benchmarks.workloads.workload import workload
 from results.measures import ALONE, MEASURES, NO_TOKENS
-from results.records import Record
-from results.records.journal import Journal, folder_of, read
+from results.records import Record, folder_of, read
+from results.records.journal import Journal
 
 IMPORTS = """
 import sys

@@ -19,7 +19,8 @@ from benchmarks.views.journals import read
 from benchmarks.views.table_runs import find_runs
 from benchmarks.workloads.workload import Workload, workload
 from results.measures import MEASURES
-from results.records.journal import Journal, folder_of
+from results.records import folder_of
+from results.records.journal import Journal
 from results.records.spec import ACCURACY
 from results.statistics import at_best_validation, best, best_validation
 
