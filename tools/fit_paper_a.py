@@ -18,9 +18,8 @@ from scipy.optimize import brentq, least_squares
 from benchmarks.hardware.card import Card, Costs, NetworkSeconds
 from benchmarks.hardware.cards import CARDS, write
 from benchmarks.hardware.step_price import counted
-from benchmarks.papers.fitted import PAPER_A, VERSION_3
+from benchmarks.papers.fitted import PAPER_A, VERSION_3, predictions, published_epoch_seconds
 from benchmarks.papers.predicted_seconds import STEPS, seconds_per_epoch
-from benchmarks.papers.residuals import predictions, published_epoch_seconds
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.cards import card as data_card
 from benchmarks.workloads.workload import workload

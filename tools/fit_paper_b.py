@@ -17,9 +17,8 @@ from benchmarks.hardware.card import Card, NetworkSeconds
 from benchmarks.hardware.cards import CARDS, write
 from benchmarks.hardware.flops import step_flops
 from benchmarks.hardware.step_price import counted
-from benchmarks.papers.fitted import LAP_SGD, MB_SGD, Fit
+from benchmarks.papers.fitted import LAP_SGD, MB_SGD, Fit, predictions
 from benchmarks.papers.predicted_seconds import training_seconds
-from benchmarks.papers.residuals import predictions
 from benchmarks.tables import registry as tables
 from benchmarks.tables.definition import Row, Table
 from benchmarks.workloads.build import network_of

@@ -10,7 +10,7 @@ from benchmarks.hardware.card import Card
 
 def show_card(card: Card, console: Console) -> None:
     """Prints what a card predicts for the paper's networks, beside what was published."""
-    from benchmarks.papers.residuals import predictions
+    from benchmarks.papers.fitted import predictions
 
     console.print(f"[bold]{escape(card.name)}[/]: {escape(card.title)}\nsource: {escape(card.source)}", highlight=False)
     for words in card.remarks:

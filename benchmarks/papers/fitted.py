@@ -1,9 +1,8 @@
 """The published seconds that hardware cards were fitted to, which their simulated seconds therefore cannot confirm.
 
-What else they cannot confirm is found by changing what was fitted: `possible` makes the cards that other published
-seconds would have led to, with each fitted number halved and doubled. Seconds that are in one proportion to fitted ones
-on all of them follow from the fit (`kind`); a comparison of seconds that comes out alike on all of them could not have
-come out otherwise (`relative_seconds`, `claims.quantities`).
+`possible` makes the cards that other published seconds might have led to, with each fitted number halved and doubled.
+Seconds in one proportion to fitted ones on all of these cards follow from the fit (`kind`). A comparison of seconds
+that comes out alike on all of them could not have come out otherwise (`relative_seconds`, `claims.quantities`).
 """
 
 from __future__ import annotations
@@ -16,14 +15,13 @@ from typing import Literal
 
 from benchmarks.hardware import cards
 from benchmarks.hardware.card import Card
-from benchmarks.papers.predicted_seconds import row_seconds
+from benchmarks.papers.predicted_seconds import STEPS, row_seconds, seconds_per_epoch, training_seconds
 from benchmarks.tables import registry as tables
-from benchmarks.tables.definition import Row
+from results import published
 
 Kind = Literal["fitted", "follows from the fit", "held out"]
-"""Relation of published seconds to a card: fitted to, in proportion to these whatever was fitted, or neither."""
+"""Published seconds that a card was fitted to, that are in proportion to these whatever was fitted, or neither."""
 FACTORS = (0.5, 2.0)
-"""By which a fitted number may have come out another one."""
 _ALIKE = 1e-6
 
 
@@ -44,21 +42,19 @@ Change = Callable[[Card, float], Card]
 class CardFits:
     """Published rows that a card was fitted to, and the numbers that were fitted.
 
-    Not among these is a factor common to all seconds of a network, which moves no comparison.
+    A factor common to all seconds of a network is left out: it moves no comparison.
     """
 
     fits: tuple[Fit, ...]
     numbers: tuple[Change, ...]
 
 
-def _latency(card: Card, factor: float) -> Card:
-    link = card.link.model_copy(update={"latency_seconds": factor * card.link.latency_seconds})
-    return card.model_copy(update={"link": link})
+def _link(field: str) -> Change:
+    def change(card: Card, factor: float) -> Card:
+        link = card.link.model_copy(update={field: factor * getattr(card.link, field)})
+        return card.model_copy(update={"link": link})
 
-
-def _bandwidth(card: Card, factor: float) -> Card:
-    link = card.link.model_copy(update={"bytes_per_second": factor * card.link.bytes_per_second})
-    return card.model_copy(update={"link": link})
+    return change
 
 
 def _capacity(card: Card, factor: float) -> Card:
@@ -74,6 +70,7 @@ def _fixed_share(card: Card, factor: float) -> Card:
     return card.model_copy(update={"networks": networks})
 
 
+LINK = (_link("latency_seconds"), _link("bytes_per_second"))
 PAPER_A = Fit(("table1", "table2", "table3", "table4"), ("resnet18", "resnet50"), ("async_lu", "async_bu"))
 """Seconds per epoch, for the link (tools/fit_paper_a.py)."""
 VERSION_3 = Fit(("v3-mfu",), ("resnet18",), ("pdasgd", "ddp"))
@@ -89,8 +86,8 @@ LAP_SGD = Fit(("lap-table2",), ("resnet20",), ("lapsgd@updaters=4,batch=128",))
 """A training time, for the lanes' capacity (tools/fit_paper_b.py)."""
 
 CARDS: Mapping[str, CardFits] = {
-    "paper-a": CardFits((PAPER_A,), (_latency, _bandwidth)),
-    "paper-a3": CardFits((PAPER_A, VERSION_3), (_latency, _bandwidth, _capacity)),
+    "paper-a": CardFits((PAPER_A,), LINK),
+    "paper-a3": CardFits((PAPER_A, VERSION_3), (*LINK, _capacity)),
     "paper-b": CardFits((*MB_SGD, LAP_SGD), (_fixed_share, _capacity)),
 }
 """By the card's name. Others are fitted to nothing: ideal ones, and those that were measured."""
@@ -98,7 +95,7 @@ CARDS: Mapping[str, CardFits] = {
 
 @cache
 def possible(name: str) -> tuple[Card, ...]:
-    """The card, and those that other published seconds would have led to."""
+    """The card, and those that other published seconds might have led to."""
     card = cards.load(name)
     return card, *(change(card, factor) for change in CARDS[name].numbers for factor in FACTORS)
 
@@ -109,26 +106,29 @@ def relative_seconds(card: str, table_id: str, network: str, row_key: str) -> tu
 
     Also empty where the table has no such row, or the row is charged by FLOPs.
     """
-    if card not in CARDS or table_id not in tables.IDS or network not in tables.table(table_id).networks:
+    if card not in CARDS or table_id not in tables.IDS:
         return ()
-    row = _row(table_id, row_key)
-    on_cards = (
-        [row_seconds(possible_card, tables.table(table_id), network, row) for possible_card in possible(card)]
-        if row
-        else []
-    )
+    table = tables.table(table_id)
+    rows = [row for row in table.rows if row.key == row_key and network in table.networks]
+    on_cards = [row_seconds(possible_card, table, network, row) for row in rows for possible_card in possible(card)]
     priced = [seconds for seconds in on_cards if seconds is not None]
     return tuple(seconds / priced[0] for seconds in priced)
 
 
 def kind(card: str, table_id: str, network: str, row_key: str) -> Kind:
-    """Relation of a row's seconds to a card: fitted to it, following from the fit, or held out."""
+    """Whether a card was fitted to a row's seconds, or they follow from the fit, or neither."""
     if card not in CARDS:
         return "held out"
     if any(table_id in fit.tables and network in fit.networks and row_key in fit.rows for fit in CARDS[card].fits):
         return "fitted"
     own = relative_seconds(card, table_id, network, row_key)
-    return "follows from the fit" if own and any(_alike(own, of) for of in _fitted(card, network)) else "held out"
+    follows = bool(own) and any(
+        all(math.isclose(a, b, rel_tol=_ALIKE) for a, b in zip(own, seconds, strict=True))
+        for fit in CARDS[card].fits
+        if network in fit.networks
+        for seconds in (relative_seconds(card, id, network, row) for id in fit.tables for row in fit.rows)
+    )
+    return "follows from the fit" if follows else "held out"
 
 
 def is_fitted(card: str, table_id: str, network: str, row_key: str) -> bool:
@@ -136,16 +136,55 @@ def is_fitted(card: str, table_id: str, network: str, row_key: str) -> bool:
     return kind(card, table_id, network, row_key) != "held out"
 
 
-def _row(table_id: str, key: str) -> Row | None:
-    return next((row for row in tables.table(table_id).rows if row.key == key), None)
+# ---- the papers' seconds beside those that their cards predict
 
 
-def _fitted(card: str, network: str) -> Iterator[tuple[float, ...]]:
-    """The relative seconds of the rows on that network to which the card was fitted."""
-    for fit in CARDS[card].fits:
-        if network in fit.networks:
-            yield from (relative_seconds(card, id, network, row) for id in fit.tables for row in fit.rows)
+def published_epoch_seconds() -> dict[tuple[str, str], list[float]]:
+    """(network, row) -> TTA / epochs of every CIFAR table of paper A that has both."""
+    seconds: dict[tuple[str, str], list[float]] = {}
+    for table, event in (("table1", "target"), ("table2", "best"), ("table3", "target"), ("table4", "best")):
+        values = published.load(table)
+        for (network, row, measure), value in values.items():
+            if measure == f"time_to_{event}_seconds":
+                epochs = values[network, row, f"epochs_to_{event}"]
+                seconds.setdefault((network, row), []).append(value.mean / epochs.mean)
+    return seconds
 
 
-def _alike(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
-    return all(math.isclose(a, b, rel_tol=_ALIKE) for a, b in zip(first, second, strict=True))
+def predictions(card: Card) -> tuple[str, list[str]]:
+    """A heading and a line per published row: its seconds and the card's; empty for a card of no paper."""
+    if card.name.startswith("paper-a"):
+        heading = (
+            f"Simulated seconds per epoch of {STEPS} batches of 128, against TTA / epochs as published (Tables 1 to 4, "
+            "geometric mean), and speed-ups (Tables 7, 8)"
+        )
+        return heading, list(_residuals_a(card))
+    if card.name.startswith("paper-b"):
+        heading = "Simulated seconds of the whole training at the paper's scale, against T as published"
+        return heading, list(_residuals_b(card))
+    return "", []
+
+
+def _residuals_a(card: Card) -> Iterator[str]:
+    for (network, row), values in sorted(published_epoch_seconds().items()):
+        seconds = seconds_per_epoch(card, card.networks[network], row)
+        mean = math.exp(sum(map(math.log, values)) / len(values))
+        relation = kind(card.name, "table1", network, row)
+        yield f"{network} {row:9} {seconds:6.2f} s, published {mean:5.2f} s, ratio {seconds / mean:.2f} ({relation})"
+    for table, data in (("table7", "CIFAR-10"), ("table8", "CIFAR-100")):
+        for (network, row, _), value in sorted(published.load(table).items()):
+            baseline, seconds = (seconds_per_epoch(card, card.networks[network], method) for method in ("bp", row))
+            relation = kind(card.name, table, network, row)
+            speedup = f"speed-up {baseline / seconds:.2f}, published {value.mean:.2f}"
+            yield f"{network} {row:9} {speedup} ({data}, {relation})"
+
+
+def _residuals_b(card: Card) -> Iterator[str]:
+    for id in ("lap-table1", "lap-table2", "lap-table3", "lap-table6", "lap-table8", "lap-table9", "lap-table10"):
+        table = tables.table(id)
+        network = table.networks[0]
+        for row in table.rows:
+            seconds = training_seconds(card, table, row)
+            mean = published.load(id)[network, row.key, "train_time_seconds"].mean
+            ratio, relation = seconds / mean, kind(card.name, id, network, row.key)
+            yield f"{id:11} {row.key:38} {seconds:6.0f} s, published {mean:5.0f} s, ratio {ratio:.2f} ({relation})"

@@ -1,4 +1,4 @@
-"""An ambiguity of a paper: both statements with their places, our interpretation, the setting that chooses the other.
+"""An ambiguity of a paper: both statements with their places, our interpretation, and the setting for the other.
 
 A: arXiv:2410.05985v1; A3: the summary of its third version; B: arXiv:2203.06638 (the ICLR 2021 submission), and the
 public code of its authors, in which facts were read and from which nothing is copied.
@@ -18,7 +18,7 @@ B_CODE = "public code of arXiv:2203.06638"
 class Ambiguity:
     """A point that a paper leaves open, or on which it contradicts itself.
 
-    item: what it is about. said, elsewhere: the two statements. ours: the interpretation that is the default.
+    item: its topic. said, elsewhere: the two statements. ours: the default interpretation.
     key: the setting that decides ("workload.stem"; "{method}.weights" for each of `methods`); "" where no option can.
     value: the setting's value for the other interpretation, "" where several are possible.
     networks: the networks it concerns; empty for all of its tables.
@@ -39,6 +39,11 @@ class Ambiguity:
     def owner(self) -> str:
         """The part of the key before the dot: "workload", "{method}", or an analysis's id."""
         return self.key.partition(".")[0]
+
+    @property
+    def of_runs(self) -> bool:
+        """Whether it concerns runs: a method's option, or the workload."""
+        return bool(self.methods) or self.owner == "workload"
 
     @property
     def field(self) -> str:

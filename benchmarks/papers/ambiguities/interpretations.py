@@ -1,27 +1,25 @@
-"""Sentences on the interpretation that a run takes, where the papers are silent or contradict each other or their code.
+"""Says which interpretation a run takes, where the papers are silent or contradict each other or their code.
 
-Every ambiguity is data (paper_a.py, laws.py, paper_b.py, paper_others.py). `interpretations` reads from a run's spec
-which interpretation it takes, and adds the option that chooses the other, if there is one.
+Every ambiguity is data (paper_a.py, paper_b.py, paper_others.py). `interpretations` reads from a run's spec which
+interpretation it takes, and adds the option that chooses the other, if there is one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import methods
-from benchmarks.errors import UserError
-from benchmarks.papers.ambiguities import laws, paper_a, paper_b, paper_others
+from benchmarks.papers.ambiguities import paper_a, paper_b, paper_others
 from benchmarks.papers.ambiguities.ambiguity import Ambiguity
 from benchmarks.runner.plan import Run
 from benchmarks.tables.registry import table
 from benchmarks.workloads.own import NONE, Own
 from benchmarks.workloads.workload import workload
+from results.records.spec import flat
 
 AMBIGUITIES: tuple[Ambiguity, ...] = (
     *paper_a.PAPER_A,
-    *laws.LAWS,
     *paper_b.PAPER_A3,
     *paper_b.PAPER_B,
     *paper_others.PAPER_OTHERS,
@@ -36,12 +34,11 @@ def interpretations(table_id: str, runs: Sequence[Run] = ()) -> list[str]:
     """
     lines = []
     for ambiguity in AMBIGUITIES:
-        if table_id not in ambiguity.tables:
-            continue
-        concerned = [run for run in runs if _concerns(ambiguity, run)]
-        if concerned or not (runs or ambiguity.methods or ambiguity.owner == "workload"):
-            said = f"{ambiguity.item}: {ambiguity.said}; {ambiguity.elsewhere}"
-            lines.append(f"{said}. Taken: {_taken(ambiguity, concerned, table_id)}")
+        if table_id in ambiguity.tables:
+            concerned = [run for run in runs if _concerns(ambiguity, run)]
+            if concerned or not (runs or ambiguity.of_runs):
+                statements = f"{ambiguity.item}: {ambiguity.said}; {ambiguity.elsewhere}"
+                lines.append(f"{statements}. Taken: {_taken(ambiguity, concerned, table_id)}")
     return lines
 
 
@@ -52,44 +49,35 @@ def _concerns(ambiguity: Ambiguity, run: Run) -> bool:
 
 
 def _taken(ambiguity: Ambiguity, runs: Sequence[Run], table_id: str) -> str:
+    """What runs take, together those that take the same for the same reason, and how to set the other."""
     if not ambiguity.key:
         return f"{ambiguity.ours}."
-    if not (ambiguity.methods or ambiguity.owner == "workload"):
+    if not ambiguity.of_runs:
         return f"{ambiguity.ours}, unless set. The other: --set {ambiguity.other}."
-    groups: dict[_Choice, list[str]] = {}
+    groups: dict[tuple[str, str, str], dict[str, None]] = {}
     for run in runs:
-        who = groups.setdefault(_choice(ambiguity, run, table_id), [])
         name = run.method.name if ambiguity.methods else run.spec.workload.network
-        if name not in who:
-            who.append(name)
-    return " ".join(choice.text(ambiguity, who) for choice, who in groups.items())
+        groups.setdefault(_choice(ambiguity, run, table_id), {})[name] = None
+    texts = []
+    for (value, why, other), names in groups.items():
+        owners = names if ambiguity.methods else ["workload"]
+        settings = " ".join(f"--set {owner}.{ambiguity.field}={other}" for owner in owners)
+        texts.append(f"{value} for {', '.join(names)} ({why}): else {settings}.")
+    return " ".join(texts)
 
 
-@dataclass(frozen=True)
-class _Choice:
-    """The value that a run takes, the reason, and the setting that chooses the other."""
-
-    value: str
-    why: str
-    instead: str
-
-    def text(self, ambiguity: Ambiguity, who: Iterable[str]) -> str:
-        owners = who if ambiguity.methods else ["workload"]
-        settings = " ".join(f"--set {owner}.{ambiguity.field}={self.instead}" for owner in owners)
-        return f"{self.value} for {', '.join(who)} ({self.why}): else {settings}."
-
-
-def _choice(ambiguity: Ambiguity, run: Run, table_id: str) -> _Choice:
+def _choice(ambiguity: Ambiguity, run: Run, table_id: str) -> tuple[str, str, str]:
+    """Returns the value that a run takes, the reason, and the value that chooses the other interpretation."""
     work, of_workload = run.spec.workload, ambiguity.owner == "workload"
     names = (work.family, work.network) if of_workload else (run.method.name,)
-    value = _plain(_inside(work.document() if of_workload else run.method.options, ambiguity.field))
-    default = _plain(accepted(ambiguity, names, "", table_id, run.parts))
+    value = _field(work.document() if of_workload else run.method.options, ambiguity)
+    default = accepted(ambiguity, names, "", table_id, run.parts)
     if value == default:
-        return _Choice(_text(value), ambiguity.ours, ambiguity.value or "VALUE")
-    if ambiguity.value and value == _plain(accepted(ambiguity, names, ambiguity.value, table_id, run.parts)):
-        return _Choice(_text(value), f"the other reading; ours: {ambiguity.ours}", _text(default))
-    own = f"of scale {work.scale}, of the row, or set; ours for the paper: {_text(default)}"
-    return _Choice(_text(value), own, ambiguity.value or "VALUE")
+        return _text(value), ambiguity.ours, ambiguity.value or "VALUE"
+    if ambiguity.value and value == accepted(ambiguity, names, ambiguity.value, table_id, run.parts):
+        return _text(value), f"the other reading; ours: {ambiguity.ours}", _text(default)
+    why = f"of scale {work.scale}, of the row, or set; ours for the paper: {_text(default)}"
+    return _text(value), why, ambiguity.value or "VALUE"
 
 
 def accepted(ambiguity: Ambiguity, names: tuple[str, ...], value: str, table_id: str, own: Own = NONE) -> Any:
@@ -100,23 +88,14 @@ def accepted(ambiguity: Ambiguity, names: tuple[str, ...], value: str, table_id:
     """
     settings = {ambiguity.field: value} if value else {}
     if ambiguity.owner == "workload":
-        family, network = names
-        work = workload(family, network, "paper", settings, own=own)
-        return _inside(work.model_dump(mode="json"), ambiguity.field)
-    made = methods.create(names[0], {**table(table_id).options.get(names[0], {}), **settings})
-    return _inside(made.describe(), ambiguity.field)
+        work = workload(names[0], names[1], "paper", settings, own=own)
+        return _field(work.model_dump(mode="json"), ambiguity)
+    method = methods.create(names[0], {**table(table_id).options.get(names[0], {}), **settings})
+    return _field(method.describe(), ambiguity)
 
 
-def _inside(values: Mapping[str, Any], path: str) -> Any:
-    found: Any = values
-    for part in path.split("."):
-        if not isinstance(found, Mapping) or part not in found:
-            raise UserError(f"There is no {path} in the run's spec; repeat the run with --fresh.")
-        found = found[part]
-    return found
-
-
-def _plain(value: Any) -> Any:
+def _field(values: Mapping[str, Any], ambiguity: Ambiguity) -> Any:
+    value: Any = flat(values)[ambiguity.field]
     return list(value) if isinstance(value, tuple) else value
 
 

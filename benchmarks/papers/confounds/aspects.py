@@ -10,23 +10,80 @@ from typing import Any
 import methods
 from benchmarks.executors import registry as executors
 from benchmarks.executors.team import SimulatedTeam
-from benchmarks.papers.confounds.counted import Counted
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.networks.names import NETWORKS, title_of
 from benchmarks.workloads.workload import Workload
-from results.records.spec import RunSpec
+from results.records import Record
+from results.records.spec import Effects, RunSpec
 
 
 class NotDeclared(Exception):
-    """Raised for a plug-in that was not run yet and declares nothing."""
+    """A plug-in was not run yet and declares nothing."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What the runs of a row did, by their journals: counts of all runs, and the sum of their epochs."""
+
+    epochs: float
+    runs: tuple[Effects, ...]
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> Counted | None:
+        """Gathers the counts of complete runs; None without any, or where an old run has none."""
+        ends = [record.end for record in records if record.complete and record.end is not None]
+        if not ends or not all("effects" in end for end in ends):
+            return None
+        runs = tuple(Effects.model_validate(end["effects"]) for end in ends)
+        epochs = sum(float(end["epochs"]) for end in ends)
+        layers = {len(run.updates) for run in runs}
+        return cls(epochs, runs) if epochs and len(layers) == 1 and layers != {0} else None
+
+    def total(self, name: str) -> int:
+        return sum(getattr(run, name) for run in self.runs)
+
+    def share(self, name: str) -> float:
+        """Share of all gradients, those of dropped batches included."""
+        return self.total(name) / max(1, self.total("gradients"))
+
+    @property
+    def updates(self) -> list[int]:
+        """Updates of each layer, over all replicas."""
+        return [sum(of_layer) for of_layer in zip(*(run.updates for run in self.runs), strict=True)]
+
+    @property
+    def updates_per_epoch(self) -> tuple[float, float]:
+        """Fewest and most updates of any layer of one replica."""
+        replicas = max(1, *(run.replicas for run in self.runs))
+        of_layers = [count / replicas / self.epochs for count in self.updates]
+        return min(of_layers), max(of_layers)
+
+    @property
+    def gradients_per_update(self) -> float:
+        """Gradients that an update of a layer applies, one after the other; 0 where nothing was updated."""
+        return self.total("applied") / max(1, sum(self.updates))
+
+    @property
+    def batches_per_update(self) -> float:
+        """Batches behind an applied gradient, several for a mean over replicas; 0 where nothing was updated."""
+        return self.total("applied_batches") / max(1, self.total("applied"))
+
+    @property
+    def shares_batches(self) -> bool:
+        return self.total("shared_batches") > 0
+
+    @property
+    def averages_replicas(self) -> bool:
+        return self.total("averages") > 0
+
+    @property
+    def averages_state(self) -> bool:
+        return self.total("state_averages") > 0
 
 
 @dataclass(frozen=True)
 class AuditedRow:
-    """One row on one network. spec, data: of its first seed, which stands for all.
-
-    counted: what its runs did, where they are there and have counted it.
-    """
+    """One row on one network. spec, data: of its first seed, for all seeds. counted: None without counts of runs."""
 
     label: str
     spec: RunSpec
@@ -36,7 +93,7 @@ class AuditedRow:
     counted: Counted | None = None
 
     def says(self, name: str) -> Any:
-        """A property: as counted, else as the method declares it. Raises NotDeclared where it is neither."""
+        """A property as counted, else as the method declares it. Raises NotDeclared where it does not."""
         if self.counted is not None and hasattr(self.counted, name):
             return getattr(self.counted, name)
         if self.method.declares(name):
@@ -50,13 +107,13 @@ class AuditedRow:
 
     @property
     def learning_rate(self) -> float:
-        """Learning rate after the warm-up and before any decay: the schedule's, scaled by the method and the batch."""
+        """Learning rate after the warm-up and before any decay, scaled by the method and the batch."""
         schedule = self.work.schedule
         batches = self.work.batch / schedule.base_batch if schedule.base_batch else 1.0
         return float(schedule.lr * batches * self.method.learning_rate_factor)
 
 
-# ---- aspects: what is said of a row. None: the aspect does not concern it.
+# ---- aspects of a row in words; None where an aspect does not concern it
 
 
 def _network(row: AuditedRow) -> str:
@@ -238,7 +295,7 @@ def _gradient_at(row: AuditedRow) -> str | None:
 
 
 def _stages(row: AuditedRow) -> str | None:
-    """Asked of those methods alone that cut networks: it builds the row's, for which torch is imported."""
+    """Only of methods that cut networks, since the row's network is built, for which torch is imported."""
     if type(row.method).parts is methods.Method.parts:
         return None
     from benchmarks.hardware.step_price import layers_of
@@ -248,19 +305,16 @@ def _stages(row: AuditedRow) -> str | None:
     sizes = [(layer.name, int(layer.parameter_bytes)) for layer in layers]
     team = SimulatedTeam.of(sizes, steps_per_epoch=1, network=row.work.network, flops=lambda: flops)
     parts = row.method.parts(team)
+    counts = " + ".join(str(len(part)) for part in parts)
+    parameters = _shares_of([sum(layer.size for layer in part) for part in parts])
     return (
-        f"{_joined(len(part) for part in parts)} layers, "
-        f"{_shares_of([sum(layer.size for layer in part) for part in parts])} % of the parameters, "
+        f"{counts} layers, {parameters} % of the parameters, "
         f"{_shares_of([sum(flops[layer.index] for layer in part) for part in parts])} % of the FLOPs"
     )
 
 
 def _shares_of(values: Sequence[float]) -> str:
-    return _joined(f"{100 * value / sum(values):.0f}" for value in values)
-
-
-def _joined(values: Iterable[object]) -> str:
-    return " + ".join(map(str, values))
+    return " + ".join(f"{100 * value / sum(values):.0f}" for value in values)
 
 
 def _update(row: AuditedRow) -> str:

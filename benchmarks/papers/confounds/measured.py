@@ -1,9 +1,8 @@
 """The confound audit: what differs between rows that a table compares, beside their methods.
 
-It reads the plan's specs, what the runs' journals have counted, and where they have not, what a method declares of
-itself (methods.Method): so it can be printed before anything is run. What a plug-in was neither counted at nor declares
-is "not declared". Seeds are no confound. What differs between the rows of the papers' own experiments
-stands in published.py.
+It reads the plan's specs, what the runs' journals counted, and else what a method declares of itself (methods.Method):
+so it can be printed before any run. A property of a plug-in that was neither counted nor declared is "not declared".
+Seeds are no confound. Differences between the rows of the papers' own experiments are in published.py.
 """
 
 from __future__ import annotations
@@ -11,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.papers.confounds.aspects import ASPECTS, AuditedRow, NotDeclared
-from benchmarks.papers.confounds.counted import Counted
-from benchmarks.papers.confounds.naming import named
+from benchmarks.papers.confounds.aspects import ASPECTS, AuditedRow, Counted, NotDeclared
+from benchmarks.papers.confounds.published import lowered
 from benchmarks.runner.grid import GridRow
 from results.records import Record
 
@@ -28,60 +26,55 @@ DECISIVE = (
     "Clock",
     "Simulated seconds are those of",
 )
-"""Aspects whose differences are said in full wherever the table is shown."""
+"""Aspects whose differences are printed in full wherever the table is shown."""
+COUNTS = "Updates, batches per update, averages and the weights of backward passes"
 
 
 @dataclass(frozen=True)
 class Audit:
-    """Differences between rows. lines: in full, an aspect each; apart: those of DECISIVE; others: other names."""
+    """Differences between rows. lines: in full, an aspect each; brief: for every output, only DECISIVE ones in full."""
 
     lines: tuple[str, ...] = ()
-    apart: tuple[str, ...] = ()
-    others: tuple[str, ...] = ()
-
-    @property
-    def brief(self) -> list[str]:
-        """Lines that every output prints: data, network and clock in full, all other differences by name."""
-        also = " also" if self.apart else ""
-        named = [f"The rows differ{also} in: {', '.join(self.others)}."] if self.others else []
-        return [*(f"The rows differ in {_lowered(line)}" for line in self.apart), *named]
+    brief: tuple[str, ...] = ()
 
 
 def audit(cells: Sequence[GridRow], records: Records | None = None) -> Audit:
-    """One line per aspect in which rows of a network differ, rows of one value together; last, what they share.
+    """Lists the aspects in which rows of a network differ, rows of one value together; last, what all rows share.
 
-    A line that does not hold for all networks begins with those it holds for. records: the runs that are there.
+    A line that does not hold for all networks names those it holds for. records: the present runs.
     """
     networks: dict[str, list[AuditedRow]] = {}
     for cell in cells:
         counted, first = Counted.of((records or {}).get((cell.network, cell.row.key), ())), cell.runs[0]
         row = AuditedRow(cell.row.label, first.spec, cell.work, cell.method, first.data, counted)
         networks.setdefault(cell.network, []).append(row)
-    lines: dict[str, list[str]] = {}
+    differences: dict[str, list[str]] = {}  # line -> networks
+    aspects: dict[str, str] = {}  # line -> aspect
     same: dict[str, list[str]] = {}
-    names: dict[str, str] = {}
     for network, rows in networks.items():
         for name, aspect in ASPECTS.items():
             groups = _groups(rows, aspect)
             if len(groups) > 1:
                 line = f"{name}: {_grouped(groups, rows)}."
-                names[line] = name
-                lines.setdefault(line, []).append(network)
+                aspects[line] = name
+                differences.setdefault(line, []).append(network)
             elif groups:
-                same.setdefault(f"{_lowered(name)} {next(iter(groups))}", []).append(network)
+                same.setdefault(f"{lowered(name)} {next(iter(groups))}", []).append(network)
         for line in (*_special_cases(rows), *_sources(rows, any_run=bool(records))):
-            lines.setdefault(line, []).append(network)
-    everywhere = len(networks)
-    said = {line: line if len(nets) == everywhere else f"{', '.join(nets)}: {line}" for line, nets in lines.items()}
-    shared = [text if len(nets) == everywhere else f"{text} ({', '.join(nets)})" for text, nets in same.items()]
+            differences.setdefault(line, []).append(network)
+    lines = {line: line if len(of) == len(networks) else f"{', '.join(of)}: {line}" for line, of in differences.items()}
+    shared = [text if len(of) == len(networks) else f"{text} ({', '.join(of)})" for text, of in same.items()]
+    decisive = [f"The rows differ in {lowered(lines[line])}" for line, name in aspects.items() if name in DECISIVE]
+    others = dict.fromkeys(lowered(name.partition(" (")[0]) for name in aspects.values() if name not in DECISIVE)
+    if others:
+        decisive.append(f"The rows differ{' also' if decisive else ''} in: {', '.join(others)}.")
     return Audit(
-        (*said.values(), *([f"The same for all rows: {'; '.join(shared)}."] if shared else [])),
-        tuple(said[line] for line, name in names.items() if name in DECISIVE),
-        tuple(dict.fromkeys(_lowered(name.partition(" (")[0]) for name in names.values() if name not in DECISIVE)),
+        (*lines.values(), *([f"The same for all rows: {'; '.join(shared)}."] if shared else [])), tuple(decisive)
     )
 
 
 def _groups(rows: Sequence[AuditedRow], aspect: Callable[[AuditedRow], str | None]) -> dict[str, list[str]]:
+    """Labels of the rows by their value of an aspect."""
     groups: dict[str, list[str]] = {}
     for row in rows:
         try:
@@ -94,36 +87,59 @@ def _groups(rows: Sequence[AuditedRow], aspect: Callable[[AuditedRow], str | Non
 
 
 def _grouped(groups: Mapping[str, Sequence[str]], rows: Sequence[AuditedRow]) -> str:
-    """A group of more than half of the rows is named last, as the rest; unless the aspect leaves rows out."""
+    """Values with their rows; "the others" last for more than half of the rows, if every row has a value."""
     largest = max(groups, key=lambda value: len(groups[value]))
-    all_said = sum(map(len, groups.values())) == len(rows)
-    rest = largest if all_said and len(groups[largest]) > max(2, len(rows) // 2) else None
+    complete = sum(map(len, groups.values())) == len(rows)
+    rest = largest if complete and len(groups[largest]) > max(2, len(rows) // 2) else None
     labels = [row.label for row in rows]
-    said = [f"{value} ({named(group, labels)})" for value, group in groups.items() if value != rest]
-    return "; ".join([*said, f"{rest} (the others)"] if rest else said)
-
-
-def _lowered(name: str) -> str:
-    return name if name.startswith("BatchNorm") else name[0].lower() + name[1:]
+    parts = [f"{value} ({named(group, labels)})" for value, group in groups.items() if value != rest]
+    return "; ".join([*parts, f"{rest} (the others)"] if rest else parts)
 
 
 def _special_cases(rows: Sequence[AuditedRow]) -> Iterator[str]:
-    """Rows that are another algorithm as they are set."""
-    for said in dict.fromkeys(row.method.special_case for row in rows):
-        if said:
-            yield said.replace("{rows}", " / ".join(row.label for row in rows if row.method.special_case == said))
+    """Says which rows are another algorithm as they are set."""
+    for text in dict.fromkeys(row.method.special_case for row in rows):
+        if text:
+            yield text.replace("{rows}", " / ".join(row.label for row in rows if row.method.special_case == text))
 
 
 def _sources(rows: Sequence[AuditedRow], *, any_run: bool) -> Iterator[str]:
-    """Whether updates, batches per update, averages and the weights of backward passes were counted, or declared."""
+    """Says which properties were counted in runs, and which are declared."""
+    labels = [row.label for row in rows]
     counted = [row.label for row in rows if row.counted is not None]
     others = [row.label for row in rows if row.counted is None]
     if any_run and counted and others:
-        labels = [row.label for row in rows]
-        yield (
-            f"Updates, batches per update, averages and the weights of backward passes: counted in the runs of "
-            f"{named(counted, labels)}; as their methods declare them for {named(others, labels)}."
-        )
+        sources = f"in the runs of {named(counted, labels)}; as their methods declare them for {named(others, labels)}"
+        yield f"{COUNTS}: counted {sources}."
     elif any_run:
         how = "counted in the runs" if counted else "as the methods declare them, since the runs have not counted them"
-        yield f"Updates, batches per update, averages and the weights of backward passes: {how}."
+        yield f"{COUNTS}: {how}."
+
+
+def named(group: Sequence[str], everyone: Sequence[str]) -> str:
+    """Names rows by few words that tell them from the others: a method's title alone for all of its rows."""
+    by_words: dict[str, list[str]] = {}
+    for title in dict.fromkeys(label.split(", ")[0] for label in group):
+        inside = [_parts(label) for label in group if label.split(", ")[0] == title]
+        outside = [_parts(label) for label in everyone if label.split(", ")[0] == title and label not in group]
+        for words in _distinguishing(inside, outside):
+            by_words.setdefault(words, []).append(title)
+    return " / ".join(f"{', '.join(titles)}{f' with {words}' if words else ''}" for words, titles in by_words.items())
+
+
+def _parts(label: str) -> tuple[str, ...]:
+    return tuple(label.split(", ")[1:])
+
+
+def _distinguishing(inside: Sequence[tuple[str, ...]], outside: Sequence[tuple[str, ...]]) -> list[str]:
+    """One phrase for all rows inside if one will do, else one for each."""
+    if not outside:
+        return [""]
+    shared = [part for part in inside[0] if all(part in parts for parts in inside)]
+    for part in shared:
+        if not any(part in parts for parts in outside):
+            return [part]
+    if shared and not any(set(shared) <= set(parts) for parts in outside):
+        return [", ".join(shared)]
+    constant = set.intersection(*map(set, [*inside, *outside]))
+    return [", ".join(part for part in parts if part not in constant) for parts in inside]

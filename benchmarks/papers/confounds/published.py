@@ -1,7 +1,7 @@
 """Differences between the rows of the papers' own experiments, beside the method: findings as data.
 
 Read in the papers' texts and in the public code of paper B's authors, which paper A ran for LAP-SGD and LPP-SGD
-(docs/decisions/0002 and 0005). What neither says is called not stated, not guessed.
+(docs/decisions/0002 and 0005). "Not stated" is in neither.
 """
 
 from __future__ import annotations
@@ -220,13 +220,16 @@ DIFFERENCES = (
 )
 
 
+def lowered(name: str) -> str:
+    return name if name.startswith("BatchNorm") else name[0].lower() + name[1:]
+
+
 def published_brief(table_id: str) -> list[str]:
-    """The aspects of `published_audit` by name, in a sentence; none for a table without rows."""
-    names = [difference.aspect for difference in DIFFERENCES if table_id in difference.tables]
-    lowered = (name if name.startswith("BatchNorm") else name[0].lower() + name[1:] for name in names)
-    return [f"The paper's rows differ, or are not stated, in: {', '.join(lowered)}."] if names else []
+    """Names the aspects of `published_audit` in a sentence; empty for a table without differences."""
+    names = [lowered(difference.aspect) for difference in DIFFERENCES if table_id in difference.tables]
+    return [f"The paper's rows differ, or are not stated, in: {', '.join(names)}."] if names else []
 
 
 def published_audit(table_id: str) -> list[str]:
-    """Differences between the rows in the paper's own setting, a line per aspect; empty for a table without rows."""
+    """Differences between the rows in the paper's own setting, a line per aspect."""
     return [difference.line for difference in DIFFERENCES if table_id in difference.tables]
