@@ -33,7 +33,7 @@ from benchmarks.runner.calibration import random_images
 from benchmarks.runner.environment import describe
 from benchmarks.tables.registry import table as table_of
 from benchmarks.workloads.data.cards import card as data_card
-from benchmarks.workloads.data.present import finder
+from benchmarks.workloads.data.present import is_here
 from benchmarks.workloads.workload import Workload, workload
 from reports.tables.files import rows as markdown_rows
 from results.files import replace
@@ -98,7 +98,7 @@ def table_work(arguments: Arguments, table: str) -> Workload:
     """Returns the table's ResNet-18 workload. Raises FileNotFoundError where its data are missing."""
     work = workload(table_of(table).family, "resnet18", "smoke" if arguments.device == "cpu" else "paper")
     data = data_card(work.dataset)
-    if not data.embedded and finder(data).locate(data, arguments.data) is None:
+    if not is_here(data, arguments.data):
         raise FileNotFoundError(f"{data.title} is missing: name its folder with --data")
     return work
 

@@ -138,9 +138,9 @@ def _counted(work: Workload, data: DataCard) -> DataCard:
     """The card of a corpus with the number of the workload's tokens, where the text was cut into such before."""
     if work.tokens is None or work.tokens.unit == "characters":
         return data
-    from benchmarks.workloads.data.text import encoding_cache  # NumPy, which others' plans go without
+    from benchmarks.workloads.data.text import encoding  # NumPy, which others' plans go without
 
-    return replace(data, counted=encoding_cache.counts(data, work.tokens))
+    return replace(data, counted=encoding.counts(data, work.tokens))
 
 
 def alone(

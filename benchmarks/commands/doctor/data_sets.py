@@ -11,8 +11,8 @@ from benchmarks.errors import UserError
 from benchmarks.runner.environment import package
 from benchmarks.workloads.data import cards
 from benchmarks.workloads.data.cards import DataCard
-from benchmarks.workloads.data.places import cache_folder
-from benchmarks.workloads.data.present import downloaded_by, finder
+from benchmarks.workloads.data.places import cache_folder, is_tree
+from benchmarks.workloads.data.present import downloaded_by, locate
 
 
 def checks(data: Path | None) -> Iterator[tuple[str, Callable[[], Check]]]:
@@ -45,23 +45,20 @@ def data_set(name: str, data: Path | None) -> Check:
 
 def _found(card: DataCard, data: Path | None) -> str:
     """Returns where a data set is, after comparing its content with the card's; "" where it is not here."""
-    from benchmarks.workloads.data import checksums
-    from benchmarks.workloads.data.images import cifar, cifar_places, digits, folder_tree
+    from benchmarks.workloads.data import archives
+    from benchmarks.workloads.data.images import cifar, digits, folder_tree
     from benchmarks.workloads.data.text import corpus, generated, imdb
 
     if card.embedded:
         readers: dict[str, Callable[[DataCard], object]] = {"text": generated.read, "corpus": corpus.read}
         readers.get(card.kind, digits.read)(card)
         return "comes with scikit-learn" if card.kind == "images" else "generated"
-    if card.kind == "folder":
-        place = folder_tree.locate(card, data)
-        if place is None:
-            return ""
-        return f"{place}: {folder_tree.form(card, place).label} (not opened)"
-    place = finder(card).locate(card, data)
+    place = locate(card, data)
     if place is None:
         return ""
-    if cifar_places.is_tree(card, place):
+    if card.kind == "folder":
+        return f"{place}: {folder_tree.form(card, place).label} (not opened)"
+    if is_tree(card, place):
         cifar.read_place(card, place)
         return f"{place}: {card.as_tree.label}"
     if card.kind == "corpus":
@@ -69,5 +66,5 @@ def _found(card: DataCard, data: Path | None) -> str:
     elif card.kind == "text":
         imdb.read_place(card, place)
     else:  # the checksums of what is read; nothing is opened
-        checksums.verified(card, place, [*card.published.split("train"), *card.published.split("test")])
+        archives.verified(card, place, [*card.published.split("train"), *card.published.split("test")])
     return f"{place}, as published"

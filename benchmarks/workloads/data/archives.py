@@ -1,17 +1,27 @@
-"""Reads tar archives in memory, in one pass and within bounds: some kilobytes can unpack to more than any memory."""
+"""Reads published downloads: files and archives, compared with their published checksums before they are interpreted.
+
+Archives are read in memory, in one pass and within bounds: some kilobytes can unpack to more than any memory.
+"""
 
 from __future__ import annotations
 
 import bz2
 import gzip
+import hashlib
 import io
 import itertools
 import lzma
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from io import BufferedReader
+from pathlib import Path
+from typing import IO, Any, BinaryIO, TypeVar, cast
+
+from benchmarks.errors import UserError
+from benchmarks.workloads.data.cards import DataCard, DataFile
+from results import reading
 
 UNREADABLE = (OSError, EOFError, tarfile.TarError, zlib.error, lzma.LZMAError)
 """Errors raised for an archive that is damaged, or out of bounds."""
@@ -29,45 +39,82 @@ class Bounds:
     members: int
 
 
+BOUNDS = Bounds(unpacked_bytes=2**29, member_bytes=2**28, members=100)
+"""Bounds of CIFAR's archives, whose largest file has 155 MB."""
+Key = TypeVar("Key")
+
+
 class OutOfBounds(OSError):
     """An archive claims to be larger than what is published can be."""
 
 
-def members(stream: BinaryIO, bounds: Bounds) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
-    """Yields every member and the open archive; read its content (`content`) before the next one is asked for.
+def files(stream: BinaryIO, bounds: Bounds, select: Callable[[str], Key | None]) -> Iterator[tuple[Key, bytes]]:
+    """Yields the content of an archive's regular files. Raises one of UNREADABLE.
 
-    Raises one of UNREADABLE.
+    select: path in the archive -> a key that is yielded with the content; None passes over the file.
     """
     unpacked: Any = _Bounded(_decompress(stream), bounds)
-    with _open_tar(unpacked) as tar:  # typed as Any: typeshed knows no `members`
-        for number in itertools.count(1):
-            member = _next_member(tar)
-            if member is None:
-                return
-            if number > bounds.members:
-                raise OutOfBounds(f"it has more than {bounds.members:,} members")
-            tar.members.clear()  # which would be kept for going back
-            yield member, tar
-
-
-def content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    """Returns the content of a regular file; b"" for any other member."""
-    file = tar.extractfile(member) if member.isfile() else None
-    return file.read() if file else b""
-
-
-def _open_tar(unpacked: Any) -> Any:
     try:
-        return tarfile.open(fileobj=unpacked, mode="r:")
-    except (ValueError, RecursionError) as error:
-        raise tarfile.ReadError(f"a header is wrong ({error})") from error
-
-
-def _next_member(tar: tarfile.TarFile) -> tarfile.TarInfo | None:
-    try:
-        return tar.next()
+        with tarfile.open(fileobj=unpacked, mode="r:") as tar:
+            for number in itertools.count(1):
+                member = tar.next()
+                if member is None:
+                    return
+                if number > bounds.members:
+                    raise OutOfBounds(f"it has more than {bounds.members:,} members")
+                tar.members.clear()  # type: ignore[attr-defined]  # which would be kept for going back
+                if not member.isfile() or (key := select(member.name)) is None:
+                    continue
+                if member.size > bounds.member_bytes:
+                    raise OutOfBounds(f"{member.name} in it has {member.size:,} bytes")
+                yield key, cast(IO[bytes], tar.extractfile(member)).read()
     except (ValueError, RecursionError) as error:  # headers of headers of headers
         raise tarfile.ReadError(f"a header is wrong ({error})") from error
+
+
+def verified(card: DataCard, place: Path, wanted: Iterable[DataFile]) -> dict[str, bytes]:
+    """Returns these files' bytes by name, from the folder or archive at `place`, after comparing their checksums.
+
+    Raises UserError, naming the file and the place, where one is missing, unreadable or not as published.
+    """
+    contents = {}
+    try:
+        packed = None if place.is_dir() else _unpack(card, place)
+        for file in wanted:
+            content = reading.content(place / file.name, BOUNDS.member_bytes) if packed is None else packed[file.name]
+            _compare(card, f"{file.name} in {place}", file.md5, hashlib.md5(content, usedforsecurity=False).hexdigest())
+            contents[file.name] = content
+    except KeyError as error:
+        raise UserError(f"{card.title} is incomplete: {error} is not in {place}; {card.obtain}.") from error
+    except UNREADABLE as error:
+        raise UserError(f"{card.title} in {place} cannot be read ({error}): {card.obtain}.") from error
+    return contents
+
+
+def _unpack(card: DataCard, archive: Path) -> dict[str, bytes]:
+    """Returns the archive's files by name, after comparing the archive's own checksum."""
+    names = {f"{card.published.folder}/{file.name}": file.name for file in card.published.files}
+    with reading.opened(archive, PACKED_BYTES) as stream:
+        check_archive(card, archive, stream)
+        return dict(files(stream, BOUNDS, names.get))
+
+
+def check_archive(card: DataCard, place: Path, stream: BufferedReader) -> None:
+    """Compares the md5 of an archive open as `stream`, and rewinds it. Raises UserError where it is not as published.
+
+    Reading on from the same stream gives the bytes that were compared, whatever becomes of the file.
+    """
+    md5 = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    _compare(card, str(place), card.published.md5, md5)
+    stream.seek(0)
+
+
+def _compare(card: DataCard, name: str, published: str, md5: str) -> None:
+    if md5 != published:
+        raise UserError(
+            f"{card.title}: {name} is damaged or not the published file (md5 {md5}, published {published}); it was "
+            f"not opened and is left as it was: move it away, then {card.obtain}."
+        )
 
 
 def _decompress(stream: BinaryIO) -> Any:

@@ -68,7 +68,7 @@ class Download:
 class ImageTree:
     """A copy of the data as lossless files, FOLDER/{train,test}/CLASS/NAME.png, in another order than the download's.
 
-    `sha256` is of names and pixels (`png_tree.fingerprint`). `label` describes it for people.
+    `sha256` is of names and pixels (`arrays.files_fingerprint`). `label` describes it for people.
     """
 
     folder: str
@@ -106,7 +106,7 @@ class DataCard:
     fingerprint is "": what is really there is found out from the tree alone
     (`benchmarks.workloads.data.images.folder_tree.find`). A corpus has no classes (0); its samples are characters,
     of which there are `characters` different ones; `counted` are the tokens of both parts in a run's own unit, where
-    they are known (`encoding_cache.counts`). `floats`: targets are numbers, and not classes, of which there is 1.
+    they are known (`encoding.counts`). `floats`: targets are numbers, and not classes, of which there is 1.
     `own`: data of the user's own, which stand in for none.
     """
 

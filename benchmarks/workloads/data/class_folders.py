@@ -1,144 +1,165 @@
-"""Lists folders of a user's data: SPLIT/CLASS/FILE, or CLASS/FILE with a part held out. Opens no file.
+"""Lists folders of samples, SPLIT/CLASS/FILE, or CLASS/FILE with a part held out. Opens no file.
 
 A label is a class's index among the sorted names; files are ordered by split, class and name.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.errors import UserError
-from benchmarks.workloads.data.random_keys import Purpose, order
 
-TRAIN, TEST = "train", ("test", "val")
+TRAIN = "train"
+_LISTERS = 8  # a network's file system answers each question late, but many at once
+
+
+class Entry(NamedTuple):
+    """Name of a file, with its size in bytes and its modification time in ns, which show whether it changed."""
+
+    name: str
+    size: int
+    changed: int
+
+
+Classes = dict[str, list[Entry]]
+"""Class -> its files, both sorted."""
 
 
 class ClassFile(NamedTuple):
-    """A sample's path in the folder, its class's index, and the size and time (ns) that show whether it changed."""
+    """A sample. name: SPLIT/CLASS/FILE, with "test" for the test split whatever its folder is called."""
 
+    name: str
     path: str
     label: int
     size: int
     changed: int
 
 
-@dataclass(frozen=True)
-class ClassTree:
-    """The files of both splits, in order."""
+def list_classes(folder: Path, endings: tuple[str, ...], *, strict: bool = False) -> Classes:
+    """Lists CLASS/FILE below a folder. Hidden files, and those with other endings than `endings`, are passed over.
 
-    classes: tuple[str, ...]
-    train: tuple[ClassFile, ...]
-    test: tuple[ClassFile, ...]
+    strict: follow no links, and refuse everything but class folders and, in these, regular files.
 
-    @property
-    def state(self) -> str:
-        """Returns a digest of all names, sizes and times, 32 hexadecimal digits: it changes when a file does."""
-        lines = (f"{split} {file}\n" for split, files in (("train", self.train), ("test", self.test)) for file in files)
-        return hashlib.sha256(os.fsencode("".join(lines))).hexdigest()[:32]
-
-
-def tree(place: Path, endings: Sequence[str], held_out: float | None = None) -> ClassTree:
-    """Lists a folder with train/ and test/, or one folder of classes of which a share is held out for testing.
-
-    endings: of sample files, such as ".png". held_out: the share of each class that becomes the test split. Hidden
-    files and other endings are passed over. Raises UserError where a split, a class or every file of a class is
-    missing, where the splits' classes differ, and for a file that is no regular one.
+    Raises UserError for a file that is not regular, where there is no class, a class has no files, or a folder cannot
+    be listed.
     """
-    if not place.is_dir():
-        raise UserError(
-            f"There is no folder {place}: name in the data card where the data are, from where the card lies."
-        )
-    tests = [name for name in TEST if (place / name).is_dir()]
     try:
-        if held_out is not None:
-            if tests:
-                raise UserError(f"{place} has {tests[0]}/: leave held_out out of the data card, or {tests[0]}/ away.")
-            files_of = list_classes(place / TRAIN if (place / TRAIN).is_dir() else place, endings)
-            check_class_count(place, files_of)
-            return _split(files_of, held_out)
-        if not tests or not (place / TRAIN).is_dir():
-            raise UserError(
-                f"{place} has no {TRAIN}/ and {TEST[0]}/, each with a folder per class: make them, or say in the data "
-                "card which share of each class is for testing, as in held_out = 0.2."
-            )
-        train, test = (list_classes(place / name, endings) for name in (TRAIN, tests[0]))
+        entries = _entries(folder, follow_links=not strict)
+        names = sorted(name for name, status in entries if stat.S_ISDIR(status.st_mode))
+        if strict and len(names) < len(entries):
+            stray = next(name for name, _ in entries if name not in names)
+            raise UserError(f"{folder / stray} is no folder, and only class folders may lie there: remove it.")
+        if not names:
+            raise UserError(f"{folder} has no folder per class: every file lies in {folder.name}/CLASS/.")
+        with ThreadPoolExecutor(_LISTERS) as threads:
+            files = threads.map(lambda name: _list_files(folder / name, endings, strict), names)
+            return dict(zip(names, files, strict=True))
     except OSError as error:
-        raise UserError(f"{place} cannot be listed ({error}): make it readable.") from error
+        raise UserError(f"{folder} cannot be listed ({error}): make it readable.") from error
+
+
+def list_splits(
+    place: Path, endings: tuple[str, ...], test_names: tuple[str, ...], also: str = ""
+) -> dict[str, Classes]:
+    """Lists PLACE/train and the first of PLACE/`test_names` -> folder's name -> classes. Raises as `list_classes`.
+
+    also: a further remedy, for the error where one of the two is missing; UserError is also raised where the classes of
+    the two differ.
+    """
+    names = [name for name in (TRAIN, *test_names) if (place / name).is_dir()][:2]
+    if len(names) < 2 or names[0] != TRAIN:
+        raise UserError(f"{place} has no {TRAIN}/ and {test_names[0]}/, each with a folder per class: make them{also}.")
+    train, test = (list_classes(place / name, endings) for name in names)
     if odd := sorted(train.keys() ^ test.keys()):
         raise UserError(
-            f"{place}: the class {odd[0]} is in one of {TRAIN}/ and {tests[0]}/ only: both need a folder for every "
+            f"{place}: the class {odd[0]} is in one of {TRAIN}/ and {names[1]}/ only: both need a folder for every "
             "class."
         )
-    check_class_count(place, train)
-    return ClassTree(tuple(train), *(tuple(file for files in of.values() for file in files) for of in (train, test)))
+    return dict(zip(names, (train, test), strict=True))
 
 
-def _split(files_of: dict[str, list[ClassFile]], held_out: float) -> ClassTree:
-    """Splits the files by a draw that is the same for all runs. held_out: the share of each class for testing."""
-    train: list[ClassFile] = []
-    test: list[ClassFile] = []
-    for label, (kind, files) in enumerate(files_of.items()):
-        chosen = held_out_positions(kind, len(files), held_out, label)
-        train += [file for at, file in enumerate(files) if at not in chosen]
-        test += [file for at, file in enumerate(files) if at in chosen]
-    return ClassTree(tuple(files_of), tuple(train), tuple(test))
+def own_files(
+    place: Path, endings: tuple[str, ...], held_out: float | None = None
+) -> tuple[list[ClassFile], list[ClassFile]]:
+    """Lists the training and the test files of a user's folder: with train/ and test/, or of classes.
+
+    held_out: the share of each class that becomes the test split, by a draw that is the same for all runs; None where
+    the folder has test/ or val/. Raises UserError where the layout is another one, or there is one class alone.
+    """
+    if not place.is_dir():
+        raise UserError(f"There is no folder {place}: the data card names it relative to its own folder.")
+    if held_out is None:
+        also = ", or say in the data card which share of each class is for testing, as in held_out = 0.2"
+        splits = list_splits(place, endings, ("test", "val"), also)
+        (_, train), (test_name, test) = splits.items()
+        check_class_count(place, train)
+        return class_files(place / TRAIN, "train", train), class_files(place / test_name, "test", test)
+    for name in ("test", "val"):
+        if (place / name).is_dir():
+            raise UserError(f"{place} has {name}/: leave held_out out of the data card, or remove {name}/.")
+    folder = place / TRAIN if (place / TRAIN).is_dir() else place
+    classes = list_classes(folder, endings)
+    check_class_count(place, classes)
+    train, test = {}, {}
+    for label, (name, files) in enumerate(classes.items()):
+        positions = held_out_positions(name, len(files), held_out, label)
+        train[name] = [file for at, file in enumerate(files) if at not in positions]
+        test[name] = [file for at, file in enumerate(files) if at in positions]
+    return class_files(folder, "train", train), class_files(folder, "test", test)
 
 
-def held_out_positions(kind: str, samples: int, share: float, label: int) -> set[int]:
+def class_files(folder: Path, split: str, classes: Classes) -> list[ClassFile]:
+    """Returns the files of one split in order."""
+    return [
+        ClassFile(f"{split}/{name}/{file.name}", os.path.join(folder, name, file.name), label, file.size, file.changed)
+        for label, (name, files) in enumerate(classes.items())
+        for file in files
+    ]
+
+
+def held_out_positions(name: str, samples: int, share: float, label: int) -> set[int]:
     """Returns the positions, in a class's order, of the samples held out for testing.
 
     Raises UserError where none would be left for training.
     """
+    from benchmarks.workloads.data.random_keys import Purpose, order  # NumPy, which plans go without
+
     count = max(1, round(share * samples))
     if count >= samples:
-        raise UserError(f"The class {kind} has {samples} samples, too few to hold {share:g} of them out: add some.")
+        raise UserError(f"The class {name} has {samples} samples, too few to hold {share:g} of them out: add some.")
     return set(order(samples, Purpose.SPLIT, label)[:count].tolist())
 
 
-def check_class_count(place: Path, kinds: Collection[str]) -> None:
+def check_class_count(place: Path, classes: Collection[str]) -> None:
     """Raises UserError where there is only one class."""
-    if len(kinds) == 1:
-        raise UserError(f"{place} has one class, {next(iter(kinds))}, and nothing to tell it from: add another.")
+    if len(classes) == 1:
+        raise UserError(f"{place} has one class, {next(iter(classes))}, and nothing to tell it from: add another.")
 
 
-def list_classes(folder: Path, endings: Sequence[str], *, alone: bool = False) -> dict[str, list[ClassFile]]:
-    """Maps class -> its files, both sorted.
-
-    alone: refuse links, and anything but class folders (hidden files are passed over).
-
-    Raises UserError for what is refused, where a class has no files, and for a file that is no regular one; OSError
-    where a folder cannot be listed.
-    """
-    inside = _entries(folder, links=not alone)
-    kinds = sorted(name for name, status in inside if stat.S_ISDIR(status.st_mode))
-    if alone and len(kinds) < len(inside):
-        stray = next(name for name, _ in inside if name not in kinds)
-        raise UserError(f"{folder / stray} is no folder, as only classes may lie there: remove it.")
-    if not kinds:
-        raise UserError(f"{folder} has no folder per class: every file lies in {folder.name}/CLASS/.")
-    files = {}
-    for label, kind in enumerate(kinds):
-        entries = _entries(folder / kind, links=not alone)
-        samples = [(name, status) for name, status in entries if alone or name.lower().endswith(tuple(endings))]
-        for name, status in samples:
-            if not stat.S_ISREG(status.st_mode):
-                raise UserError(f"{folder / kind / name} is no regular file, as every sample has to be: remove it.")
-        if not samples:
-            raise UserError(f"{folder / kind} has no files ({', '.join(endings)}): fill it, or remove it.")
-        files[kind] = sorted(
-            ClassFile(os.path.join(folder, kind, name), label, status.st_size, status.st_mtime_ns)
-            for name, status in samples
-        )
-    return files
+def _list_files(folder: Path, endings: tuple[str, ...], strict: bool) -> list[Entry]:
+    files = [
+        (name, status)
+        for name, status in _entries(folder, follow_links=not strict)
+        if strict or name.lower().endswith(endings)
+    ]
+    for name, status in files:
+        if not stat.S_ISREG(status.st_mode):
+            raise UserError(f"{folder / name} is no regular file, as every sample has to be: remove it.")
+    if not files:
+        raise UserError(f"{folder} has no files ({', '.join(endings)}): fill it, or remove it.")
+    return sorted(Entry(name, status.st_size, status.st_mtime_ns) for name, status in files)
 
 
-def _entries(folder: Path, *, links: bool) -> list[tuple[str, os.stat_result]]:
-    """Returns name and status of a folder's entries that are not hidden. links: follow symbolic links."""
+def _entries(folder: Path, *, follow_links: bool) -> list[tuple[str, os.stat_result]]:
+    """Returns name and status of a folder's entries that are not hidden."""
     with os.scandir(folder) as entries:
-        return [(entry.name, entry.stat(follow_symlinks=links)) for entry in entries if not entry.name.startswith(".")]
+        return [
+            (entry.name, entry.stat(follow_symlinks=follow_links))
+            for entry in entries
+            if not entry.name.startswith(".")
+        ]

@@ -6,6 +6,7 @@ its `Generator` (NEP 19); so orders and choices are made of raw bits here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 import numpy as np
@@ -51,3 +52,18 @@ def order(count: int, purpose: Purpose, a: int = 0, b: int = 0, c: int = 0) -> N
 def below(bits: NDArray[np.uint64], limit: int) -> NDArray[np.int64]:
     """Returns numbers in [0, limit), from the upper 32 of each word's bits (bias below limit / 2**32)."""
     return ((bits >> np.uint64(32)) * np.uint64(limit) >> np.uint64(32)).astype(np.int64)
+
+
+class Chooser:
+    """Makes at most `count` random choices, one after another, of one key."""
+
+    def __init__(self, count: int, purpose: Purpose, number: int) -> None:
+        self._bits = iter(draw(count, purpose, number).tolist())
+
+    def below(self, limit: int) -> int:
+        """Returns a number from 0 to limit - 1, as the function `below`."""
+        return int((next(self._bits) >> 32) * limit >> 32)
+
+    def of(self, values: Sequence[str]) -> str:
+        """Returns one of the values."""
+        return values[self.below(len(values))]

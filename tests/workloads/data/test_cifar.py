@@ -20,8 +20,9 @@ import numpy as np
 import pytest
 
 from benchmarks.errors import UserError
+from benchmarks.workloads.data import places
 from benchmarks.workloads.data.cards import DataCard, card
-from benchmarks.workloads.data.images import cifar, cifar_places
+from benchmarks.workloads.data.images import cifar
 from benchmarks.workloads.data.load import load
 from benchmarks.workloads.data.places import cache_folder
 from tests.sure import sure
@@ -81,7 +82,7 @@ def test_images_and_labels_are_read_in_the_published_order(small: Small) -> None
 
 def test_the_folder_itself_will_do(small: Small) -> None:
     described, folder = small
-    assert cifar_places.locate(described, folder=folder / "cifar-10-batches-py") == folder / "cifar-10-batches-py"
+    assert places.locate(described, folder=folder / "cifar-10-batches-py") == folder / "cifar-10-batches-py"
     renamed = (folder / "cifar-10-batches-py").rename(folder / "renamed")
     assert len(cifar.read(described, folder=renamed)[0].labels) == 50
 
@@ -103,9 +104,9 @@ def test_the_environment_variable_comes_before_the_cache(
     cached.parent.mkdir(parents=True)
     (folder / "cifar-10-batches-py").rename(cached)
     monkeypatch.setenv("BENCHMARKS_DATA", str(tmp_path / "elsewhere"))
-    assert cifar_places.locate(described) == cached
+    assert places.locate(described) == cached
     (tmp_path / "elsewhere" / "cifar-10-batches-py").mkdir(parents=True)
-    assert cifar_places.locate(described) == tmp_path / "elsewhere" / "cifar-10-batches-py"
+    assert places.locate(described) == tmp_path / "elsewhere" / "cifar-10-batches-py"
 
 
 def test_a_damaged_file_is_named_and_never_unpickled(tmp_path: Path) -> None:
@@ -145,10 +146,10 @@ def test_a_missing_file_is_named(small: Small) -> None:
 def test_missing_data_says_what_where_and_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError) as caught:
         load("cifar100", folder=tmp_path)
-    for part in ("cifar-100-python/", "cifar-100-python.tar.gz", str(tmp_path), "--data", "$BENCHMARKS_DATA"):
+    for part in ("cifar-100-python, cifar-100-python.tar.gz", str(tmp_path), "--data", "$BENCHMARKS_DATA"):
         assert part in str(caught.value)
     monkeypatch.setenv("BENCHMARKS_DATA", str(tmp_path / "a"))
-    assert re.search(r"looked for .* in .*/a, then .*/cache/benchmarks;", str(cifar_places.missing(card("cifar10"))))
+    assert re.search(r"looked for .* in .*/a, then in .*/cache/benchmarks;", str(places.missing(card("cifar10"))))
 
 
 def test_a_damaged_cache_is_left_as_it_was() -> None:

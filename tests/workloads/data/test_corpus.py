@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from benchmarks.errors import UserError
-from benchmarks.workloads.data import cards
+from benchmarks.workloads.data import cache, cards
 from benchmarks.workloads.data.cards import DataCard, OwnData, card
-from benchmarks.workloads.data.places import cache_folder
+from benchmarks.workloads.data.places import cache_folder, locate
 from benchmarks.workloads.data.present import check_present
-from benchmarks.workloads.data.text import corpus, corpus_places, encoding_cache, imdb, prose, text_file
-from benchmarks.workloads.data.text.corpus import LongText, split_at
+from benchmarks.workloads.data.text import corpus, encoding, imdb, prose, reviews
+from benchmarks.workloads.data.text.corpus import LongText
 from benchmarks.workloads.data.text.encoding import codec, encode
 from benchmarks.workloads.data.text.options import Tokens
 from benchmarks.workloads.data.text.reviews import fingerprint as of_reviews
@@ -26,6 +26,12 @@ from benchmarks.workloads.data.text.reviews import ordered
 from tests.workloads.data.test_imdb import TEST, TRAIN, write
 
 PLAY = "First Citizen:\nSpeak, speak — naïve.\n\n" * 30
+
+
+def parted(at: int) -> LongText:
+    return LongText(PLAY[:at], PLAY[at:])
+
+
 REAL = os.environ.get("BENCHMARKS_DATA")
 SHAKESPEARE = card("tinyshakespeare")
 
@@ -36,7 +42,7 @@ def small(tmp_path: Path) -> tuple[DataCard, Path]:
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / "tinyshakespeare.txt").write_bytes(PLAY.encode())
-    sha256 = corpus.fingerprint(split_at(PLAY, 1000))
+    sha256 = corpus.fingerprint(parted(1000))
     return replace(SHAKESPEARE, train_samples=1000, test_samples=len(PLAY) - 1000, fingerprint=sha256), folder
 
 
@@ -67,7 +73,7 @@ def test_another_text_is_refused_and_left(small: tuple[DataCard, Path]) -> None:
     path = folder / "tinyshakespeare.txt"
     path.write_text("another")
     with pytest.raises(UserError, match=r"Tiny Shakespeare: what is in .*txt is not what .* \(sha256 .*; it was left"):
-        encoding_cache.read(described, Tokens(), folder=folder)
+        encoding.read(described, Tokens(), folder=folder)
     assert path.read_text() == "another"
     assert not (cache_folder() / "text").exists()
 
@@ -76,27 +82,25 @@ def test_another_text_is_refused_and_left(small: tuple[DataCard, Path]) -> None:
 def test_a_missing_text_is_told_with_how_to_get_it(tmp_path: Path, named: bool) -> None:
     folder = tmp_path if named else None
     for ask in (lambda: corpus.read(SHAKESPEARE, folder=folder), lambda: check_present(SHAKESPEARE, folder)):
-        with pytest.raises(
-            UserError, match=r"looked for tinyshakespeare\.txt and .*input\.txt in .*; download https://"
-        ):
+        with pytest.raises(UserError, match=r"looked for tinyshakespeare\.txt, .*input\.txt in .*; download https://"):
             ask()
 
 
 def test_reviews_make_a_text_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "aclImdb", {"train": TRAIN, "test": TEST})
-    reviews = replace(card("imdb"), train_samples=4, test_samples=4, fingerprint=of_reviews(ordered(TRAIN, TEST)))
-    monkeypatch.setattr(cards, "card", lambda name: reviews)
+    imdb_card = replace(card("imdb"), train_samples=4, test_samples=4, fingerprint=of_reviews(ordered(TRAIN, TEST)))
+    monkeypatch.setattr(cards, "card", lambda name: imdb_card)
     joined = LongText("\n\n".join(text for _, text in TRAIN), "\n\n".join(text for _, text in TEST))
     described = replace(card("imdb-text"), fingerprint=corpus.fingerprint(joined))
     assert corpus.read(described, folder=tmp_path) == joined
-    first = encoding_cache.read(described, Tokens(), folder=tmp_path)
+    first = encoding.read(described, Tokens(), folder=tmp_path)
     monkeypatch.setattr(imdb, "read_place", lambda *_: pytest.fail("read again"))
-    again = encoding_cache.read(described, Tokens(), folder=tmp_path)
+    again = encoding.read(described, Tokens(), folder=tmp_path)
     assert np.array_equal(first[1].train, again[1].train)
 
 
 def test_the_fingerprint_tells_where_a_text_is_parted() -> None:
-    assert len({corpus.fingerprint(split_at(PLAY, at)) for at in (0, 1, 2, 500)}) == 4
+    assert len({corpus.fingerprint(parted(at)) for at in (0, 1, 2, 500)}) == 4
 
 
 def test_a_folder_of_files_is_read_by_name(tmp_path: Path) -> None:
@@ -111,7 +115,7 @@ def test_a_folder_of_files_is_read_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"", "is empty"),
+        (b"", "has no text"),
         (b"caf\xe9", r"is not UTF-8 \(byte 4 is 0xe9\)"),
         (b"x" * 21, "21 bytes, more than 20"),
         (None, "cannot be read"),
@@ -120,7 +124,7 @@ def test_a_folder_of_files_is_read_by_name(tmp_path: Path) -> None:
 def test_a_bad_file_is_told_in_one_sentence(
     tmp_path: Path, content: bytes | None, complaint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(text_file, "ALL_BYTES", 20)
+    monkeypatch.setattr(reviews, "ALL_BYTES", 20)
     if content is not None:
         (tmp_path / "mine.txt").write_bytes(content)
     with pytest.raises(UserError, match=rf"mine\.txt.* {complaint}") as caught:
@@ -129,7 +133,7 @@ def test_a_bad_file_is_told_in_one_sentence(
 
 
 def test_a_folder_without_texts_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"has no files \(\.txt\)"):
+    with pytest.raises(UserError, match="has no text"):
         corpus.read_own(OwnData(tmp_path / "card.toml", tmp_path))
 
 
@@ -160,23 +164,21 @@ def test_byte_pairs_are_learnt_from_the_training_part_alone() -> None:
     assert found.train.max() == 269
     assert len(found.train) < len(PLAY.encode())
     assert len(again.test) == 200  # no pair of z's was learnt
-    with pytest.raises(UserError, match=r"tokens\.vocabulary=5000: the training text has pairs for \d+ tokens"):
+    with pytest.raises(UserError, match=r"tokens\.vocabulary=5000: "):
         encode(PLAY, PLAY, Tokens(unit="bpe", vocabulary=5000))
 
 
 def test_byte_pairs_are_those_of_the_text() -> None:
     """Every id is a pair of earlier ones, or a byte; put together again they are the text."""
     pytest.importorskip("tokenizers")
-    from benchmarks.workloads.data.text import bpe
-
-    learnt = bpe._train_tokenizer(PLAY.splitlines(keepends=True), 280)
+    pairs = encoding._train_tokenizer(PLAY, 280)
     for text in (PLAY, "Any — other\r\n text.\n\n\x00", "no line's end"):
-        assert learnt.decode(bpe._ids(learnt, text).tolist()) == text
+        assert pairs.decode(encoding._ids(pairs, text).tolist()) == text
 
 
 def test_a_missing_package_is_told_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tokenizers", None)
-    with pytest.raises(UserError, match=r"needs the package tokenizers, which is not installed: `uv sync --extra bpe`"):
+    with pytest.raises(UserError, match=r"package tokenizers: `uv sync --extra bpe`"):
         encode(PLAY, PLAY, Tokens(unit="bpe"))
 
 
@@ -185,36 +187,36 @@ def test_a_missing_package_is_told_with_the_command(monkeypatch: pytest.MonkeyPa
 
 def test_ids_are_kept_by_content_and_unit(small: tuple[DataCard, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     described, folder = small
-    first = {
-        unit: encoding_cache.read(described, Tokens(unit=unit), folder=folder)[1] for unit in ("bytes", "characters")
-    }
+    first = {unit: encoding.read(described, Tokens(unit=unit), folder=folder)[1] for unit in ("bytes", "characters")}
     kept = sorted((cache_folder() / "text").glob("*.npz"))
     assert len(kept) == 2
     with monkeypatch.context() as patch:
-        patch.setattr(encoding_cache, "encode", lambda *_: pytest.fail("cut again"))
-        again = encoding_cache.read(described, Tokens(), folder=folder)[1]
+        patch.setattr(encoding, "encode", lambda *_: pytest.fail("cut again"))
+        again = encoding.read(described, Tokens(), folder=folder)[1]
     assert np.array_equal(again.train, first["characters"].train)
     sound = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in kept}
     for path in kept:
         path.write_bytes(path.read_bytes()[:-30])
-        assert encoding_cache.load(path) is None
+        assert cache.load(path) is None
     for unit, ids in first.items():
-        assert np.array_equal(encoding_cache.read(described, Tokens(unit=unit), folder=folder)[1].test, ids.test)
+        assert np.array_equal(encoding.read(described, Tokens(unit=unit), folder=folder)[1].test, ids.test)
     assert {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in kept} == sound
 
 
 @pytest.mark.skipif(REAL is None, reason="BENCHMARKS_DATA names no folder with real data")
 def test_real_tiny_shakespeare() -> None:
-    if corpus_places.locate(SHAKESPEARE, Path(str(REAL))) is None:
+    if locate(SHAKESPEARE, Path(str(REAL))) is None:
         pytest.skip("no Tiny Shakespeare in BENCHMARKS_DATA")
-    found = encoding_cache.read(SHAKESPEARE, Tokens(), folder=Path(str(REAL)))[1]
+    found = encoding.read(SHAKESPEARE, Tokens(), folder=Path(str(REAL)))[1]
     assert (len(found.train), len(found.test), found.vocabulary) == (1_003_854, 111_540, SHAKESPEARE.characters)
     assert found.train[:5].tolist() == [18, 47, 56, 57, 58]  # "First", as nanoGPT numbers them
 
 
 @pytest.mark.parametrize("unit", ["characters", "bytes", "bpe"])
 def test_a_codec_has_the_ids_of_the_encoding_and_joins_them_again(unit: Literal["characters", "bytes", "bpe"]) -> None:
-    tokens, (train, test) = Tokens(unit=unit, vocabulary=270), split_at(PLAY, 1000)
+    if unit == "bpe":
+        pytest.importorskip("tokenizers")
+    tokens, (train, test) = Tokens(unit=unit, vocabulary=270), parted(1000)
     found, code = encode(train, test + "\u2603", tokens), codec(train, test + "\u2603", tokens)
     assert code.vocabulary == found.vocabulary
     assert code.encode(train) == found.train.tolist()

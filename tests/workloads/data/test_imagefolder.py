@@ -216,7 +216,7 @@ def test_an_unreadable_image_is_named(folder: Path, broken: str) -> None:
     path = folder / "val" / "n02" / "n02_21.JPEG"
     content = path.read_bytes()
     path.write_bytes({"truncated": content[: len(content) // 2], "text": b"no image", "empty": b""}[broken])
-    with pytest.raises(UserError, match=r"The image .*val/n02/n02_21\.JPEG cannot be read \(.*\): put a sound copy"):
+    with pytest.raises(UserError, match=r"The image .*val/n02/n02_21\.JPEG cannot be read \(.*\): put a readable copy"):
         list(make(folder).test())
 
 

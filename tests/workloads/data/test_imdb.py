@@ -17,9 +17,11 @@ import numpy as np
 import pytest
 
 from benchmarks.errors import UserError
+from benchmarks.workloads.data import cache
 from benchmarks.workloads.data.cards import DataCard, card
-from benchmarks.workloads.data.places import cache_folder
-from benchmarks.workloads.data.text import huggingface, imdb, imdb_places, token_cache
+from benchmarks.workloads.data.places import SENTIMENTS, cache_folder, locate, server_error
+from benchmarks.workloads.data.text import imdb
+from benchmarks.workloads.data.text import in_memory as tokens
 from benchmarks.workloads.data.text.reviews import fingerprint, ordered
 
 REAL = os.environ.get("BENCHMARKS_DATA")
@@ -31,11 +33,11 @@ Small = tuple[DataCard, Path]
 def write(folder: Path, splits: dict[str, list[tuple[int, str]]]) -> Path:
     """An `aclImdb` folder, its files in another order than the reviews'."""
     for split, reviews in splits.items():
-        for kind in imdb_places.KINDS:
+        for kind in SENTIMENTS:
             (folder / split / kind).mkdir(parents=True)
         (folder / split / "urls_pos.txt").write_text("http://example.org")
         for number, (label, text) in enumerate(reversed(reviews)):
-            (folder / split / imdb_places.KINDS[label] / f"{number}_{9 * label + 1}.txt").write_bytes(text.encode())
+            (folder / split / SENTIMENTS[label] / f"{number}_{9 * label + 1}.txt").write_bytes(text.encode())
     return folder
 
 
@@ -68,7 +70,7 @@ def pretend_hub(monkeypatch: pytest.MonkeyPatch, load: Callable[[str], Any]) -> 
     package = ModuleType("datasets")
     package.load_dataset = load  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "datasets", package)
-    monkeypatch.setattr(huggingface, "_server_error", lambda: "")
+    monkeypatch.setattr(imdb, "server_error", lambda address: "")
 
 
 def columns(reviews: list[tuple[int, str]]) -> dict[str, list[Any]]:
@@ -123,7 +125,7 @@ def test_a_damaged_archive_is_named(small: Small, name: str, mode: str, kept: fl
     content = packed.read_bytes()
     packed.write_bytes(content[: int(len(content) * kept)] or b"no archive at all")
     with pytest.raises(UserError, match=rf"IMDb.*{name}.*: (move it away, then )?download https://ai") as caught:
-        token_cache.read(small[0], folder=packed)
+        tokens.read(small[0], folder=packed)
     assert "\n" not in str(caught.value)
     assert not everything_in_cache()
 
@@ -138,7 +140,7 @@ def test_a_huge_member_is_not_read(small: Small) -> None:
         huge = tarfile.TarInfo("aclImdb/train/neg/99_1.txt")
         huge.size = 2**21
         tar.addfile(huge, io.BytesIO(bytes(huge.size)))
-    with pytest.raises(UserError, match=r"train/neg/99_1\.txt in .* has 2097152 bytes, which no review has"):
+    with pytest.raises(UserError, match=r"train/neg/99_1\.txt in it has 2,097,152 bytes"):
         imdb.read(small[0], folder=packed)
 
 
@@ -146,11 +148,11 @@ def test_a_folder_with_another_layout_is_told(small: Small) -> None:
     described, folder = small
     (folder / "aclImdb" / "test" / "pos").rename(folder / "aclImdb" / "test" / "positive")
     with pytest.raises(UserError, match=r"aclImdb has no folder test/pos, but it needs train/neg, .* one \.txt file"):
-        token_cache.read(described, folder=folder)
+        tokens.read(described, folder=folder)
     empty = folder / "other" / "aclImdb"
     empty.mkdir(parents=True)
     with pytest.raises(UserError, match="has no folder train/neg"):
-        token_cache.read(described, folder=folder / "other")
+        tokens.read(described, folder=folder / "other")
     assert not everything_in_cache()
 
 
@@ -161,9 +163,9 @@ def test_a_file_that_is_not_utf8_is_named(small: Small) -> None:
         r"train/pos/0_10\.txt in .*aclImdb is not UTF-8 text \(byte 4 is 0xe9\), so the file is damaged: download"
     )
     with pytest.raises(UserError, match=complaint):
-        token_cache.read(described, folder=folder)
+        tokens.read(described, folder=folder)
     with pytest.raises(UserError, match=r"train/pos/0_10\.txt in .*mine\.tar"):
-        token_cache.read(described, folder=pack(small, "mine.tar", "w"))
+        tokens.read(described, folder=pack(small, "mine.tar", "w"))
     assert not everything_in_cache()
 
 
@@ -173,20 +175,23 @@ def test_other_reviews_are_refused(small: Small) -> None:
     before = path.read_bytes()
     path.write_bytes(before + b" ")
     with pytest.raises(
-        UserError, match=r"the reviews in .*aclImdb are not the published ones \(sha256 [0-9a-f]{64}, the"
+        UserError, match=r"aclImdb holds other reviews than the published ones \(sha256 [0-9a-f]{64}, the"
     ):
-        token_cache.read(described, folder=folder)
+        tokens.read(described, folder=folder)
     path.unlink()
-    with pytest.raises(UserError, match=r"holds 1 reviews in train/neg, not the published 2; it was left as it is"):
-        token_cache.read(described, folder=folder)
+    with pytest.raises(
+        UserError,
+        match=r"holds \[1, 2, 2, 2\] reviews in train/neg, .*, not the published \[2, 2, 2, 2\]; it was left",
+    ):
+        tokens.read(described, folder=folder)
     assert not everything_in_cache()
 
 
 def test_what_is_missing_is_said_and_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError) as caught:
-        token_cache.read(card("imdb"), folder=tmp_path)
+        tokens.read(card("imdb"), folder=tmp_path)
     for part in (
-        "aclImdb/",
+        "aclImdb, ",
         "aclImdb_v1.tar.gz",
         str(tmp_path),
         "--data",
@@ -200,7 +205,7 @@ def test_what_is_missing_is_said_and_how_to_get_it(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("BENCHMARKS_DATA", str(tmp_path / "a"))
     complaint = r"/a, then in .*/cache/benchmarks, then at Hugging Face .* datasets is not installed; download https"
     with pytest.raises(UserError, match=complaint):
-        token_cache.read(card("imdb"))
+        tokens.read(card("imdb"))
     assert not everything_in_cache()
 
 
@@ -213,11 +218,11 @@ def test_hugging_face_gives_the_same_reviews_once(small: Small, monkeypatch: pyt
 
     pretend_hub(monkeypatch, load)
     assert imdb.read(small[0]) == imdb.read(small[0], folder=small[1])
-    first, second = token_cache.read(small[0]), token_cache.read(small[0])
+    first, second = tokens.read(small[0])[1], tokens.read(small[0])[1]
     assert asked == ["stanfordnlp/imdb"] * 2  # the last time, the cache had them
     assert np.array_equal(first.ids, second.ids)
-    assert first.words == token_cache.read(small[0], folder=small[1]).words
-    with pytest.raises(UserError, match="Hugging Face's copy holds 2 reviews in train/neg, not the published 12500"):
+    assert first.words == tokens.read(small[0], folder=small[1])[1].words
+    with pytest.raises(UserError, match=r"Hugging Face's copy holds \[2, 2, 2, 2\] reviews"):
         imdb.read(card("imdb"))
 
 
@@ -233,9 +238,8 @@ def test_a_failure_at_hugging_face_is_one_sentence(monkeypatch: pytest.MonkeyPat
 
 
 def test_without_a_network_nothing_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
-    probe = huggingface._server_error
     pretend_hub(monkeypatch, lambda name: pytest.fail("asked"))
-    monkeypatch.setattr(huggingface, "_server_error", probe)
+    monkeypatch.setattr(imdb, "server_error", server_error)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
@@ -248,23 +252,23 @@ def test_without_a_network_nothing_is_retried(monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_cache_serves_while_the_source_stays_the_same(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     described, folder = small
-    found = token_cache.read(described, folder=folder)
+    found = tokens.read(described, folder=folder)[1]
     with monkeypatch.context() as patch:
         patch.setattr(imdb, "read_place", lambda *_: pytest.fail("read again"))
-        again = token_cache.read(described, folder=folder)
+        again = tokens.read(described, folder=folder)[1]
     assert again.words == found.words
     assert again.train == 4
     for ours, theirs in zip(again[1:4], found[1:4], strict=True):
         assert np.array_equal(ours, theirs)  # type: ignore[arg-type]
     path = folder / "aclImdb" / "test" / "neg" / "2_1.txt"
     path.write_bytes(path.read_bytes() + b"!")
-    with pytest.raises(UserError, match="not the published ones"):
-        token_cache.read(described, folder=folder)
+    with pytest.raises(UserError, match="other reviews than the published"):
+        tokens.read(described, folder=folder)
 
 
 def test_a_damaged_cache_is_made_anew(small: Small) -> None:
     described, folder = small
-    found = token_cache.read(described, folder=folder)
+    found = tokens.read(described, folder=folder)[1]
     (kept,) = (cache_folder() / "text").glob("*.npz")
     sound = kept.read_bytes()
     with np.load(kept) as file:
@@ -274,8 +278,8 @@ def test_a_damaged_cache_is_made_anew(small: Small) -> None:
     np.savez(other, **arrays)  # no checksum of zipfile's notices this one
     for damaged in (b"", b"no archive", sound[: len(sound) // 2], other.getvalue()):
         kept.write_bytes(damaged)
-        assert token_cache.load(kept) is None
-        assert np.array_equal(token_cache.read(described, folder=folder).ids, found.ids)
+        assert cache.load(kept) is None
+        assert np.array_equal(tokens.read(described, folder=folder)[1].ids, found.ids)
         assert kept.read_bytes() == sound
 
 
@@ -284,20 +288,20 @@ def test_nothing_is_left_of_a_cache_that_could_not_be_written(small: Small, monk
         raise OSError("no space left on device")
 
     monkeypatch.setattr(np, "savez", full)
-    assert len(token_cache.read(small[0], folder=small[1]).labels) == 8
+    assert len(tokens.read(small[0], folder=small[1])[1].labels) == 8
     assert not [name for name in everything_in_cache() if "npz" in name or name.startswith("text/.")]
     cache_folder().parent.rename(cache_folder().parent.with_name("away"))
     cache_folder().parent.write_bytes(b"a file where the cache should be")
-    assert len(token_cache.read(small[0], folder=small[1]).labels) == 8
+    assert len(tokens.read(small[0], folder=small[1])[1].labels) == 8
 
 
 @pytest.mark.skipif(REAL is None, reason="BENCHMARKS_DATA names no folder with real data")
 def test_real_imdb() -> None:
     described = card("imdb")
-    place = imdb_places.locate(described, folder=Path(str(REAL)))
+    place = locate(described, folder=Path(str(REAL)))
     if place is None:
         pytest.skip("no IMDb in BENCHMARKS_DATA")
-    found = token_cache.read(described, folder=Path(str(REAL)))
+    found = tokens.read(described, folder=Path(str(REAL)))[1]
     assert np.bincount(found.labels[: found.train]).tolist() == [12500, 12500]
     assert np.bincount(found.labels[found.train :]).tolist() == [12500, 12500]
     assert len(found.words) == 100_684

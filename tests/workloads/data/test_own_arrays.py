@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data import own_card
-from benchmarks.workloads.data.images import own_arrays
+from benchmarks.workloads.data.images import own_images
 from benchmarks.workloads.data.load import load
 from tests.workloads.own_files import CARD, card
 
@@ -34,13 +34,13 @@ def write(folder: Path, arrays: Arrays) -> Path:
 
 
 def test_channels_may_come_first_or_last(tmp_path: Path, arrays: Arrays) -> None:
-    last = own_arrays.read(write(tmp_path, arrays), SHAPE, 2**20)
+    last = own_images.read_arrays(write(tmp_path, arrays), SHAPE, 2**20)
     assert np.array_equal(last[0].images, arrays["x_train"].transpose(0, 3, 1, 2))
     assert (last[1].labels.tolist(), last[1].labels.dtype.name) == ([3, 0], "int64")
     first = {name: value.transpose(0, 3, 1, 2) if name[0] == "x" else value for name, value in arrays.items()}
-    assert np.array_equal(own_arrays.read(write(tmp_path, first), SHAPE, 2**20)[0].images, last[0].images)
+    assert np.array_equal(own_images.read_arrays(write(tmp_path, first), SHAPE, 2**20)[0].images, last[0].images)
     grey = {name: value[..., 0] if name[0] == "x" else value for name, value in arrays.items()}
-    assert own_arrays.read(write(tmp_path, grey), (1, 8, 6), 2**20)[0].images.shape == (12, 1, 8, 6)
+    assert own_images.read_arrays(write(tmp_path, grey), (1, 8, 6), 2**20)[0].images.shape == (12, 1, 8, 6)
 
 
 def test_arrays_are_a_data_set(tmp_path: Path, arrays: Arrays) -> None:
@@ -86,18 +86,18 @@ def test_a_bad_array_is_told_in_one_sentence(
     changed = {**arrays, name: value}
     path = write(tmp_path, {key: array for key, array in changed.items() if array is not None})
     with pytest.raises(UserError, match=complaint) as caught:
-        own_arrays.read(path, SHAPE, 2**20)
+        own_images.read_arrays(path, SHAPE, 2**20)
     assert "\n" not in str(caught.value)
 
 
 def test_a_zip_that_unpacks_to_more_than_fits_is_refused(
     tmp_path: Path, arrays: Arrays, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(own_arrays, "_LABELS_BYTES", 0)
+    monkeypatch.setattr(own_images, "_LABELS_BYTES", 0)
     path = tmp_path / "mine.npz"
     np.savez_compressed(path, **{**arrays, "x_train": np.zeros((2000, 8, 6, 3), np.uint8)})
     with pytest.raises(UserError, match=r"cannot be read \(they have more than 100,000 bytes\)"):
-        own_arrays.read(path, SHAPE, 100_000)
+        own_images.read_arrays(path, SHAPE, 100_000)
     path.write_bytes(b"no zip")
     with pytest.raises(UserError, match="cannot be read"):
-        own_arrays.read(path, SHAPE, 100_000)
+        own_images.read_arrays(path, SHAPE, 100_000)

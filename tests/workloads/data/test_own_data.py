@@ -103,18 +103,18 @@ def test_a_part_can_be_held_out_of_every_class(tmp_path: Path) -> None:
     path = write(tmp_path, CARD + "held_out = 0.3\n")
     found = own_card.load(path)
     assert found.numbers == (2, 14, 6)
-    tree = class_folders.tree(tmp_path / "leaves", (".png",), 0.3)
-    assert [[file.label for file in files].count(0) for files in (tree.train, tree.test)] == [7, 3]
-    assert not {file.path for file in tree.train} & {file.path for file in tree.test}
-    assert class_folders.tree(tmp_path / "leaves", (".png",), 0.3) == tree
+    train, test = class_folders.own_files(tmp_path / "leaves", (".png",), 0.3)
+    assert [[file.label for file in files].count(0) for files in (train, test)] == [7, 3]
+    assert not {file.path for file in train} & {file.path for file in test}
+    assert class_folders.own_files(tmp_path / "leaves", (".png",), 0.3) == (train, test)
     (tmp_path / "leaves" / "test").mkdir()
-    with pytest.raises(UserError, match=r"leaves has test/: leave held_out out of the data card, or test/ away"):
+    with pytest.raises(UserError, match=r"leaves has test/: .*held_out"):
         own_card.load(path)
 
 
 def test_pixels_are_kept_and_a_damaged_cache_is_made_anew(leaves: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = own_card.load(leaves).fingerprint
-    (kept,) = (cache_folder() / "images").glob("*.pixels")
+    (kept,) = (cache_folder() / "images").glob("*.npz")
     with monkeypatch.context() as patch:
         patch.setattr(own_images, "open_rgb", None)  # nothing is decoded
         assert own_card.load(leaves).fingerprint == first
@@ -243,14 +243,12 @@ def test_a_bad_folder_is_told_in_one_sentence(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", None])
-def test_a_bad_text_is_named(tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * (2**20 + 1)])
+def test_a_bad_text_is_named(tmp_path: Path, content: bytes) -> None:
     place = texts(tmp_path / "notes", {"train": 4, "test": 2})
     path = place / "test" / "good" / "1.txt"
-    path.write_bytes(content if content is not None else b"x" * (2**20 + 1))
-    with pytest.raises(
-        UserError, match=r"The text .*test/good/1\.txt cannot be read \(.*\): put a sound one, in UTF-8"
-    ):
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"The text .*test/good/1\.txt"):
         own_card.load(write(tmp_path, TEXTS, "notes.toml"))
 
 

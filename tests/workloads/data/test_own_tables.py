@@ -14,7 +14,7 @@ from benchmarks.errors import UserError
 from benchmarks.workloads.data import own_card
 from benchmarks.workloads.data.cards import OwnData
 from benchmarks.workloads.data.load import load
-from benchmarks.workloads.data.text import own_tables
+from benchmarks.workloads.data.text import own_texts
 from benchmarks.workloads.data.text.options import Text
 from benchmarks.workloads.data.text.reviews import Reviews
 
@@ -49,7 +49,7 @@ KINDS: dict[str, Write] = {"a.csv": in_csv, "a.jsonl": in_json, "a.parquet": in_
 
 
 def read(place: Path, held_out: float | None = 0.25, test: Path | None = None) -> tuple[int, Reviews]:
-    return own_tables.read(OwnData(place.parent / "card.toml", place, held_out, COLUMNS, test), COLUMNS)
+    return own_texts.read(OwnData(place.parent / "card.toml", place, held_out, COLUMNS, test))
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -98,7 +98,7 @@ def test_a_saved_data_set_keeps_its_splits(tmp_path: Path) -> None:
         ("a.csv", 'review,stars\n"x,1\n', r"a\.csv, line \d+ cannot be read"),
         ("a.csv", "review,stars\n", "has no rows"),
         ("a.csv", "review,stars\nx,1\ny,1\n", "one class, 1"),
-        ("a.csv", "", "is empty"),
+        ("a.csv", "", "has no rows"),
         (
             "a.jsonl",
             '{"review": "x", "stars": 1}\n{"review": 7, "stars": 1}',
@@ -109,7 +109,7 @@ def test_a_saved_data_set_keeps_its_splits(tmp_path: Path) -> None:
         ("a.jsonl", '{"review": "x", "stars": 1}\n[', r"a\.jsonl, row 2 is no JSON"),
         ("a.jsonl", "[1]", r"a\.jsonl, row 1 is no JSON object"),
         ("a.parquet", "no parquet", r"a\.parquet cannot be read"),
-        ("a.xls", "x", r"a\.xls: a table of texts is one of \.csv, \.jsonl, \.parquet"),
+        ("a.xls", "x", r"a\.xls: a table of texts is \.csv, \.jsonl, \.parquet"),
     ],
 )
 def test_a_bad_table_is_told_in_one_sentence(tmp_path: Path, name: str, content: str, complaint: str) -> None:
@@ -127,7 +127,7 @@ def test_labels_may_have_any_number_of_digits(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_data_set_is_told(tmp_path: Path) -> None:
     pytest.importorskip("datasets")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match=r"The data set in .*empty cannot be read .*: save it anew by save_to_disk"):
+    with pytest.raises(UserError, match=r"The data set in .*empty cannot be read .*: save it anew"):
         read(tmp_path / "empty")
 
 

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from benchmarks.errors import UserError
+from benchmarks.workloads.data import places
 from benchmarks.workloads.data.cards import card
-from benchmarks.workloads.data.images import cifar_places, digits
+from benchmarks.workloads.data.images import digits
 from benchmarks.workloads.data.images.in_memory import ImageSet
 from benchmarks.workloads.data.load import load as load_any
 from benchmarks.workloads.data.random_keys import Purpose, draw, order
@@ -79,7 +80,7 @@ def test_random_numbers_are_the_same_in_every_version() -> None:
 def test_real_cifar10(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCHMARKS_DATA", str(REAL))
     described = card("cifar10")
-    if cifar_places.locate(described) is None:
+    if places.locate(described) is None:
         pytest.skip("no CIFAR-10 in BENCHMARKS_DATA")
     data = load("cifar10")
     assert data.train_images.shape == (50000, 3, 32, 32)

@@ -42,7 +42,12 @@ def open_rgb(path: str) -> Image.Image:
         with reading.opened(Path(path), FILE_BYTES) as file, Image.open(file) as image:
             return image.convert("RGB")
     except UNREADABLE as error:
-        raise UserError(f"The image {path} cannot be read ({error}): put a sound copy in its place.") from error
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: str | Path, error: BaseException) -> UserError:
+    """Returns the error for an image that cannot be read."""
+    return UserError(f"The image {path} cannot be read ({error}): put a readable copy in its place.")
 
 
 def for_evaluation(image: Image.Image, side: int) -> Image.Image:

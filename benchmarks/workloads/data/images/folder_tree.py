@@ -1,4 +1,4 @@
-"""Image folders: FOLDER/train/CLASS/*.JPEG and FOLDER/val/CLASS/*.JPEG, found and listed without opening an image.
+"""Image folders, FOLDER/train/CLASS/*.JPEG and FOLDER/val/CLASS/*.JPEG: found and listed without opening an image.
 
 Imports neither torch nor Pillow, so that a plan can name what is there. A folder's identity is that of its files' names
 and sizes: their contents, 150 GB of ImageNet-1k, are not hashed.
@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data import cards
 from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.data.class_folders import TRAIN, Classes, list_splits
 from benchmarks.workloads.data.places import places
 
-TRAIN, TEST = "train", ("val", "test")
+TEST = ("val", "test")
 IMAGES = (".jpeg", ".jpg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 """The endings that torchvision's ImageFolder knows, in lower case."""
 USUAL = ("imagenet", "ILSVRC/Data/CLS-LOC")
@@ -30,7 +28,6 @@ IMAGENETTE = frozenset(
     "n01440764 n02102040 n02979186 n03000684 n03028079 n03394916 n03417042 n03425413 n03445777 n03888257".split()
 )
 """The ten classes of fast.ai's Imagenette, https://github.com/fastai/imagenette."""
-_LISTERS = 8  # a network's file system answers each question late, but many at once
 
 
 class FolderContent(NamedTuple):
@@ -62,10 +59,7 @@ class Tree:
 
 
 def find(card: DataCard, folder: Path | None = None) -> FolderContent | None:
-    """Returns the content of the card's folder on this machine; None if there is none.
-
-    Raises UserError like `index`.
-    """
+    """Returns the content of the card's folder on this machine, or None. Raises UserError like `index`."""
     place = locate(card, folder)
     return None if place is None else index(place).identified
 
@@ -99,13 +93,13 @@ def locate(card: DataCard, folder: Path | None = None) -> Path | None:
 def form(card: DataCard, place: Path) -> DataCard:
     """Returns the card with the numbers and the name of the folder at `place`. Raises UserError as `index` does.
 
-    It keeps the card's name where all its numbers are found; the label states them all the same.
+    It keeps the card's title where all its numbers agree.
     """
     tree = index(place)
     _, classes, train, test = tree.identified
     sizes = f"{classes:,} {'class' if classes == 1 else 'classes'}, {train:,} training and {test:,} test images"
     title = card.title
-    if (classes, train, test) != (card.classes, card.train_samples, card.test_samples):
+    if (classes, train, test) != card.numbers:
         imagenette = place.name.startswith("imagenette2") and set(tree.classes) == IMAGENETTE
         title = "Imagenette" if imagenette else f"{place.name} (a folder of images)"
         sizes += f" ({card.title}: {card.classes:,} classes, {card.train_samples:,} and {card.test_samples:,})"
@@ -130,78 +124,24 @@ def index(place: Path) -> Tree:
     Hidden files, and files that are no images by their endings, are passed over. Raises UserError where train/, val/, a
     class or every image of a class is missing, or classes differ.
     """
-    train, test = _split(place, (TRAIN,)), _split(place, TEST)
-    if train.keys() != test.keys():
-        odd = sorted(train.keys() ^ test.keys())
-        raise UserError(
-            f"{place}: {TRAIN}/ has {len(train)} classes and {TEST[0]}/ has {len(test)}, and {odd[0]} is in one of "
-            f"them only: both splits need a folder of the same name for every class."
-        )
-    classes = tuple(sorted(train))
+    splits = list_splits(place, IMAGES, TEST)
     digest = hashlib.sha256()
-    for split, images in (("train", train), ("test", test)):
-        for kind in classes:
-            lines = (
-                b"%s %s %d\n" % (split.encode(), os.fsencode(f"{kind}/{name}"), size) for name, size in images[kind]
-            )
+    for split, classes in zip(("train", "test"), splits.values(), strict=True):
+        for name, files in classes.items():
+            lines = (b"%s %s %d\n" % (split.encode(), os.fsencode(f"{name}/{file.name}"), file.size) for file in files)
             digest.update(b"".join(lines))
-    files = _files(place, (TRAIN,), classes, train), _files(place, TEST, classes, test)
-    return Tree(classes, *files, FolderContent(digest.hexdigest(), len(classes), *(len(part.names) for part in files)))
-
-
-Listing = list[tuple[str, int]]  # names and sizes in bytes
-
-
-def _files(place: Path, names: tuple[str, ...], classes: tuple[str, ...], images_of: dict[str, Listing]) -> Files:
-    listings = [images_of[kind] for kind in classes]
-    images = tuple(name for name, _ in chain.from_iterable(listings))
-    return Files(str(_folder_of(place, names)), images, tuple(map(len, listings)))
-
-
-def _split(place: Path, names: tuple[str, ...]) -> dict[str, Listing]:
-    """Maps class -> its images, sorted."""
-    folder = _folder_of(place, names)
-    try:
-        classes = list(_folders(folder))
-        with ThreadPoolExecutor(_LISTERS) as threads:
-            images_of = dict(zip((path.name for path in classes), threads.map(_images, classes), strict=True))
-        loose = ", but images that belong into such folders" if not images_of and _images(folder) else ""
-    except OSError as error:
-        raise UserError(f"{folder} cannot be listed ({error}): make it readable.") from error
-    if not images_of:
-        raise UserError(
-            f"{folder} has no folder per class{loose}: every image lies in {folder.name}/CLASS/, as torchvision's "
-            f"ImageFolder reads them."
-        )
-    if empty := sorted(name for name, images in images_of.items() if not images):
-        raise UserError(f"{folder / empty[0]} has no images ({', '.join(IMAGES)}): fill it, or remove it.")
-    return images_of
-
-
-def _folder_of(place: Path, names: tuple[str, ...]) -> Path:
-    for name in names:
-        if (place / name).is_dir():
-            return place / name
-    raise UserError(
-        f"{place} has no folder {' or '.join(f'{name}/' for name in names)}: it needs {TRAIN}/ and {TEST[0]}/, each "
-        f"with a folder of images per class."
+    train, test = (_files(place / name, classes) for name, classes in splits.items())
+    return Tree(
+        tuple(splits[TRAIN]),
+        train,
+        test,
+        FolderContent(digest.hexdigest(), len(splits[TRAIN]), len(train.names), len(test.names)),
     )
 
 
-def _images(folder: Path) -> Listing:
-    with os.scandir(folder) as entries:
-        return sorted((entry.name, _size(entry)) for entry in entries if _is_image(entry.name))
-
-
-def _size(entry: os.DirEntry[str]) -> int:
-    status = entry.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise UserError(f"{entry.path} is no regular file, as every image has to be: remove it.")
-    return status.st_size
-
-
-def _is_image(name: str) -> bool:
-    return name.lower().endswith(IMAGES) and not name.startswith(".")
+def _files(folder: Path, classes: Classes) -> Files:
+    names = tuple(file.name for files in classes.values() for file in files)
+    return Files(str(folder), names, tuple(map(len, classes.values())))
 
 
 def _folders(place: Path) -> Iterator[Path]:
@@ -224,11 +164,8 @@ def _is_image_folder(place: Path) -> bool:
     return _has_images(first, first.stat().st_mtime_ns)
 
 
-@lru_cache(maxsize=64)  # a plan asks at every run, and 12,500 reviews are looked through in vain
+@lru_cache(maxsize=64)  # a plan asks at every run, and looks through 12,500 reviews in vain
 def _has_images(folder: Path, changed: int) -> bool:
-    """Returns whether the folder has images.
-
-    changed: its modification time, so that a change clears the cached answer.
-    """
+    """Returns whether the folder has images. changed: its modification time, as part of the cache's key."""
     with os.scandir(folder) as entries:
-        return any(_is_image(entry.name) for entry in entries)
+        return any(entry.name.lower().endswith(IMAGES) and not entry.name.startswith(".") for entry in entries)

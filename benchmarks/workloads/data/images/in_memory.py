@@ -17,6 +17,7 @@ from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.dividing import by_label
 from benchmarks.workloads.data.images.arrays import Split
 from benchmarks.workloads.data.images.normalise import Normaliser
+from benchmarks.workloads.data.places import form
 from benchmarks.workloads.data.random_keys import Purpose, below, draw
 from benchmarks.workloads.data.sampling import Sampler, balanced, check_samples, held_out
 from benchmarks.workloads.data.transfer import to_device
@@ -78,7 +79,7 @@ def load(
 
 def _read(card: DataCard, folder: Path | None) -> tuple[DataCard, Split, Split]:
     """Returns the card of the form of the data that was found, and both splits."""
-    from benchmarks.workloads.data.images import cifar, cifar_places, digits, own_images
+    from benchmarks.workloads.data.images import cifar, digits, own_images
 
     if card.own is not None:
         splits = own_images.read(card.name, card.own, (card.shape[0], card.shape[1], card.shape[2]))
@@ -86,7 +87,7 @@ def _read(card: DataCard, folder: Path | None) -> tuple[DataCard, Split, Split]:
     if card.embedded:
         return card, *digits.read(card)
     place = cifar.locate_or_download(card, folder)
-    return cifar_places.form(card, place), *cifar.read_place(card, place)
+    return form(card, place), *cifar.read_place(card, place)
 
 
 def _subset(split: Split, samples: int | None) -> Split:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from benchmarks.errors import UserError
 from benchmarks.workloads.data import cards
 from benchmarks.workloads.data.cards import DataCard, OwnData
-from benchmarks.workloads.data.text import corpus_places, imdb, prose, text_file
-from benchmarks.workloads.data.text.reviews import Reviews
+from benchmarks.workloads.data.places import holds_reviews, locate, missing
+from benchmarks.workloads.data.text import imdb, prose, reviews
 
 SEPARATOR = "\n\n"
 """Between the reviews, or the files, that a text is made of."""
@@ -50,31 +50,44 @@ def read(card: DataCard, *, folder: Path | None = None) -> LongText:
     if card.own is not None:
         return read_own(card.own)
     if card.embedded:
-        text = split_at(prose.text(card.train_samples + card.test_samples), card.train_samples)
+        text = _split(prose.text(card.train_samples + card.test_samples), card.train_samples)
         return _verified(card, text, "was generated", "restore the generator, or write that number into the card")
-    place = corpus_places.locate(card, folder)
-    return read_place(card, place) if place is not None else _download_reviews(card, folder)
+    if (place := locate(card, folder)) is not None:
+        return read_place(card, place)
+    if folder is not None or not holds_reviews(card):
+        raise missing(card, folder)
+    return _verified(card, _joined(imdb.read(cards.card("imdb"))), "is at Hugging Face", card.obtain)
 
 
 def read_place(card: DataCard, place: Path) -> LongText:
     """Returns the published text from the file or folder at `place`. Raises UserError as `read` does."""
-    if corpus_places.of_reviews(card):
+    if holds_reviews(card):
         text = _joined(imdb.read_place(cards.card("imdb"), place))
     else:
-        text = split_at(text_file.read(place), card.train_samples)
-    return _verified(card, text, f"is in {place}", f"it was left as it is: move it away, then {card.obtain}")
+        text = _split(reviews.read_text(place), card.train_samples)
+    return _verified(card, text, f"is in {place}", f"it was left as it was: move it away, then {card.obtain}")
 
 
-def _download_reviews(card: DataCard, folder: Path | None) -> LongText:
-    if folder is not None or not corpus_places.of_reviews(card):
-        raise corpus_places.missing(card, folder)
-    text = _joined(imdb.read(cards.card("imdb")))
-    return _verified(card, text, "is at Hugging Face", card.obtain)
+def read_own(data: OwnData) -> LongText:
+    """Returns a user's text: a file, or the .txt files of a folder joined in order of name; its end is held out.
+
+    Raises UserError where there is no text, or a file cannot be read.
+    """
+    paths = [data.place]
+    if data.place.is_dir():
+        paths = sorted(path for path in data.place.glob("*.txt") if not path.name.startswith("."))
+    if (size := sum(path.stat().st_size for path in paths if path.is_file())) > reviews.ALL_BYTES:
+        raise UserError(f"The text in {data.place} has {size:,} bytes, more than {reviews.ALL_BYTES:,}: use a part.")
+    text = SEPARATOR.join(map(reviews.read_text, paths))
+    if not text:
+        raise UserError(f"{data.place} has no text, in a file or in files (.txt) of a folder: put it there.")
+    held_out = HELD_OUT if data.held_out is None else data.held_out
+    return _split(text, len(text) - max(1, round(held_out * len(text))))
 
 
-def _joined(reviews: Reviews) -> LongText:
+def _joined(texts: reviews.Reviews) -> LongText:
     """Joins the reviews in their order, whatever their labels."""
-    return LongText(SEPARATOR.join(reviews.texts[: reviews.train]), SEPARATOR.join(reviews.texts[reviews.train :]))
+    return LongText(SEPARATOR.join(texts.texts[: texts.train]), SEPARATOR.join(texts.texts[texts.train :]))
 
 
 def _verified(card: DataCard, text: LongText, source: str, then: str) -> LongText:
@@ -86,25 +99,6 @@ def _verified(card: DataCard, text: LongText, source: str, then: str) -> LongTex
     return text
 
 
-def split_at(text: str, train: int) -> LongText:
+def _split(text: str, train: int) -> LongText:
     """Splits a text after `train` characters into training and held-out part."""
     return LongText(text[:train], text[train:])
-
-
-def read_own(data: OwnData) -> LongText:
-    """Returns a user's text: a file, or the .txt files of a folder joined in order of name; its end is held out.
-
-    Raises UserError where there are none, or one of them cannot be read.
-    """
-    paths = [data.place]
-    if data.place.is_dir():
-        paths = sorted(path for path in data.place.glob("*.txt") if not path.name.startswith("."))
-        if not paths:
-            raise UserError(f"{data.place} has no files (.txt): put the text there.")
-    if (size := sum(path.stat().st_size for path in paths if path.is_file())) > text_file.ALL_BYTES:
-        raise UserError(
-            f"The text in {data.place} has {size:,} bytes, more than {text_file.ALL_BYTES:,}: take a part of it."
-        )
-    text = SEPARATOR.join(map(text_file.read, paths))
-    held_out = HELD_OUT if data.held_out is None else data.held_out
-    return split_at(text, len(text) - max(1, round(held_out * len(text))))

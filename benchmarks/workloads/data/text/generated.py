@@ -11,8 +11,7 @@ from collections.abc import Iterator
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import DataCard
-from benchmarks.workloads.data.random_keys import Purpose
-from benchmarks.workloads.data.text.chooser import Chooser
+from benchmarks.workloads.data.random_keys import Chooser, Purpose
 from benchmarks.workloads.data.text.reviews import Labelled, Reviews, fingerprint, ordered
 from benchmarks.workloads.data.text.tokenizer import basic_english
 

@@ -6,32 +6,27 @@ read in memory: nothing is extracted, so that no path in it matters.
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data import archives
-from benchmarks.workloads.data.archives import Bounds, OutOfBounds
+from benchmarks.workloads.data.archives import Bounds
 from benchmarks.workloads.data.cards import DataCard
-from benchmarks.workloads.data.checksums import check_archive
-from benchmarks.workloads.data.text import huggingface
-from benchmarks.workloads.data.text.imdb_places import FOLDERS, KINDS, class_folders, locate, missing
+from benchmarks.workloads.data.places import REVIEW_FOLDERS, SENTIMENTS, locate, missing, server_error
 from benchmarks.workloads.data.text.reviews import Labelled, Reviews, fingerprint, ordered
 from results import reading
 
 # The published archive has 100,031 members in some 300 MB, its longest review 14 kB; all labelled ones have 66 MB.
 BOUNDS = Bounds(unpacked_bytes=2**30, member_bytes=2**20, members=200_000)
-_TEXT_BYTES = 2**28
+REPOSITORY = "stanfordnlp/imdb"
+NOT_INSTALLED = "for which the package datasets is not installed"
 
 
-class _File(NamedTuple):
-    split: str
-    label: int
-    name: str
-    content: bytes
+class Unavailable(Exception):
+    """The reviews cannot be downloaded. Its text continues a sentence that says where they were looked for."""
 
 
 def read(card: DataCard, *, folder: Path | None = None) -> Reviews:
@@ -48,102 +43,112 @@ def read(card: DataCard, *, folder: Path | None = None) -> Reviews:
     if folder is not None:
         raise missing(card, folder)
     try:
-        reviews = huggingface.download()
-    except huggingface.Unavailable as error:
-        raise missing(card, also=f", then at Hugging Face ({huggingface.REPOSITORY}), {error}") from error
-    return verified(card, ordered(*reviews), "Hugging Face's copy")
+        reviews = download()
+    except Unavailable as error:
+        raise missing(card, also=f", then at Hugging Face ({REPOSITORY}), {error}") from error
+    return _verified(card, ordered(*reviews), "Hugging Face's copy")
 
 
 def read_place(card: DataCard, place: Path) -> Reviews:
     """Returns all labelled reviews from the folder or archive at `place`. Raises UserError as `read` does."""
     splits: dict[str, list[Labelled]] = {"train": [], "test": []}
+    path = ""
     try:
-        for file in _bounded(_in_folder(card, place) if place.is_dir() else _in_archive(card, place)):
-            splits[file.split].append((file.label, _text(card, place, file)))
+        for path, content in _in_folder(card, place) if place.is_dir() else _in_archive(card, place):
+            split, sentiment, _ = path.split("/")
+            splits[split].append((SENTIMENTS.index(sentiment), content.decode("utf-8")))
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{card.title}: {path} in {place} is not UTF-8 text (byte {error.start + 1} is "
+            f"{error.object[error.start]:#04x}), so the file is damaged: {card.obtain}."
+        ) from error
     except archives.UNREADABLE as error:
         message = (str(error) or type(error).__name__).splitlines()[0].rstrip(":")  # tarfile lists all that it tried
         raise UserError(f"{card.title} in {place} is damaged or cannot be read ({message}): {card.obtain}.") from error
-    return verified(card, ordered(splits["train"], splits["test"]), str(place))
+    return _verified(card, ordered(splits["train"], splits["test"]), str(place))
 
 
-def verified(card: DataCard, reviews: Reviews, place: str) -> Reviews:
+def _verified(card: DataCard, reviews: Reviews, place: str) -> Reviews:
     """Returns the reviews. Raises UserError, naming the place, where they are not those of the data card."""
-    labels = {"train": reviews.labels[: reviews.train], "test": reviews.labels[reviews.train :]}
-    samples = {"train": card.train_samples, "test": card.test_samples}
-    for split, label in FOLDERS:
-        count, published = labels[split].count(label), samples[split] // card.classes
-        if count != published:
+    counts = [
+        labels.count(label)
+        for labels in (reviews.labels[: reviews.train], reviews.labels[reviews.train :])
+        for label in (0, 1)
+    ]
+    published = [samples // card.classes for samples in (card.train_samples, card.test_samples) for _ in SENTIMENTS]
+    sha256 = fingerprint(reviews)
+    if counts != published:
+        problem = f"{counts} reviews in {', '.join(REVIEW_FOLDERS)}, not the published {published}"
+    elif sha256 != card.fingerprint:
+        problem = f"other reviews than the published ones (sha256 {sha256}, the data card says {card.fingerprint})"
+    else:
+        return reviews
+    raise UserError(f"{card.title}: {place} holds {problem}; it was left as it was: move it away, then {card.obtain}.")
+
+
+def _in_folder(card: DataCard, place: Path) -> Iterator[tuple[str, bytes]]:
+    """Yields path, SPLIT/SENTIMENT/FILE, and content of each review in an unpacked folder."""
+    for inner in REVIEW_FOLDERS:
+        if not (place / inner).is_dir():
             raise UserError(
-                f"{card.title}: {place} holds {count} reviews in {split}/{KINDS[label]}, not the published {published};"
-                f" it was left as it is: move it away, then {card.obtain}."
+                f"{card.title}: {place} has no folder {inner}, but it needs {', '.join(REVIEW_FOLDERS)} with one .txt "
+                f"file per review: {card.obtain}."
             )
-    if (sha256 := fingerprint(reviews)) != card.fingerprint:
-        raise UserError(
-            f"{card.title}: the reviews in {place} are not the published ones (sha256 {sha256}, the data card says "
-            f"{card.fingerprint}); it is left as it was: move it away, then {card.obtain}."
-        )
-    return reviews
-
-
-def _bounded(files: Iterator[_File]) -> Iterator[_File]:
-    size = 0
-    for file in files:
-        size += len(file.content)
-        if size > _TEXT_BYTES:
-            raise OutOfBounds(f"its reviews have more than {_TEXT_BYTES:,} bytes")
-        yield file
-
-
-def _in_folder(card: DataCard, place: Path) -> Iterator[_File]:
-    for (split, label), inner in zip(FOLDERS, class_folders(place), strict=True):
-        if not inner.is_dir():
-            needed = ", ".join(f"{split}/{KINDS[label]}" for split, label in FOLDERS)
-            raise UserError(
-                f"{card.title}: {place} has no folder {split}/{KINDS[label]}, but it needs {needed} with one .txt file "
-                f"per review: {card.obtain}."
-            )
-        for name in sorted(os.listdir(inner)):
+        for name in sorted(os.listdir(place / inner)):
             if _is_review(name):
-                yield _File(split, label, name, reading.content(inner / name, BOUNDS.member_bytes))
+                yield f"{inner}/{name}", reading.content(place / inner / name, BOUNDS.member_bytes)
+
+
+def _in_archive(card: DataCard, place: Path) -> Iterator[tuple[str, bytes]]:
+    """Yields the same of an archive. One of the published name must have the published checksum."""
+
+    def select(path: str) -> str | None:
+        *_, top, split, sentiment, name = ["", "", "", *PurePosixPath(path).parts]
+        is_review = top == card.published.folder and f"{split}/{sentiment}" in REVIEW_FOLDERS and _is_review(name)
+        return f"{split}/{sentiment}/{name}" if is_review else None
+
+    with reading.opened(place, archives.PACKED_BYTES) as stream:
+        if place.name == card.published.archive:
+            archives.check_archive(card, place, stream)
+        yield from archives.files(stream, BOUNDS, select)
 
 
 def _is_review(name: str) -> bool:
     return name.endswith(".txt") and not name.startswith(".")  # some unpackers leave ._0_9.txt beside 0_9.txt
 
 
-def _in_archive(card: DataCard, place: Path) -> Iterator[_File]:
-    """Yields the reviews of an archive. One of the published name must have the published checksum."""
-    with reading.opened(place, archives.PACKED_BYTES) as stream:
-        if place.name == card.published.archive:
-            check_archive(card, place, stream)
-        for member, tar in archives.members(stream, BOUNDS):
-            parts = _member(member.name, card.published.folder)
-            if parts is not None and member.isfile():
-                yield _File(*parts, _content(card, place, tar, member))
+def download() -> tuple[list[Labelled], list[Labelled]]:
+    """Returns labels and texts of both splits, through the package `datasets`, which keeps its own cache.
 
-
-def _content(card: DataCard, place: Path, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    if member.size > BOUNDS.member_bytes:
-        raise UserError(
-            f"{card.title}: {member.name} in {place} has {member.size} bytes, which no review has; it was not "
-            f"read: move the archive away, then {card.obtain}."
-        )
-    return archives.content(tar, member)
-
-
-def _member(path: str, folder: str) -> tuple[str, int, str] | None:
-    """Returns split, label and file name of a labelled review, by its path in an archive; None for any other file."""
-    match PurePosixPath(path).parts:
-        case (*_, top, split, kind, name) if top == folder and split in ("train", "test") and kind in KINDS:
-            return (split, KINDS.index(kind), name) if _is_review(name) else None
-    return None
-
-
-def _text(card: DataCard, place: Path, file: _File) -> str:
+    With $HF_HUB_OFFLINE set only that cache is asked. Raises Unavailable where the package or the data is missing.
+    """
+    if why := obstacle():
+        raise Unavailable(why)
     try:
-        return file.content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{card.title}: {file.split}/{KINDS[file.label]}/{file.name} in {place} is not UTF-8 text (byte "
-            f"{error.start + 1} is {file.content[error.start]:#04x}), so the file is damaged: {card.obtain}."
-        ) from error
+        from datasets import load_dataset  # type: ignore[attr-defined]
+
+        splits = load_dataset(REPOSITORY)
+        train, test = (
+            list(zip(splits[name]["label"], splits[name]["text"], strict=True)) for name in ("train", "test")
+        )
+    except ImportError as error:  # Python found the folder of data cards in its stead
+        raise Unavailable(NOT_INSTALLED) from error
+    except Exception as error:  # of many kinds and packages, all of which mean the same here
+        message = " ".join(str(error).split()) or type(error).__name__
+        raise Unavailable(f"which failed ({message.rstrip('.')})") from error
+    return train, test
+
+
+def obstacle() -> str:
+    """Returns why the reviews cannot be downloaded, as the text of `Unavailable`; "" where no reason is known.
+
+    Takes some seconds at most, and imports nothing of the package `datasets`.
+    """
+    try:
+        importlib.metadata.version("datasets")
+    except importlib.metadata.PackageNotFoundError:
+        return NOT_INSTALLED
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+        return ""
+    silence = server_error(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+    return f"which does not answer ({silence}; if it was downloaded before, set HF_HUB_OFFLINE=1)" if silence else ""

@@ -12,13 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from benchmarks.workloads.data.cache import Arrays, load_or_make, load_or_read
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.dividing import by_label
+from benchmarks.workloads.data.places import cache_folder, locate
 from benchmarks.workloads.data.sampling import Sampler, balanced, check_samples, held_out
-from benchmarks.workloads.data.text import generated, own_texts, token_cache
+from benchmarks.workloads.data.text import generated, imdb, own_texts
 from benchmarks.workloads.data.text.options import Text
-from benchmarks.workloads.data.text.reviews import fingerprint
-from benchmarks.workloads.data.text.tokenizer import SPECIALS, Corpus, corpus, rows
+from benchmarks.workloads.data.text.reviews import Reviews, fingerprint
+from benchmarks.workloads.data.text.tokenizer import SPECIALS, VERSION, Corpus, corpus, rows
 from benchmarks.workloads.data.transfer import to_device
 from benchmarks.workloads.shards import Shards
 
@@ -107,7 +109,7 @@ def load(
     text = text or Text()
     check_samples(card.title, "train", train_samples, card.train_samples)
     check_samples(card.title, "test", test_samples, card.test_samples)
-    card, corpus = _corpus(card, folder)
+    card, corpus = read(card, folder)
     train = _part(corpus, 0, corpus.train, train_samples)
     test = _part(corpus, corpus.train, len(corpus.labels), test_samples)
     rest = held_out(corpus.labels[: corpus.train], validation, train_samples=train_samples, title=card.title)
@@ -123,13 +125,41 @@ def load(
     )
 
 
-def _corpus(card: DataCard, folder: Path | None) -> tuple[DataCard, Corpus]:
-    """Returns the card of what was found, and all texts."""
-    if card.own is None:
-        return card, corpus(*generated.read(card)) if card.embedded else token_cache.read(card, folder=folder)
-    texts = own_texts.read(card.own)[1]
-    found_card = replace(card, fingerprint=fingerprint(texts))
-    return found_card, token_cache.load_or_tokenize(found_card, texts)
+def read(card: DataCard, folder: Path | None = None) -> tuple[DataCard, Corpus]:
+    """Returns the card of the reviews that were found, and their tokens; cached tokens where none are found.
+
+    `text/NAME-CONTENT-TOKENIZER.npz` below the cache folder holds the tokens of the card's reviews. Raises UserError as
+    `imdb.read` and `own_texts.read` do; the cache is then as it was.
+    """
+    if card.embedded:
+        return card, corpus(*generated.read(card))
+    if card.own is not None:
+        reviews = own_texts.read(card.own)[1]
+        card = replace(card, fingerprint=fingerprint(reviews))  # texts may have changed since the card was read
+        arrays = load_or_make(_path(card), lambda: _arrays(reviews))
+    else:
+        arrays = load_or_read(
+            _path(card),
+            lambda: imdb.read(card, folder=folder),
+            _arrays,
+            card=card,
+            source=locate(card, folder),
+            named=folder is not None,
+        )
+    words = tuple(arrays["words"].tobytes().decode("utf-8").split("\n"))
+    return card, Corpus(words, arrays["ids"], arrays["ends"], arrays["labels"], int(arrays["train"]))
+
+
+def _path(card: DataCard) -> Path:
+    return cache_folder() / "text" / f"{card.name}-{card.fingerprint[:16]}-{VERSION}.npz"
+
+
+def _arrays(reviews: Reviews) -> Arrays:
+    """Tokenizes reviews -> the arrays that are cached."""
+    tokens = corpus(*reviews)
+    words = np.frombuffer("\n".join(tokens.words).encode("utf-8"), np.uint8)  # no word has white space in it
+    train = np.asarray(tokens.train, np.int64)
+    return {"words": words, "ids": tokens.ids, "ends": tokens.ends, "labels": tokens.labels, "train": train}
 
 
 def _part(corpus: Corpus, start: int, stop: int, samples: int | None) -> NDArray[np.int64]:

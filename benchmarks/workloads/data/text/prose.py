@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from benchmarks.workloads.data.random_keys import Purpose
-from benchmarks.workloads.data.text.chooser import Chooser
+from benchmarks.workloads.data.random_keys import Chooser, Purpose
 
 _WOMEN = "Anna Clara Edith Helen Martha Rose".split()
 _MEN = "Adam Bruno Edwin Henry Oscar Tom".split()

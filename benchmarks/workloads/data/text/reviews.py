@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.errors import UserError
+from results import reading
+
+ALL_BYTES = 2**28
+"""Most bytes of a user's text, or of all texts together."""
 Labelled = tuple[int, str]
 """A label and a text."""
 
@@ -34,3 +40,20 @@ def fingerprint(reviews: Reviews) -> str:
         digest.update(f"{split} {label} {len(content)}\n".encode())
         digest.update(content)
     return digest.hexdigest()
+
+
+def read_text(path: Path, most_bytes: int | None = None) -> str:
+    """Returns the text of a file in UTF-8. most_bytes: ALL_BYTES by default.
+
+    Raises UserError where the file cannot be read, is too large, or is not UTF-8.
+    """
+    content = b""
+    try:
+        content = reading.content(path, ALL_BYTES if most_bytes is None else most_bytes)
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"The text {path} is not UTF-8 (byte {error.start + 1} is {content[error.start]:#04x}): convert it."
+        ) from error
+    except OSError as error:
+        raise UserError(f"The text {path} cannot be read ({error}): put a readable one there.") from error

@@ -16,7 +16,7 @@ from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.dividing import by_block
 from benchmarks.workloads.data.random_keys import Purpose, below, draw
 from benchmarks.workloads.data.sampling import Sampler, check_samples
-from benchmarks.workloads.data.text import encoding_cache
+from benchmarks.workloads.data.text import encoding
 from benchmarks.workloads.data.text.options import Tokens
 from benchmarks.workloads.data.transfer import to_device
 from benchmarks.workloads.shards import Shards
@@ -139,7 +139,7 @@ def load(
     Raises UserError where the text is missing, damaged or shorter than a window, or has fewer windows for testing.
     """
     tokens = tokens or Tokens()
-    card, encoded = encoding_cache.read(card, tokens, folder=folder)
+    card, encoded = encoding.read(card, tokens, folder=folder)
     if tokens.unit != "characters":
         card = replace(card, counted=(len(encoded.train), len(encoded.test)))
     end = len(encoded.train) - tokens.held_out(validation)
