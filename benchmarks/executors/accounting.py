@@ -1,7 +1,7 @@
-"""Epoch accounting: what became of an epoch's batches and gradients, and how stale these were.
+"""Epoch accounting: records of batches and gradients, what became of them, and how stale gradients were.
 
-Both teams, with tensors (numerics/team.py) and without (team.py), keep their accounts here: tickets of batches,
-versions of layers, gradients that were made, applied or dropped, staleness, and counts of effects over all epochs.
+Every team (team.py, numerics/team.py) keeps its accounts here: tickets of batches, versions of layers, gradients that
+were made, applied or dropped, staleness, and counts of effects over all epochs.
 """
 
 from __future__ import annotations
@@ -10,14 +10,34 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self, cast
 
-from benchmarks.executors.counts import KeptWeights, Links, TeamCounts, as_json, no_effects
+from benchmarks.executors.counts import (
+    KeptWeights,
+    LayerStaleness,
+    Links,
+    StalenessSums,
+    TeamCounts,
+    as_json,
+    no_effects,
+)
 from benchmarks.executors.errors import EpochUnfinished
-from benchmarks.executors.staleness import Moment, Staleness
 from methods.effects import Correction, LayerVersions
 
-# ---- the records that are kept of what workers hold
+# ---- moments
+
+
+class TimedEvent(Protocol):
+    """A moment on a device that runs behind the host: known once the device has come to it."""
+
+    def elapsed_time(self, end_event: TimedEvent) -> float:
+        """Returns milliseconds until the other event. Raises RuntimeError before the device has come to both."""
+
+
+Moment = float | TimedEvent  # the clock's seconds, or a device's event
+
+
+# ---- records of what workers hold
 
 NO_TICKET = -1
 """Ticket of a pseudo-gradient, which is of no batch."""
@@ -27,13 +47,14 @@ NO_TICKET = -1
 class Layer:
     """One layer of one replica, and the counts of what changed it.
 
-    offset: its version less its own updates: weights that are mixed in whole bring their version along.
+    size: trainable parameters. device: where it lives. offset: its version less its own updates: weights that are mixed
+    in whole bring their version along.
     """
 
     name: str
     index: int
-    size: int  # trainable parameters
-    device: int  # where it lives
+    size: int
+    device: int
     updates: int = 0
     averages: int = 0
     mutex: AbstractContextManager[object] = field(default_factory=threading.Lock, repr=False)
@@ -41,11 +62,11 @@ class Layer:
 
     @property
     def version(self) -> int:
-        """The updates that its weights have come through, here or where they are from."""
+        """Returns the number of updates of its weights, here and where they came from."""
         return self.updates + self.offset
 
     def mixed(self, version: int, share: float) -> None:
-        """Notes, under its mutex, that this share of it is now of weights of this version."""
+        """Notes that weights of this version were mixed in with this share. The caller holds the mutex."""
         self.averages += 1
         if share == 1:
             self.offset = version - self.updates
@@ -62,10 +83,7 @@ class Replica:
 
 @dataclass(slots=True)
 class Read:
-    """One read of a layer by a step's forward pass: its versions (counts of updates and averages) and the time.
-
-    offset: the layer's then.
-    """
+    """One read of a layer by a step's forward pass: the time, and the layer's counts then."""
 
     updates: int
     time: Moment
@@ -73,19 +91,19 @@ class Read:
     offset: int = 0
 
     def moved(self, layer: Layer) -> bool:
-        """Returns whether the layer's weights were changed since then."""
+        """Returns whether the layer's weights have changed since."""
         return self.updates != layer.updates or self.averages != layer.averages
 
     def version(self, *, own: bool) -> int:
-        """Returns the version that was read. own: by the layer's own updates, to be compared with these alone."""
+        """Returns the version that was read. own: counts the layer's own updates alone."""
         return self.updates if own else self.updates + self.offset
 
 
 class Step:
     """One batch on its way through the network.
 
-    settled: it has led to a gradient, or was dropped. pinned: indices of layers that it computes with a copy of.
-    forwarded: its forward pass has begun.
+    index: its ticket over all epochs. settled: it has led to a gradient, or was dropped. forwarded: its forward pass
+    has begun. reads: by layer. pinned: indices of the layers that it computes with a copy of.
     """
 
     __slots__ = ("__weakref__", "forwarded", "index", "pinned", "reads", "replica", "settled")
@@ -96,7 +114,7 @@ class Step:
         self.pinned: set[int] = set()
 
     def read(self, layer: Layer) -> Read:
-        """Returns what the step's forward pass read of the layer. Raises AssertionError before that pass."""
+        """Returns the forward pass's read of the layer. Raises AssertionError before that pass."""
         read = self.reads[layer.index]
         assert read is not None, f"{layer.name} was not read: its forward pass is missing"
         return read
@@ -108,12 +126,12 @@ Part = tuple[Read, Moment]
 
 @dataclass(slots=True)
 class Gradient:
-    """The gradient of one layer for one step, or the mean or sum of `batches` steps; a pseudo-gradient is of none.
+    """The gradient of one layer for one step, or the mean or sum of `batches` steps; of a pseudo-gradient that is 0.
 
-    ready: when it was computed; 0 where unknown. settled: it was applied, reduced or dropped; a pseudo-gradient always
-    is, since what it is made of stays in the weights. parts: read and readiness of each gradient that `Accumulate`
-    added up, empty for a single one; `read` is then the stalest's. sent_bytes: what a codec has left to send of it;
-    None: its layer's parameters' bytes.
+    ready: when it was computed; 0 where unknown. settled: it was applied, reduced or dropped, or needs not be
+    (pseudo-gradients: what they are made of stays in the weights). parts: read and readiness of each gradient that
+    `Accumulate` added up, empty for a single one; `read` is then the stalest's. sent_bytes: its bytes once compressed;
+    None: those of its layer's parameters.
     """
 
     layer: Layer
@@ -127,14 +145,11 @@ class Gradient:
 
     @property
     def all_parts(self) -> tuple[Part, ...]:
-        """Returns the parts, a single gradient being its own only part."""
+        """Returns the parts; a single gradient is its own only part."""
         return self.parts or ((self.read, self.ready),)
 
     def lag(self, layer: Layer) -> LayerVersions:
-        """Returns versions of a layer, at the read and now.
-
-        Of its own layer they count that layer's updates; of another replica's those that its weights have come through.
-        """
+        """Returns versions of a layer, at the read and now: its updates, or its `version` in another replica."""
         own = layer is self.layer
         return LayerVersions(self.read.version(own=own), layer.updates if own else layer.version)
 
@@ -145,7 +160,7 @@ class Gradient:
 
     @classmethod
     def pseudo(cls, layer: Layer, version: int, now: Moment) -> Self:
-        """Creates a pseudo-gradient of the layer as it is now. version: of the anchor's weights."""
+        """Makes a pseudo-gradient of the layer as it is now. version: of the anchor's weights."""
         read = Read(layer.updates, now, layer.averages, version - layer.updates)
         return cls(layer, NO_TICKET, read, now).as_delta()
 
@@ -157,10 +172,10 @@ class Gradient:
 
 @dataclass(eq=False)
 class Weights:
-    """A copy of the weights of some layers of a replica, and what an outer optimizer keeps of them.
+    """A copy of the weights of some layers of a replica, and the state of an outer optimizer of them.
 
-    steps: of the outer optimizer since they were copied. copied: the layers' versions when they were; none of errors of
-    codecs, nor of checkpoints from before they were kept.
+    steps: of the outer optimizer since they were copied. copied: the layers' versions when they were; empty for errors
+    of codecs, and in checkpoints of early versions.
     """
 
     replica: Replica
@@ -170,17 +185,17 @@ class Weights:
 
     @property
     def versions(self) -> list[int]:
-        """Returns each layer's version, with an update for each step of an outer optimizer."""
+        """Returns each layer's version; a step of an outer optimizer counts as an update."""
         return [version + self.steps for version in self.copied or [0] * len(self.layers)]
 
     @property
     def sizes(self) -> int:
-        """Their bytes, over those of the layers' weights: more than 1 with an outer optimizer's momentum."""
+        """Returns how many times the layers' bytes they have: more than 1 with an outer optimizer's momentum."""
         return 1
 
     @property
     def kept(self) -> KeptWeights:
-        """Returns what a checkpoint says of it beside its tensors."""
+        """Returns the values that a checkpoint has beside the tensors."""
         return KeptWeights(
             replica=self.replica.index,
             layers=[layer.index for layer in self.layers],
@@ -190,7 +205,7 @@ class Weights:
 
 
 class Ticket(NamedTuple):
-    """A batch's number in its epoch, and which of the data's batches it is: another where devices have shards."""
+    """A batch's number in its epoch, and its index among the data's batches; with shards these differ."""
 
     number: int
     batch: int
@@ -202,9 +217,9 @@ class Ticket(NamedTuple):
 class EpochAccounting:
     """Counts the batches, gradients and updates of one team; several workers may call it at once.
 
-    layers: their names. replicas: how many. trained: those, from 0 on, that have equal shares of the batches, all but a
-    server's; None: all. steps_per_epoch: batches. Epochs count from 0. shards: parts of the data, one for each device
-    that asks for batches; 1: all draw from the whole.
+    layers: their names. replicas: how many. trained: how many of these, from 0 on, have equal shares of the batches (a
+    server has none); None: all. steps_per_epoch: batches. Epochs count from 0. shards: parts of the data, one for each
+    device that asks for batches; 1: all draw from the whole.
     """
 
     def __init__(
@@ -265,9 +280,9 @@ class EpochAccounting:
     # ---- batches
 
     def upcoming(self, replica: int, *, shared: bool = False) -> int | None:
-        """Returns the ticket, within the epoch, that `take` gives next; None where there is none left.
+        """Returns the number, within the epoch, of the ticket that `take` gives next; None where none is left.
 
-        Ticket i belongs to replica i mod Q, Q of them trained, unless shared: then to whoever asks. All who ask in an
+        Of Q trained replicas, ticket i belongs to replica i mod Q; with `shared` to whoever asks. All who ask in an
         epoch ask alike. Raises ValueError where the replica has no share.
         """
         if not shared and replica >= self.trained:
@@ -276,7 +291,7 @@ class EpochAccounting:
         return ticket if ticket < self.end else None
 
     def take(self, replica: int, *, shared: bool = False, device: int = 0) -> Ticket | None:
-        """Takes the next ticket for this replica; None where there is none left. device: of who asks.
+        """Takes the next ticket for this replica; None where none is left. device: of the worker that asks.
 
         Raises ValueError where devices have shards, and this one has none.
         """
@@ -285,12 +300,12 @@ class EpochAccounting:
             return None if number is None else self._taken(number, replica, device, shared=shared)
 
     def take_drawn(self, replica: int, number: int) -> Ticket | None:
-        """Takes a shared ticket that was drawn from a counter of several processes; None beyond the last batch."""
+        """Takes the shared ticket that a counter of several processes has given out; None beyond the last batch."""
         with self._lock:
             return self._taken(number, replica, replica, shared=True) if number < self.end else None
 
     def _taken(self, number: int, replica: int, device: int, *, shared: bool) -> Ticket:
-        """Counts a batch; of a device's shard it is the next one, whatever other devices have taken."""
+        """Counts a batch. With shards it is the next one of the device's own, whatever other devices have taken."""
         batch = number
         if self.shards > 1:
             shard, counts = (replica, self.taken) if self.replicas > 1 else (device, self.asked)
@@ -327,7 +342,7 @@ class EpochAccounting:
             effects["applied_batches"] += sum([gradient.batches for gradient in gradients])
 
     def settle(self, gradients: Sequence[Gradient]) -> None:
-        """Notes that gradients were used: applied, reduced, or handed to another process. Each counts once."""
+        """Notes that gradients were applied, reduced, or handed to another process. Each counts once."""
         with self._lock:
             for gradient in gradients:
                 if not gradient.settled:
@@ -350,7 +365,7 @@ class EpochAccounting:
                 self.unused += sum(mean.singles for mean in means)
 
     def count_accumulation(self, gradients: Sequence[Gradient], total: Gradient) -> None:
-        """Counts an Accumulate: it uses several gradients, and its own counts as many."""
+        """Counts gradients that became one, which counts as many: it is settled if all of them were."""
         total.settled = all(gradient.settled for gradient in gradients)
         self.settle(gradients)
         if not total.settled:
@@ -358,13 +373,13 @@ class EpochAccounting:
                 self.unused += total.singles
 
     def note_staleness(self, layer: Layer, gradient: Gradient, version: int, now: Moment) -> None:
-        """Notes the staleness of each part of a gradient, applied `now` to the layer. version: that of its lag."""
+        """Notes the staleness of each part of a gradient, applied `now` to the layer at this version of its lag."""
         own = layer is gradient.layer
         for read, ready in gradient.all_parts:
             self.staleness.note(layer.index, max(0, version - read.version(own=own)), read.time, ready, now)
 
     def drop(self, item: Step | Gradient) -> None:
-        """Counts dropped gradients: those of an accumulated one, or a dropped batch's, one per layer."""
+        """Counts dropped gradients: as many as an accumulated one has, or one per layer for a batch."""
         gradients = item.singles if isinstance(item, Gradient) else len(item.reads)
         with self._lock:
             if not item.settled:
@@ -376,7 +391,7 @@ class EpochAccounting:
                     self.begun += 1
 
     def count_average(self, correction: Correction) -> None:
-        """Counts a replica that became the mean of several."""
+        """Counts an average of a replica with others."""
         if correction.members > 1:
             with self._lock:
                 self.effects["averages"] += 1
@@ -390,7 +405,7 @@ class EpochAccounting:
 
     @property
     def sent_bytes(self) -> dict[str, float] | None:
-        """Returns the bytes of each link by its name, such as "0 to 1", in the order of the devices."""
+        """Returns the bytes of each link, by a name such as "0 to 1", in the order of the devices."""
         return None if self.sent is None else {f"{a} to {b}": size for (a, b), size in sorted(self.sent.items())}
 
     def count_mix(self) -> None:
@@ -423,14 +438,15 @@ class EpochAccounting:
     def check(self, counts: TeamCounts) -> None:
         """Raises ValueError where the counters are of a team with other layers, replicas or epochs."""
         sums, taken = counts.staleness, sum(counts.taken)
-        lengths = {len(sums["count"]), len(sums["updates"]), len(sums["seconds"]), len(sums["wait"])}
-        lengths.add(len(counts.effects["updates"]))
-        fits = (
+        by_layer: list[Sequence[float]] = [sums["count"], sums["updates"], sums["seconds"], sums["wait"]]
+        by_layer.append(counts.effects["updates"])
+        if not (
             len(counts.taken) == self.replicas
             and len(counts.asked) == len(self.asked)
-            and lengths == {len(self.staleness.layers)}
-        )
-        if not fits or taken > self.steps_per_epoch or counts.begun > taken or counts.epoch >= self.epochs:
+            and {len(values) for values in by_layer} == {len(self.staleness.layers)}
+            and counts.begun <= taken <= self.steps_per_epoch
+            and counts.epoch < self.epochs
+        ):
             raise ValueError("its counts are of another team")
 
     def resume(self, counts: TeamCounts) -> None:
@@ -442,3 +458,77 @@ class EpochAccounting:
         self.begun, self.dropped, self.unused = counts.begun, counts.dropped, 0
         self.sent = counts.links
         self.staleness.resume(counts.staleness)
+
+
+# ---- staleness
+
+
+class Staleness:
+    """Sums the staleness of applied gradients per layer.
+
+    Seconds are those of the executor's clock, or differences of device events where a device runs behind the host.
+    """
+
+    def __init__(self, layers: Sequence[str]) -> None:
+        self.layers = list(layers)
+        self.lock = threading.Lock()
+        self.clear()
+
+    def clear(self) -> None:
+        n = len(self.layers)
+        self.count, self.updates, self.seconds, self.wait = [0] * n, [0] * n, [0.0] * n, [0.0] * n
+        self.events: list[tuple[int, Moment, Moment, Moment]] = []  # whose times the device has yet to reach
+
+    def note(self, layer: int, updates: int, read: Moment, ready: Moment, now: Moment) -> None:
+        """Notes an applied gradient.
+
+        updates: its staleness; read: when its pass read the weights; ready: when it was computed.
+        """
+        with self.lock:
+            self.count[layer] += 1
+            self.updates[layer] += updates
+            if isinstance(now, float):  # without a call: most of what a simulation without tensors does
+                self.seconds[layer] += now - read  # type: ignore[operator]
+                self.wait[layer] += now - ready  # type: ignore[operator]
+            else:
+                self.events.append((layer, read, ready, now))
+
+    def sums(self) -> StalenessSums:
+        """Returns the epoch's sums so far. Raises RuntimeError while a device has not reached the events noted."""
+        while self.events:
+            layer, *moments, now = self.events[-1]
+            seconds, wait = (cast(TimedEvent, moment).elapsed_time(cast(TimedEvent, now)) / 1000 for moment in moments)
+            self.seconds[layer] += seconds
+            self.wait[layer] += wait
+            self.events.pop()
+        return {"count": self.count, "updates": self.updates, "seconds": self.seconds, "wait": self.wait}
+
+    def resume(self, sums: StalenessSums) -> None:
+        """Continues from a checkpoint's sums."""
+        self.events = []
+        self.count, self.updates = sums["count"], sums["updates"]
+        self.seconds, self.wait = sums["seconds"], sums["wait"]
+
+    def per_layer(self) -> list[LayerStaleness]:
+        """Returns the means of each layer; raises as `sums`."""
+        sums = self.sums()
+        return [
+            {
+                "layer": name,
+                "updates": sums["updates"][i] / max(1, count),
+                "seconds": sums["seconds"][i] / max(1, count),
+                "wait_seconds": sums["wait"][i] / max(1, count),
+                "reads": count,
+            }
+            for i, (name, count) in enumerate(zip(self.layers, sums["count"], strict=True))
+        ]
+
+    def mean(self) -> tuple[float, float, float]:
+        """Returns (updates, seconds, wait seconds) averaged over the layers."""
+        rows = self.per_layer()
+        n = len(rows)
+        return (
+            sum(row["updates"] for row in rows) / n,
+            sum(row["seconds"] for row in rows) / n,
+            sum(row["wait_seconds"] for row in rows) / n,
+        )

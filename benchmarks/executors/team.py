@@ -1,13 +1,13 @@
-"""The team as methods and executors see it, and a team without tensors.
+"""The team as methods and executors see it: replicas, counters, and what every effect does to them.
 
-An executor cannot tell SimulatedTeam from the one with tensors (numerics/team.py). So the laws of the virtual clock can
-be tested, and the seconds of an epoch at the paper's scale predicted, without computing anything.
+`Team` has no tensors: it keeps the counters alone. So the laws of the virtual clock can be tested, and the seconds of
+an epoch at the paper's scale predicted, without computing anything. TorchTeam (numerics/team.py) adds the tensors; an
+executor cannot tell the one from the other.
 """
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -16,11 +16,19 @@ from typing import Never, TypeVar
 
 from pydantic import JsonValue
 
-from benchmarks.executors.accounting import EpochAccounting, Gradient, Layer, Read, Replica, Step, Ticket, Weights
-from benchmarks.executors.codecs import encoded_bytes
+from benchmarks.executors.accounting import (
+    EpochAccounting,
+    Gradient,
+    Layer,
+    Moment,
+    Read,
+    Replica,
+    Step,
+    Ticket,
+    Weights,
+)
 from benchmarks.executors.counts import CountedEffects, KeptWeights, TeamCounts
-from benchmarks.executors.staleness import Moment
-from benchmarks.hardware.price import Sizes
+from benchmarks.hardware.price import Sizes, encoded_bytes
 from methods import effects as e
 
 T = TypeVar("T")
@@ -36,12 +44,12 @@ def checked(kind: type[T], value: object) -> T:
     return value
 
 
-class Team(ABC):
+class Team:
     """The replicas of one run, its counters, and the implementation of every effect on them.
 
     seed: of the methods' random numbers. network: its name. flops: returns each layer's forward FLOPs per sample,
-    called only if a method asks. shards: of the data, one for each device that asks for batches; 1: none. trained:
-    replicas that have shares of the batches; None: all. sizes: bytes of what is sent, where no card says them. `now` is
+    called only if a method asks. shards: of the data, one for each device that asks for batches; 1: none. trained: how
+    many replicas have shares of the batches; None: all. sizes: bytes of messages, where no card says them. `now` is
     always the executor's clock in seconds: at an effect's start for what reads, at its end for what writes.
     """
 
@@ -66,10 +74,9 @@ class Team(ABC):
         self.seed, self.network, self._flops = seed, network, flops
         self.state: dict[str, JsonValue] = {}
         self.weights: dict[str, e.Weights] = {}
-        names = [layer.name for layer in replicas[0].layers]
         self.sizes = Sizes([4.0 * layer.size for layer in self.replica.layers])
         self.accounts = EpochAccounting(
-            names,
+            [layer.name for layer in self.replica.layers],
             replicas=len(replicas),
             steps_per_epoch=steps_per_epoch,
             epochs=epochs,
@@ -81,7 +88,7 @@ class Team(ABC):
 
     @cached_property
     def layer_flops(self) -> Sequence[float]:
-        """Returns each layer's forward FLOPs per sample; 2 per parameter where nobody counts them."""
+        """Each layer's forward FLOPs per sample; 2 per parameter where nobody counts them."""
         return self._flops() if self._flops else [2.0 * layer.size for layer in self.replica.layers]
 
     @property
@@ -117,33 +124,30 @@ class Team(ABC):
         self.expect(counts.weights)
 
     def expect(self, kept: Mapping[str, KeptWeights]) -> None:
-        """Has weights of these names: its own where it has them, else such as have no tensors, which may be to come.
+        """Makes `weights` have these names: its own copies where they fit, else copies whose tensors are still to come.
 
         Raises ValueError where there is no such replica or layer.
         """
         before, self.weights = self.weights, {}
-        for name, like in kept.items():
-            if like.replica >= len(self.replicas) or max(like.layers, default=0) >= len(self.replica.layers):
+        for name, values in kept.items():
+            if values.replica >= len(self.replicas) or max(values.layers, default=0) >= len(self.replica.layers):
                 raise ValueError(f"its weights '{name}' are of another team")
-            replica = self.replicas[like.replica]
-            layers = [replica.layers[i] for i in like.layers]
-            own = before.get(name)
-            mine = isinstance(own, Weights) and own.kept == like
-            new = Weights(replica, layers, steps=like.steps, copied=like.copied)
-            self.weights[name] = own if own is not None and mine else new
+            replica, own = self.replicas[values.replica], before.get(name)
+            if not (isinstance(own, Weights) and own.kept == values):
+                layers = [replica.layers[i] for i in values.layers]
+                own = Weights(replica, layers, steps=values.steps, copied=values.copied)
+            self.weights[name] = own
 
     def counted_effects(self) -> CountedEffects:
         """Returns the counts for a journal's last line, with dropped gradients and replicas that were updated."""
-        updated = sum(any(layer.updates for layer in replica.layers) for replica in self.replicas)
-        accounts = self.accounts
         return {
-            **accounts.effects,
-            "dropped": accounts.dropped,
-            "replicas": updated,
-            "sent_bytes": accounts.sent_bytes,
+            **self.accounts.effects,
+            "dropped": self.accounts.dropped,
+            "replicas": sum(any(layer.updates for layer in replica.layers) for replica in self.replicas),
+            "sent_bytes": self.accounts.sent_bytes,
         }
 
-    def keep_pace(self) -> None:  # noqa: B027
+    def keep_pace(self) -> None:
         """Waits, before a worker turns to a batch, until a device that runs behind has nearly caught up."""
 
     # ---- batches
@@ -158,24 +162,33 @@ class Team(ABC):
         ticket = self.accounts.take_drawn(replica.index, number)
         return None if ticket is None else self.make_step(replica, ticket)
 
-    @abstractmethod
     def make_step(self, replica: e.Replica, ticket: Ticket) -> Step:
         """Returns the batch of this ticket."""
+        return Step(self.replicas[replica.index], self.epoch * self.steps_per_epoch + ticket.number)
 
     def note_read(self, layer: Layer, step: Step, now: Moment) -> None:
         step.reads[layer.index] = Read(layer.updates, now, layer.averages, layer.offset)
 
-    @abstractmethod
-    def snapshot(self, layer: e.Layer, step: e.Step, now: float) -> None: ...
+    def snapshot(self, layer: e.Layer, step: e.Step, now: float) -> None:
+        layer, step = checked(Layer, layer), checked(Step, step)
+        step.pinned.add(layer.index)
+        self.note_read(layer, step, now)
 
-    @abstractmethod
-    def forward(self, layer: e.Layer, step: e.Step, now: float) -> None: ...
+    def forward(self, layer: e.Layer, step: e.Step, now: float) -> None:
+        layer, step = checked(Layer, layer), checked(Step, step)
+        step.forwarded = True
+        if step.reads[layer.index] is None:  # else a snapshot has read the weights before
+            self.note_read(layer, step, now)
 
-    @abstractmethod
     def loss(self, step: e.Step) -> None: ...
 
-    @abstractmethod
-    def backward(self, layer: e.Layer, step: e.Step, *, weights: bool, inputs: bool) -> Gradient | None: ...
+    def backward(self, layer: e.Layer, step: e.Step, *, weights: bool, inputs: bool) -> Gradient | None:
+        if not weights:
+            return None
+        layer, step = checked(Layer, layer), checked(Step, step)
+        read, pinned = step.read(layer), layer.index in step.pinned
+        self.accounts.count_gradient(step, pinned=pinned, moved=not pinned and read.moved(layer))
+        return Gradient(layer, step.index, read)
 
     # ---- gradients
 
@@ -191,7 +204,7 @@ class Team(ABC):
 
         A gradient from another replica is at least as stale as the versions differ: both apply the same ones, or its
         weights have brought their version along.
-        Raises ValueError where the scale is not finite or below 0.
+        Raises ValueError where a gradient is a pseudo-gradient, or the scale is not finite or below 0.
         """
         self.begin_update(gradients)
         self.apply_gradients(gradients, worker, now, replica, scale)
@@ -217,8 +230,16 @@ class Team(ABC):
         for gradient in records:
             self.update_layer(target(gradient, replica), gradient, worker, now, scale)
 
-    @abstractmethod
-    def update_layer(self, layer: Layer, gradient: Gradient, worker: str, now: float, scale: e.Scale) -> None: ...
+    def update_layer(self, layer: Layer, gradient: Gradient, worker: str, now: float, scale: e.Scale) -> None:
+        """Applies one gradient to a layer, and notes its staleness."""
+        with layer.mutex:
+            lag = gradient.lag(layer)
+            self.apply(layer, gradient, 1.0 if scale == 1.0 else factor(scale, lag.staleness))
+            layer.updates += 1
+        self.accounts.note_staleness(layer, gradient, lag.now, now)
+
+    def apply(self, layer: Layer, gradient: Gradient, scale: float) -> None:
+        """Changes the layer's weights, where a subclass has any. scale: of the learning rate."""
 
     def lag(self, gradient: e.Gradient, replica: e.Replica | None = None) -> e.LayerVersions:
         """Returns the versions of the gradient's layer (or of that layer in another replica): at its read, and now."""
@@ -244,14 +265,12 @@ class Team(ABC):
         total.read = min((record.read for record in records), key=lambda read: read.version(own=False))
         total.parts = tuple(part for record in records for part in record.all_parts)
         total.batches = sum(record.batches for record in records)
-        if not total.batches:
-            return total.as_delta()
         self.accounts.count_accumulation(records, total)
         return total
 
-    @abstractmethod
     def add_up(self, gradients: Sequence[Gradient], *, mean: bool) -> Gradient:
         """Returns the mean or sum of gradients of one layer, as a new gradient of the first one's replica."""
+        return replace(gradients[0])
 
     def compress(self, effect: e.Compress, sizes: Sizes) -> tuple[Gradient, Weights]:
         """Returns the gradient as it is sent, and the error. sizes: of the network that is charged.
@@ -261,19 +280,17 @@ class Team(ABC):
         gradient = checked(Gradient, effect.gradient)
         error = None if effect.error is None else checked(Weights, effect.error)
         if error is not None and [layer.index for layer in error.layers] != [gradient.layer.index]:
-            theirs = " and ".join(layer.name for layer in error.layers)
-            raise ValueError(f"Compress takes the error of {gradient.layer.name}, and was given that of {theirs}")
-        sent, left = self.encode(gradient, effect.codec, error)
+            layers = " and ".join(layer.name for layer in error.layers)
+            raise ValueError(f"Compress takes the error of {gradient.layer.name}, and was given that of {layers}")
+        sent, new_error = self.encode(gradient, effect.codec, error)
         sent.batches, sent.parts = gradient.batches, gradient.parts
         sent.sent_bytes = encoded_bytes(effect.codec, sizes.layers[gradient.layer.index])
-        if not sent.batches:
-            return sent.as_delta(), left
         self.accounts.count_accumulation([gradient], sent)
-        return sent, left
+        return sent, new_error
 
-    @abstractmethod
     def encode(self, gradient: Gradient, codec: e.Codec, error: Weights | None) -> tuple[Gradient, Weights]:
-        """Returns what the codec makes of a gradient and an error of its layer, as new ones."""
+        """Returns the gradient as its receivers will have it, and the new error, both as new records."""
+        return replace(gradient), Weights(self.replicas[gradient.layer.device], [gradient.layer])
 
     def drop(self, item: e.Gradient | e.Step) -> None:
         """Drops a gradient, or a batch whose layers then have none."""
@@ -296,20 +313,21 @@ class Team(ABC):
             means = [mean.as_delta() for mean in means]
         return means
 
+    def mean_gradients(self, gradients: Sequence[Gradient]) -> Sequence[Gradient]:
+        return list(gradients)
+
     @property
     def state_copies(self) -> int:
         """Optimizer state tensors of a parameter's size: an average that takes the state along sends so many more."""
         return 1
 
-    @abstractmethod
-    def mean_gradients(self, gradients: Sequence[Gradient]) -> Sequence[Gradient]: ...
-
-    @abstractmethod
     def flat(self, replica: e.Replica, *, state: bool = False) -> object:
         """Returns the replica's weights as one vector (n,). state: with the optimizer's state."""
+        return None
 
-    @abstractmethod
-    def mean_flat(self, vectors: Sequence[object]) -> object: ...
+    def mean_flat(self, vectors: Sequence[object]) -> object:
+        """Returns the mean (n,) of vectors (n,)."""
+        return None
 
     def weighed(self, effect: e.Average, snapshot: object) -> object:
         """Returns what a member brings to the mean: its snapshot, times its weight where it has one, and the weight."""
@@ -329,57 +347,89 @@ class Team(ABC):
         return last
 
     def correct(self, correction: e.Correction) -> None:
+        """Adds the correction, mean - snapshot, to its replica."""
         self.accounts.count_average(correction)
         self.add_mean(correction.replica, correction.mean, correction.snapshot, state=correction.state)
 
-    @abstractmethod
-    def add_mean(self, replica: e.Replica, mean: object, snapshot: object, *, state: bool = False) -> None: ...
+    def add_mean(self, replica: e.Replica, mean: object, snapshot: object, *, state: bool = False) -> None:
+        for layer in replica.layers:
+            checked(Layer, layer).averages += 1
 
     # ---- weights as messages
 
-    @abstractmethod
     def anchor(self, replica: e.Replica, layers: Sequence[e.Layer]) -> Weights:
         """Returns a copy of the layers' weights."""
+        records = [checked(Layer, layer) for layer in layers]
+        return Weights(self.replicas[replica.index], records, copied=[layer.version for layer in records])
 
-    @abstractmethod
     def delta(self, anchor: e.Weights, replica: e.Replica, now: float) -> Sequence[Gradient]:
         """Returns the anchor less the replica's weights, a pseudo-gradient for each of its layers."""
+        layers = [checked(Layer, replica.layers[layer.index]) for layer in anchor.layers]
+        versions = checked(Weights, anchor).versions
+        return [Gradient.pseudo(layer, version, now) for layer, version in zip(layers, versions, strict=True)]
 
     def outer(self, effect: e.Outer) -> Weights:
-        """Returns what the outer optimizer makes of the anchor.
+        """Returns the anchor after a step of the outer optimizer.
 
         Raises ValueError unless there is one pseudo-gradient for each of its layers.
         """
         anchor = checked(Weights, effect.anchor)
-        of = {delta.layer.index: delta for delta in (checked(Gradient, one) for one in effect.deltas)}
-        due = [layer.index for layer in anchor.layers]
-        if len(of) < len(effect.deltas) or of.keys() != set(due) or any(one.batches for one in of.values()):
-            raise ValueError(f"Outer takes one pseudo-gradient (Delta) for each of the anchor's {len(due)} layers")
-        return self.step_outer(anchor, [of[index] for index in due], effect.optimizer, factor(effect.scale, 0))
+        deltas = {delta.layer.index: checked(Gradient, delta) for delta in effect.deltas}
+        layers = [layer.index for layer in anchor.layers]
+        if sorted(layers) != sorted(d.layer.index for d in effect.deltas) or any(d.batches for d in deltas.values()):
+            raise ValueError(f"Outer takes one pseudo-gradient (Delta) for each of the anchor's {len(layers)} layers")
+        return self.step_outer(anchor, [deltas[index] for index in layers], effect.optimizer, factor(effect.scale, 0))
 
-    @abstractmethod
     def step_outer(
         self, anchor: Weights, deltas: Sequence[Gradient], optimizer: e.OuterOptimizer, scale: float
     ) -> Weights:
         """Returns the anchor after a step. deltas: of its layers, in their order. scale: multiplies them."""
+        return replace(anchor, steps=anchor.steps + 1)
 
     def mix(self, effect: e.Mix) -> None:
+        """Carries out a `Mix` effect. Raises ValueError where its share is not from 0 to 1."""
         self.begin_mix(effect)
         self.mix_in(effect)
 
     def begin_mix(self, effect: e.Mix) -> None:
-        """Counts a `Mix`. Raises ValueError where its share is none."""
+        """Counts a `Mix`. Raises as `mix`."""
         if not 0 <= effect.share <= 1:
             raise ValueError(f"Mix takes a share from 0 to 1; {effect.share} came")
         self.accounts.count_mix()
 
-    @abstractmethod
     def mix_in(self, effect: e.Mix) -> None:
         """Changes the replica's layers."""
+        weights = checked(Weights, effect.weights)
+        for layer, version in zip(weights.layers, weights.versions, strict=True):
+            checked(Layer, effect.replica.layers[layer.index]).mixed(version, effect.share)
+
+
+class SimulatedTeam(Team):
+    """A team without tensors, made of the names and sizes of layers."""
+
+    @classmethod
+    def of(
+        cls,
+        layers: Iterable[tuple[str, int]],
+        *,
+        replicas: int = 1,
+        trained: int | None = None,
+        steps_per_epoch: int,
+        network: str = "",
+        flops: Callable[[], Sequence[float]] | None = None,
+    ) -> SimulatedTeam:
+        """Makes a team. layers: (name, parameters). trained: how many replicas batches are for, by default all.
+
+        Steps beyond a multiple of these are dropped.
+        """
+        sizes = list(layers)
+        team = [Replica(q, q, [Layer(name, i, n, q) for i, (name, n) in enumerate(sizes)]) for q in range(replicas)]
+        steps = steps_per_epoch // (trained or replicas) * (trained or replicas)
+        return cls(team, steps_per_epoch=steps, epochs=1, network=network, flops=flops)
 
 
 def untimed_handlers(team: Team) -> dict[type[e.Effect], Callable[[object, Never], object]]:
-    """Returns what carries out, for any worker, the effects that take no time and wait for nobody."""
+    """Returns handlers, for any worker, of the effects that take no time and wait for nobody."""
     return {
         e.Lag: lambda worker, effect: team.lag(effect.gradient, effect.replica),
         e.Drop: lambda worker, effect: team.drop(effect.what),
@@ -404,99 +454,3 @@ def factor(scale: e.Scale, staleness: int) -> float:
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(f"an update's scale is a finite number of at least 0; {value} came for staleness {staleness}")
     return value
-
-
-class SimulatedTeam(Team):
-    """A team without tensors: it keeps the counters, for simulating seconds alone."""
-
-    @classmethod
-    def of(
-        cls,
-        layers: Iterable[tuple[str, int]],
-        *,
-        replicas: int = 1,
-        trained: int | None = None,
-        steps_per_epoch: int,
-        network: str = "",
-        flops: Callable[[], Sequence[float]] | None = None,
-    ) -> SimulatedTeam:
-        """Makes a team. layers: (name, parameters). trained: replicas that batches are for, by default all.
-
-        Steps beyond a multiple of these are dropped.
-        """
-        sizes = list(layers)
-        team = [Replica(q, q, [Layer(name, i, n, q) for i, (name, n) in enumerate(sizes)]) for q in range(replicas)]
-        steps = steps_per_epoch // (trained or replicas) * (trained or replicas)
-        return cls(team, steps_per_epoch=steps, epochs=1, network=network, flops=flops)
-
-    def make_step(self, replica: e.Replica, ticket: Ticket) -> Step:
-        return Step(self.replicas[replica.index], self.epoch * self.steps_per_epoch + ticket.number)
-
-    def snapshot(self, layer: e.Layer, step: e.Step, now: float) -> None:
-        layer, step = checked(Layer, layer), checked(Step, step)
-        step.pinned.add(layer.index)
-        self.note_read(layer, step, now)
-
-    def forward(self, layer: e.Layer, step: e.Step, now: float) -> None:
-        layer, step = checked(Layer, layer), checked(Step, step)
-        step.forwarded = True
-        if step.reads[layer.index] is None:  # else a snapshot has read the weights before
-            self.note_read(layer, step, now)
-
-    def loss(self, step: e.Step) -> None: ...
-
-    def backward(self, layer: e.Layer, step: e.Step, *, weights: bool, inputs: bool) -> Gradient | None:
-        if not weights:
-            return None
-        layer, step = checked(Layer, layer), checked(Step, step)
-        read, pinned = step.read(layer), layer.index in step.pinned
-        self.accounts.count_gradient(step, pinned=pinned, moved=not pinned and read.moved(layer))
-        return Gradient(layer, step.index, read)
-
-    def update_layer(self, layer: Layer, gradient: Gradient, worker: str, now: float, scale: e.Scale) -> None:
-        with layer.mutex:
-            lag = gradient.lag(layer)
-            self.apply(layer, gradient, 1.0 if scale == 1.0 else factor(scale, lag.staleness))
-            layer.updates += 1
-        self.accounts.note_staleness(layer, gradient, lag.now, now)
-
-    def apply(self, layer: Layer, gradient: Gradient, scale: float) -> None:
-        """Changes the layer's weights, where a subclass has any. scale: of the learning rate."""
-
-    def mean_gradients(self, gradients: Sequence[Gradient]) -> Sequence[Gradient]:
-        return list(gradients)
-
-    def add_up(self, gradients: Sequence[Gradient], *, mean: bool) -> Gradient:
-        return replace(gradients[0])
-
-    def encode(self, gradient: Gradient, codec: e.Codec, error: Weights | None) -> tuple[Gradient, Weights]:
-        return replace(gradient), Weights(self.replicas[gradient.layer.device], [gradient.layer])
-
-    def flat(self, replica: e.Replica, *, state: bool = False) -> object:
-        return None
-
-    def mean_flat(self, vectors: Sequence[object]) -> object:
-        return None
-
-    def add_mean(self, replica: e.Replica, mean: object, snapshot: object, *, state: bool = False) -> None:
-        for layer in replica.layers:
-            checked(Layer, layer).averages += 1
-
-    def anchor(self, replica: e.Replica, layers: Sequence[e.Layer]) -> Weights:
-        records = [checked(Layer, layer) for layer in layers]
-        return Weights(self.replicas[replica.index], records, copied=[layer.version for layer in records])
-
-    def delta(self, anchor: e.Weights, replica: e.Replica, now: float) -> Sequence[Gradient]:
-        layers = [checked(Layer, replica.layers[layer.index]) for layer in anchor.layers]
-        versions = checked(Weights, anchor).versions
-        return [Gradient.pseudo(layer, version, now) for layer, version in zip(layers, versions, strict=True)]
-
-    def step_outer(
-        self, anchor: Weights, deltas: Sequence[Gradient], optimizer: e.OuterOptimizer, scale: float
-    ) -> Weights:
-        return replace(anchor, steps=anchor.steps + 1)
-
-    def mix_in(self, effect: e.Mix) -> None:
-        weights = checked(Weights, effect.weights)
-        for layer, version in zip(weights.layers, weights.versions, strict=True):
-            checked(Layer, effect.replica.layers[layer.index]).mixed(version, effect.share)

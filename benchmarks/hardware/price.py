@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from benchmarks.hardware.delays import Absence, Delay
+    from methods.effects import Codec
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,33 @@ class Sizes:
         if self.activations is None:
             return self.LOSS_BYTES
         return self.LOSS_BYTES + (sum(self.activations.kept) if cut is None else self.activations.output[cut])
+
+
+VALUE_BYTES, INDEX_BYTES = 4, 4  # of an entry of a gradient, and of its place in the layer
+
+
+def top_k_entries(codec: Codec, size: int) -> int:
+    """Returns how many of a layer's `size` entries top-k keeps: the nearest to its share, one at least."""
+    return min(size, max(1, round(codec.share * size)))
+
+
+def encoded_bytes(codec: Codec, size: float) -> float:
+    """Returns the bytes that are sent of a layer whose parameters have so many.
+
+    Top-k: a value and an index an entry; signs: a bit an entry and the layer's scale; int8: a byte an entry and the
+    scale. Raises ValueError where there is no such codec.
+    """
+    count = round(size / VALUE_BYTES)
+    if not count:
+        return 0.0
+    match codec.name:
+        case "topk":
+            return float(top_k_entries(codec, count) * (VALUE_BYTES + INDEX_BYTES))
+        case "sign":
+            return float(ceil(count / 8) + VALUE_BYTES)
+        case "int8":
+            return float(count + VALUE_BYTES)
+    raise ValueError(f"{codec.name!r} is no codec; there are topk, sign and int8")
 
 
 class Link(NamedTuple):

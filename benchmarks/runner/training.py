@@ -19,9 +19,9 @@ import torch
 
 import methods
 from benchmarks.executors import registry as executors
+from benchmarks.executors.numerics.layer import Clip
 from benchmarks.executors.numerics.state import TeamState
 from benchmarks.executors.numerics.team import TorchTeam
-from benchmarks.executors.numerics.updates import Clip
 from benchmarks.executors.registry import Executor
 from benchmarks.executors.threads.recorder import RecordingExecutor
 from benchmarks.hardware.card import Card

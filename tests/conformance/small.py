@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 import methods
 from benchmarks.executors import registry as executors
-from benchmarks.executors.numerics import anchors
+from benchmarks.executors.numerics import state
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.hardware.card import Card, Costs
 from benchmarks.hardware.flops import layer_work
@@ -174,7 +174,7 @@ def bits(team: TorchTeam) -> str:
             digest.update(repr(value).encode())
 
     feed(team.state)
-    feed(anchors.kept(team.weights))
+    feed(state.tensors_of_weights(team.weights))
     for layer in (layer for replica in team.replicas for layer in replica.layers):
         feed([layer.module.state_dict(), layer.updates, layer.averages])
         feed({worker: [made.state[leaf] for leaf in layer.leaves[worker]] for worker, made in layer.optimizers.items()})

@@ -85,7 +85,7 @@ def test_staleness_is_measured_by_the_device() -> None:
 def test_a_read_waits_for_a_write_that_takes_long() -> None:
     """A stream sleeps for about 0.1 s (at 1 to 2 GHz) and then writes; another one reads after it."""
     device = torch.device("cuda")
-    made = streams.CudaStreams(device)
+    made = streams.DeviceStreams(device)
     order = streams.Order(made, torch.no_grad())
     tensor, writer, reader = torch.zeros(1, device=device), streams.BatchStream(made), streams.BatchStream(made)
     made.synchronize()

@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from benchmarks.executors.numerics.streams import Event
-from benchmarks.executors.staleness import TimedEvent
+from benchmarks.executors.accounting import TimedEvent
+from benchmarks.executors.numerics.streams import DeviceStreams, Event
 
 VectorClock = dict[int, int]  # by stream, how much of it has happened before
 
@@ -65,8 +65,8 @@ class Memory:
     kept_for: set[int] = field(default_factory=set)
 
 
-class FakeDevice:
-    """DeviceStreams for tests. It lags as far as it may: nothing has finished but what the host has waited for."""
+class FakeDevice(DeviceStreams):
+    """A device for tests. It lags as far as it may: nothing has finished but what the host has waited for."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, TorchStep
+from benchmarks.executors.numerics.layer import TorchGradient, TorchLayer
+from benchmarks.executors.numerics.replica import TorchStep
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.team import checked
 from benchmarks.workloads.tasks import classification

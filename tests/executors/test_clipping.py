@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import methods
 from benchmarks.errors import UserError
-from benchmarks.executors.numerics.updates import Clip
+from benchmarks.executors.numerics.layer import Clip
 from benchmarks.runner import plan
 from benchmarks.workloads.workload import workload
 from tests.conformance.small import SETTINGS, Small, bits

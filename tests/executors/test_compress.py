@@ -8,12 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nan
 
-from benchmarks.executors.codecs import encoded_bytes
 from benchmarks.executors.errors import WorkerFailed
-from benchmarks.executors.numerics.codecs import decoded
+from benchmarks.executors.numerics.weights import decoded
 from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
-from benchmarks.hardware.price import Nodes, Price
+from benchmarks.hardware.price import Nodes, Price, encoded_bytes
 from methods import (
     AllReduce,
     Anchor,

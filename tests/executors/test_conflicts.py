@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmarks.executors.numerics.conflicts import AccessCounter, Shadow, WeightRead, WeightWrite
+from benchmarks.executors.numerics.layer import AccessCounter, Shadow
 from benchmarks.executors.numerics.team import TorchTeam
 from methods import Backward, Forward, Loss, NextBatch, Program, Update
 from tests.conformance.small import bounded
@@ -22,9 +22,9 @@ def play(moments: str) -> AccessCounter:
     counter, under_way = AccessCounter(), dict[str, Any]()
     for who in moments:
         if who in under_way:
-            under_way.pop(who).__exit__()
+            under_way.pop(who).__exit__(None, None, None)
         else:
-            under_way[who] = WeightRead(counter) if who == "r" else WeightWrite(counter, update=who == "w")
+            under_way[who] = counter.reading() if who == "r" else counter.writing(update=who == "w")
             under_way[who].__enter__()
     return counter
 

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 import methods
-from benchmarks.executors.numerics import averages, streams
+from benchmarks.executors.accounting import Staleness
+from benchmarks.executors.numerics import streams, weights
 from benchmarks.executors.numerics import team as numerics
 from benchmarks.executors.numerics.streams import Access, BatchStream, Order
-from benchmarks.executors.staleness import Staleness
 from tests.executors.happens_before import FakeDevice
 from tests.executors.teams import IMAGES, LABELS, backward, forward, team_of
 from tests.executors.traced import Traced
@@ -55,13 +55,13 @@ class NoEvent(Access):
         self.order.mutex.__exit__(*exc)
 
 
-mean_gradients = averages.mean_gradients
+mean_gradients = weights.mean_gradients
 MUTATIONS: dict[str, tuple[Any, str, Any, str, dict[str, Any]]] = {
     "a read does not wait": (Order, "reading", lambda order: NoWait(order, writes=False), "bp", {}),
     "a read leaves no event": (Order, "reading", lambda order: NoEvent(order, writes=False), "async_lu", {}),
     "a write does not wait": (Order, "writing", lambda order: NoWait(order, writes=True), "async_lu", {}),
     "a write leaves no event": (Order, "writing", lambda order: NoEvent(order, writes=True), "lapsgd", {}),
-    "a mean does not wait": (averages, "mean_gradients", lambda gs, _: mean_gradients(gs, None), "ddp", {}),
+    "a mean does not wait": (weights, "mean_gradients", lambda gs, _: mean_gradients(gs, None), "ddp", {}),
     "a mean keeps nothing": (FakeDevice, "keep", lambda device, tensor: None, "ddp", {}),
     "the host does not wait": (FakeDevice, "synchronize", FakeDevice.finish, "bp", {}),
     "lock_free": (streams, "AHEAD", streams.AHEAD, "async_lu", {"lock_free": True}),

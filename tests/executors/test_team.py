@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from benchmarks.executors.accounting import EpochAccounting
 from benchmarks.executors.errors import EpochUnfinished
 from benchmarks.executors.numerics import team as numerics
-from benchmarks.executors.numerics.replica import TorchLayer, TorchStep
+from benchmarks.executors.numerics.layer import TorchLayer
+from benchmarks.executors.numerics.replica import TorchStep
 from benchmarks.executors.team import checked
 from benchmarks.workloads.optimizers import build
 from tests.executors.happens_before import FakeDevice

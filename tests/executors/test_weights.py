@@ -13,8 +13,8 @@ from benchmarks.executors.accounting import Gradient
 from benchmarks.executors.counts import KeptWeights
 from benchmarks.executors.distributed.cross_device import cross_device_channels
 from benchmarks.executors.errors import WorkerFailed
-from benchmarks.executors.numerics.anchors import TorchWeights
 from benchmarks.executors.numerics.team import TorchTeam
+from benchmarks.executors.numerics.weights import TorchWeights
 from benchmarks.executors.team import checked
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price

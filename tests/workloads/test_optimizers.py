@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.executors.accounting import Read
-from benchmarks.executors.numerics.replica import TorchGradient
+from benchmarks.executors.numerics.layer import TorchGradient
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.workloads.optimizers import LARS, Name, build, mark_matrices
 from tests.executors.teams import RATE, backward, forward, team_of, weight

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.analyses.stationary.potentials import Array, Potential
-from benchmarks.executors.accounting import Gradient, Layer, Read, Replica, Step
-from benchmarks.executors.staleness import Moment
+from benchmarks.executors.accounting import Gradient, Layer, Moment, Read, Replica, Step
 from benchmarks.executors.team import SimulatedTeam, checked
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price

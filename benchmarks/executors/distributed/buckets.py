@@ -19,7 +19,7 @@ from benchmarks.executors.distributed.monitor import RemoteWait
 from benchmarks.executors.distributed.packing import PackedLayout
 from benchmarks.executors.distributed.shares import SharedMean, worth_sharing
 from benchmarks.executors.distributed.transport import NcclTransport, Task, Transport, wait_all
-from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer
+from benchmarks.executors.numerics.layer import TorchGradient, TorchLayer
 from benchmarks.executors.numerics.streams import Event
 
 FIRST_BYTES, BYTES = 2**20, 8 * 2**20

@@ -12,12 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from benchmarks.executors.accounting import Read
+from benchmarks.executors.accounting import Moment, Read
 from benchmarks.executors.distributed.packing import PackedLayout
 from benchmarks.executors.distributed.transport import HEADER, PAYLOAD, LinkLost, Transport, tag_of
-from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer
+from benchmarks.executors.numerics.layer import TorchGradient, TorchLayer
 from benchmarks.executors.numerics.team import TorchTeam
-from benchmarks.executors.staleness import Moment
 from benchmarks.executors.threads.channels import SharedChannels, SharedQueue
 from benchmarks.executors.threads.monitor import Monitor, Wait
 from benchmarks.executors.traffic import Traffic

@@ -25,7 +25,7 @@ from benchmarks.executors.distributed.monitor import RankMonitor, RemoteWait
 from benchmarks.executors.distributed.packing import PackedLayout
 from benchmarks.executors.distributed.shares import SharedMean, worth_sharing
 from benchmarks.executors.distributed.transport import NcclTransport, Transport, tag_of, wait_all
-from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer
+from benchmarks.executors.numerics.layer import TorchGradient, TorchLayer
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.team import checked
 from benchmarks.executors.traffic import Traffic

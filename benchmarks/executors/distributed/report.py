@@ -28,8 +28,8 @@ from benchmarks.executors.counts import (
 from benchmarks.executors.distributed.packing import Descriptions, PackedLayout, describe_tensors, meta_tensors
 from benchmarks.executors.distributed.place import Message
 from benchmarks.executors.distributed.transport import STATE, Transport
-from benchmarks.executors.numerics import anchors, state
-from benchmarks.executors.numerics.conflicts import total
+from benchmarks.executors.numerics import state
+from benchmarks.executors.numerics.layer import total
 from benchmarks.executors.numerics.state import TeamState
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.team import checked
@@ -101,7 +101,7 @@ def replica_values(team: TorchTeam, rank: int, *, counted: bool) -> tuple[TeamVa
         conflicts=[layer.access_counter.counts() for layer in layers],
     )
     own = {name: weights for name, weights in team.weights.items() if checked(Weights, weights).replica.index == rank}
-    return values, state.tensors_of(layers, {**(team.tallies() if counted else {}), **anchors.kept(own)})
+    return values, state.tensors_of(layers, {**(team.tallies() if counted else {}), **state.tensors_of_weights(own)})
 
 
 # ---- rank 0

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from types import TracebackType
 
-from benchmarks.executors.numerics.replica import TorchLayer
+from benchmarks.executors.numerics.layer import TorchLayer
 from benchmarks.executors.numerics.streams import NO_CONTEXT
 from benchmarks.executors.numerics.team import TorchTeam
 

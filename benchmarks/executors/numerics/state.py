@@ -13,9 +13,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from benchmarks.executors.accounting import Weights
 from benchmarks.executors.counts import LayerCounts, TeamValues
-from benchmarks.executors.numerics.replica import TorchLayer
-from benchmarks.executors.numerics.updates import Updates
+from benchmarks.executors.numerics.layer import TorchLayer, Updates
+from benchmarks.executors.numerics.weights import LayerWeights, State, TorchWeights
+from methods import effects as e
 
 Tensors = Mapping[str, Tensor]
 
@@ -103,3 +105,52 @@ def _place(layer: TorchLayer, worker: str, i: int) -> str:
 
 def _alike(saved: Tensor | None, live: Tensor) -> bool:
     return saved is not None and saved.shape == live.shape and saved.dtype == live.dtype
+
+
+# ---- weights that last over epochs (team.weights)
+
+
+def tensors_of_weights(named: Mapping[str, e.Weights]) -> dict[str, Tensor]:
+    """Returns the tensors by name; of weights whose tensors are in another process, none."""
+    tensors: dict[str, Tensor] = {}
+    for name, weights in named.items():
+        if isinstance(weights, TorchWeights):
+            for layer, copy in zip(weights.layers, weights.copies, strict=True):
+                place = _weights_place(name, layer)
+                tensors |= {f"{place} weight {i}": tensor for i, tensor in enumerate(copy.tensors)}
+                tensors |= {f"{place} statistic {i}": tensor for i, tensor in enumerate(copy.statistics)}
+                for i, state in enumerate(copy.states):
+                    tensors |= {f"{place} outer {i} {key}": value for key, value in state.items()}
+    return tensors
+
+
+def restored_weights(name: str, like: Weights, saved: Tensors) -> TorchWeights:
+    """Returns weights from what `tensors_of_weights` gave of them. Raises ValueError where they are of other layers."""
+    layers = [layer for layer in like.layers if isinstance(layer, TorchLayer)]
+    copies = []
+    try:
+        for layer in layers:
+            place = _weights_place(name, layer)
+            tensors = [_copy_like(p, saved[f"{place} weight {i}"]) for i, p in enumerate(layer.params)]
+            buffers = layer.buffers if f"{place} statistic 0" in saved else ()  # an error of `Compress` has none
+            statistics = [_copy_like(buffer, saved[f"{place} statistic {i}"]) for i, buffer in enumerate(buffers)]
+            states = [_outer_state(p, f"{place} outer {i} ", saved) for i, p in enumerate(layer.params)]
+            copies.append(LayerWeights(tensors, statistics, states if any(states) else []))
+    except KeyError as error:
+        raise ValueError(f"its weights '{name}' lack {error}") from error
+    return TorchWeights(like.replica, layers, copies, steps=like.steps, copied=like.copied)
+
+
+def _outer_state(parameter: Tensor, prefix: str, saved: Tensors) -> State:
+    return {key.removeprefix(prefix): _copy_like(parameter, t) for key, t in saved.items() if key.startswith(prefix)}
+
+
+def _weights_place(name: str, layer: TorchLayer) -> str:
+    return f"kept {name}: {layer.name}"
+
+
+def _copy_like(live: Tensor, saved: Tensor) -> Tensor:
+    """Returns a copy where the live tensor is, and in its layout. Raises ValueError where it has another shape."""
+    if saved.shape != live.shape or saved.dtype != live.dtype:
+        raise ValueError("its weights are of another network")
+    return torch.empty_like(live.data).copy_(saved)

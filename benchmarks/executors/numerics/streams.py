@@ -16,7 +16,7 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor
 
-from benchmarks.executors.staleness import TimedEvent
+from benchmarks.executors.accounting import TimedEvent
 
 AHEAD = 2  # batches that a worker may have left behind before the device has finished them
 NO_CONTEXT: AbstractContextManager[None] = nullcontext()
@@ -28,69 +28,46 @@ class Event(TimedEvent, Protocol):
     def synchronize(self) -> None: ...
 
 
-def cuda_stream(device: torch.device | None = None) -> torch.cuda.Stream:
-    """Returns a new stream of a CUDA device, by default the current one."""
-    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-
-
-class DeviceStreams(Protocol):
-    """The streams of one device. The current stream is the calling thread's."""
-
-    def stream(self) -> object:
-        """Returns a new stream."""
-
-    def current(self) -> object: ...
-
-    def use(self, stream: object) -> None:
-        """Makes it the current one."""
-
-    def event(self, *, timed: bool = False) -> Event:
-        """Returns an event that comes once the device has done all that was launched on the current stream so far."""
-
-    def wait(self, event: Event) -> None:
-        """Makes what is launched on the current stream from now on run after the event."""
-
-    def keep(self, tensor: Tensor) -> None:
-        """Keeps the tensor's memory from reuse until the current stream is done with it."""
-
-    def synchronize(self) -> None:
-        """Blocks the host until the device has done all that was launched."""
-
-
-class CudaStreams:
-    """The streams of a CUDA device."""
+class DeviceStreams:
+    """The streams of a CUDA device. The current stream is the calling thread's."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
 
-    def stream(self) -> torch.cuda.Stream:
-        return cuda_stream(self.device)
+    def stream(self) -> object:
+        """Returns a new stream."""
+        return torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
 
-    def current(self) -> torch.cuda.Stream:
+    def current(self) -> object:
         return torch.cuda.current_stream(self.device)
 
     def use(self, stream: object) -> None:
+        """Makes it the current one."""
         torch.cuda.set_stream(cast(torch.cuda.Stream, stream))
 
     def event(self, *, timed: bool = False) -> Event:
-        # The host sleeps while it waits, else it spins.
+        """Returns an event that comes once the device has done all that was launched on the current stream so far."""
+        # blocking: the host sleeps while it waits, else it spins
         event = torch.cuda.Event(enable_timing=timed, blocking=True)  # type: ignore[no-untyped-call]
-        event.record(self.current())
+        event.record(torch.cuda.current_stream(self.device))
         return cast(Event, event)
 
     def wait(self, event: Event) -> None:
-        cast(torch.cuda.Event, event).wait(self.current())
+        """Makes what is launched on the current stream from now on run after the event."""
+        cast(torch.cuda.Event, event).wait(torch.cuda.current_stream(self.device))
 
     def keep(self, tensor: Tensor) -> None:
-        tensor.record_stream(self.current())
+        """Keeps the tensor's memory from reuse until the current stream is done with it."""
+        tensor.record_stream(torch.cuda.current_stream(self.device))
 
     def synchronize(self) -> None:
+        """Blocks the host until the device has done all that was launched."""
         torch.cuda.synchronize(self.device)
 
 
 def streams_of(device: torch.device) -> DeviceStreams | None:
     """Returns the streams of a CUDA device; None for any other."""
-    return CudaStreams(device) if device.type == "cuda" else None
+    return DeviceStreams(device) if device.type == "cuda" else None
 
 
 # ---- a batch's own stream
@@ -145,9 +122,10 @@ def bound_run_ahead(streams: DeviceStreams) -> None:
 
 
 class Order:
-    """Orders kernels on several streams: reads run after the last write, a write after all before it; reads not at all.
+    """Orders kernels on several streams: reads run after the last write, a write after all reads and writes before it.
 
-    The mutex is held during launches, else a writer could come between a reader's wait and its event.
+    Reads are not ordered among each other. The mutex is held during launches, else a writer could come between a
+    reader's wait and its event.
     """
 
     def __init__(self, streams: DeviceStreams, mutex: AbstractContextManager[object]) -> None:

@@ -1,29 +1,26 @@
-"""A team of replicas, and the numerics of every effect. Executors decide when, and what time means."""
+"""The team with tensors: the numerics of every effect. Executors decide when, and what time means."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TypeVar, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.executors.accounting import Gradient, Layer, Ticket, Weights
+from benchmarks.executors.accounting import Gradient, Layer, Moment, Ticket, Weights
 from benchmarks.executors.counts import LayerConflicts, TeamValues
-from benchmarks.executors.numerics import anchors, averages, state
-from benchmarks.executors.numerics.anchors import TorchWeights
-from benchmarks.executors.numerics.conflicts import total
-from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, TorchReplica, TorchStep
+from benchmarks.executors.numerics import state, weights
+from benchmarks.executors.numerics.layer import Clip, OptimizerFactory, TorchGradient, TorchLayer, Updates, total
+from benchmarks.executors.numerics.replica import TorchReplica, TorchStep
 from benchmarks.executors.numerics.state import TeamState
 from benchmarks.executors.numerics.streams import NO_CONTEXT, bound_run_ahead, streams_of
-from benchmarks.executors.numerics.updates import Clip, OptimizerFactory, Updates
-from benchmarks.executors.staleness import Moment
+from benchmarks.executors.numerics.weights import ByLayer, TorchWeights, complete
 from benchmarks.executors.team import Team, checked, factor, target
 from methods import effects as e
 
-T = TypeVar("T")
 Autocast = Callable[[], AbstractContextManager[object]]
 BatchSource = Callable[[int, int], tuple[Tensor, Tensor]]  # (epoch, index) -> inputs (B, ...), targets
 OutputFunction = Callable[[Tensor, Tensor], Tensor]
@@ -44,10 +41,10 @@ class TorchTeam(Team):
     """The replicas of one run, with the numerics of every effect.
 
     networks: per replica, layer name -> module; module i takes the output of module i - 1, the first one inputs (B,
-    ...). loss: (outputs in float32, targets) -> scalar. right: (outputs, targets) -> how many targets were hit, None
-    where nothing is. learning_rate: global ticket -> rate. autocast: makes the context of a forward pass of lower
-    precision; None: float32. streams: every batch in flight has a stream of its own where the device has any; else all
-    is launched on one stream. The rest as in Team.
+    ...). loss: (outputs in float32, targets) -> scalar. right: (outputs, targets) -> how many targets were hit; None:
+    that is not counted. learning_rate: global ticket -> rate. overwrite, lock_free: variants of updates (options of
+    methods). autocast: makes the context of a forward pass of lower precision; None: float32. streams: whether every
+    batch in flight has a stream of its own where the device has any. The rest as in Team.
     """
 
     replicas: Sequence[TorchReplica]
@@ -97,7 +94,7 @@ class TorchTeam(Team):
         self.overwrite, self.average_buffers = overwrite, average_buffers
         self.autocast, self.loss_of, self.right_of = autocast, loss, right
         self.losses: list[Tensor] = []
-        self.right: list[Tensor] = []  # per batch, the targets that were hit
+        self.right: list[Tensor] = []  # per batch, how many targets were hit
         self.none_right = torch.zeros((), dtype=torch.int64, device=self.device)
         self.tickets: list[int] = []  # per batch, in the order in which the losses came
         self.targets = 0  # of all batches
@@ -117,7 +114,7 @@ class TorchTeam(Team):
 
     def begin_epoch(self, epoch: int) -> None:
         super().begin_epoch(epoch)
-        self.synchronize()  # what has been done to the weights since then was not on the batches' streams
+        self.synchronize()  # changes of the weights between epochs are not on the batches' streams
         self.losses, self.right, self.tickets, self.targets = [], [], [], 0
         for layer in self.layers:
             layer.access_counter.clear()
@@ -143,14 +140,11 @@ class TorchTeam(Team):
 
     def not_finite(self) -> int | None:
         """Returns the first of the epoch's batches, from 0, whose training loss is not finite, or None."""
-        strange = (~torch.stack(self.losses).isfinite()).nonzero() if self.losses else torch.empty(0)
-        return self.tickets[int(strange[0])] % self.steps_per_epoch if len(strange) else None
+        bad = (~torch.stack(self.losses).isfinite()).nonzero() if self.losses else torch.empty(0)
+        return self.tickets[int(bad[0])] % self.steps_per_epoch if len(bad) else None
 
     def train_accuracy(self) -> float:
-        """Returns the percentage of the epoch's targets that were hit, each before its own update.
-
-        Nan where none is counted.
-        """
+        """Returns the percentage of the epoch's targets that were hit, each before its own update; else NaN."""
         if self.right_of is None or not self.right:
             return float("nan")
         return 100 * float(torch.stack(self.right).sum()) / self.targets
@@ -161,7 +155,7 @@ class TorchTeam(Team):
         return [total(layer.access_counter.counts() for layer in copies) for copies in by_layer]
 
     def per_layer(self) -> list[dict[str, object]]:
-        """Returns staleness and conflicts per layer, as JSON. Call it once the device has done the epoch's updates."""
+        """Returns staleness and conflicts per layer, as JSON, once the device has done the epoch's updates."""
         pairs = zip(self.accounts.staleness.per_layer(), self.conflicts(), strict=True)
         return [{**staleness, **conflicts} for staleness, conflicts in pairs]
 
@@ -170,7 +164,7 @@ class TorchTeam(Team):
     def make_step(self, replica: e.Replica, ticket: Ticket) -> TorchStep:
         """Returns the batch of this ticket, loaded, before its first layer."""
         step = TorchStep(checked(TorchReplica, replica), self.epoch * self.steps_per_epoch + ticket.number)
-        with step.stream:  # so are the copies to the device
+        with step.stream:  # for the copies to the device
             step.activation, step.targets = self.batches(self.epoch, ticket.batch)
         return step
 
@@ -187,9 +181,9 @@ class TorchTeam(Team):
         """Replaces the step's activation (B, ...) by the layer's output; input and output stay on its tape."""
         layer, step = checked(TorchLayer, layer), checked(TorchStep, step)
         x, step.forwarded = step.activation, True
-        reads = self.reads(layer, step)
-        reading, read = (layer.reading, layer.reading_weights()) if reads else (NO_CONTEXT, NO_CONTEXT)
-        with step.stream, reading, layer.statistics, read:  # BatchNorm's running statistics are written in here
+        live = self.reads(layer, step)
+        reading, counting = (layer.reading, layer.reading_weights()) if live else (NO_CONTEXT, NO_CONTEXT)
+        with step.stream, reading, layer.statistics, counting:  # BatchNorm's running statistics are written in here
             if step.reads[layer.index] is None:  # else a snapshot has read the weights before
                 self.note_read(layer, step, self.device_time() or now)
             with self.autocast() if self.autocast is not None else NO_CONTEXT:
@@ -228,10 +222,10 @@ class TorchTeam(Team):
         leaves = step.leaves(layer) if weights else []
         into = [x] if inputs and x.requires_grad else []
         live = self.reads(layer, step, copies=self.overwrite and weights)
-        reading, read = (layer.reading, layer.reading_weights()) if live else (NO_CONTEXT, NO_CONTEXT)
-        read_then, pinned = step.read(layer), layer.index in step.pinned
-        with step.stream, reading, read:
-            moved = not pinned and read_then.moved(layer)
+        reading, counting = (layer.reading, layer.reading_weights()) if live else (NO_CONTEXT, NO_CONTEXT)
+        read, pinned = step.read(layer), layer.index in step.pinned
+        with step.stream, reading, counting:
+            moved = not pinned and read.moved(layer)
             copied = layer.access_counter.kept
             copies = [p.data.clone() for p in layer.params] if self.overwrite and weights else None
             grads = gradients(y, [*leaves, *into], step.upstream) if leaves or into else ()
@@ -240,7 +234,7 @@ class TorchTeam(Team):
         if not weights:
             return None
         self.accounts.count_gradient(step, pinned=pinned, moved=moved)
-        return TorchGradient(layer, step.index, read_then, ready, grads[: len(leaves)], copies, step.stream, copied)
+        return TorchGradient(layer, step.index, read, ready, grads[: len(leaves)], copies, step.stream, copied)
 
     def begin_update(self, gradients: Sequence[e.Gradient]) -> None:
         """Counts an `Update`; where clipping is by the norm of all layers, computes the factor.
@@ -276,101 +270,85 @@ class TorchTeam(Team):
         return round(numbers / sum(layer.size for layer in layers))
 
     def mean_gradients(self, gradients: Sequence[Gradient]) -> list[TorchGradient]:
-        return averages.mean_gradients([checked(TorchGradient, gradient) for gradient in gradients], self.streams)
+        return weights.mean_gradients([checked(TorchGradient, gradient) for gradient in gradients], self.streams)
 
     def add_up(self, gradients: Sequence[Gradient], *, mean: bool) -> TorchGradient:
-        return averages.add_up([checked(TorchGradient, gradient) for gradient in gradients], self.streams, mean=mean)
+        return weights.add_up([checked(TorchGradient, gradient) for gradient in gradients], self.streams, mean=mean)
 
     def encode(self, gradient: Gradient, codec: e.Codec, error: Weights | None) -> tuple[TorchGradient, TorchWeights]:
-        record, kept = checked(TorchGradient, gradient), None if error is None else checked(TorchWeights, error)
-        return anchors.compressed(record, codec, kept, self.replicas[record.layer.device], self.streams)
+        record, before = checked(TorchGradient, gradient), None if error is None else checked(TorchWeights, error)
+        return weights.compressed(record, codec, before, self.replicas[record.layer.device], self.streams)
 
     def flat(self, replica: e.Replica, *, state: bool = False) -> Tensor:
-        vector, copies = self.flat_by_layer(replica, state=state)
-        for _, copy in copies:
-            copy()
-        return vector
+        return complete(self.flat_by_layer(replica, state=state))
+
+    def flat_by_layer(self, replica: e.Replica, *, state: bool = False) -> ByLayer[Tensor]:
+        state_of = self.updates.state_of if state else None
+        return weights.flat_by_layer(checked(TorchReplica, replica), buffers=self.average_buffers, state=state_of)
 
     def mean_flat(self, vectors: Sequence[object]) -> Tensor:
-        return averages.mean_flat(cast(Sequence[Tensor], vectors))
+        return weights.mean_flat(cast(Sequence[Tensor], vectors))
 
     def weighed(self, effect: e.Average, snapshot: object) -> Tensor:
-        return averages.weighed(cast(Tensor, snapshot), effect.weight)
+        return weights.weighed(cast(Tensor, snapshot), effect.weight)
 
     def unweighed(self, effect: e.Average, mean: object) -> Tensor:
-        return cast(Tensor, mean) if effect.weight is None else cast(Tensor, mean)[:-1] / cast(Tensor, mean)[-1]
+        vector = cast(Tensor, mean)
+        return vector if effect.weight is None else vector[:-1] / vector[-1]
 
     def add_mean(self, replica: e.Replica, mean: object, snapshot: object, *, state: bool = False) -> None:
-        """Adds mean - snapshot (n,), layer by layer, updates going on meanwhile (B, Algorithm 1b line 8)."""
-        for _, add in self.add_mean_by_layer(replica, mean, snapshot, state=state):
-            add()
-
-    def flat_by_layer(self, replica: e.Replica, *, state: bool = False) -> tuple[Tensor, averages.ByLayer]:
-        """Returns an empty vector (n,), and functions that fill it layer by layer."""
-        return averages.flat_by_layer(
-            checked(TorchReplica, replica), buffers=self.average_buffers, state=self._state(state)
-        )
+        complete(self.add_mean_by_layer(replica, mean, snapshot, state=state))
 
     def add_mean_by_layer(
         self, replica: e.Replica, mean: object, snapshot: object, *, state: bool = False
-    ) -> averages.ByLayer:
-        """Returns functions that add mean - snapshot (n,) layer by layer."""
-        difference = cast(Tensor, mean) - cast(Tensor, snapshot)
-        return averages.add_by_layer(
-            checked(TorchReplica, replica), difference, buffers=self.average_buffers, state=self._state(state)
+    ) -> ByLayer[None]:
+        """Adds mean - snapshot (n,), layer by layer, updates going on meanwhile (B, Algorithm 1b line 8)."""
+        difference, state_of = cast(Tensor, mean) - cast(Tensor, snapshot), self.updates.state_of if state else None
+        return weights.add_by_layer(
+            checked(TorchReplica, replica), difference, buffers=self.average_buffers, state=state_of
         )
-
-    def _state(self, included: bool) -> averages.StateOf | None:
-        return self.updates.state_of if included else None
 
     # ---- weights as messages
 
     def anchor(self, replica: e.Replica, layers: Sequence[e.Layer]) -> TorchWeights:
-        return _all(self.anchor_by_layer(replica, layers))
+        return complete(self.anchor_by_layer(replica, layers))
+
+    def anchor_by_layer(self, replica: e.Replica, layers: Sequence[e.Layer]) -> ByLayer[TorchWeights]:
+        record = checked(TorchReplica, replica)
+        return weights.anchor_by_layer(record, [record.layers[layer.index] for layer in layers])
 
     def delta(self, anchor: e.Weights, replica: e.Replica, now: float) -> Sequence[TorchGradient]:
-        return _all(self.delta_by_layer(anchor, replica, now))
+        return complete(self.delta_by_layer(anchor, replica, now))
+
+    def delta_by_layer(self, anchor: e.Weights, replica: e.Replica, now: float) -> ByLayer[list[TorchGradient]]:
+        copies, record = checked(TorchWeights, anchor), checked(TorchReplica, replica)
+        return weights.delta_by_layer(copies, record, self.device_time() or now, buffers=self.average_buffers)
 
     def step_outer(
         self, anchor: Weights, deltas: Sequence[Gradient], optimizer: e.OuterOptimizer, scale: float
     ) -> TorchWeights:
-        own, theirs = checked(TorchWeights, anchor), [checked(TorchGradient, delta) for delta in deltas]
-        return anchors.step_outer(own, theirs, optimizer, scale, buffers=self.average_buffers)
+        copies, records = checked(TorchWeights, anchor), [checked(TorchGradient, delta) for delta in deltas]
+        return weights.step_outer(copies, records, optimizer, scale, buffers=self.average_buffers)
 
     def mix_in(self, effect: e.Mix) -> None:
-        for _, mix in self.mix_by_layer(effect):
-            mix()
+        complete(self.mix_by_layer(effect))
 
-    def anchor_by_layer(self, replica: e.Replica, layers: Sequence[e.Layer]) -> tuple[TorchWeights, averages.ByLayer]:
-        """Returns the weights before they are filled, and what fills them."""
-        mine = checked(TorchReplica, replica)
-        return anchors.anchor_by_layer(mine, [mine.layers[layer.index] for layer in layers])
+    def mix_by_layer(self, effect: e.Mix) -> ByLayer[None]:
+        record, copies = checked(TorchReplica, effect.replica), checked(TorchWeights, effect.weights)
+        return weights.mix_by_layer(record, copies, effect.share, fresh=effect.fresh, buffers=self.average_buffers)
 
-    def delta_by_layer(
-        self, anchor: e.Weights, replica: e.Replica, now: float
-    ) -> tuple[list[TorchGradient], averages.ByLayer]:
-        """Returns a list, and what fills it."""
-        copies, mine = checked(TorchWeights, anchor), checked(TorchReplica, replica)
-        return anchors.delta_by_layer(copies, mine, self.device_time() or now, buffers=self.average_buffers)
-
-    def mix_by_layer(self, effect: e.Mix) -> averages.ByLayer:
-        """Returns what mixes them in."""
-        mine, copies = checked(TorchReplica, effect.replica), checked(TorchWeights, effect.weights)
-        return anchors.mix_by_layer(mine, copies, effect.share, fresh=effect.fresh, buffers=self.average_buffers)
-
-    # ---- what is evaluated, and what is kept
+    # ---- evaluation and checkpoints
 
     def consensus(self, how: str, of: Sequence[int] | None = None) -> list[dict[str, Tensor]]:
-        """Returns the state to evaluate, per layer: the mean of the replicas' weights and float buffers, or the first.
+        """Returns the state to evaluate, layer by layer.
 
-        how: "mean" or "first". of: which replicas; None: all.
+        how: "mean" of the replicas' weights and float buffers, or those of the "first". of: which replicas; None: all.
         """
         replicas = self.replicas if of is None else [self.replicas[q] for q in of]
         replicas = replicas if how == "mean" else replicas[:1]
         states = [[layer.module.state_dict() for layer in replica.layers] for replica in replicas]
         return [
-            {key: averages.mean_state([s[i][key] for s in states]) for key in layer}
-            for i, layer in enumerate(states[0])
+            {key: weights.mean_state([s[i][key] for s in states]) for key in layer} for i, layer in enumerate(states[0])
         ]
 
     def tallies(self) -> dict[str, Tensor]:
@@ -394,7 +372,8 @@ class TorchTeam(Team):
             samples=self.targets,
             conflicts=[layer.access_counter.counts() for layer in self._by_layer()],
         )
-        return TeamState(state.tensors_of(self.layers, {**self.tallies(), **anchors.kept(self.weights)}), values)
+        more = {**self.tallies(), **state.tensors_of_weights(self.weights)}
+        return TeamState(state.tensors_of(self.layers, more), values)
 
     def _by_layer(self) -> list[TorchLayer]:
         """Returns the layers of all replicas, the replicas of each layer next to each other."""
@@ -418,16 +397,11 @@ class TorchTeam(Team):
         self.synchronize()
 
     def load_weights(self, tensors: Mapping[str, Tensor], replica: int | None = None) -> None:
-        """Fills the weights that last, or those alone that were copied from one replica. Raises ValueError."""
-        for name, weights in self.weights.items():
-            like = checked(Weights, weights)
-            if replica in (None, like.replica.index):
-                self.weights[name] = anchors.restored(name, like, tensors)
+        """Loads the tensors of `team.weights`, or of those that were copied from one replica.
 
-
-def _all(made: tuple[T, averages.ByLayer]) -> T:
-    """Returns what is filled layer by layer, when it is."""
-    filled, fills = made
-    for _, fill in fills:
-        fill()
-    return filled
+        Raises ValueError where they are of other layers.
+        """
+        for name, copy in self.weights.items():
+            record = checked(Weights, copy)
+            if replica in (None, record.replica.index):
+                self.weights[name] = state.restored_weights(name, record, tensors)

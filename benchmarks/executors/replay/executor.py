@@ -10,16 +10,16 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Never, cast
+from typing import Never, TypeVar, cast
 
 import torch
 
 from benchmarks.executors.accounting import Gradient
 from benchmarks.executors.errors import METHOD_ERRORS, ScheduleMismatch, WorkerFailed, closing
 from benchmarks.executors.numerics.accesses import Accesses, note_into
-from benchmarks.executors.numerics.averages import ByLayer
-from benchmarks.executors.numerics.replica import TorchLayer
+from benchmarks.executors.numerics.layer import TorchLayer
 from benchmarks.executors.numerics.team import TorchTeam
+from benchmarks.executors.numerics.weights import ByLayer
 from benchmarks.executors.replay.exchanges import Exchanges
 from benchmarks.executors.replay.player import Need, Player, Replayed, Wait
 from benchmarks.executors.team import Team, checked, target
@@ -29,6 +29,7 @@ from benchmarks.hardware.price import Price
 from methods import effects as e
 from results.records.schedule import Part
 
+T = TypeVar("T")
 Handler = Callable[[Player, Never], Replayed[object]]
 
 
@@ -144,8 +145,8 @@ class ReplayExecutor:
     # ---- accesses
 
     def _access(
-        self, player: Player, layer: e.Layer | None, needs: Sequence[Need], function: Callable[[], object]
-    ) -> Replayed[object]:
+        self, player: Player, layer: e.Layer | None, needs: Sequence[Need], function: Callable[[], T]
+    ) -> Replayed[T]:
         """Calls `function`, which accesses what `needs` names, once these have the recorded versions -> its value."""
         player.layer = layer.name if layer is not None else ""
         yield player.access(needs)
@@ -235,8 +236,8 @@ class ReplayExecutor:
 
     def _average(self, player: Player, effect: e.Average) -> Replayed[object]:
         player.take([int(effect.last)])
-        snapshot, copies = self.team.flat_by_layer(effect.replica, state=effect.state)
-        yield from self._each(player, copies, writes=False)
+        copies = self.team.flat_by_layer(effect.replica, state=effect.state)
+        snapshot = yield from self._each(player, copies, writes=False)
         player.layer = ""
         mine = (self.team.weighed(effect, snapshot), effect.last)
         result = yield from self._exchanges.meet(player, effect, mine, lambda brought: average(self.team, brought))
@@ -258,22 +259,32 @@ class ReplayExecutor:
 
     # ---- weights as messages
 
-    def _each(self, player: Player, by_layer: ByLayer, *, writes: bool) -> Replayed[None]:
-        """Carries out accesses of weights and running statistics, layer by layer."""
-        for layer, access in by_layer:
-            yield from self._access(player, layer, self._needs(layer, writes=writes, statistics=writes), access)
+    def _each(self, player: Player, accesses: ByLayer[T], *, writes: bool) -> Replayed[T]:
+        """Carries out accesses of weights and running statistics, layer by layer, and returns what came of them."""
+        results: list[T] = []
+
+        def access() -> TorchLayer | None:
+            """Accesses a layer, and returns the next; None after the last."""
+            try:
+                return next(accesses)
+            except StopIteration as end:
+                results.append(cast(T, end.value))
+                return None
+
+        layer = access()
+        while layer is not None:
+            needs = self._needs(layer, writes=writes, statistics=writes)
+            layer = yield from self._access(player, layer, needs, access)
+        return results[0]
 
     def _anchor(self, player: Player, effect: e.Anchor) -> Replayed[object]:
         self._traffic.reach(player.worker, effect)
-        weights, copies = self.team.anchor_by_layer(effect.replica, effect.layers)
-        yield from self._each(player, copies, writes=False)
-        return weights
+        return self._each(player, self.team.anchor_by_layer(effect.replica, effect.layers), writes=False)
 
     def _delta(self, player: Player, effect: e.Delta) -> Replayed[object]:
         self._traffic.reach(player.worker, effect)
-        deltas, reads = self.team.delta_by_layer(effect.anchor, effect.replica, time.perf_counter())
-        yield from self._each(player, reads, writes=False)
-        return deltas
+        reads = self.team.delta_by_layer(effect.anchor, effect.replica, time.perf_counter())
+        return self._each(player, reads, writes=False)
 
     def _outer(self, player: Player, effect: e.Outer) -> Replayed[object]:
         yield from ()

@@ -135,8 +135,9 @@ class VirtualExecutor:
         if process.worker.outlives_epochs:
             self._ended[process.worker.name] = self.clock.now
         self.effect_count += process.effect_count
-        if process.job is not None:
-            del process.job.over  # else the job holds itself, and the worker's last step, until garbage is collected
+        if process.job is not None:  # in a circle it would hold the worker's last step until garbage is collected
+            del process.job.over
+            process.job = None
 
     def _unknown(self, effect: object) -> Handler:
         names = ", ".join(kind.__name__ for kind in self._handlers)
@@ -195,7 +196,8 @@ class VirtualExecutor:
     def _loss(self, process: Process, effect: e.Loss) -> object:
         seconds = self.price.loss()
         if not seconds:
-            return self.team.loss(effect.step)
+            self.team.loss(effect.step)
+            return None
         return self._occupy(process, seconds, lambda: self.team.loss(effect.step))
 
     def _backward(self, process: Process, effect: e.Backward) -> object:
