@@ -19,8 +19,8 @@ from benchmarks.runner import plan
 from benchmarks.runner.training import Training
 from benchmarks.workloads.data.cards import card as data_card
 from benchmarks.workloads.data.load import DataSet
+from benchmarks.workloads.data.options import Text
 from benchmarks.workloads.data.text.in_memory import TextSet
-from benchmarks.workloads.data.text.options import Text
 from benchmarks.workloads.data.text.tokenizer import SPECIALS
 from benchmarks.workloads.workload import Workload
 
@@ -52,7 +52,7 @@ def random_texts(work: Workload) -> TextSet:
     words, generator = text.vocabulary + len(SPECIALS), torch.Generator().manual_seed(0)
     tokens = torch.randint(len(SPECIALS), words, (count, text.length), dtype=torch.int32, generator=generator)
     labels = torch.randint(0, data.classes, (count,), generator=generator)
-    return TextSet(data, text, tokens, labels, tokens[: work.batch], labels[: work.batch], words)
+    return TextSet(data, tokens, labels, tokens[: work.batch], labels[: work.batch], words)
 
 
 def synchronise(device: torch.device) -> None:

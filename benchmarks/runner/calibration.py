@@ -212,7 +212,7 @@ def random_data(work: Workload, samples: int) -> DataSet:
     assert work.text is not None
     tokens = torch.randint(words, (samples, work.text.length), generator=draw, dtype=torch.int32)
     labels = torch.randint(known.classes, (samples,), generator=draw)
-    return TextSet(known, work.text, tokens, labels, tokens[: work.batch], labels[: work.batch], words)
+    return TextSet(known, tokens, labels, tokens[: work.batch], labels[: work.batch], words)
 
 
 def random_images(work: Workload, samples: int | None = None) -> ImageSet:

@@ -37,7 +37,7 @@ from benchmarks.runner.specs import workload_of
 from benchmarks.runner.usage import Usage, wanted
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.load import DataSet, load
-from benchmarks.workloads.memory_format import memory_format
+from benchmarks.workloads.data.transfer import memory_format
 from benchmarks.workloads.networks.build import forward_all
 from benchmarks.workloads.optimizers import build, mark_matrices
 from benchmarks.workloads.own import NONE, Own

@@ -25,12 +25,11 @@ from pydantic import (
 from benchmarks.errors import UserError
 from benchmarks.workloads import tasks
 from benchmarks.workloads.data.cards import DataCard, card
-from benchmarks.workloads.data.text.options import Text, Tokens
+from benchmarks.workloads.data.options import Shards, Text, Tokens
 from benchmarks.workloads.networks.names import NETWORKS, OwnNetwork, title_of
 from benchmarks.workloads.own import NONE, Own
 from benchmarks.workloads.scales import BUDGETS, FAMILIES, PAIRS, at_budget, fields_of
 from benchmarks.workloads.schedules import Schedule
-from benchmarks.workloads.shards import Shards
 from benchmarks.workloads.tasks import Task
 from methods.errors import unknown
 from methods.later import Later

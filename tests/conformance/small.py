@@ -30,7 +30,7 @@ from benchmarks.runner import plan
 from benchmarks.runner.training import Training
 from benchmarks.workloads.data.cards import Augmentation, card
 from benchmarks.workloads.data.images.in_memory import ImageSet
-from benchmarks.workloads.data.text.options import Tokens
+from benchmarks.workloads.data.options import Tokens
 from benchmarks.workloads.data.text.windows import WindowSet
 from benchmarks.workloads.networks.build import build
 from benchmarks.workloads.workload import workload

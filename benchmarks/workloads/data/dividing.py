@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.errors import UserError
+from benchmarks.workloads.data.options import Shards
 from benchmarks.workloads.data.random_keys import Purpose, order
-from benchmarks.workloads.shards import Shards
 
 BLOCKS = 10
 

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.workloads.data.cards import DataCard, card
-from benchmarks.workloads.data.text.options import Text, Tokens
-from benchmarks.workloads.shards import Shards
+from benchmarks.workloads.data.options import Shards, Text, Tokens
 
 
 class Batches(Protocol):

@@ -1,15 +1,23 @@
-"""Draws samples, alike for every kind of data: a fixed subset of a split, and the batches of an epoch."""
+"""Draws samples, alike for every kind of data: a fixed subset of a split, the order of an epoch, and its batches."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from threading import Lock
+from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from benchmarks.errors import UserError
+from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.data.dividing import by_label
+from benchmarks.workloads.data.options import Shards
 from benchmarks.workloads.data.random_keys import Purpose, draw, order
+from benchmarks.workloads.data.transfer import to_device
 
 _PERMUTATIONS_KEPT = 4  # workers at the end of an epoch and at the start of the next ask for different ones
 
@@ -20,11 +28,14 @@ def check_samples(data: str, split: str, samples: int | None, available: int) ->
         raise UserError(f"{data} has {available} {split} samples, not {samples}: take from 1 to {available} of them.")
 
 
-def balanced(labels: NDArray[np.int64], samples: int) -> NDArray[np.int64]:
-    """Returns the positions, ascending, of a fixed subset with equal shares of the classes (to within one).
+def balanced(labels: NDArray[Any], samples: int | None) -> NDArray[np.int64]:
+    """Returns the positions, ascending, of a fixed subset with equal shares of the classes (to within one); None: all.
 
     It depends on `labels` and `samples` alone, and a smaller subset lies within a larger one.
     """
+    if samples is None:
+        return np.arange(len(labels))
+    labels = _classes(labels)
     shuffled = order(len(labels), Purpose.SUBSET)
     grouped = shuffled[np.argsort(labels[shuffled], kind="stable")]
     counts = np.bincount(labels)
@@ -33,8 +44,13 @@ def balanced(labels: NDArray[np.int64], samples: int) -> NDArray[np.int64]:
     return np.sort(first)
 
 
+def _classes(labels: NDArray[Any]) -> NDArray[np.int64]:
+    """Returns the samples' classes; targets that are numbers have none, and are all of one."""
+    return np.zeros(len(labels), np.int64) if labels.dtype.kind == "f" else labels
+
+
 def held_out(
-    labels: NDArray[np.int64], validation: int | None, *, train_samples: int | None, title: str
+    labels: NDArray[Any], validation: int | None, *, train_samples: int | None, title: str
 ) -> NDArray[np.int64]:
     """Returns the positions, ascending, of a fixed validation split: those that `balanced` takes after the training's.
 
@@ -45,6 +61,7 @@ def held_out(
     """
     if validation is None:
         return np.empty(0, np.int64)
+    labels = _classes(labels)
     train = len(labels) if train_samples is None else train_samples
     check_samples(title, "further training", validation, len(labels) - train)
     trained, both = balanced(labels, train), balanced(labels, train + validation)
@@ -143,3 +160,66 @@ class Sampler:
             begun = number * len(part)
             rows.append(shuffled[max(0, first - begun) : first + self.size - begun])
         return np.concatenate(rows)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledSet:
+    """Samples in memory, on the CPU: inputs, uint8 images (N, C, H, W) or int32 tokens (N, length), and labels.
+
+    Labels are int64, or float32 where targets are numbers, of shape (N,). vocabulary_size: all tokens are below it, so
+    that an embedding has to hold as many; None of images. validation: inputs and labels of the training split that are
+    not trained on, if any are held out.
+    """
+
+    card: DataCard
+    train_inputs: Tensor
+    train_labels: Tensor
+    test_inputs: Tensor
+    test_labels: Tensor
+    vocabulary_size: int | None = None
+    validation: tuple[Tensor, Tensor] | None = None
+    bytes_per_token: ClassVar[None] = None
+
+    def shards(self, shards: Shards, *, devices: int, batch: int) -> list[NDArray[np.int64]]:
+        """Returns the positions of each device's training samples. Raises what `by_label` raises."""
+        return by_label(self.train_labels.numpy(), shards, devices=devices, batch=batch, title=self.card.title)
+
+
+class LabelledBatches(Sampler):
+    """Training and test batches of samples in memory, on one device: inputs (B, ...) and labels (B,).
+
+    A training batch depends on (seed, epoch, index) alone; several threads may ask at once. Raises as `Sampler`.
+    """
+
+    def __init__(self, data: LabelledSet, *, batch: int, seed: int, device: torch.device) -> None:
+        super().__init__(len(data.train_labels), batch=batch, seed=seed, title=data.card.title)
+        self.data, self.device = data, device
+        held_out = data.validation or (data.train_inputs[:0], data.train_labels[:0])
+        self._train = data.train_inputs.to(device), data.train_labels.to(device)
+        self._test = data.test_inputs.to(device), data.test_labels.to(device)
+        self._validation = held_out[0].to(device), held_out[1].to(device)
+
+    def convert(self, inputs: Tensor) -> Tensor:
+        """Returns stored inputs as a network takes them: a copy, int64 of tokens."""
+        return inputs.long()
+
+    def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
+        """Returns the inputs and labels of one training batch, which the caller may overwrite.
+
+        Raises IndexError unless `index` is one of the epoch's full batches.
+        """
+        chosen = to_device(torch.from_numpy(self.chosen(epoch, index)), self.device)
+        inputs, labels = self._train
+        return self.convert(inputs.index_select(0, chosen)), labels.index_select(0, chosen)
+
+    def test(self, batch: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields the test split in its order, in batches of at most `batch`."""
+        return self._in_order(*self._test, batch)
+
+    def validation(self, batch: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields the validation split as `test` does; nothing where none is held out."""
+        return self._in_order(*self._validation, batch)
+
+    def _in_order(self, inputs: Tensor, labels: Tensor, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for start in range(0, len(labels), batch):
+            yield self.convert(inputs[start : start + batch]), labels[start : start + batch]

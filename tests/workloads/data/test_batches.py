@@ -42,7 +42,7 @@ def one_by_one(batches: ImageBatches, epoch: int, index: int) -> tuple[Tensor, T
     rows, columns, flips = batches._draws(epoch, index)
     images = []
     for number, position in enumerate(chosen.tolist()):
-        image = data.train_images[position]
+        image = data.train_inputs[position]
         channels, height, width = image.shape
         padded = torch.zeros((channels, height + 2 * padding, width + 2 * padding), dtype=torch.uint8)
         padded[:, padding : padding + height, padding : padding + width] = image
@@ -146,7 +146,7 @@ def test_the_test_split_comes_whole_in_order_and_normalised() -> None:
     assert [len(labels) for _, labels in parts] == [10, 10, 5]
     assert torch.equal(torch.cat([labels for _, labels in parts]), data.test_labels)
     mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (data.card.mean, data.card.std))
-    expected = (data.test_images / 255 - mean) / std
+    expected = (data.test_inputs / 255 - mean) / std
     torch.testing.assert_close(torch.cat([images for images, _ in parts]), expected, rtol=1e-5, atol=1e-6)
 
 

@@ -80,7 +80,7 @@ def test_a_card_with_a_mistake_is_named(
 def test_cards_and_options_need_neither_torch_nor_numpy(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from benchmarks.workloads.data.cards import card; card('cifar10')\n"
-        "import benchmarks.workloads.data.text.options; print({'torch', 'numpy'} & set(sys.modules))\n"
+        "import benchmarks.workloads.data.options; print({'torch', 'numpy'} & set(sys.modules))\n"
         "from benchmarks.workloads.data.images.folder_tree import find\n"
         f"print(find(card('imagenet'), Path({str(tmp_path)!r})), {{'torch', 'PIL'}} & set(sys.modules))"
     )

@@ -15,12 +15,12 @@ import pytest
 from benchmarks.errors import UserError
 from benchmarks.workloads.data import cache, cards
 from benchmarks.workloads.data.cards import DataCard, OwnData, card
+from benchmarks.workloads.data.options import Tokens
 from benchmarks.workloads.data.places import cache_folder, locate
 from benchmarks.workloads.data.present import check_present
 from benchmarks.workloads.data.text import corpus, encoding, imdb, prose, reviews
 from benchmarks.workloads.data.text.corpus import LongText
 from benchmarks.workloads.data.text.encoding import codec, encode
-from benchmarks.workloads.data.text.options import Tokens
 from benchmarks.workloads.data.text.reviews import fingerprint as of_reviews
 from benchmarks.workloads.data.text.reviews import ordered
 from tests.workloads.data.test_imdb import TEST, TRAIN, write

@@ -14,9 +14,9 @@ from benchmarks.workloads.data import cards, class_folders, own_card
 from benchmarks.workloads.data.cards import OwnData
 from benchmarks.workloads.data.images import own_images
 from benchmarks.workloads.data.load import load
+from benchmarks.workloads.data.options import Text, Tokens
 from benchmarks.workloads.data.places import cache_folder
 from benchmarks.workloads.data.present import card_on_disk, check_present
-from benchmarks.workloads.data.text.options import Text, Tokens
 from benchmarks.workloads.own import Own
 from benchmarks.workloads.workload import workload
 from tests.workloads.own_files import CARD, DIARY, TEXTS, images, texts

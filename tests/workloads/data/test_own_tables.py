@@ -14,8 +14,8 @@ from benchmarks.errors import UserError
 from benchmarks.workloads.data import own_card
 from benchmarks.workloads.data.cards import OwnData
 from benchmarks.workloads.data.load import load
+from benchmarks.workloads.data.options import Text
 from benchmarks.workloads.data.text import own_texts
-from benchmarks.workloads.data.text.options import Text
 from benchmarks.workloads.data.text.reviews import Reviews
 
 COLUMNS = ("review", "stars")

@@ -31,12 +31,12 @@ def load(name: str, **given: Any) -> ImageSet:
 def test_embedded_data_is_as_its_card_says(name: str) -> None:
     data = load(name)  # compares the fingerprint as well
     described = card(name)
-    assert data.train_images.shape == (described.train_samples, *described.shape)
-    assert data.test_images.shape == (described.test_samples, *described.shape)
-    assert data.train_images.dtype == data.test_images.dtype == torch.uint8
+    assert data.train_inputs.shape == (described.train_samples, *described.shape)
+    assert data.test_inputs.shape == (described.test_samples, *described.shape)
+    assert data.train_inputs.dtype == data.test_inputs.dtype == torch.uint8
     assert data.train_labels.dtype == data.test_labels.dtype == torch.int64
     assert data.test_labels.bincount().tolist() == [described.test_samples // described.classes] * described.classes
-    values = data.train_images.double() / 255
+    values = data.train_inputs.double() / 255
     assert values.mean((0, 2, 3)).tolist() == pytest.approx(described.mean, abs=1e-4)
     assert values.std((0, 2, 3)).tolist() == pytest.approx(described.std, abs=1e-4)
 
@@ -51,8 +51,8 @@ def test_a_subset_is_balanced_and_fixed() -> None:
     once, again = (load("digit-pairs", train_samples=1280, test_samples=500) for _ in range(2))
     assert once.train_labels.bincount().tolist() == [1280 // 100 + (k < 80) for k in range(100)]
     assert once.test_labels.bincount().tolist() == [5] * 100
-    assert torch.equal(once.train_images, again.train_images)
-    assert torch.equal(once.test_images, again.test_images)
+    assert torch.equal(once.train_inputs, again.train_inputs)
+    assert torch.equal(once.test_inputs, again.test_inputs)
 
 
 def test_smaller_subsets_lie_within_larger_ones() -> None:
@@ -83,10 +83,10 @@ def test_real_cifar10(monkeypatch: pytest.MonkeyPatch) -> None:
     if places.locate(described) is None:
         pytest.skip("no CIFAR-10 in BENCHMARKS_DATA")
     data = load("cifar10")
-    assert data.train_images.shape == (50000, 3, 32, 32)
+    assert data.train_inputs.shape == (50000, 3, 32, 32)
     assert data.train_labels.bincount().tolist() == [5000] * 10
     assert data.test_labels.bincount().tolist() == [1000] * 10
     assert (int(data.train_labels[0]), int(data.test_labels[0])) == (6, 3)  # a frog, a cat
-    assert data.train_images[0, :, 0, 0].tolist() == [59, 62, 63]
-    values = data.train_images[::10].double() / 255
+    assert data.train_inputs[0, :, 0, 0].tolist() == [59, 62, 63]
+    values = data.train_inputs[::10].double() / 255
     assert values.mean((0, 2, 3)).tolist() == pytest.approx(described.mean, abs=5e-3)

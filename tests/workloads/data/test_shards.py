@@ -15,9 +15,8 @@ from benchmarks.tables.registry import table
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.data.dividing import BLOCKS, _cut, by_block, by_label
 from benchmarks.workloads.data.images.in_memory import ImageBatches, ImageSet
-from benchmarks.workloads.data.text.options import Tokens
+from benchmarks.workloads.data.options import Shards, Tokens
 from benchmarks.workloads.data.text.windows import WindowSet
-from benchmarks.workloads.shards import Shards
 
 CPU = torch.device("cpu")
 LABELS = np.arange(1200, dtype=np.int64) % 4

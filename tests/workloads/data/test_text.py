@@ -10,9 +10,10 @@ import torch
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.data.options import Text
+from benchmarks.workloads.data.sampling import LabelledBatches
 from benchmarks.workloads.data.text import generated as generator
-from benchmarks.workloads.data.text.in_memory import TextBatches, TextSet, load
-from benchmarks.workloads.data.text.options import Text
+from benchmarks.workloads.data.text.in_memory import TextSet, load
 from benchmarks.workloads.data.text.tokenizer import PADDING_ID, UNKNOWN_ID
 
 CPU = torch.device("cpu")
@@ -24,7 +25,7 @@ def generated() -> TextSet:
     return load(card("reviews"), text=TEXT)
 
 
-def make(data: TextSet, *, batch: int = 64, seed: int = 3) -> TextBatches:
+def make(data: TextSet, *, batch: int = 64, seed: int = 3) -> LabelledBatches:
     return data.batches(batch=batch, seed=seed, device=CPU)
 
 
@@ -35,16 +36,16 @@ def test_changed_reviews_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_tokens_are_left_padded_and_within_the_vocabulary(generated: TextSet) -> None:
-    tokens = torch.cat([generated.train_tokens, generated.test_tokens])
+    tokens = torch.cat([generated.train_inputs, generated.test_inputs])
     assert tokens.dtype == torch.int32
-    assert int(tokens.max()) < generated.vocabulary_size == 84
+    assert int(tokens.max()) < 84 == generated.vocabulary_size
     assert not (tokens[:, -1] == PADDING_ID).any()
     assert ((tokens == PADDING_ID).long().diff(dim=1) <= 0).all()  # once a word came, no padding follows
     few = load(card("reviews"), text=Text(length=12, vocabulary=9, keep="last"))
     assert few.vocabulary_size == 11
-    assert few.test_tokens.shape == (384, 12)
-    last = torch.where(generated.train_tokens[:, -12:] >= 11, UNKNOWN_ID, generated.train_tokens[:, -12:])
-    assert torch.equal(few.train_tokens, last)
+    assert few.test_inputs.shape == (384, 12)
+    last = torch.where(generated.train_inputs[:, -12:] >= 11, UNKNOWN_ID, generated.train_inputs[:, -12:])
+    assert torch.equal(few.train_inputs, last)
 
 
 def test_a_subset_is_balanced_and_keeps_the_vocabulary(generated: TextSet) -> None:
@@ -52,8 +53,8 @@ def test_a_subset_is_balanced_and_keeps_the_vocabulary(generated: TextSet) -> No
     assert part.train_labels.bincount().tolist() == [50, 50]
     assert part.test_labels.bincount().tolist() == [16, 15]
     assert part.vocabulary_size == generated.vocabulary_size
-    whole = {tuple(row) for row in generated.train_tokens.tolist()}
-    assert {tuple(row) for row in part.train_tokens.tolist()} <= whole
+    whole = {tuple(row) for row in generated.train_inputs.tolist()}
+    assert {tuple(row) for row in part.train_inputs.tolist()} <= whole
     for wrong in (0, 1153):
         with pytest.raises(UserError, match=f"has 1152 train samples, not {wrong}: take from 1 to 1152"):
             load(card("reviews"), train_samples=wrong)
@@ -66,7 +67,7 @@ def test_a_batch_is_rows_of_the_permutation(generated: TextSet) -> None:
     seen = [batches.batch(2, index) for index in range(18)]
     tokens, labels = torch.cat([each[0] for each in seen]), torch.cat([each[1] for each in seen])
     assert (tokens.dtype, labels.dtype, tuple(tokens.shape)) == (torch.int64, torch.int64, (1152, 40))
-    assert sorted(tokens.tolist()) == sorted(generated.train_tokens.tolist())
+    assert sorted(tokens.tolist()) == sorted(generated.train_inputs.tolist())
     assert labels.bincount().tolist() == [576, 576]
     assert not torch.equal(tokens, torch.cat([batches.batch(3, index)[0] for index in range(18)]))
     assert not torch.equal(batches.batch(0, 0)[0], make(generated, seed=4).batch(0, 0)[0])
@@ -89,7 +90,7 @@ def test_a_batch_depends_on_its_place_alone_and_belongs_to_who_asked(generated: 
 def test_the_test_split_comes_whole_in_order(generated: TextSet) -> None:
     parts = list(make(generated).test(batch=100))
     assert [len(labels) for _, labels in parts] == [100, 100, 100, 84]
-    assert torch.equal(torch.cat([tokens for tokens, _ in parts]), generated.test_tokens.long())
+    assert torch.equal(torch.cat([tokens for tokens, _ in parts]), generated.test_inputs.long())
     assert torch.equal(torch.cat([labels for _, labels in parts]), generated.test_labels)
 
 

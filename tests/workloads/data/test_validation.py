@@ -9,8 +9,8 @@ import torch
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.images.in_memory import ImageSet
 from benchmarks.workloads.data.load import load
+from benchmarks.workloads.data.options import Tokens
 from benchmarks.workloads.data.sampling import balanced, held_out
-from benchmarks.workloads.data.text.options import Tokens
 from benchmarks.workloads.data.text.windows import WindowSet
 from benchmarks.workloads.workload import workload
 
@@ -37,7 +37,7 @@ def test_images_that_are_trained_on_and_tested_on_stay_the_same() -> None:
     plain, made = (load("digits", train_samples=576, validation=number) for number in (None, 200))
     assert isinstance(plain, ImageSet)
     assert isinstance(made, ImageSet)
-    for name in ("train_images", "train_labels", "test_images", "test_labels"):
+    for name in ("train_inputs", "train_labels", "test_inputs", "test_labels"):
         assert torch.equal(getattr(plain, name), getattr(made, name))
     batches = made.batches(batch=32, seed=0, device=torch.device("cpu"), augment=False)
     sizes = [len(labels) for _, labels in batches.validation(150)]

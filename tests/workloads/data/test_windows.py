@@ -19,8 +19,8 @@ from benchmarks.views.notes import caveats
 from benchmarks.views.table_runs import find_runs
 from benchmarks.workloads.data.cards import DataCard, card
 from benchmarks.workloads.data.load import load as load_any
+from benchmarks.workloads.data.options import Tokens
 from benchmarks.workloads.data.text import windows
-from benchmarks.workloads.data.text.options import Tokens
 from benchmarks.workloads.data.text.windows import WindowBatches, WindowSet, load
 from benchmarks.workloads.workload import workload
 

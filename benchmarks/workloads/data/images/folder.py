@@ -24,11 +24,10 @@ from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.dividing import by_label
 from benchmarks.workloads.data.images import decode, folder_tree
-from benchmarks.workloads.data.images.normalise import Normaliser
+from benchmarks.workloads.data.options import Shards
 from benchmarks.workloads.data.random_keys import Purpose, draw
 from benchmarks.workloads.data.sampling import Sampler, balanced, check_samples, held_out
-from benchmarks.workloads.data.transfer import host_buffer, to_device
-from benchmarks.workloads.shards import Shards
+from benchmarks.workloads.data.transfer import Normaliser, host_buffer, to_device
 
 SIDE = 224
 """Side of the square that the network gets, in pixels, unless another is asked for."""
@@ -111,7 +110,7 @@ def load(
 def _part(card: DataCard, split: str, classes: tuple[str, ...], files: folder_tree.Files, samples: int | None) -> Part:
     labels = np.repeat(np.arange(len(classes)), files.counts)
     check_samples(f"{card.title} in {files.folder}", split, samples, len(labels))
-    places = np.arange(len(labels)) if samples is None else balanced(labels, samples)
+    places = balanced(labels, samples)
     return Part(classes, files, places, labels[places])
 
 

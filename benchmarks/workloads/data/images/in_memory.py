@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,35 +13,15 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from benchmarks.workloads.data.cards import DataCard
-from benchmarks.workloads.data.dividing import by_label
 from benchmarks.workloads.data.images.arrays import Split
-from benchmarks.workloads.data.images.normalise import Normaliser
 from benchmarks.workloads.data.places import form
 from benchmarks.workloads.data.random_keys import Purpose, below, draw
-from benchmarks.workloads.data.sampling import Sampler, balanced, check_samples, held_out
-from benchmarks.workloads.data.transfer import to_device
-from benchmarks.workloads.shards import Shards
+from benchmarks.workloads.data.sampling import LabelledBatches, LabelledSet, balanced, check_samples, held_out
+from benchmarks.workloads.data.transfer import Normaliser, to_device
 
 
-@dataclass(frozen=True, eq=False)
-class ImageSet:
-    """Images, uint8 of shape (N, C, H, W), and labels, int64 of shape (N,), of both splits, on the CPU.
-
-    validation: images and labels of the training split that are not trained on, if any are held out.
-    """
-
-    card: DataCard
-    train_images: Tensor
-    train_labels: Tensor
-    test_images: Tensor
-    test_labels: Tensor
-    validation: tuple[Tensor, Tensor] | None = None
-    vocabulary_size: ClassVar[None] = None
-    bytes_per_token: ClassVar[None] = None
-
-    def shards(self, shards: Shards, *, devices: int, batch: int) -> list[NDArray[np.int64]]:
-        """Returns the positions of each device's training samples. Raises what `by_label` raises."""
-        return by_label(self.train_labels.numpy(), shards, devices=devices, batch=batch, title=self.card.title)
+class ImageSet(LabelledSet):
+    """Images of both splits."""
 
     def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool) -> ImageBatches:
         """Returns a run's batches. Raises what `ImageBatches` raises."""
@@ -63,18 +42,16 @@ def load(
     """
     check_samples(card.title, "train", train_samples, card.train_samples)
     check_samples(card.title, "test", test_samples, card.test_samples)
-    card, whole_train, whole_test = _read(card, folder)
-    train, test = _subset(whole_train, train_samples), _subset(whole_test, test_samples)
-    kinds = _kinds(whole_train)
-    rest = whole_train.take(held_out(kinds, validation, train_samples=train_samples, title=card.title))
-    return ImageSet(
-        card=card,
-        train_images=torch.from_numpy(train.images),
-        train_labels=torch.from_numpy(train.labels),
-        test_images=torch.from_numpy(test.images),
-        test_labels=torch.from_numpy(test.labels),
-        validation=(torch.from_numpy(rest.images), torch.from_numpy(rest.labels)),
+    card, train, test = _read(card, folder)
+    rest = train.take(held_out(train.labels, validation, train_samples=train_samples, title=card.title))
+    if train_samples is not None:
+        train = train.take(balanced(train.labels, train_samples))
+    if test_samples is not None:
+        test = test.take(balanced(test.labels, test_samples))
+    train_part, test_part, rest_part = (
+        (torch.from_numpy(split.images), torch.from_numpy(split.labels)) for split in (train, test, rest)
     )
+    return ImageSet(card, *train_part, *test_part, validation=rest_part)
 
 
 def _read(card: DataCard, folder: Path | None) -> tuple[DataCard, Split, Split]:
@@ -90,18 +67,6 @@ def _read(card: DataCard, folder: Path | None) -> tuple[DataCard, Split, Split]:
     return form(card, place), *cifar.read_place(card, place)
 
 
-def _subset(split: Split, samples: int | None) -> Split:
-    if samples is None or samples == len(split.labels):
-        return split
-    return split.take(balanced(_kinds(split), samples))
-
-
-def _kinds(split: Split) -> NDArray[np.int64]:
-    """Returns the samples' classes; numbers have none, and are all of one."""
-    alike: NDArray[np.int64] = np.zeros(len(split.labels), np.int64)
-    return alike if split.labels.dtype.kind == "f" else split.labels
-
-
 class _Draws(NamedTuple):
     """The random choices of a batch, on the CPU: `rows` and `columns` in [0, 2 * padding], shape (B,), and `flips`."""
 
@@ -110,26 +75,17 @@ class _Draws(NamedTuple):
     flips: NDArray[np.bool_]
 
 
-class ImageBatches(Sampler):
-    """Training and test batches of a data set on one device: float32 images (B, C, H, W), int64 labels (B,).
+class ImageBatches(LabelledBatches):
+    """Training and test batches of images on one device: float32 images (B, C, H, W), normalised, and labels (B,).
 
-    A training batch depends on (seed, epoch, index) alone: not on what was asked for before, nor on the asking thread;
-    several threads may ask at once. `augment=False` leaves out what the data card says of crop and flip.
-
-    Raises UserError where a batch is larger than the training split, ValueError for a seed outside [0, 2**32).
+    `augment=False` leaves out what the data card says of crop and flip. Raises as `Sampler`.
     """
 
     def __init__(self, data: ImageSet, *, batch: int, seed: int, device: torch.device, augment: bool = True) -> None:
-        super().__init__(len(data.train_labels), batch=batch, seed=seed, title=data.card.title)
-        self.data = data
-        self.device = device
+        super().__init__(data, batch=batch, seed=seed, device=device)
         augmentation = data.card.augmentation
         self._padding = augmentation.crop_padding if augment else 0
         self._flip = augmentation.flip and augment
-        self._train = data.train_images.to(device), data.train_labels.to(device)
-        self._test = data.test_images.to(device), data.test_labels.to(device)
-        held_out = data.validation or (data.train_images[:0], data.train_labels[:0])
-        self._validation = held_out[0].to(device), held_out[1].to(device)
         self._normalise = Normaliser(data.card, device)
         channels, height, width = data.card.shape
         line, lines = width + 2 * self._padding, height + 2 * self._padding
@@ -137,30 +93,19 @@ class ImageBatches(Sampler):
         rows = torch.arange(channels).view(-1, 1) * self._strides[1] + torch.arange(height) * line
         self._rows = rows.flatten().to(device)
 
+    def convert(self, inputs: Tensor) -> Tensor:
+        """Returns bytes of images as normalised float32."""
+        return self._normalise(inputs)
+
     def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
         """Returns the images, augmented and normalised, and the labels of one training batch of an epoch.
 
         Raises IndexError unless `index` is one of the epoch's full batches.
         """
-        chosen = self.chosen(epoch, index)
         if not (self._padding or self._flip):
-            positions = self._move(chosen)
-            images, labels = (part.index_select(0, positions) for part in self._train)
-            return self._normalise(images), labels
-        images, labels = self._augmented(chosen, self._draws(epoch, index))
-        return self._normalise(images), labels
-
-    def test(self, batch: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yields the test split in its order, normalised, in batches of at most `batch`."""
-        return self._in_order(*self._test, batch)
-
-    def validation(self, batch: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yields the validation split as `test` does; nothing where none is held out."""
-        return self._in_order(*self._validation, batch)
-
-    def _in_order(self, images: Tensor, labels: Tensor, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        for start in range(0, len(labels), batch):
-            yield self._normalise(images[start : start + batch]), labels[start : start + batch]
+            return super().batch(epoch, index)
+        images, labels = self._augmented(self.chosen(epoch, index), self._draws(epoch, index))
+        return self.convert(images), labels
 
     def _draws(self, epoch: int, index: int) -> _Draws:
         rows, columns, flips = draw(3 * self.size, Purpose.AUGMENTATION, self.seed, epoch, index).reshape(3, -1)
@@ -179,7 +124,8 @@ class ImageBatches(Sampler):
         places[gathered] = np.arange(len(gathered))
         columns = np.where(draws.flips, 2 * self._padding - draws.columns, draws.columns)
         starts = places * self._strides[0] + draws.rows * self._strides[2] + columns
-        sources, positions, corners = self._move(np.stack([chosen[gathered], chosen, starts]))  # one transfer
+        numbers = torch.from_numpy(np.stack([chosen[gathered], chosen, starts]))
+        sources, positions, corners = to_device(numbers, self.device)  # one transfer
         images = self._train[0].index_select(0, sources)
         if plain < len(gathered):
             images = torch.cat([images[:plain], images[plain:].flip(-1)])
@@ -194,6 +140,3 @@ class ImageBatches(Sampler):
         width = images.shape[-1]
         windows = padded.as_strided((padded.numel() - width + 1, width), (1, 1))
         return windows.index_select(0, (corners.view(-1, 1) + self._rows).flatten()).view(images.shape)
-
-    def _move(self, numbers: NDArray[np.int64]) -> Tensor:
-        return to_device(torch.from_numpy(numbers), self.device)

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cache import Arrays, load, load_or_make, load_or_read
 from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.data.options import Tokens
 from benchmarks.workloads.data.places import cache_folder, locate
 from benchmarks.workloads.data.text import corpus
-from benchmarks.workloads.data.text.options import Tokens
 
 VERSION = "tokens-1"
 """Changes with anything here that changes an id: caches are keyed by it."""

@@ -14,12 +14,11 @@ from torch import Tensor
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.dividing import by_block
+from benchmarks.workloads.data.options import Shards, Tokens
 from benchmarks.workloads.data.random_keys import Purpose, below, draw
 from benchmarks.workloads.data.sampling import Sampler, check_samples
 from benchmarks.workloads.data.text import encoding
-from benchmarks.workloads.data.text.options import Tokens
 from benchmarks.workloads.data.transfer import to_device
-from benchmarks.workloads.shards import Shards
 
 _LOGITS = 2**26  # of a test batch: 256 MB in float32
 

@@ -1,10 +1,10 @@
-"""Options of making texts into rows or windows of tokens, apart from the code that needs NumPy."""
+"""Options of data, apart from the code that needs NumPy: how texts become tokens, and how devices share samples."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Text(BaseModel):
@@ -32,3 +32,21 @@ class Tokens(BaseModel):
     def held_out(self, windows: int | None) -> int:
         """Returns how many tokens so many windows take, one after the other: the last is followed by one."""
         return windows * self.context + 1 if windows else 0
+
+
+class Shards(BaseModel):
+    """Settings of the devices' parts of the training data: Dirichlet(alpha) over labels, or over blocks of a text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    alpha: Annotated[
+        float | None,
+        Field(ge=1e-3, le=1e6, description="the smaller, the less alike; none: all devices draw from all samples"),
+    ] = None
+    seed: Annotated[int, Field(ge=0, lt=2**32, description="of the shards, the same for all runs")] = 0
+
+    @model_validator(mode="after")
+    def _seed_needs_alpha(self) -> Shards:
+        if self.alpha is None and self.seed:
+            raise ValueError("without shards.alpha there are no shards that a seed could draw")
+        return self
