@@ -1,4 +1,4 @@
-"""Says what each worker is doing, for a display or watch on another thread."""
+"""What each worker is doing, for a display or watch on another thread."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ SUBJECTS = ("layer", "channel", "counter", "group", "port")
 
 @dataclass(eq=False, slots=True)
 class Activity:
-    """A worker's last effect, and how many it has asked for.
+    """A worker's last effect, and the number of effects that it has asked for.
 
     Noting an effect costs two assignments: no lock, no clock.
     """
 
     worker: e.Worker
-    effect: e.Effect | None = None  # the last one
+    effect: e.Effect | None = None
     effect_count: int = 0
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""A team's counters as plain values: in journals, and in checkpoints, which a resumed run continues from."""
+"""A team's counters as plain values, for journals and checkpoints."""
 
 from __future__ import annotations
 
@@ -38,22 +38,21 @@ class StalenessSums(TypedDict):
 
 
 class EffectCounts(TypedDict):
-    """Counts of effects over all epochs and replicas so far, by which comparisons are audited.
+    """Counts of effects over all epochs and replicas so far; the audit of comparisons reads them.
 
-    updates: per layer, how many Update effects changed it, whatever their number of gradients. applied: gradients
-    applied, each of one layer. applied_batches: the batches behind them, several per gradient where gradients were
-    reduced.
+    updates: per layer, the number of Update effects that changed it, however many gradients they had. applied:
+    gradients applied, each of one layer. applied_batches: the batches of these, several per reduced gradient.
     """
 
     shared_batches: int  # taken by whoever asked for the next one
     gradients: int
     pinned: int  # gradients at weights that were pinned
-    moved: int  # gradients at the replica's weights, which were no more those that the forward pass had read
+    moved: int  # gradients at weights that had changed since the forward pass read them
     updates: list[int]
     applied: int
     applied_batches: int
     averages: int  # of replicas, each counted; so is a Mix where there are other replicas
-    state_averages: int  # those that took the optimizer's state along
+    state_averages: int  # averages that took the optimizer's state along
 
 
 class CountedEffects(EffectCounts):
@@ -84,9 +83,9 @@ class _FrozenModel(BaseModel):
 
 
 class KeptWeights(_FrozenModel):
-    """Weights that last over epochs, beside their tensors: indices of the replica they are of, and of its layers.
+    """Weights that last over epochs, without their tensors. replica, layers: indices.
 
-    steps: of an outer optimizer that they have come through. copied: the layers' versions before these.
+    steps: of an outer optimizer since the copy. copied: the layers' versions at the copy.
     """
 
     replica: Natural
@@ -98,11 +97,10 @@ class KeptWeights(_FrozenModel):
 class TeamCounts(_FrozenModel):
     """A team's counters at a drain.
 
-    taken: the epoch's batches per replica; asked: per device, where they have shards of the data and share a replica;
-    begun: those that led to a gradient or were dropped.
-
-    dropped: gradients over all epochs, like `effects`. state: team.state, of the method and the executor.
-    weights: of team.weights, by name. sent_bytes: of each link, such as "0 to 1"; None: they were not counted.
+    taken: the epoch's batches per replica. asked: per device, where devices have shards of the data and share a
+    replica. begun: batches that led to a gradient or were dropped. dropped: gradients over all epochs, like `effects`.
+    state: team.state, of the method and the executor. weights: of team.weights, by name. sent_bytes: of each link, such
+    as "0 to 1"; None: they were not counted.
     """
 
     epoch: Natural
@@ -126,9 +124,10 @@ class TeamCounts(_FrozenModel):
 
 
 class LayerCounts(_FrozenModel):
-    """Counters of one replica's layer. stepped: its optimizers have a state.
+    """Counters of one replica's layer.
 
-    workers: who has an optimizer, in order. offset: of its version.
+    stepped: whether its optimizers have a state. workers: names of those with an optimizer, in order. offset: of its
+    version.
     """
 
     updates: Natural
@@ -141,14 +140,15 @@ class LayerCounts(_FrozenModel):
 class LayerConflicts(TypedDict):
     """The conflicts of one layer in the last epoch, over all replicas; a write is an update or an average.
 
-    lost_updates: With `updates=overwrite`: writes that are not in the weights at the end, since a copy from before was
-        written over them; exact under a mutex. With `lock_free`: updates lost per component of a shadow of the weights,
+    lost_updates: with `updates=overwrite`, writes that are not in the weights at the end, since an older copy was
+        written over them; exact under a mutex. With `lock_free`, updates lost per component of a shadow of the weights,
         which races as they do; an estimate.
-    overlapping_updates: While another write was under way: an upper bound of those that lock_free may lose in part.
-    weight_reads: Of the live weights, by threads: passes, snapshots, copies for averages.
-    torn_reads: That saw half of a write if both went through the weights once, front to back, at an even pace: a write
-        that lasted longer than the read on both sides, or began and ended within it. An estimate.
-    overlapping_reads: While a write was under way: an upper bound of those that saw half of it.
+    overlapping_updates: updates while another write was under way: an upper bound of those that lock_free may lose in
+        part.
+    weight_reads: reads of the live weights by threads: passes, snapshots, copies for averages.
+    torn_reads: reads that saw half of a write, if both went through the weights once, front to back, at an even pace: a
+        write that lasted longer than the read on both sides, or began and ended within it. An estimate.
+    overlapping_reads: reads while a write was under way: an upper bound of those that saw half of it.
     """
 
     lost_updates: float

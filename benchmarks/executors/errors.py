@@ -14,27 +14,22 @@ from methods.effects import Worker
 
 METHOD_ERRORS = (Exception, GeneratorExit, SystemExit)
 """Exceptions that a method's code may raise; any other BaseException is a signal to the process."""
-
-
 OUR_METHODS = str(Path(effects.__file__).parent) + os.sep
 CHECKOUT = OUR_METHODS.removesuffix("methods" + os.sep)
 PLUGINS = ("plugin_", "own_network_")
-"""Prefixes of the names of modules that are loaded from a user's files: methods, and networks."""
+"""Prefixes of the names of modules loaded from a user's files: methods, and networks."""
 PLACE = "_place_in_a_method"
-"""The attribute of an exception that says where its worker's program stood; closing the program loses that."""
+"""The attribute of an exception with the line at which its worker's program stood; closing the program loses it."""
 
 Line = tuple[FrameType, int]
 
 
 def described(error: BaseException) -> str:
-    """Returns an error's text: class, message, and the line of the user's method or network that raised it, if one did.
-
-    Where the exception's own __str__ raises, the text says that.
-    """
+    """Returns an error's text: class, message, and the line of the user's method or network that raised it, if any."""
     try:
         text = f"{type(error).__name__}: {error}".removesuffix(": ")
     except METHOD_ERRORS as text_error:
-        text = f"{type(error).__name__}, whose text cannot be had ({type(text_error).__name__})"
+        text = f"{type(error).__name__}, whose __str__ raises {type(text_error).__name__}"
     raised = _raised_at(error)
     place = _place(list(filter(_is_plugin, raised))) or vars(error).get(PLACE) or _place(raised)
     return f"{text} ({place})" if place else text
@@ -46,7 +41,7 @@ def standing(worker: Worker) -> str:
 
 
 def _place(lines: Sequence[Line], program: object = None) -> str:
-    """Returns "file:line" of the innermost plug-in's line, else of the innermost of our methods' lines, else "".
+    """Returns "file:line" of the innermost line of a plug-in, else of one of our methods, else "".
 
     program: a generator whose file counts as a plug-in's.
     """
@@ -72,7 +67,7 @@ def _raised_at(error: BaseException) -> list[Line]:
 
 
 def _suspended_at(program: object) -> list[Line]:
-    """Returns the suspended lines of a generator and those that it delegates to, outermost first."""
+    """Returns the suspended lines of a generator and of those that it delegates to, outermost first."""
     lines = []
     while (frame := getattr(program, "gi_frame", None)) is not None:
         lines.append((frame, frame.f_lineno))
@@ -81,7 +76,7 @@ def _suspended_at(program: object) -> list[Line]:
 
 
 class WorkerFailed(Exception):
-    """A worker raised; the others were ended. __cause__ is the worker's exception, turned into text when asked for."""
+    """A worker raised, and the others were ended. __cause__: the worker's exception."""
 
     def __init__(self, worker: str, cause: BaseException) -> None:
         super().__init__(worker, cause)
@@ -93,7 +88,7 @@ class WorkerFailed(Exception):
 
 
 class WorkersStuck(Exception):
-    """A run has failed, and some workers never end; their threads cannot be killed, so this process should end.
+    """A run has failed, and some workers do not end. Threads cannot be killed, so this process should end.
 
     __cause__: the failure.
     """
@@ -108,8 +103,8 @@ class EpochUnfinished(Exception):
 
     def __init__(self, leftovers: Iterable[str]) -> None:
         super().__init__(
-            f"Workers left an epoch unfinished: {', '.join(leftovers)}; a method takes all batches and applies all "
-            "gradients, or declares by a Drop effect which it does not"
+            f"Workers left an epoch unfinished: {', '.join(leftovers)}; a method takes all batches, and applies all "
+            "gradients or declares by a Drop effect which ones it does not"
         )
 
 
@@ -121,7 +116,7 @@ class ScheduleMismatch(Exception):
 
 
 class Stalled(Exception):
-    """All workers wait for each other for ever."""
+    """All workers wait for each other: a deadlock."""
 
     def __init__(self, waiting: Iterable[tuple[Worker, str]]) -> None:
         names = "; ".join(f"{worker.name} waits for {what} ({standing(worker)})" for worker, what in waiting)
@@ -132,8 +127,7 @@ class Stalled(Exception):
 def closing(workers: Sequence[Worker]) -> Iterator[None]:
     """Closes all workers' programs at the end of the block.
 
-    An error of the block goes before errors of closing. Raises WorkerFailed, naming the worker, where a program cannot
-    be closed.
+    Raises the block's own error, else WorkerFailed, naming the worker, where a program cannot be closed.
     """
     try:
         yield
@@ -146,7 +140,7 @@ def closing(workers: Sequence[Worker]) -> Iterator[None]:
 
 
 def _note_place(workers: Sequence[Worker], error: BaseException) -> None:
-    """Stores on the error the line of the worker's program that raised it: the only worker's, or the named one's."""
+    """Stores on the error the line of the program of the worker that raised it: the named one, or the only one."""
     for worker in workers:
         if isinstance(error, WorkerFailed) and error.worker == worker.name:
             error = error.error

@@ -1,4 +1,4 @@
-"""The executors by name: what time means to each, and how it is built. Each module is loaded when first built."""
+"""The executors by name: their properties, and how each is built. Its module is loaded when it is first built."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class ExecutorKind:
     """Properties of an executor, known before it is loaded (methods.ExecutorProperties), its title and module."""
 
     name: str
-    title: str  # what seconds are, in a few words
-    module: str  # loaded when one is built, by its function `build`
-    simulated: bool  # seconds are those of simulated devices
-    repeatable: bool  # a seed gives the same bits again
-    needs_card: bool  # seconds are priced by a hardware card
+    title: str  # the meaning of its seconds, in a few words
+    module: str  # has the function `build`
+    simulated: bool = False  # seconds are those of simulated devices
+    repeatable: bool = False  # a seed gives the same bits again
+    needs_card: bool = False  # seconds are priced by a hardware card
     one_process: bool = True  # all workers share one process's memory
     offered: bool = True  # for --executor; else another option asks for it
 
@@ -62,7 +62,7 @@ class ExecutorKind:
         return executor
 
     def check(self, method: Method) -> None:
-        """Raises UserError, naming the executors that will do, where the method cannot run on this one."""
+        """Raises UserError, naming the executors that can, where the method cannot run on this one."""
         if reason := method.refuses(self):
             possible = [name for name, kind in _kinds.items() if kind.offered and not method.refuses(kind)]
             instead = f"choose --executor {' or '.join(possible)}" if possible else "no executor here will do"
@@ -86,7 +86,7 @@ def names() -> tuple[str, ...]:
 
 
 def in_one_process() -> tuple[str, ...]:
-    """Returns the names of those that run in this process alone."""
+    """Returns the names of the executors that run in this process alone."""
     return tuple(name for name in names() if _kinds[name].one_process)
 
 
@@ -115,9 +115,6 @@ THREADS = register(
         name="threads",
         title="real seconds",
         module="benchmarks.executors.threads.executor",
-        simulated=False,
-        repeatable=False,
-        needs_card=False,
     )
 )
 DISTRIBUTED = register(
@@ -125,9 +122,6 @@ DISTRIBUTED = register(
         name="distributed",
         title="real seconds, a process per device",
         module="benchmarks.executors.distributed.executor",
-        simulated=False,
-        repeatable=False,
-        needs_card=False,
         one_process=False,
     )
 )
@@ -136,9 +130,6 @@ RECORDER = register(
         name="recorder",
         title="real seconds, recorded",
         module="benchmarks.executors.threads.recorder",
-        simulated=False,
-        repeatable=False,
-        needs_card=False,
         offered=False,
     )
 )
@@ -147,9 +138,7 @@ REPLAY = register(
         name="replay",
         title="a recorded run over again",
         module="benchmarks.executors.replay.executor",
-        simulated=False,
         repeatable=True,
-        needs_card=False,
         offered=False,
     )
 )

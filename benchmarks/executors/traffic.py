@@ -1,7 +1,6 @@
-"""Bytes between devices: how many a message has, and what goes over which link. One rule, for prices and for counts.
+"""Bytes between devices: of each message, and over each link. Prices and counts use this one rule.
 
-What a link's seconds are charged for is counted, and nothing else: running statistics of BatchNorm, which ride along,
-are neither.
+Running statistics of BatchNorm go along for nothing: they are neither charged nor counted.
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ from methods import effects as e
 
 Sent = Gradient | Weights | Step
 FREE = (type(None), Number, str, bytes, Enum, Layer, Replica, e.Channel, e.Counter, e.Group)
-"""Types that may go with tensors and have no bytes: numbers, text, and names of what is there anyway."""
+"""Types that may go with tensors and have no bytes: numbers, text, and records that every device has."""
 
 
 def parts(item: object) -> Iterator[Sent]:
-    """Yields the gradients, weights and batches in an item of a channel, wherever in it they are.
+    """Yields all gradients, weights and batches in an item of a channel, nested ones included.
 
-    Raises ValueError where it has anything whose bytes nobody knows.
+    Raises ValueError where it has anything whose bytes are unknown.
     """
     if isinstance(item, Sent):
         yield item
@@ -44,15 +43,15 @@ def _inside(item: object) -> Iterator[object]:
         yield from (getattr(item, field.name) for field in fields(item))
     else:
         raise ValueError(
-            f"nobody knows the bytes of {type(item).__name__}, which went to another device: send gradients, weights "
+            f"the bytes of {type(item).__name__}, which went to another device, are unknown: send gradients, weights "
             "and batches, alone or in lists, tuples, dictionaries and dataclasses, with numbers and text beside"
         )
-    of_class = {field.name for field in fields(item)} if is_dataclass(item) else set()
-    yield from (value for name, value in getattr(item, "__dict__", {}).items() if name not in of_class)
+    declared = {field.name for field in fields(item)} if is_dataclass(item) else set()
+    yield from (value for name, value in getattr(item, "__dict__", {}).items() if name not in declared)
 
 
 class Reach(NamedTuple):
-    """Layers; from which device to which what they have in other places than the worker's goes; and its bytes."""
+    """The layers that an effect reads or changes; the ways, from device to device, to those elsewhere; the bytes."""
 
     layers: Sequence[Layer]
     ways: Sequence[tuple[int, int]]
@@ -60,7 +59,7 @@ class Reach(NamedTuple):
 
 
 class Traffic:
-    """Counts, in the team's accounts, what workers send from device to device.
+    """Counts the bytes that workers send from device to device, in the team's accounts.
 
     sizes: of the network that is charged. workers: whose layers may live on their own devices (`Worker.holds`).
     """
@@ -72,14 +71,14 @@ class Traffic:
     # ---- channels
 
     def message_bytes(self, item: object, giver: e.Worker, getter: e.Worker) -> float:
-        """Returns the bytes of an item, all that is in it as one message; a word or a number alone has a loss's.
+        """Returns the bytes of an item as one message; text or a number alone has those of a loss.
 
-        Raises ValueError where they are not known.
+        Raises ValueError where they are unknown.
         """
-        found = list(parts(item))
-        if not found and not isinstance(item, list | tuple):
+        sent = list(parts(item))
+        if not sent and not isinstance(item, list | tuple):
             return self.sizes.LOSS_BYTES
-        return sum(self._bytes(part, giver, getter) for part in found)
+        return sum(self._bytes(part, giver, getter) for part in sent)
 
     def _bytes(self, part: Sent, giver: e.Worker, getter: e.Worker) -> float:
         match part:
@@ -87,21 +86,21 @@ class Traffic:
                 return self.gradient_bytes(part)
             case Weights():
                 return part.sizes * sum(self.sizes.layers[layer.index] for layer in part.layers)
-            case Step(forwarded=False):  # the weights that it is sent with are pinned for its forward pass
+            case Step(forwarded=False):  # with the weights that are pinned for its forward pass
                 return self.sizes.LOSS_BYTES + sum(self.sizes.layers[i] for i in part.pinned)
         return self.sizes.batch(_cut(giver, getter))
 
     def gradient_bytes(self, gradient: Gradient) -> float:
-        """Returns the bytes of one gradient: what a codec has left of it, else those of its layer's parameters."""
+        """Returns the bytes of one gradient: compressed, or those of its layer's parameters."""
         return self.sizes.layers[gradient.layer.index] if gradient.sent_bytes is None else gradient.sent_bytes
 
     def deliver(self, item: object, giver: e.Worker, getter: e.Worker) -> object:
-        """Counts an item that the getter has taken from a channel, and returns it."""
+        """Counts the bytes of an item that the getter has taken from a channel, and returns the item."""
         if giver.device != getter.device:
             self._count(giver.device, getter.device, self.message_bytes(item, giver, getter))
         return item
 
-    # ---- weights that live elsewhere
+    # ---- weights on other devices
 
     def lives_with(self, worker: e.Worker, layer: e.Layer) -> bool:
         """Returns whether the layer's weights are on the worker's device."""
@@ -109,7 +108,7 @@ class Traffic:
         return (checked(Layer, layer).device if home is None else home) == worker.device
 
     def reach(self, worker: e.Worker, effect: e.Snapshot | e.Update | e.Anchor | e.Delta | e.Mix) -> Reach:
-        """Counts what goes between a worker and the layers that an effect reads or changes: gradients, or weights."""
+        """Counts the bytes between a worker and the layers that an effect reads or changes: gradients, or weights."""
         gradients: list[Gradient] = []
         match effect:
             case e.Snapshot():
@@ -128,32 +127,32 @@ class Traffic:
         size, ways = 0.0, []
         for i, place in enumerate(places):
             if place != device:
-                one = self.gradient_bytes(gradients[i]) if gradients else self.sizes.layers[layers[i].index]
+                layer_bytes = self.gradient_bytes(gradients[i]) if gradients else self.sizes.layers[layers[i].index]
                 ways.append((device, place) if isinstance(effect, e.Update | e.Mix) else (place, device))
-                self._count(*ways[-1], one)
-                size += one
+                self._count(*ways[-1], layer_bytes)
+                size += layer_bytes
         return Reach(layers, ways, size)
 
     # ---- collectives
 
     def meet(self, members: Sequence[tuple[int, e.AllReduce | e.Average]]) -> None:
-        """Counts a collective. members: each one's device and effect, in the order of the replicas."""
+        """Counts the bytes of a collective. members: each one's device and effect, in the order of the replicas."""
         for place, (device, effect) in enumerate(members):
             self.contribute(effect, place, device, members[(place + 1) % len(members)][0])
 
     def contribute(self, effect: e.AllReduce | e.Average, place: int, device: int, following: int) -> None:
-        """Counts what one member sends to the next: in a ring, which a tree's bytes are in all, too.
+        """Counts the bytes that one member sends to the next in a ring; a tree has as many in all.
 
-        What a codec has left goes to every other member as it is. place: among the members, from 0.
+        A compressed gradient goes to every other member as it is. place: among the members, from 0.
         """
         members = effect.group.members
-        if isinstance(effect, e.AllReduce) and (packed := checked(Gradient, effect.gradient).sent_bytes) is not None:
-            self._count(device, following, (members - 1) * packed)
+        if isinstance(effect, e.AllReduce) and (size := checked(Gradient, effect.gradient).sent_bytes) is not None:
+            self._count(device, following, (members - 1) * size)
         else:
             self._count(device, following, ring_bytes(self.vector_bytes(effect), members, place))
 
     def vector_bytes(self, effect: e.AllReduce | e.Average) -> float:
-        """Returns the bytes of what is reduced: a layer's gradient, or a replica's weights, with state copies."""
+        """Returns the bytes of the vector that is reduced: a layer's gradient, or a replica's weights and state."""
         if isinstance(effect, e.AllReduce):
             return self.sizes.layers[effect.gradient.layer.index]
         copies = 1 + self.team.state_copies * effect.state
@@ -176,10 +175,10 @@ def _cut(giver: e.Worker, getter: e.Worker) -> int | None:
 
 
 def ring_bytes(size: float, members: int, place: int) -> float:
-    """Returns what the member at this place sends on in a ring all-reduce: 2 (Q - 1) / Q of the bytes.
+    """Returns the bytes that the member at this place sends in a ring all-reduce: 2 (Q - 1) / Q of `size`.
 
-    It passes all but one of the vector's Q chunks on in either half. Chunks have whole bytes where the vector has, so
-    that the members' sum is 2 (Q - 1) of its bytes, exactly.
+    In either half it sends all but one of the vector's Q chunks. Chunks have whole bytes where the vector has, so that
+    the members' sum is exactly 2 (Q - 1) of its bytes.
     """
     if size % 1:
         return 2 * (members - 1) / members * size

@@ -1,10 +1,10 @@
-"""Hardware cards: what effects cost on the virtual clock. One TOML file each, here or where --hardware points."""
+"""Hardware cards: the costs of effects on the virtual clock. One TOML file each, here or where --hardware points."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
@@ -38,7 +38,7 @@ NOTES_OF_KEPT_RUNS: dict[str, tuple[str, ...]] = {
         "All other rows are held-out predictions. Links are free: communication is in what a step costs anyway.",
     ),
 }
-"""Notes as they stood while they were in the fingerprint, which still has them; a card's file says what is true."""
+"""Notes that cards had while notes were part of the fingerprint, which keeps them; a card's file has today's."""
 
 
 class _Part(BaseModel):
@@ -99,13 +99,13 @@ class NodeLinks(_Part):
 
     @property
     def pairs(self) -> list[list[Link]]:
-        """The link of each pair of nodes, if each has its own."""
+        """Returns the link of each pair of nodes, if each has its own."""
         latencies = self.latency_seconds or [[0.0] * len(row) for row in self.bytes_per_second]
         return [list(map(Link, *rows)) for rows in zip(latencies, self.bytes_per_second, strict=True)]
 
 
 class DeviceSpeeds(_Part):
-    """Devices that are not alike: the seconds of their passes, from device 0 on."""
+    """The speeds of devices that are not alike, from device 0 on."""
 
     factors: Annotated[
         tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...],
@@ -123,16 +123,13 @@ class DeviceSpeeds(_Part):
 
     @property
     def delays(self) -> tuple[Delay, ...]:
-        """The noise, as delays of each device."""
-        of = range(len(self.factors)) if self.noise else ()
-        return tuple(Delay(kind="half_normal", device=q, steps=self.noise, seed=self.seed) for q in of)
+        """Returns the noise, as delays of each device."""
+        devices = range(len(self.factors)) if self.noise else ()
+        return tuple(Delay(kind="half_normal", device=q, steps=self.noise, seed=self.seed) for q in devices)
 
 
 class MeasuredEffects(_Part):
-    """Seconds of a batch's effects other than its passes, as `calibrate` measured them.
-
-    See hardware.price.EffectSeconds.
-    """
+    """Seconds of a batch's effects other than its passes, as `calibrate` measured them (price.EffectSeconds)."""
 
     next_batch_seconds: Seconds
     loss_seconds: Seconds
@@ -223,12 +220,10 @@ class Card(_Part):
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Returns the card's notes, and a sentence on what is not charged."""
+        """Returns the card's notes, and a sentence on contention for links."""
         by_pairs = self.nodes is not None and bool(self.nodes.bytes_per_second)
         if self.queues:
-            where = (
-                "on the link of their two nodes, or within one where they arrive" if by_pairs else "where they arrive"
-            )
+            where = "on the link of their two nodes, or within one " * by_pairs + "where they arrive"
             charged = f"Messages wait for each other {where}; all-reduces are charged as if alone."
         else:
             charged = "Contention for links is not charged."
@@ -245,9 +240,9 @@ class Card(_Part):
         )
 
     def check_devices(self, computing: int, who: str) -> None:
-        """Raises UserError where more devices are to compute than the card has speeds or links for, or all are absent.
+        """Raises UserError where the card lacks speeds or links for so many devices, or all are absent at once.
 
-        who: names what asks.
+        computing: number of devices that compute. who: the method, for the message.
         """
         if (when := all_away(self.absent, computing)) is not None:
             devices = "its only device is" if computing == 1 else f"all {computing} devices are"
@@ -271,10 +266,7 @@ class Card(_Part):
         return self.model_copy(update={"delays": (*self.delays, *delays)}) if delays else self
 
     def seconds_of(self, network: str, *, family: str, stem: str) -> NetworkSeconds | None:
-        """Returns the seconds of a network with this stem on images of this family's size.
-
-        None where the card has none.
-        """
+        """Returns the seconds of a network with this stem on images of this family's size; None where it has none."""
         seconds = self.networks.get(f"{family}-{network}", self.networks.get(network))
         return seconds if seconds is not None and family in seconds.families and stem == seconds.stem else None
 
@@ -300,10 +292,11 @@ class Card(_Part):
         )
 
     def price(self, seconds: NetworkSeconds, layers: Sequence[str] | None = None, *, batch: int | None = None) -> Price:
-        """Returns the price of a network's effects, or of the same network with other numbers of blocks.
+        """Returns the price of a network's effects.
 
-        layers: that network's layer names; its blocks share a stage's seconds and bytes evenly. batch: of a step, by
-        default the one that the seconds are for. Raises UserError where it has other stages.
+        layers: names of the layers of the same network with other numbers of blocks, which then share a stage's seconds
+        and bytes evenly. batch: of a step, by default the one that the seconds are for. Raises UserError where the
+        layers are of other stages.
         """
         shares = _shares(seconds.layers, list(layers or seconds.layers))
         factor = seconds.fixed_share + (1 - seconds.fixed_share) * (batch or seconds.batch) / seconds.batch
@@ -311,7 +304,20 @@ class Card(_Part):
         def shared(values: Sequence[float], factor: float = factor) -> list[float]:
             return [sum(values[i] for i in layers_of_stage) / blocks * factor for layers_of_stage, blocks in shares]
 
-        effects = _effects(seconds.effects, shared, factor) if seconds.effects is not None else None
+        measured = seconds.effects
+        effects = (
+            None
+            if measured is None
+            else EffectSeconds(
+                measured.next_batch_seconds * factor,
+                measured.loss_seconds * factor,
+                shared(measured.update_seconds, 1.0),
+                shared(measured.snapshot_seconds, 1.0),
+                shared(measured.all_reduce_seconds, 1.0),
+                measured.average_seconds,
+                measured.message_seconds,
+            )
+        )
         return self.costs(
             Price(
                 shared(seconds.forward_seconds),
@@ -323,7 +329,7 @@ class Card(_Part):
         )
 
     def seconds_by_flops(self, layers: Sequence[LayerWork], *, what: str, batch: int) -> NetworkSeconds:
-        """Returns the seconds of a network that the card does not know, from its FLOPs. batch: that the FLOPs are for.
+        """Returns the seconds of any network, from its FLOPs. what: describes it. batch: that the FLOPs are for.
 
         A backward pass costs a forward pass's FLOPs for the weights and as many for the inputs, which the first layer
         does not need.
@@ -355,19 +361,6 @@ def by_stages(card_names: Sequence[str], values: Sequence[float], names: Sequenc
     card_names, values: the card's layers; names: the network's. Raises UserError where it has other stages.
     """
     return [sum(values[i] for i in layers_of_stage) / blocks for layers_of_stage, blocks in _shares(card_names, names)]
-
-
-def _effects(effects: MeasuredEffects, shared: Callable[..., list[float]], factor: float) -> EffectSeconds:
-    """Spreads the measured seconds of effects over layers. factor: of those that grow with the batch."""
-    return EffectSeconds(
-        effects.next_batch_seconds * factor,
-        effects.loss_seconds * factor,
-        shared(effects.update_seconds, 1.0),
-        shared(effects.snapshot_seconds, 1.0),
-        shared(effects.all_reduce_seconds, 1.0),
-        effects.average_seconds,
-        effects.message_seconds,
-    )
 
 
 def _shares(card_names: Sequence[str], names: Sequence[str]) -> list[tuple[list[int], int]]:

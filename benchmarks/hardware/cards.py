@@ -25,12 +25,12 @@ def names() -> list[str]:
     return sorted(path.stem for path in CARDS.glob("*.toml"))
 
 
-_given: dict[str, Path] = {}
-"""By digest, the files that cards were loaded from by their paths."""
+_files: dict[str, Path] = {}
+"""By digest, the files of cards that were loaded by their paths."""
 
 
 def load(name: str, *, out: Path | None = None) -> Card:
-    """Returns a card by its name, from out/hardware (what calibrate wrote), or by the path of a TOML file.
+    """Returns a card by its name, here or in out/hardware (where calibrate writes), or by the path of a TOML file.
 
     Raises UserError where there is none, or where it is not valid.
     """
@@ -41,7 +41,7 @@ def load(name: str, *, out: Path | None = None) -> Card:
         if not Path(name).is_file():
             raise UserError(f"There is no hardware card {name}; --hardware takes a name or the path of a TOML file.")
         card = _read(Path(name))
-        _given[card.sha256] = Path(name)
+        _files[card.sha256] = Path(name)
         return card
     if name == "this-machine":
         raise UserError("This machine has not been measured yet: run `python -m benchmarks calibrate` first.")
@@ -50,29 +50,26 @@ def load(name: str, *, out: Path | None = None) -> Card:
 
 def file_of(card: Card) -> Path | None:
     """Returns the file of a card that was loaded by its path; None for one that was loaded by its name."""
-    return _given.get(card.sha256)
+    return _files.get(card.sha256)
 
 
 @cache
 def _read(path: Path) -> Card:
     try:
         values = parsed_toml(content(path, MOST_BYTES).decode("utf-8"))
-        base = values.pop("extends", None)  # a card of this folder, whose values hold where none are given
+        base = values.pop("extends", None)  # a card of this folder, whose values are the defaults
         inherited = _read(CARDS / f"{base}.toml").model_dump() if base else {}
         return Card.model_validate({**inherited, **values}, context={"folder": path.parent})
-    except (OSError, ValueError, RecursionError) as error:  # a card that extends itself
-        raise UserError(f"The hardware card {path} is not valid: {_first(error)}") from error
-
-
-def _first(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        wrong = error.errors()[0]
-        return f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}."
-    return f"{error}."
+    except (OSError, ValueError, RecursionError) as error:  # RecursionError: a card that extends itself
+        reason = str(error)
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise UserError(f"The hardware card {path} is not valid: {reason}.") from error
 
 
 def write(card: Card, path: Path, header: str) -> None:
-    """Writes a card as TOML, six digits a number, whole or not at all. header: lines of a comment above it.
+    """Writes a card as TOML, atomically, with six digits a number. header: lines of a comment above it.
 
     Raises ResultsError where the folder cannot be written.
     """

@@ -20,8 +20,8 @@ Kind = Literal["constant", "heavy_tailed", "half_normal", "bursts", "trace"]
 
 MOST_BYTES = 2**24  # of a trace: some million batches
 MOST_STEPS = 100_000
-"""No delay before a batch is longer: whoever waits for longer than an epoch (ImageNet's: 40,036 steps of 32) is no
-straggler, but absent. Single draws of a heavy tail are not bounded."""
+"""The longest delay before a batch: a device that waits for longer than an epoch (ImageNet's: 40,036 steps of 32) is
+absent, and no straggler. Single draws of a heavy tail are not bounded."""
 
 # First words of the random keys; benchmarks.workloads.data.random_keys has the small ones.
 _KEYS = {"heavy_tailed": 101, "bursts": 102, "half_normal": 103}
@@ -31,9 +31,11 @@ class Delay(BaseModel):
     """The delays of one device before its batches, in steps (forward and backward seconds of one batch).
 
     A random delay depends on (seed, device, n) alone, where n counts the batches begun on that device over all epochs.
-    `trace` is the path of a text file with a number per line; empty lines and what follows a # are ignored. It is read
-    when the delay is made, relative to the card's folder (validation context `folder`) or else to the working
-    directory, and stored as `values`. Raises ValueError where it cannot be read.
+    `trace` is the path of a text file with a number per line; empty lines and comments (#) are ignored. It is read when
+    the delay is made, relative to the card's folder (validation context `folder`) or else to the working directory, and
+    stored as `values`. Raises ValueError where it cannot be read.
+
+        Delay(kind="constant", device=1, steps=2.5)  # device 1 loses 2.5 steps' seconds before every batch
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -79,7 +81,7 @@ class Delay(BaseModel):
         return self
 
     def before(self, n: int) -> float:
-        """Returns the delay before this device's n-th batch (from 0), in steps; the same at every call."""
+        """Returns the delay before this device's n-th batch, from 0, in steps."""
         if self.kind == "constant":
             return self.steps
         if self.kind == "trace":
@@ -131,8 +133,7 @@ def read_trace(path: Path) -> tuple[float, ...]:
     try:
         lines = content(path, MOST_BYTES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        unread = isinstance(error, OSError) and f"cannot be read ({error.strerror})"
-        reason = unread or "is not UTF-8 text"
+        reason = f"cannot be read ({error.strerror})" if isinstance(error, OSError) else "is not UTF-8 text"
         raise ValueError(f"the trace {path} {reason}; give a text file with one number per line") from error
     values = []
     for number, line in enumerate(lines, start=1):
@@ -155,7 +156,7 @@ def read_trace(path: Path) -> tuple[float, ...]:
 # ---- absences
 
 _ROUNDING = 1e-12
-"""The share of a time by which sums of simulated seconds may miss it."""
+"""Relative error that sums of simulated seconds may have."""
 
 
 class Absence(BaseModel):

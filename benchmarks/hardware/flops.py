@@ -42,11 +42,9 @@ def layer_work(
 def activations(
     network: Mapping[str, nn.Module], shape: tuple[int, ...], dtype: torch.dtype = torch.float32
 ) -> Activations:
-    """Returns the bytes of a batch's activations, per layer.
+    """Returns the bytes of a batch's activations, per layer; the network is left as it was.
 
-    kept: all that autograd saves, but no parameters or buffers.
-
-    The network is left as it was.
+    kept: all that autograd saves, but no parameters or buffers. shape, dtype: as in layer_work.
     """
     device = next(parameter.device for module in network.values() for parameter in module.parameters())
     kept_bytes, output, x = [], [], torch.zeros(shape, dtype=dtype, device=device)
@@ -87,10 +85,7 @@ def _counting(layer: nn.Module) -> Iterator[list[int]]:
 
 
 def _known(part: nn.Module) -> bool:
-    """Returns whether `_flops` counts all of the part's own products.
-
-    A part without a matrix multiplies with none.
-    """
+    """Returns whether `_flops` counts all products of the part itself; a part without a matrix has none."""
     counted = isinstance(part, nn.Conv2d | nn.Linear | nn.LSTM | nn.Embedding)
     return counted or all(weight.ndim < 2 for weight in part.parameters(recurse=False))
 
@@ -120,10 +115,7 @@ def _counted_by_torch(name: str, layer: nn.Module, states: dict[str, Tensor], x:
 
 
 def _flops(part: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> int:
-    """Returns a module's FLOPs: 2 for each use of a weight, without biases.
-
-    In attention, of the products of all pairs of places.
-    """
+    """Returns a module's FLOPs: 2 for each use of a weight, without biases; in attention, of all pairs of places."""
     if isinstance(part, nn.Conv2d):
         return 2 * output.numel() * part.weight[0].numel()
     if isinstance(part, nn.Linear):

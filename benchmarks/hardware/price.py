@@ -1,4 +1,4 @@
-"""Costs of effects in simulated seconds, on the devices and links of a hardware card."""
+"""Prices of effects: simulated seconds, and bytes, on the devices and links of a hardware card."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EffectSeconds:
-    """Measured seconds of a batch's other effects, charged to the worker that carries them out.
+    """Measured seconds of a batch's effects other than its passes, charged to the worker that carries them out.
 
     next_batch: loading one batch. update, snapshot: per layer. all_reduce: per layer and member of the group. average:
-    of the whole network, per member. message: one end of a hand-over between workers of one machine, charged only where
-    they share one.
+    of the whole network, per member. message: one end of a hand-over between workers that share one machine.
     """
 
     next_batch: float
@@ -32,10 +31,7 @@ class EffectSeconds:
 
 @dataclass(frozen=True)
 class Activations:
-    """Bytes of one batch, per layer.
-
-    kept: what the backward pass needs of the forward pass; output: the layer's output.
-    """
+    """Bytes of one batch, per layer. kept: for the backward pass. output: of the layer's output."""
 
     kept: Sequence[float]
     output: Sequence[float]
@@ -43,7 +39,7 @@ class Activations:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Bytes of what goes from device to device. layers: of each one's parameters; activations: None: uncharged."""
+    """Bytes of messages between devices. layers: of each layer's parameters. activations: None: they are free."""
 
     layers: Sequence[float]
     activations: Activations | None = None
@@ -53,8 +49,8 @@ class Sizes:
     def batch(self, cut: int | None = None) -> float:
         """Returns the bytes of a batch sent to another device: its loss and, where they are charged, its activations.
 
-        cut: the layer after which a pipeline stage ends: only that layer's output (or its gradient) is sent. None: all
-        that the backward pass needs.
+        cut: the layer after which a pipeline stage ends: only its output (or the gradient of that) is sent. None: all
+        activations that the backward pass needs.
         """
         if self.activations is None:
             return self.LOSS_BYTES
@@ -89,17 +85,17 @@ def encoded_bytes(codec: Codec, size: float) -> float:
 
 
 class Link(NamedTuple):
-    """The way of a message between two devices."""
+    """A link between two devices."""
 
     latency_seconds: float
     bytes_per_second: float
 
     def sending(self, size: float) -> float:
-        """Returns the seconds for which a message of so many bytes occupies it."""
+        """Returns the seconds for which a message of `size` bytes occupies the link."""
         return size / self.bytes_per_second
 
     def seconds(self, size: float) -> float:
-        """Returns the seconds of so many bytes from one device to the other."""
+        """Returns the seconds of a message of `size` bytes, latency included."""
         return self.latency_seconds + self.sending(size)
 
 
@@ -107,7 +103,7 @@ class Link(NamedTuple):
 class Nodes:
     """Groups of devices: 0 to `devices` - 1 are the first node, and so on.
 
-    A node has one link to all others; or, with `pairs`, one to each: pairs[a][b] goes from a to b, pairs[a][a] is that
+    A node has one link to all others; or, with `pairs`, one to each: pairs[a][b] is that from a to b, pairs[a][a] that
     within a. servers: the node of devices beyond the last one of `pairs`.
     """
 
@@ -179,11 +175,11 @@ class Price:
         return sum(self.backward_inputs) + sum(self.backward_weights)
 
     def factor(self, device: int) -> float:
-        """The factor of the seconds of a device's passes."""
+        """Returns the factor of the seconds of a device's passes."""
         return self.factors[device] if device < len(self.factors) else 1.0
 
     def paced(self, step_seconds: float) -> Price:
-        """A copy whose forward and backward pass take so many seconds together, in the same proportions."""
+        """Returns a copy whose forward and backward pass together take `step_seconds`, in the same proportions."""
         by = step_seconds / (self.forward_seconds + self.backward_seconds)
         forward, inputs, weights = (
             [seconds * by for seconds in passes]
@@ -216,19 +212,19 @@ class Price:
         return Link(self.latency_seconds, self.bytes_per_second)
 
     def port(self, first: int, second: int) -> tuple[str, int, int]:
-        """Returns what takes one message at a time, where messages queue, of those from one device to another.
+        """Returns the port that takes one message at a time, where messages queue, on the way between two devices.
 
-        Within a node that is the device that receives; between nodes the node, or the link between the two if each pair
-        has its own.
+        Within a node that is the receiving device; between nodes the receiving node, or the link between the two if
+        each pair has its own.
         """
         if (nodes := self.nodes) is not None and nodes.of(first) != nodes.of(second):
             return "node", nodes.of(first) if nodes.pairs else -1, nodes.of(second)
         return "device", -1, second
 
     def update(self, layers: Sequence[int], sent: float = 0.0, *links: Link) -> float:
-        """Returns the seconds of one update of these layers. sent: bytes that go over links, in one message each.
+        """Returns the seconds of one update of these layers. sent: bytes over each link, in one message.
 
-        One launch for all of them, or the sum of the layers' measured seconds; and the slowest link's.
+        These are one launch for all layers, or the sum of their measured seconds; and those of the slowest link.
         """
         size = sum(self.parameter_bytes[i] for i in layers)
         if self.effects is not None:
@@ -238,9 +234,9 @@ class Price:
         return local + max((link.seconds(sent) for link in links), default=0.0)
 
     def accumulate(self, layers: Sequence[int]) -> float:
-        """Seconds of adding up gradients, each of the layer that is named for it: in one launch, as an update.
+        """Returns the seconds of adding up gradients: one launch, as for an update. layers: of each gradient.
 
-        Where it was measured, that of a mean of as many members. One alone costs nothing.
+        Where effects were measured: of a mean of as many members. One gradient alone costs nothing.
         """
         if len(layers) < 2:
             return 0.0
@@ -294,9 +290,9 @@ class Price:
         return 2 * (levels * far.latency_seconds + chain * link.latency_seconds + slowest)
 
     def all_gather(self, size: float, devices: Sequence[int]) -> float:
-        """Returns the seconds in which each of these devices gets all others' bytes, in a ring of Q - 1 hops.
+        """Returns the seconds of a ring of Q - 1 hops, after which each device has the bytes of all.
 
-        size: of the largest one's, which sets the pace.
+        size: bytes of the largest contribution, which sets the pace.
         """
         hops = len(devices) - 1
         if self.nodes is not None and self.nodes.pairs:
@@ -307,12 +303,12 @@ class Price:
         return (hops - across) * near.latency_seconds + across * far.latency_seconds + hops * slowest
 
     def _ring(self, devices: Sequence[int]) -> list[Link]:
-        """Returns the links of a ring of devices, by their numbers."""
+        """Returns the links of a ring of the devices, in the order of their numbers."""
         order = sorted(devices)
         return [self.link(giver, getter) for giver, getter in zip(order, [*order[1:], order[0]], strict=True)]
 
     def _near_and_far(self, devices: Sequence[int]) -> tuple[Link, Link, int]:
-        """Returns the link within a node, that between nodes, and on how many nodes the devices are."""
+        """Returns the link within a node, the link between nodes, and the number of nodes that the devices are on."""
         link = Link(self.latency_seconds, self.bytes_per_second)
         if self.nodes is None:
             return link, link, 1

@@ -1,4 +1,4 @@
-"""Chooses the price of a run's simulated step: by the published network's seconds, or by the run's own FLOPs."""
+"""Prices a run's simulated step: by the published network's seconds, or by the run's own FLOPs."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def counted(work: Workload, data: DataCard, network: Mapping[str, nn.Module], ba
 
 @cache
 def layers_of(work: Workload, data: DataCard) -> Sequence[LayerWork]:
-    """Returns name, bytes and FLOPs per sample of each layer of the workload's network; computes nothing."""
+    """Returns name, bytes and FLOPs per sample of each layer of the workload's network, from meta tensors."""
     with torch.device("meta"):
         return counted(work, data, network_of(work, data), 1)
 
 
 def moved(work: Workload, data: DataCard, network: Mapping[str, nn.Module], batch: int) -> Activations:
-    """Returns the activations of a batch, scaled from those of a batch of two."""
+    """Returns the bytes of a batch's activations, scaled from those of a batch of two."""
     two = activations(network, (2, *inputs_of(work, data)), input_dtype(work))
     return Activations(*([size * batch / 2 for size in sizes] for sizes in (two.kept, two.output)))
 
@@ -66,26 +66,23 @@ def _stand_in(names: Sequence[str], published: Activations, layer_names: Sequenc
 
     A stage's blocks together keep as much as the published stage; each outputs what that stage outputs.
     """
-    gives = {name.split(".")[0]: size for name, size in zip(names, published.output, strict=True)}
-    return Activations(
-        by_stages(names, published.kept, layer_names), [gives[name.split(".")[0]] for name in layer_names]
-    )
+    outputs = {name.split(".")[0]: size for name, size in zip(names, published.output, strict=True)}
+    kept = by_stages(names, published.kept, layer_names)
+    return Activations(kept, [outputs[name.split(".")[0]] for name in layer_names])
 
 
 def charge(work: Workload, hardware: Card, network: Mapping[str, nn.Module]) -> Charge:
     """Returns the price and the FLOPs of a step of the run on this hardware.
 
-    network: the run's own, layer name -> module.
-
-    Raises UserError where the card's network has other stages than the run's.
+    network: the run's own, layer name -> module. Raises UserError where the card's network has other stages than it.
     """
     moves = work.activations == "charged"
     if work.price == "flops":
         data = work.card
         counts = counted(work, data, network, work.batch)
         price = hardware.price(hardware.seconds_by_flops(counts, what=work.label, batch=work.batch))
-        its = moved(work, data, network, work.batch) if moves else None
-        return Charge(replace(price, activations=its), step_flops(counts))
+        sizes = moved(work, data, network, work.batch) if moves else None
+        return Charge(replace(price, activations=sizes), step_flops(counts))
     batch, stem = work.price_batch or work.batch, work.charged_stem
     flops, description = _of_paper(work.family, work.network, stem, batch)
     seconds = hardware.seconds_of(work.network, family=work.family, stem=stem)

@@ -1,9 +1,9 @@
-"""Makes every access of what a team's workers share exclusive where needed, and notes its version.
+"""Notes the version at each access of shared values, so that a run can be replayed; locks them where nothing does yet.
 
-Shared are each layer's weights (with the optimizer's state), BatchNorm's running statistics, and the sum of losses,
-whose order decides its rounding. A read notes the version that it reads: the number of writes before. A write notes the
-version before it, and how often that was read. The notes of all workers, each in its own order, are enough to replay
-the run.
+Shared are each layer's weights (with the optimizer's state), BatchNorm's running statistics, and the list of losses,
+whose order decides the rounding of their sum. A read notes the version that it reads: the number of writes before. A
+write notes the version before it, and how often that was read. The notes of all workers, each in its own order, are
+enough to replay the run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Context = AbstractContextManager[object]
 class ReadWriteLock:
     """A lock that readers share (`with lock.reading:`) and a writer has alone (`with lock.writing:`). Not reentrant.
 
-    Writers go first: readers wait while a writer waits, so that a stream of readers keeps no writer out.
+    Readers wait while a writer waits, so that a stream of readers keeps no writer out.
     """
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class _Side:
 
 
 class Versions:
-    """Counts the writes of one shared thing, and the reads since the last write."""
+    """Counts the writes of one shared value, and the reads since the last write."""
 
     def __init__(self) -> None:
         self.clear()
@@ -101,7 +101,7 @@ def note(number: int) -> None:
 
 
 class NotedAccess:
-    """Takes the lock `base` and notes the access. A writer excludes all others, a reader all writers."""
+    """Takes the lock `base`, by which a writer excludes all others and a reader all writers, and notes the access."""
 
     def __init__(self, base: Context, versions: Versions, *, writes: bool) -> None:
         self.base, self.versions, self.writes = base, versions, writes
@@ -140,7 +140,7 @@ class Accesses:
             versions.clear()
 
     def _note(self, layer: TorchLayer) -> None:
-        """Replaces the layer's locks by ones that note."""
+        """Replaces the layer's locks by locks that note accesses."""
         reading, writing = _read_and_write_locks(layer.reading, layer.mutex)
         versions = self.weights[layer] = Versions()
         layer.mutex = NotedAccess(writing, versions, writes=True)

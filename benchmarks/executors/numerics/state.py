@@ -1,7 +1,7 @@
-"""A team's tensors at a drain, by name, and back into a team: what checkpoints and reports of ranks hold.
+"""A team's tensors at a drain by name, and back into a team: for checkpoints and the reports of ranks.
 
-They are contiguous copies on the host. Weights are restored in place, since optimizers, batches in flight and cuDNN's
-LSTM share their storage; an optimizer's state gets the strides of its weights, which fused steps need.
+Saved tensors are contiguous copies on the host. Weights are restored in place, since optimizers, batches in flight and
+cuDNN's LSTM share their storage; an optimizer's state gets the strides of its weights, which fused steps need.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _weights(layer: TorchLayer) -> dict[str, Tensor]:
 
 
 def _optimizer_states(layer: TorchLayer) -> Iterator[tuple[str, Tensor]]:
-    """Yields optimizer states by name; one that workers share once, under the first worker's name."""
+    """Yields optimizer states by name; a shared one only once, under the first worker's name."""
     yielded: set[int] = set()
     for worker, optimizer in layer.optimizers.items():
         for i, leaf in enumerate(layer.leaves[worker]):

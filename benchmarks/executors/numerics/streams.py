@@ -18,7 +18,7 @@ from torch import Tensor
 
 from benchmarks.executors.accounting import TimedEvent
 
-AHEAD = 2  # batches that a worker may have left behind before the device has finished them
+AHEAD = 2  # batches that a worker may have launched before the device has finished them
 NO_CONTEXT: AbstractContextManager[None] = nullcontext()
 
 
@@ -74,12 +74,12 @@ def streams_of(device: torch.device) -> DeviceStreams | None:
 
 
 class _Launched:
-    """The batches that a worker has launched, and on which streams."""
+    """The batches that a worker has launched, and their streams."""
 
     def __init__(self) -> None:
         self.outside: list[object] = []  # the streams to go back to, innermost last
         self.stream: BatchStream | None = None  # the last one used
-        self.left: deque[tuple[Event, Event]] = deque()  # two events per batch: on its stream, on its thread's own
+        self.unfinished: deque[tuple[Event, Event]] = deque()  # per batch, on its stream and on its thread's own
 
 
 _of_worker: ContextVar[_Launched] = ContextVar("launched")
@@ -112,9 +112,9 @@ def bound_run_ahead(streams: DeviceStreams) -> None:
     launched = _launched()
     with launched.stream or NO_CONTEXT:
         last = streams.event()
-    launched.left.append((last, streams.event()))
-    if len(launched.left) > AHEAD:
-        for event in launched.left.popleft():
+    launched.unfinished.append((last, streams.event()))
+    if len(launched.unfinished) > AHEAD:
+        for event in launched.unfinished.popleft():
             event.synchronize()
 
 
@@ -141,7 +141,7 @@ class Order:
 
 
 class Access:
-    """`with access:` around launches that read (or write) what the order is of."""
+    """`with access:` around launches that read (or write) the tensors of an order."""
 
     def __init__(self, order: Order, *, writes: bool) -> None:
         self.order, self.writes = order, writes

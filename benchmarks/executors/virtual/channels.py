@@ -1,12 +1,11 @@
-"""Channels and counters on the virtual clock: one epoch's queues, and who waits at them.
+"""Channels and counters on the virtual clock: one epoch's queues, and the workers that wait at them.
 
 A transfer between devices starts when its item is sent: when the item enters the queue, or is given to a getter who
-waits already. An item whose putter has to wait for room is sent when there is room; in a rendezvous, when it is asked
-for. What has been in the queue for longer than its transfer takes is there at once, else the getter waits for the rest.
-Links are not shared out: any number of transfers are under way at once, each at the link's full rate. Where the card
-says `queues`, a device receives one message at a time instead, and a node one from all others (one from each of them,
-where every pair of nodes has a link of its own), first come, first served: in the order in which they were sent (of a
-channel that nobody has asked yet: in which they are asked for).
+waits already. An item whose putter has to wait for room is sent when there is room; in a rendezvous, when a getter asks
+for it. A getter waits for the rest of the transfer, if any. Any number of transfers are under way at once, each at the
+link's full rate. Where the card says `queues`, a device receives one message at a time instead, and a node one from all
+others (or one from each, where every pair of nodes has a link), in the order in which they were sent; of a channel that
+no worker has asked yet, in the order in which they are asked for.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ from methods import effects as e
 
 @dataclass(eq=False, slots=True)
 class Message:
-    """An item on its way."""
+    """An item on its way. arrival: where messages queue, and the getter's device is known."""
 
     item: object
-    worker: e.Worker  # that it comes from
-    time: float
-    arrival: float | None = None  # where messages queue and its getter's device is known
+    giver: e.Worker
+    sent: float
+    arrival: float | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -40,14 +39,14 @@ class Queue:
     putters: deque[tuple[Process, object]] = field(default_factory=deque)
     getters: deque[Process] = field(default_factory=deque)
     closed: int = 0
-    getter: e.Worker | None = None  # the last one that asked
+    last_getter: e.Worker | None = None
 
 
 class Channels:
     """Carries out the effects on channels and counters on the virtual clock.
 
-    traffic: says the bytes that are charged, and counts them. resume: lets a worker go on at once; those in `ready` go
-    on in turn.
+    traffic: says the bytes that are charged, and counts them. resume: lets a worker go on at once, with a value; those
+    in `ready` go on in turn.
     """
 
     def __init__(
@@ -56,14 +55,14 @@ class Channels:
         self.clock, self.price, self.traffic, self.ready, self.resume = clock, price, traffic, ready, resume
         self._queues: dict[e.Channel, Queue] = defaultdict(Queue)
         self._waiting: dict[e.Counter, list[tuple[int, Process]]] = {}
-        self._deadlines: dict[Process, tuple[float, Deadline]] = {}  # of those that wait until then
-        self._free: dict[tuple[str, int, int], float] = {}  # when a port has received what was sent so far
+        self._deadlines: dict[Process, tuple[float, Deadline]] = {}  # of getters that wait until then
+        self._free: dict[tuple[str, int, int], float] = {}  # by port, when it has received all messages so far
 
     def put(self, process: Process, effect: e.Put) -> object:
         queue, capacity = self._queues[effect.channel], effect.channel.capacity
         if queue.getters and not self._deadlines:
             getter = queue.getters.popleft()
-            if getter.worker.device == process.worker.device:  # as below; of no use is when it was sent
+            if getter.worker.device == process.worker.device:  # a fast path: as below
                 self.resume(getter, effect.item)
             else:
                 self.resume(getter, self._hand_over(self._send(process, effect.item, queue), getter))
@@ -79,7 +78,7 @@ class Channels:
 
     def get(self, process: Process, effect: e.Get) -> object:
         queue = self._queues[effect.channel]
-        queue.getter = process.worker
+        queue.last_getter = process.worker
         if queue.putters:
             putter, item = queue.putters.popleft()
             queue.items.append(self._send(putter, item, queue))
@@ -100,57 +99,57 @@ class Channels:
         del self._deadlines[getter]
         self.ready.append((getter, e.LATE))
 
-    def _in_time(self, sent: Message, getter: Process, deadline: float) -> bool:
-        """Returns whether the item is at the getter by then."""
-        if sent.worker.device == getter.worker.device:
+    def _in_time(self, message: Message, getter: Process, deadline: float) -> bool:
+        """Returns whether the message is at the getter by the deadline."""
+        if message.giver.device == getter.worker.device:
             return True
-        arrival = self._arrival(sent, getter.worker) if sent.arrival is None else sent.arrival
-        if self.price.queues:  # its place in the queue is taken
-            sent.arrival = arrival
+        arrival = self._arrival(message, getter.worker) if message.arrival is None else message.arrival
+        if self.price.queues:  # it has taken its place in the port's queue
+            message.arrival = arrival
         return self.clock.before + arrival <= deadline
 
     def _offer(self, queue: Queue) -> None:
-        """Hands the first item to whoever waits longest of those whom it reaches in time."""
-        sent = queue.items[0]
+        """Hands the first item to the getter that has waited longest, of those that it reaches in time."""
+        message = queue.items[0]
         for getter in queue.getters:
             deadline, late = self._deadlines.get(getter, (inf, None))
-            if self._in_time(sent, getter, deadline):
+            if self._in_time(message, getter, deadline):
                 queue.getters.remove(getter)
                 queue.items.popleft()
                 if late is not None:
                     late.cancelled = True
                     del self._deadlines[getter]
-                self.resume(getter, self._hand_over(sent, getter))
+                self.resume(getter, self._hand_over(message, getter))
                 return
 
     def _send(self, process: Process, item: object, queue: Queue) -> Message:
-        sent = Message(item, process.worker, self.clock.now)
-        if self.price.queues and queue.getter is not None:
-            sent.arrival = self._arrival(sent, queue.getter)
-        return sent
+        message = Message(item, process.worker, self.clock.now)
+        if self.price.queues and queue.last_getter is not None:
+            message.arrival = self._arrival(message, queue.last_getter)
+        return message
 
-    def _hand_over(self, sent: Message, getter: Process) -> object:
-        """Returns the item, or lets the getter wait for the rest of its transfer if it is on another device."""
-        if sent.worker.device == getter.worker.device:
-            return sent.item
-        self.traffic.deliver(sent.item, sent.worker, getter.worker)
-        arrival = self._arrival(sent, getter.worker) if sent.arrival is None else sent.arrival
+    def _hand_over(self, message: Message, getter: Process) -> object:
+        """Returns the item; BLOCKED where the getter, on another device, waits for the rest of its transfer."""
+        if message.giver.device == getter.worker.device:
+            return message.item
+        self.traffic.deliver(message.item, message.giver, getter.worker)
+        arrival = self._arrival(message, getter.worker) if message.arrival is None else message.arrival
         seconds = arrival - self.clock.now
         if seconds <= 0:
-            return sent.item
-        self.clock.after(seconds, lambda: self.resume(getter, sent.item))
+            return message.item
+        self.clock.after(seconds, lambda: self.resume(getter, message.item))
         return BLOCKED
 
-    def _arrival(self, sent: Message, getter: e.Worker) -> float:
-        """Returns when the item is at the getter, in simulated seconds."""
-        giver, price = sent.worker, self.price
+    def _arrival(self, message: Message, getter: e.Worker) -> float:
+        """Returns the time at which the message is at the getter, in simulated seconds."""
+        giver, price = message.giver, self.price
         if giver.device == getter.device:
-            return sent.time
-        size, link = self.traffic.message_bytes(sent.item, giver, getter), price.link(giver.device, getter.device)
+            return message.sent
+        size, link = self.traffic.message_bytes(message.item, giver, getter), price.link(giver.device, getter.device)
         if not price.queues:
-            return sent.time + link.seconds(size)
+            return message.sent + link.seconds(size)
         port = price.port(giver.device, getter.device)
-        begun = max(sent.time + link.latency_seconds, self._free.get(port, 0.0))
+        begun = max(message.sent + link.latency_seconds, self._free.get(port, 0.0))
         self._free[port] = begun + link.sending(size)
         return self._free[port]
 
@@ -184,6 +183,6 @@ class Channels:
         waiting = self._waiting.pop(counter, [])
         for at_least, process in waiting:
             if counter.value >= at_least or counter.ended:
-                self.ready.append((process, counter))  # its value is that of the moment when the worker goes on
+                self.ready.append((process, counter))  # which is read when the worker goes on
             else:
                 self._waiting.setdefault(counter, []).append((at_least, process))

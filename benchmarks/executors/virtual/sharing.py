@@ -14,9 +14,9 @@ MESSAGES = (e.Put, e.Get, e.Await, e.AllReduce, e.Average)
 
 
 class SharedCores(Device):
-    """Processor sharing: n effects under way each run at min(1, lane_capacity / n) of full speed at any moment.
+    """Processor sharing: at any moment n jobs each run at min(1, lane_capacity / n) of full speed.
 
-    A Device instead fixes an effect's seconds when it starts; here nobody waits for a lane.
+    No job waits for a lane. (A Device instead fixes a job's seconds when it starts.)
     """
 
     def __init__(self, clock: Clock, price: Price) -> None:
@@ -35,14 +35,14 @@ class SharedCores(Device):
         return min(1.0, self.price.lane_capacity / len(self._left))
 
     def _advance(self) -> None:
-        """Subtracts the work done since effects last started or ended."""
+        """Subtracts the work done since a job last started or ended."""
         if self._left:
             work = (self.clock.now - self._since) * self._speed()
             self._left = {job: seconds - work for job, seconds in self._left.items()}
         self._since = self.clock.now
 
     def _plan(self) -> None:
-        """Schedules the end of the effect that ends next."""
+        """Schedules the end of the job that ends next."""
         if self._next is not None:
             self.clock.cancel(self._next)
             self._next = None
@@ -59,7 +59,7 @@ class SharedCores(Device):
 
 
 class OneMachine(VirtualExecutor):
-    """The virtual executor with all workers on the same cores, whatever their devices; messages cost computing time."""
+    """The virtual executor with all workers on the same cores, whatever their devices. Messages cost computing time."""
 
     outliving = False
 

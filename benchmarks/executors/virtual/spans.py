@@ -1,4 +1,4 @@
-"""Spans: which worker did what and when, as the virtual executor reports it."""
+"""Spans: the effects of workers with their begins and ends, as the virtual executor reports them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ DELAY = "Delay"
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One effect of one worker, in simulated seconds of its epoch."""
+    """One effect of one worker, in simulated seconds of its epoch.
+
+    effect: the name of its class, or DELAY for a straggler's delay or an absence. layers: indices. step: ticket of the
+    effect's batch, if it has one. device: the worker's. home: the device whose weights are read or written.
+    """
 
     worker: str
-    effect: str  # the effect's class, or DELAY: a straggler's, or an absence
-    layers: tuple[int, ...]  # indices; empty for an effect on no layer
-    step: int | None  # the ticket of the batch it was for; None where for none
-    device: int  # the worker's
-    home: int  # the device whose weights it reads or writes
+    effect: str
+    layers: tuple[int, ...]
+    step: int | None
+    device: int
+    home: int
     start: float
     end: float
 
@@ -41,7 +45,7 @@ def span_of(worker: e.Worker, effect: e.Effect, start: float, end: float, homes:
 
 
 def delay_of(worker: e.Worker, effect: e.Effect, start: float, end: float) -> Span:
-    """Returns the span of a delay before this effect: a straggler's, or of a device that is absent."""
+    """Returns the span of a straggler's delay, or of a device's absence, before this effect."""
     return Span(worker.name, DELAY, (), _subject(effect)[1], worker.device, worker.device, start, end)
 
 
