@@ -38,7 +38,7 @@ def claims(chosen: Choices, out: Path, console: Console, *, every: Set[str] = fr
     runs = journals.read(out)
     at_each = at_conditions(chosen.whole, runs, every=every, out=out)
     evidence = [RunsEvidence(at_condition.condition, out, at_condition.full) for at_condition in at_each]
-    found_conditions = [conditions.found(at_condition.full, at_condition.condition) for at_condition in at_each]
+    found_conditions = [conditions.of_runs(at_condition.full, at_condition.condition) for at_condition in at_each]
     judge(list(zip(found_conditions, evidence, strict=True)), console, out, why=why)
     shown = [table_runs for at_condition in evidence for table_runs in at_condition.shown]
     note(console, (*runs.remarks, made_elsewhere(shown), other_data(shown)))

@@ -1,9 +1,9 @@
-"""Conditions of outputs: what was chosen (`runner.conditions`), and what was found under it."""
+"""Conditions of outputs: what was chosen (`runner.conditions`), and what the runs tell."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 
 from benchmarks.analyses import registry as analyses
 from benchmarks.analyses.definition import Analysis
@@ -13,62 +13,56 @@ from benchmarks.runner.conditions import condition, settings, words
 from benchmarks.views.table_runs import TableRuns
 from results.frames import card, commit, torch
 from results.measures import need
-from results.records import Record
 from results.tables import Conditions, ResultTable, RunCondition
 
 
 def of_table(table_runs: TableRuns) -> Conditions:
-    """Conditions of a table, with what was found."""
-    goals = {net: goal.value for net in table_runs.networks if (goal := table_runs.goal_of(net)) is not None}
+    """Conditions of a table and its runs."""
+    goals = {
+        network: goal.value for network in table_runs.networks if (goal := table_runs.goal_of(network)) is not None
+    }
     targets = goals if need(table_runs.table.measures, "target") else {}
-    return replace(found([table_runs], table_runs.grid.condition), settings=table_runs.grid.settings, targets=targets)
+    with_runs = of_runs([table_runs], table_runs.grid.condition)
+    return replace(with_runs, settings=table_runs.grid.settings, targets=targets)
 
 
-def found(shown_tables: Sequence[TableRuns], given: RunCondition) -> Conditions:
-    """A condition, with the runs that tables of it have."""
+def of_runs(shown_tables: Sequence[TableRuns], condition: RunCondition) -> Conditions:
+    """A condition with what the runs of tables tell: seeds, torch, commits, hardware cards, data."""
     records = list({record.id: record for table_runs in shown_tables for record in table_runs.used}.values())
-    there = {record.seed for record in records} or {seed for table_runs in shown_tables for seed in table_runs.seeds}
-    said = {name: getattr(given, name) for name in RunCondition.__dataclass_fields__}
+    seeds = {record.seed for record in records} or {seed for table_runs in shown_tables for seed in table_runs.seeds}
+    works = {record.labels.data_label or record.spec.workload.dataset: record.spec.workload for record in records}
     return Conditions(
-        **said,
-        seeds=tuple(sorted(there)),
+        **asdict(condition),
+        seeds=tuple(sorted(seeds)),
         runs=len(records),
         torch=tuple(sorted({torch(record) for record in records} - {""})),
         commits=tuple(sorted({commit(record) for record in records} - {""})),
         cards=tuple(sorted({card(record) for record in records})),
-        data=_data(records),
+        data={label: work.dataset_sha256 for label, work in sorted(works.items())},
     )
 
 
-def _data(records: Iterable[Record]) -> dict[str, str]:
-    """Label of a data set -> its fingerprint."""
-    works = {record.labels.data_label or record.spec.workload.dataset: record.spec.workload for record in records}
-    return {label: work.dataset_sha256 for label, work in sorted(works.items())}
-
-
 def of_choices(chosen: Choices) -> RunCondition:
-    """Condition of many tables, such as the claims': hardware is each table's own unless --hardware names one."""
+    """Condition of many tables, such as the claims': each has its own hardware unless --hardware names one."""
     if chosen.kind.needs_card and chosen.card is None:
         return RunCondition(chosen.scale, chosen.executor, "", chosen.device, "", tuple(words(chosen)))
     return condition(chosen, chosen.card, words(chosen))
 
 
-def of_analysis(one: Analysis, chosen: Choices, made: Sequence[ResultTable]) -> Sequence[ResultTable]:
-    """The tables of an analysis, each with what was chosen; where it says nothing of torch and commit, those here."""
-    others = {"workload", *analyses.IDS} - {one.id}
+def of_analysis(analysis: Analysis, chosen: Choices, tables: Sequence[ResultTable]) -> Sequence[ResultTable]:
+    """The tables of an analysis, each with what was chosen; with this torch and commit where it names none."""
+    others = {"workload", *analyses.IDS} - {analysis.id}
     owners = {*chosen.settings, *(sweep.owner for sweep in chosen.sweeps)} - others
-    said = tuple(words(chosen, owners, card=chosen.card.name if chosen.card is not None else ""))
+    selection = tuple(words(chosen, owners, card=chosen.card.name if chosen.card is not None else ""))
     here = environment.checkout()
-    return [
-        replace(
-            table,
-            conditions=replace(
-                table.conditions,
-                selection=said,
-                settings=settings(chosen, owners),
-                torch=table.conditions.torch or (environment.package("torch"),),
-                commits=table.conditions.commits or ((here,) if here else ()),
-            ),
+
+    def chosen_for(conditions: Conditions) -> Conditions:
+        return replace(
+            conditions,
+            selection=selection,
+            settings=settings(chosen, owners),
+            torch=conditions.torch or (environment.package("torch"),),
+            commits=conditions.commits or ((here,) if here else ()),
         )
-        for table in made
-    ]
+
+    return [replace(table, conditions=chosen_for(table.conditions)) for table in tables]

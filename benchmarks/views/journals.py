@@ -1,14 +1,14 @@
-"""Reads the journals of a folder of results, and says which of them counts for a planned run.
+"""Reads the journals of a folder of results, and decides which of them counts for a planned run.
 
-One rule, for every command that shows runs. For a planned run counts
+One rule for every command that shows runs. For a planned run counts
 
 1. the run of exactly its identity, of the same version of the numerics under this torch; else
 2. the latest run of the same experiment: of the same spec but for `numerics`, `sources` and `torch`; else
 3. where the data are not here, but are known in several forms: the latest one on another form, of the same samples.
 
-A run that counts by 2 or 3 is said wherever it mattered (`shown_tables.made_elsewhere`). `run` trains whatever has no
-complete run by 1. A journal that cannot be used is left out with a sentence (results.records.usable); when its run is
-repeated, the file is set aside.
+Outputs name runs that count by 2 or 3 (`table_runs.made_elsewhere`). `run` trains whatever has no complete run by 1. A
+journal that cannot be used is left out with a sentence (results.records.usable); when its run is repeated, the file is
+set aside.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from results.records.spec import Document, RunSpec
 from results.records.usable import usable
 
 ELSEWHERE = ("numerics", "sources", "torch")
-"""Fields in which two runs of the same experiment may differ: the code that made them, and torch's version."""
+"""Fields in which runs of the same experiment may differ: the code and the version of torch that made them."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,11 @@ class Journals:
     def remarks(self) -> tuple[str, ...]:
         """Sentences on the folder's journals: those that are left out, and those whose lines are not chained."""
         loose = sum(not record.chained for record in self.records)
-        if not loose:
-            return self.left_out
-        earlier = f"{loose} of {len(self.records)} journals are of an earlier version: each of their lines is checked, "
-        return *self.left_out, earlier + "but not that the lines are of one run."
+        text = (
+            f"{loose} of {len(self.records)} journals are of an earlier version: each of their lines is checked, but "
+            "not that the lines are of one run."
+        )
+        return (*self.left_out, text) if loose else self.left_out
 
     @cached_property
     def _by_id(self) -> Mapping[str, Record]:
@@ -71,28 +72,27 @@ class Journals:
 
     def of(self, run: Run) -> Record | None:
         """The run that counts for a planned one, by the rule above."""
-        if _place(run.spec) not in self._places:  # seen at once, where the digests below take their time
+        if _place(run.spec) not in self._places:  # quick, while the digests below take their time
             return None
-        found = self.exact(run) or self._latest.get(experiment(run.spec))
-        return found or (self._on_any_form.get(_form_free(run.spec)) if run.form_is_open else None)
+        record = self.exact(run) or self._latest.get(experiment(run.spec))
+        return record or (self._on_any_form.get(_form_free(run.spec)) if run.form_is_open else None)
 
     def done(self, run: Run) -> bool:
         """Whether it need not be trained: the run of exactly this identity finished or diverged."""
-        found = self.exact(run)
-        return found is not None and found.complete
+        record = self.exact(run)
+        return record is not None and record.complete
 
 
 def experiment(spec: RunSpec) -> str:
-    """The spec's digest, but for who made the run: equal for runs of the same experiment.
+    """The spec's digest without who made the run: equal for runs of the same experiment.
 
-    An option that the method did not have yet when the run was made stands at its default, which leaves things as they
-    were.
+    An option that the method did not have when the run was made counts as its default.
     """
     return identity(_document(spec))
 
 
 def _place(spec: RunSpec) -> tuple[Any, ...]:
-    """Some of what runs of the same experiment have in common, on whatever form of their data."""
+    """Some of what runs of the same experiment share, on whatever form of their data."""
     return spec.workload.name, spec.workload.scale, spec.method.name, spec.executor, spec.seed
 
 
@@ -104,27 +104,27 @@ def _document(spec: RunSpec) -> Document:
 def _form_free(spec: RunSpec) -> str:
     """Digest of the experiment, whatever form its data came in."""
     work = spec.workload.document(without=("dataset_sha256",))
-    data = work["data"]
-    work["data"] = {key: value for key, value in data.items() if key != "sha256"} if isinstance(data, dict) else data
+    if isinstance(data := work["data"], dict):
+        work["data"] = {key: value for key, value in data.items() if key != "sha256"}
     return identity(_document(spec) | {"workload": work})
 
 
 def read(out: Path) -> Journals:
-    """Read all journals that can be used; of one that was cut within a line, the lines before it."""
-    found: list[Record] = []
+    """Reads all usable journals; of one that was cut within a line, the lines before it."""
+    readable: list[Record] = []
     left_out: list[str] = []
     for path, data in records.journals(out):
         try:
-            found.append(usable(path, data))
+            readable.append(usable(path, data))
         except ResultsError as error:
             left_out.append(str(error))
-    return Journals(tuple(sorted(found, key=lambda record: (record.started, record.id))), tuple(left_out))
+    return Journals(tuple(sorted(readable, key=lambda record: (record.started, record.id))), tuple(left_out))
 
 
 def some(out: Path) -> Journals:
-    """Read all journals. Raises UserError where none can be used, with the first reason."""
-    found = read(out)
-    if not found.records:
-        why = f" ({found.left_out[0]})" if found.left_out else ""
+    """Reads all journals. Raises UserError where none can be used, with the first reason."""
+    journals = read(out)
+    if not journals.records:
+        why = f" ({journals.left_out[0]})" if journals.left_out else ""
         raise UserError(f"There are no runs in {out}: run a table first, or name another folder{why}.")
-    return found
+    return journals

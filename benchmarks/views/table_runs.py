@@ -1,4 +1,4 @@
-"""The runs of a table: those planned, those of them that are there (`journals` has the rule), and their values."""
+"""The runs of a table: those planned, those present (`journals` has the rule), and their values."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ PER_TOKEN = {
 }
 """Measures that no two units of tokens have in common."""
 FEW = 4
-"""Origins of runs that a sentence names."""
+"""Most origins of runs that a sentence names."""
 Records = Mapping[tuple[str, str], Sequence[Record]]  # (network, row key) -> one record per seed
 
 
 @dataclass(frozen=True)
 class TableRuns:
-    """A table's grid and those of its runs that are there and count.
+    """A table's grid and its present runs.
 
     targets_of: another table of the same networks, whose targets hold here as well, so that the two can be compared.
     """
@@ -49,20 +49,21 @@ class TableRuns:
 
     @cached_property
     def table(self) -> Table:
-        """The grid's; with bits per byte, where rows are of unlike tokens, and values at the best validation."""
-        added = [BITS.key] if self.grid.unlike_tokens else []
+        """The grid's, with bits per byte if rows are of unlike tokens, and values at the best validation."""
+        table, added = self.grid.table, []
+        if self.grid.unlike_tokens:
+            added.append(BITS.key)
         if any(cell.work.validation is not None for cell in self.grid.cells):
             added.append(at_validation(self.judge).key)
-        more = [key for key in added if key not in self.grid.table.measures]
-        return replace(self.grid.table, measures=(*self.grid.table.measures, *more)) if more else self.grid.table
+        return replace(table, measures=tuple(dict.fromkeys((*table.measures, *added))))
 
     @property
     def measures(self) -> Sequence[Measure]:
-        """The table's measures under their judge's names; those of a token are not ranked where tokens are unlike."""
+        """The table's measures, named by what runs are judged by; unranked if per token and tokens are unlike."""
         measures = [named(MEASURES[key], self.judge) for key in self.table.measures]
-        unlike = bool(self.grid.unlike_tokens)
-        of_token = [one.key in PER_TOKEN or one.needs in BUDGETS for one in measures]
-        return [replace(one, better="") if unlike and of else one for one, of in zip(measures, of_token, strict=True)]
+        if not self.grid.unlike_tokens:
+            return measures
+        return [replace(m, better="") if m.key in PER_TOKEN or m.needs in BUDGETS else m for m in measures]
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -74,13 +75,13 @@ class TableRuns:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Seeds of the runs that are there; those chosen where there are none."""
+        """Seeds of the present runs; the chosen ones where there are none."""
         return tuple(sorted({record.seed for record in self.used})) or self.grid.seeds
 
     @property
     def used(self) -> list[Record]:
         """The records of all rows."""
-        return [record for of_row in self.records.values() for record in of_row]
+        return [record for records in self.records.values() for record in records]
 
     def of(self, network: str, row: str) -> Sequence[Record]:
         return self.records.get((network, row), ())
@@ -89,9 +90,13 @@ class TableRuns:
         return [record for record in self.of(network, row) if record.complete]
 
     def baseline(self, network: str, row: str = BASELINE.key) -> list[Record]:
-        """BP's runs that the row's are held against: of the same workload, if there is such a row of it."""
-        like = next(((one.workload, one.batch) for one in self.rows if one.key == row), None)
-        alike = (one.key for one in self.rows if one.method == BASELINE.method and (one.workload, one.batch) == like)
+        """BP's runs that the row is compared with: of the same workload, if there is such a row of BP."""
+        workloads = {each.key: (each.workload, each.batch) for each in self.rows}
+        alike = (
+            each.key
+            for each in self.rows
+            if each.method == BASELINE.method and workloads[each.key] == workloads.get(row)
+        )
         return self.complete(network, next(alike, BASELINE.key))
 
     @cached_property
@@ -102,23 +107,23 @@ class TableRuns:
         """
         if self.targets_of is not None:
             return self.targets_of.targets
-        found: dict[str, statistics.Target | None] = {}
-        papers = self.grid.published if self.table.file is None else {}
-        for network in self.networks:
+        return {network: self._target(network) for network in self.networks}
+
+    def _target(self, network: str) -> statistics.Target | None:
+        if self.grid.unlike_tokens:
+            return None
+        if self.grid.target is not None:
+            target: statistics.Target | None = statistics.Target(self.grid.target, "--target", self.judge)
+        else:
+            printed = self.grid.published if self.table.file is None else {}
+            paper_rows = {row for net, row, _ in printed if net == network}
             per_row = {row.key: self.complete(network, row.key) for row in self.rows}
-            paper_rows = {row for net, row, _ in papers if net == network}
-            if len(paper_rows) < 2:  # one row beside a published figure sets no target for all others
-                paper_rows = set()
-            target = statistics.paper_target(per_row, paper_rows)
-            if self.grid.target is not None:
-                target = statistics.Target(self.grid.target, "--target", self.judge)
-            if self.grid.unlike_tokens:
-                target = None
-            if target is not None:
-                records = {row: of for (net, row), of in self.records.items() if net == network}
-                target = statistics.against_chance(target, records, self.chance(network))
-            found[network] = target
-        return found
+            # one row beside a published figure sets no target for all others
+            target = statistics.paper_target(per_row, paper_rows if len(paper_rows) > 1 else set())
+        if target is None:
+            return None
+        records = {row: records for (net, row), records in self.records.items() if net == network}
+        return statistics.against_chance(target, records, self.chance(network))
 
     def goal_of(self, network: str) -> statistics.Target | None:
         """Target of a network; None where there is none, or where it is near chance."""
@@ -149,14 +154,14 @@ class TableRuns:
 
     @cached_property
     def _contexts(self) -> dict[str, Context]:
-        found = {}
+        contexts = {}
         for network in self.networks:
             target = self.targets[network]
             why = target.near_chance if target is not None else self.grid.unlike_tokens
             value = target.value if target is not None and not why else None
             budgets = {what: most for what, (most, _) in self.budgets(network).items()}
-            found[network] = Context(value, (), budgets, why, self.chance(network))
-        return found
+            contexts[network] = Context(value, (), budgets, why, self.chance(network))
+        return contexts
 
     def value(self, network: str, row: str, measure: Measure) -> tuple[Summary | None, str]:
         """The value of a cell with a footnote, or None with why there is none."""
@@ -176,100 +181,98 @@ class TableRuns:
         return by_seed(self.complete(network, row), measure, self.context(network, row))
 
     def measured(self) -> dict[Key, Summary]:
-        """All values, for tracking and claims, by (network, row, measure); a table's target is the row "*"."""
-        found = {}
+        """All values, for tracking, by (network, row, measure); a table's target is the row "*"."""
+        values = {}
         for network in self.networks:
             goal = self.goal_of(network)
             if goal is not None and need(self.table.measures, "target"):
-                found[network, published.ANY_ROW, published.TARGET] = Summary(goal.value, None, 0)
+                values[network, published.ANY_ROW, published.TARGET] = Summary(goal.value, None, 0)
             for row in self.rows:
                 for measure in self.table.measures:
                     summary, _ = self.value(network, row.key, MEASURES[measure])
                     if summary is not None:
-                        found[network, row.key, measure] = summary
-        return found
+                        values[network, row.key, measure] = summary
+        return values
 
 
 def find_runs(grid: Grid, journals: Journals) -> TableRuns:
-    """The runs of a grid that are there, each as the row that it was planned for."""
-    found: dict[tuple[str, str], list[Record]] = {}
+    """The present runs of a grid, each as the row that it was planned for."""
+    records: dict[tuple[str, str], list[Record]] = {}
     for cell in grid.cells:
         for run in cell.runs:
             if (record := journals.of(run)) is not None:
-                found.setdefault((cell.network, cell.row.key), []).append(_as_row(record, run))
-    return TableRuns(grid, found)
+                records.setdefault((cell.network, cell.row.key), []).append(_as_row(record, run))
+    return TableRuns(grid, records)
 
 
 def _as_row(record: Record, run: Run) -> Record:
-    """The record as a row of its method shows it: as its journal names such a row, if it does."""
+    """The record under the row of the run's method, named as in its journal if such a row is there."""
     if method_of(record.row) == run.method.name:
         return record
-    named = next((also for also in record.labels.also if method_of(also.row) == run.method.name), run.labels)
-    return record.as_row(named.row, named.method_title)
+    labels = next((also for also in record.labels.also if method_of(also.row) == run.method.name), run.labels)
+    return record.as_row(labels.row, labels.method_title)
 
 
 def method_of(row: str) -> str:
-    """The method of a row by its key: that of a run need not be the one that was trained."""
+    """The method in a row's key; a run of the row may have trained another one that is the same algorithm."""
     return row.partition("@")[0]
 
 
 def find_all_runs(grids: Iterable[Grid], journals: Journals) -> Iterator[TableRuns]:
     """The tables of those grids that have a run."""
-    shown_tables = (find_runs(grid, journals) for grid in grids)
-    return (table_runs for table_runs in shown_tables if table_runs.records)
+    return (table_runs for grid in grids if (table_runs := find_runs(grid, journals)).records)
 
 
-# ---- what one has to know of the runs
+# ---- sentences on the runs
 
 
 def made_elsewhere(shown_tables: Iterable[TableRuns]) -> str:
-    """A sentence on the runs that count though other sources, another torch or other data made them; or ""."""
-    made = list(shown_tables)
-    planned = {run.id: run for table_runs in made for run in table_runs.grid.runs}
-    used = {record.id: record for table_runs in made for record in table_runs.used}
+    """A sentence on runs that count though other sources, another torch or other data made them; or ""."""
+    tables = list(shown_tables)
+    planned = {run.id: run.spec for table_runs in tables for run in table_runs.grid.runs}
+    used = _by_id(tables)
     others = [record for record in used.values() if record.id not in planned]
     if not others:
         return ""
-    specs = [run.spec for run in planned.values()]
-    code = {(spec.numerics, spec.sources) for spec in specs}
-    if any((one.spec.numerics, one.spec.sources) not in code for one in others):
+    code = {(spec.numerics, spec.sources) for spec in planned.values()}
+    if any((record.spec.numerics, record.spec.sources) not in code for record in others):
         what = "by other sources than this checkout's"
-    elif any(one.spec.torch not in {spec.torch for spec in specs} for one in others):
+    elif any(record.spec.torch not in {spec.torch for spec in planned.values()} for record in others):
         what = "by another torch than this one"
     else:
         what = "on another form of their data, which are not here"
-    commits = [str(one.environment.get("commit") or "unknown")[:12] for one in others]
-    pairs = zip(commits, others, strict=True)
-    origins = list(dict.fromkeys(f"commit {commit}, torch {one.spec.torch}" for commit, one in pairs))
+    commits = ((record, str(record.environment.get("commit") or "unknown")[:12]) for record in others)
+    origins = list(dict.fromkeys(f"commit {commit}, torch {record.spec.torch}" for record, commit in commits))
     more = f"; {len(origins) - FEW} more" if len(origins) > FEW else ""
     return f"{len(others)} of {len(used)} runs were made {what}: {'; '.join(origins[:FEW])}{more}."
 
 
 def other_data(shown_tables: Iterable[TableRuns]) -> str:
-    """A sentence on the tables by which no claim is judged, since their data are others; "" where there are none."""
-    said = {
-        one.table.id: one.other_data
-        for one in (table_runs.grid for table_runs in shown_tables)
-        if one.cells and not one.judged
-    }
-    those = "; ".join(dict.fromkeys(said.values()))
-    return f"No claim is judged by {', '.join(said)}, whose data are not the paper's: {those}." if said else ""
+    """A sentence on tables that judge no claim, since their data are not the paper's; or ""."""
+    grids = [table_runs.grid for table_runs in shown_tables]
+    texts = {grid.table.id: grid.other_data for grid in grids if grid.cells and not grid.judged}
+    data = "; ".join(dict.fromkeys(texts.values()))
+    return f"No claim is judged by {', '.join(texts)}, whose data are not the paper's: {data}." if texts else ""
 
 
 def not_shown(journals: Journals, shown_tables: Iterable[TableRuns], elsewhere: Collection[str] = ()) -> Iterator[str]:
-    """Sentences on the runs of the folder that none of these tables has. elsewhere: ids of those shown otherwise."""
-    used = {record.id: record for table_runs in shown_tables for record in table_runs.used}
-    shown = {experiment(record.spec) for record in used.values()}
+    """Sentences on the folder's runs that no table shows. elsewhere: ids of runs that something else shows."""
+    used = _by_id(shown_tables)
+    experiments = {experiment(record.spec) for record in used.values()}
     left = [record for record in journals.records if record.id not in used and record.id not in elsewhere]
-    strange = [record for record in left if experiment(record.spec) not in shown]
-    if len(strange) < len(left):
-        yield f"{len(left) - len(strange)} runs are not shown: others of the same experiments count instead of them."
-    if strange:
+    others = [record for record in left if experiment(record.spec) not in experiments]
+    if len(others) < len(left):
+        yield f"{len(left) - len(others)} runs are not shown: others of the same experiments count instead of them."
+    if others:
         kinds = Counter(
-            f"scale {size_of(record.scale, record.budget)}, {record.spec.executor} executor" for record in strange
+            f"scale {size_of(record.scale, record.budget)}, {record.spec.executor} executor" for record in others
         )
-        said = "; ".join(f"{count} at {kind}" for kind, count in kinds.items())
+        counts = "; ".join(f"{count} at {kind}" for kind, count in kinds.items())
         yield (
-            f"{len(strange)} of {len(journals.records)} runs in the folder belong to no table as chosen here ({said}): "
-            "other settings, methods, hardware, data or seeds; name them as `run` was given them to see these runs."
+            f"{len(others)} of {len(journals.records)} runs in the folder belong to no table as chosen here ({counts}"
+            "): other settings, methods, hardware, data or seeds; name them as `run` was given them to see these runs."
         )
+
+
+def _by_id(shown_tables: Iterable[TableRuns]) -> dict[str, Record]:
+    return {record.id: record for table_runs in shown_tables for record in table_runs.used}

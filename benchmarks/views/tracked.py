@@ -1,4 +1,4 @@
-"""Feeds MLflow with tables: their runs, the values that they show, and the files that show them."""
+"""Feeds MLflow with tables: their runs, values and files."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ from results.tracking import FeedReport
 
 
 def feed(whole: Sequence[TableRuns], chosen: Sequence[TableRuns], out: Path) -> FeedReport:
-    """Feed the runs of tables to MLflow; of a value that several tables have, the first's counts.
+    """Feeds the runs of tables to MLflow; of a value that several tables have, the first's counts.
 
     Args:
         whole: tables of the same choices with all their rows, as far as they have runs.
-        chosen: the tables that were asked for. The targets of the whole table hold for them; where it has none (near
-            chance, for example), they have none either. So values do not depend on the rows chosen.
+        chosen: the tables that were asked for. The targets of the whole table hold for them (none, if it has none), so
+            that values do not depend on the rows chosen.
 
     Raises:
         ResultsError: mlflow is not installed, or the store does not answer.
     """
     whole_by_id = {table_runs.table.id: table_runs for table_runs in whole}
-    shown_tables = [*whole, *(replace(one, targets_of=whole_by_id.get(one.table.id)) for one in chosen)]
+    tables = [*whole, *(replace(table_runs, targets_of=whole_by_id.get(table_runs.table.id)) for table_runs in chosen)]
     measured: dict[Runs, dict[str, Summary]] = {}
-    artifacts: dict[str, list[Path]] = {}
-    for table_runs in shown_tables:
-        files = _files(table_runs, out)
+    artifacts: dict[str, dict[Path, None]] = {}
+    records: dict[tuple[str, str], Record] = {}
+    for table_runs in tables:
+        files = dict.fromkeys(_files(table_runs, out))
         for record in table_runs.used:
-            kept = artifacts.setdefault(record.id, [])
-            kept += [file for file in files if file not in kept]
+            artifacts.setdefault(record.id, {}).update(files)
         for runs, values in _of_runs(table_runs).items():
             measured[runs] = values | measured.get(runs, {})
-    theirs = published_lines(table_runs.table for table_runs in shown_tables)
-    found = {
-        (record.id, method_of(record.row)): record
-        for table_runs in reversed(shown_tables)
-        for record in table_runs.used
-    }
-    records = list(found.values())
-    return feed_records(records, theirs=theirs, measured=measured, artifacts=artifacts)
+    for table_runs in reversed(tables):
+        records |= {(record.id, method_of(record.row)): record for record in table_runs.used}
+    return feed_records(
+        list(records.values()),
+        theirs=published_lines(table_runs.table for table_runs in tables),
+        measured=measured,
+        artifacts={id: list(paths) for id, paths in artifacts.items()},
+    )
 
 
 def published_lines(tables: Iterable[Table]) -> list[published.PublishedLine]:
-    """Returns what was published of tables of the user's own; the suite's is known without (`published.by_dataset`)."""
+    """Returns the published values of the user's own tables; `published.by_dataset` has the suite's."""
     return [
         published.PublishedLine(table.id, table.family, key, value)
         for table in tables
@@ -69,7 +69,7 @@ def feed_records(
     measured: Measured | None = None,
     artifacts: Mapping[str, Sequence[Path]] | None = None,
 ) -> FeedReport:
-    """Lay runs into MLflow. theirs: published values of tables of the user's own. Raises as `feed`."""
+    """Feeds runs to MLflow. theirs: published values of the user's own tables. Raises as `feed`."""
     return tracking.feed(
         records,
         published=published.by_dataset(theirs),
@@ -82,37 +82,36 @@ def feed_records(
 
 
 def apart(records: Iterable[Record]) -> set[str]:
-    """The fingerprints of data that were chosen in the place of a family's own: no published value belongs beside."""
+    """Fingerprints of data chosen in place of a family's own: published values do not belong beside their runs."""
     works = [record.spec.workload for record in records]
-    ours = {name: card(name).family for name in names()}
-    return {work.dataset_sha256 for work in works if ours.get(work.dataset) != work.family}
+    families = {name: card(name).family for name in names()}
+    return {work.dataset_sha256 for work in works if families.get(work.dataset) != work.family}
 
 
 def chance(record: Record) -> Chance | None:
-    """Guessing on a run's data: by its labels, else, as of an earlier version's run, by the card of the data."""
+    """Guessing on a run's data: by its labels, or for a run of an earlier version by the card of its data."""
     dataset = record.spec.workload.dataset
     if record.labels.classes or dataset not in names():
         return Chance.of(record.labels)
-    known, taken = card(dataset), record.spec.workload.test_samples
-    return Chance.of(Labels(classes=known.classes, test_samples=taken or known.test_samples))
+    data, taken = card(dataset), record.spec.workload.test_samples
+    return Chance.of(Labels(classes=data.classes, test_samples=taken or data.test_samples))
 
 
 def _of_runs(table_runs: TableRuns) -> dict[Runs, dict[str, Summary]]:
-    """A table's values by the runs of each row, with the target that they rest on; none is a finding too."""
-    rows = ((row, table_runs.complete(network, row)) for network, row in table_runs.records)
-    found: dict[Runs, dict[str, Summary]] = {runs_of(row, records): {} for row, records in rows}
+    """A table's values by the runs of each row, with the target that they rest on; empty for a row without any."""
+    runs = {key: runs_of(key[1], table_runs.complete(*key)) for key in table_runs.records}
+    of_runs: dict[Runs, dict[str, Summary]] = {group: {} for group in runs.values()}
     values = table_runs.measured()
     for (network, row, measure), value in values.items():
         if row != ANY_ROW:
             target = values.get((network, ANY_ROW, TARGET))
-            runs = runs_of(row, table_runs.complete(network, row))
-            found[runs] |= {measure: value} if target is None else {TARGET: target, measure: value}
-    return found
+            of_runs[runs[network, row]] |= {measure: value} if target is None else {TARGET: target, measure: value}
+    return of_runs
 
 
 def _files(table_runs: TableRuns, out: Path) -> list[Path]:
-    """Files written of a table under its condition, now or before."""
-    given, id = conditions.of_table(table_runs), table_runs.table.id
-    tables, figures = given.folder(out / "tables"), given.folder(out / "figures")
+    """Files of a table under its condition, written now or before."""
+    condition, id = conditions.of_table(table_runs), table_runs.table.id
+    tables, figures = condition.folder(out / "tables"), condition.folder(out / "figures")
     paths = (tables / f"{id}.json", tables / f"{id}.csv", tables / f"{id}.md", figures / f"{id}.png")
     return [path for path in paths if path.is_file()]

@@ -137,7 +137,7 @@ def _of_condition(pages: Sequence[Page]) -> tuple[str, str]:
 
 def column(one: AtCondition, judged: Judged, found: Journals) -> ClaimColumn:
     """The claims under a condition, judged on all rows."""
-    given = conditions.found(one.full, one.condition)
+    given = conditions.of_runs(one.full, one.condition)
     lines = tuple(ClaimLine(claim.id, claim.text, claim.source, (_cell(verdict, given),)) for claim, verdict in judged)
     return ClaimColumn(given, lines, made_of(one.full, found), checkout())
 
