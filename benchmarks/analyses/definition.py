@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -21,7 +21,7 @@ from methods.errors import unknown
 from results.files import own_folder
 from results.published import Published
 from results.records import Record
-from results.statistics import Summary
+from results.statistics import summary
 from results.tables import ResultCell, ResultTable
 
 Value = TypeVar("Value")
@@ -29,7 +29,7 @@ Value = TypeVar("Value")
 Several = Annotated[
     tuple[Value, ...],
     Field(min_length=1),
-    BeforeValidator(lambda given: [given] if isinstance(given, str | int | float) else given),
+    BeforeValidator(lambda value: [value] if isinstance(value, str | int | float) else value),
     AfterValidator(lambda values: tuple(dict.fromkeys(values))),
 ]
 """An option that holds at least one value, each once: `--set speedup.betas=1,2` and `--set speedup.betas=2` alike."""
@@ -43,9 +43,10 @@ class AnalysisOptions(BaseModel):
 
 @dataclass(frozen=True)
 class Request:
-    """Choices of the command line. methods, networks: empty where the analysis chooses itself.
+    """What the command line asks an analysis for. methods, networks: empty for the analysis's own defaults.
 
-    choices: all of them, for grids of tables; record_of: the run that counts for a planned one, if it is in `out`.
+    settings: of methods, by name. choices: the whole command line, for grids of tables. record_of: returns the record
+    in `out` of a planned run, if there is one.
     """
 
     scale: str
@@ -55,7 +56,7 @@ class Request:
     networks: tuple[str, ...]
     options: Any
     out: Path
-    settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # of methods, by their names
+    settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     choices: Choices = field(default_factory=Choices)
     record_of: Callable[[Run], Record | None] = lambda run: None
 
@@ -65,9 +66,9 @@ class Request:
         return own_folder(self.out, self.out / "figures")
 
     def networks_among(self, names: Iterable[str], default: Collection[str] = ()) -> list[str]:
-        """Returns the requested networks among these names, by default `default`, or all.
+        """Returns the requested networks among these names; where none is requested `default`, or all names.
 
-        Raises UserError where none is left.
+        Raises UserError where no requested network is among them.
         """
         requested = self.networks or default
         if chosen := [name for name in names if not requested or name in requested]:
@@ -81,9 +82,20 @@ class Request:
         return method
 
 
-def exact_cell(value: float, law: float | None = None, source: str = "") -> ResultCell:
-    """Returns the cell of a value that no seed changes, beside the value that a law gives."""
-    return ResultCell(None if law is None else Published(law, None, None, source), Summary(value, None, 1))
+def cell(
+    measured: float | Sequence[float] | None, law: float | None = None, *, source: str = "", reason: str = ""
+) -> ResultCell:
+    """Returns a cell of a result table: a measured value beside that of a law.
+
+        cell(2.99, law=3.0)  # one value, which no seed changes
+        cell([0.21, 0.25])   # mean and standard deviation of two runs
+        cell(None, reason="not run")
+
+    source: where the law's value is from. reason: a footnote, needed where nothing was measured.
+    """
+    reference = None if law is None else Published(law, None, None, source)
+    values = [measured] if isinstance(measured, float | int) else measured
+    return ResultCell(reference, None if values is None else summary(values), reason)
 
 
 @dataclass(frozen=True)
@@ -96,17 +108,22 @@ class Finding:
 
 @dataclass(frozen=True)
 class Analysis:
-    """An experiment with a name."""
+    """An experiment that fills no table of trained runs.
 
-    id: str  # its file's name, - for _
+    id: the file's name, with - for _. paper: the group of tables that it belongs to, "" if it is run by its id alone.
+    card: the default hardware card. scaled: whether --scale changes the result. seconds: rough seconds of wall clock by
+    scale and options.
+    """
+
+    id: str
     title: str
     source: str
     run: Callable[[Request], Finding]
     Options: type[AnalysisOptions] = AnalysisOptions
-    paper: Literal["paper-a", "paper-b", ""] = ""  # the group that names it, as "all" does; none: its own name alone
+    paper: Literal["paper-a", "paper-b", ""] = ""
     card: str = "paper-a"
-    scaled: bool = False  # whether --scale changes what it does
-    seconds: Callable[[str, Any], float] | None = None  # of wall clock, roughly, by scale and options
+    scaled: bool = False
+    seconds: Callable[[str, Any], float] | None = None
 
     @property
     def about(self) -> str:

@@ -1,4 +1,4 @@
-"""The analyses by name: every other file and folder beside this one is one, loaded when first used."""
+"""Loads analyses by name: almost every file and folder beside this one is an analysis."""
 
 from __future__ import annotations
 
@@ -11,23 +11,14 @@ from benchmarks.analyses.definition import Analysis
 from benchmarks.errors import UserError
 from methods.errors import unknown
 
-NO_ANALYSIS = ("definition", "registry")
-
-
-def _ids() -> tuple[str, ...]:
-    modules = sorted(module.name for module in pkgutil.iter_modules(analyses.__path__))
-    return tuple(name.replace("_", "-") for name in modules if name not in NO_ANALYSIS)
-
-
-IDS = _ids()
+_OTHERS = {"definition", "registry", "simulation"}
+_MODULES = sorted({module.name for module in pkgutil.iter_modules(analyses.__path__)} - _OTHERS)
+IDS = tuple(name.replace("_", "-") for name in _MODULES)
 
 
 @cache
 def analysis(id: str) -> Analysis:
-    """Returns the analysis.
-
-    Raises UserError, offering the nearest names, where there is none or its file does not define it.
-    """
+    """Returns an analysis. Raises UserError for an unknown name, offering the nearest, or a file without ANALYSIS."""
     if id not in IDS:
         raise UserError(unknown("analysis", id, IDS))
     module = importlib.import_module(f"{analyses.__name__}.{id.replace('-', '_')}")

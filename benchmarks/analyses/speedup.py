@@ -15,17 +15,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 import methods
-from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request, Several, exact_cell
-from benchmarks.executors.team import SimulatedTeam
-from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request, Several, cell
+from benchmarks.analyses.simulation import simulate_epoch
 from benchmarks.hardware.price import Price
-from methods import Method
+from reports.figures.laws import Law, Panel, laws
 from results.measures import Measure
 from results.tables import Conditions, ResultRow, ResultTable
 
@@ -70,44 +70,33 @@ class SpeedupPoint:
         return abs(self.measured / self.law - 1)
 
 
-def asynchronous_time(batches: int, beta: float, workers: int) -> float:
-    """Returns the time of asynchronous training, the paper's T2, in units of T; exact."""
-    rounds, remainder = divmod(batches - 1, workers)
-    return 1 + remainder + rounds * max(workers, beta) + beta
-
-
 def law(batches: int, beta: float, workers: int, form: str = "corrected") -> float:
-    """Returns the speed-up T1 / T2 for so many batches. form: T1 "corrected" or as "printed"."""
+    """Returns the speed-up T1 / T2 for b batches. form: T1 "corrected" or as "printed"."""
+    rounds, remainder = divmod(batches - 1, workers)
+    asynchronous = 1 + remainder + rounds * max(workers, beta) + beta
     sequential = batches + beta if form == "printed" else batches * (1 + beta)
-    return sequential / asynchronous_time(batches, beta, workers)
+    return sequential / asynchronous
 
 
-def long_stream(beta: float, workers: int) -> float:
-    """Returns the speed-up of an endless stream of batches."""
+def law_of_long_stream(beta: float, workers: int) -> float:
+    """Returns the speed-up for an endless stream of batches."""
     return (1 + beta) / max(1.0, beta / workers)
 
 
-def epoch_seconds(method: Method, price: Price, batches: int) -> float:
-    """Returns the simulated seconds of one epoch of so many batches, in the method's last phase."""
+def epoch_seconds(price: Price, batches: int, method: str, **options: int) -> float:
+    """Returns the simulated seconds of one epoch."""
     layers = [(f"layer{index}", 1) for index in range(len(price.forward))]
-    team = SimulatedTeam.of(layers, replicas=method.replicas, steps_per_epoch=batches)
-    team.accounts.epoch = team.epochs
-    executor = VirtualExecutor(team, price)
-    executor.run(method.workers(team))
-    team.accounts.end_epoch()
-    return executor.now
+    return simulate_epoch(methods.create(method, options), price, layers, batches).now
 
 
 def grid(options: SpeedupOptions, method: str = "async_lu") -> Iterator[SpeedupPoint]:
-    """Yields a point for every (K, b, beta) of the options, simulated on ideal devices."""
-    for beta in options.betas:
+    """Yields a point for every (beta, b, K) of the options, simulated on ideal devices."""
+    for beta, batches in product(options.betas, options.batches):
         price = Price.uniform(LAYERS, 1.0, beta)
-        for batches in options.batches:
-            sequential_seconds = epoch_seconds(methods.create("bp"), price, batches)
-            for workers in options.workers:
-                asynchronous = methods.create(method, {"backward_workers": workers})
-                measured = sequential_seconds / epoch_seconds(asynchronous, price, batches)
-                yield SpeedupPoint(batches, beta, workers, law(batches, beta, workers, options.law), measured)
+        sequential = epoch_seconds(price, batches, "bp")
+        for workers in options.workers:
+            measured = sequential / epoch_seconds(price, batches, method, backward_workers=workers)
+            yield SpeedupPoint(batches, beta, workers, law(batches, beta, workers, options.law), measured)
 
 
 def run(request: Request) -> Finding:
@@ -122,25 +111,20 @@ def run(request: Request) -> Finding:
 
 
 def _grid_table(options: SpeedupOptions, points: Sequence[SpeedupPoint]) -> ResultTable:
-    by_parameters = {(point.workers, point.batches, point.beta): point for point in points}
-    rows = [
-        ResultRow(
-            f"workers={workers}",
-            f"K = {workers}",
-            f"batches={batches}",
-            f"b = {batches}",
-            tuple(
-                exact_cell(
-                    by_parameters[workers, batches, beta].measured, by_parameters[workers, batches, beta].law, SOURCE
-                )
-                for beta in options.betas
-            ),
-        )
-        for workers in options.workers
-        for batches in options.batches
-    ]
+    rows = []
+    for workers, batches in product(options.workers, options.batches):
+        of_row = [point for point in points if (point.workers, point.batches) == (workers, batches)]
+        cells = tuple(cell(point.measured, point.law, source=SOURCE) for point in of_row)
+        rows.append(ResultRow(f"workers={workers}", f"K = {workers}", f"batches={batches}", f"b = {batches}", cells))
     worst = max(points, key=lambda point: point.deviation)
     worst_case = f" (b = {worst.batches}, β = {worst.beta:g}, K = {worst.workers})" if worst.deviation else ""
+    notes = [
+        ERRATUM,
+        "Law: T1 / T2 with T2 = (1 + r + q max(K, β) + β) T and b - 1 = q K + r; with enough workers, K ≥ β, "
+        "it is the paper's b (1 + β) / (b + β); for a long stream it becomes (1 + β) / max(1, β / K).",
+    ]
+    if options.law == "printed":
+        notes.append("The printed T1 misses the measurement wherever b > 1: its quotient with the paper's T2 is 1.")
     return ResultTable(
         name="speedup",
         title="Speed-up of Async LU over backpropagation, by batches b, β and backward workers K",
@@ -152,7 +136,7 @@ def _grid_table(options: SpeedupOptions, points: Sequence[SpeedupPoint]) -> Resu
             f"K: backward workers; {len(points)} points, law {options.law}: none is further off than "
             f"{100 * worst.deviation:.2g} %{worst_case}",
         ),
-        notes=tuple(_notes(options)),
+        notes=tuple(notes),
         conditions=Conditions(executor="virtual", hardware="ideal devices"),
         reference="law",
         group="Backward workers",
@@ -160,28 +144,14 @@ def _grid_table(options: SpeedupOptions, points: Sequence[SpeedupPoint]) -> Resu
     )
 
 
-def _notes(options: SpeedupOptions) -> Iterator[str]:
-    yield ERRATUM
-    yield (
-        "Law: T1 / T2 with T2 = (1 + r + q max(K, β) + β) T and b - 1 = q K + r; with enough workers, K ≥ β, "
-        "it is the paper's b (1 + β) / (b + β); for a long stream it becomes (1 + β) / max(1, β / K)."
-    )
-    if options.law == "printed":
-        yield "The printed T1 misses the measurement wherever b > 1: its quotient with the paper's T2 is 1."
-
-
 def _picture(options: SpeedupOptions, points: Sequence[SpeedupPoint], stem: Path) -> tuple[Path, ...]:
-    from reports.figures.laws import Law, Panel, laws
-
     panels = []
     for workers in options.workers:
         lines = []
         for beta in options.betas:
             of_line = [point for point in points if (point.workers, point.beta) == (workers, beta)]
-            xs = [point.batches for point in of_line]
-            lines.append(
-                Law(f"β = {beta:g}", xs, [p.law for p in of_line], measured=[point.measured for point in of_line])
-            )
+            laws_of_line, measured = [p.law for p in of_line], [p.measured for p in of_line]
+            lines.append(Law(f"β = {beta:g}", [p.batches for p in of_line], laws_of_line, measured=measured))
         panels.append(Panel(f"K = {workers}", "batches, b", "speed-up, λ", lines, log_x=True))
     return laws(panels, stem, title="Async LU over backpropagation: law (lines) and virtual runs (points)")
 
@@ -191,18 +161,20 @@ def _picture(options: SpeedupOptions, points: Sequence[SpeedupPoint], stem: Path
 
 def _network_table(request: Request) -> ResultTable:
     """Returns speed-ups of a long stream on the card's networks, with free links and with the card's."""
-    card, options = request.card, request.options
-    rows = []
+    card, rows = request.card, []
     for name, network in card.networks.items():
         if request.networks and name not in request.networks:
             continue
         price = card.price(network)
+        ideal = Price(price.forward, price.backward_inputs, price.backward_weights, [0.0] * len(price.forward))
         beta = price.backward_seconds / price.forward_seconds
-        for workers in options.workers:
-            values = [_long_stream_speedup(variant, workers) for variant in (_ideal(price), price)]
-            cells = tuple(exact_cell(value, long_stream(beta, workers), SOURCE) for value in values)
+        sequential = [epoch_seconds(p, LONG_STREAM, "bp") for p in (ideal, price)]
+        for workers in request.options.workers:
+            asynchronous = [epoch_seconds(p, LONG_STREAM, "async_lu", backward_workers=workers) for p in (ideal, price)]
+            law_here = law_of_long_stream(beta, workers)
+            cells = [cell(a / b, law_here, source=SOURCE) for a, b in zip(sequential, asynchronous, strict=True)]
             label = f"{name}, batch {network.batch}: β = {beta:.2f}"
-            rows.append(ResultRow(name, label, f"workers={workers}", f"K = {workers}", cells))
+            rows.append(ResultRow(name, label, f"workers={workers}", f"K = {workers}", tuple(cells)))
     return ResultTable(
         name="speedup-networks",
         title=f"Speed-up of Async LU over backpropagation, networks of the hardware card {card.name}",
@@ -222,18 +194,6 @@ def _network_table(request: Request) -> ResultTable:
         reference="law",
         item="Workers",
     )
-
-
-def _long_stream_speedup(price: Price, workers: int) -> float:
-    sequential_seconds = epoch_seconds(methods.create("bp"), price, LONG_STREAM)
-    return sequential_seconds / epoch_seconds(
-        methods.create("async_lu", {"backward_workers": workers}), price, LONG_STREAM
-    )
-
-
-def _ideal(price: Price) -> Price:
-    """Returns a copy with the same seconds of computing, no delays, and free links and updates."""
-    return Price(price.forward, price.backward_inputs, price.backward_weights, [0.0] * len(price.forward))
 
 
 ANALYSIS = Analysis(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import stdev
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 FAMILIES = {"resnet18": "cifar100", "resnet50": "cifar100", "lstm": "imdb"}
 METHODS: dict[str, dict[str, int]] = {"async_lu": {}, "lapsgd": {"updaters": 2}}
-"""Those that are looked at by default, and in what they differ from their own defaults."""
+"""The default methods, with options that differ from their own defaults."""
 ENDS = {"loss": ("loss", ""), "accuracy_percent": ("accuracy", "%")}
 MEASURES = tuple(
     measure
@@ -52,7 +53,8 @@ class SpreadOptions(AnalysisOptions):
     batches: Annotated[int | None, Field(ge=3, le=100_000, description="per epoch; none: all")] = None
 
 
-Ends = dict[str, float]  # after the last epoch, by ENDS
+Ends = dict[str, float]
+"""Metrics after the last epoch, by ENDS."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,11 @@ class Runs:
     method: Method
     schedules: tuple[Ends, ...]
     seeds: tuple[Ends, ...]
+
+    @property
+    def title(self) -> str:
+        settings = ", ".join(f"{key} {getattr(self.method.options, key)}" for key in METHODS.get(self.method.name, {}))
+        return f"{self.method.title} ({settings})" if settings else self.method.title
 
     def values(self, key: str) -> tuple[list[float], list[float]]:
         """Returns a metric's values over schedules, and over seeds."""
@@ -77,30 +84,26 @@ def run(request: Request) -> Finding:
     return Finding((_table(request, results),))
 
 
+# ---- trained
+
+
 def _runs(request: Request, network: str, name: str) -> Runs:
     from benchmarks.runner.training import load_data
 
-    options = {key: value for key, value in METHODS.get(name, {}).items() if key not in request.settings.get(name, {})}
-    method, work = request.method(name, **options), _workload(request, network)
-    executors.THREADS.check(method)
-    data = load_data(work, None)
-    count = request.options.runs
-    recorded = [_record(work, method, data) for _ in range(count)]
-    parts = recorded[0][1]
-    replayed = tuple(_replay(work, method, data, seed, parts) for seed in range(count))
-    return Runs(work, method, tuple(end for end, _ in recorded), replayed)
-
-
-def _workload(request: Request, network: str) -> Workload:
     options: SpreadOptions = request.options
-    plain = workload(FAMILIES[network], network, request.scale)
+    set_by_user = request.settings.get(name, {})
+    method = request.method(name, **{key: of for key, of in METHODS.get(name, {}).items() if key not in set_by_user})
+    executors.THREADS.check(method)
     settings = {} if options.epochs is None else {"epochs": str(options.epochs)}
     if options.batches is not None:
-        settings["train_samples"] = str(options.batches * plain.batch)
-    return workload(FAMILIES[network], network, request.scale, settings)
-
-
-# ---- trained
+        batch = workload(FAMILIES[network], network, request.scale).batch
+        settings["train_samples"] = str(options.batches * batch)
+    work = workload(FAMILIES[network], network, request.scale, settings)
+    data = load_data(work, None)
+    recorded = [_record(work, method, data) for _ in range(options.runs)]
+    schedule = recorded[0][1]
+    replayed = tuple(_replay(work, method, data, seed, schedule) for seed in range(options.runs))
+    return Runs(work, method, tuple(end for end, _ in recorded), replayed)
 
 
 def _record(work: Workload, method: Method, data: DataSet) -> tuple[Ends, list[Part]]:
@@ -114,14 +117,14 @@ def _record(work: Workload, method: Method, data: DataSet) -> tuple[Ends, list[P
     return ends, training.executor.take_schedule()
 
 
-def _replay(work: Workload, method: Method, data: DataSet, seed: int, parts: Sequence[Part]) -> Ends:
+def _replay(work: Workload, method: Method, data: DataSet, seed: int, schedule: Sequence[Part]) -> Ends:
     from benchmarks.executors.replay.executor import ReplayExecutor
     from benchmarks.runner.training import Training
 
     spec = _spec(work, method, seed)
     training = Training(spec.model_copy(update={"executor": executors.REPLAY.name, "recorded": None}), data, None)
     assert isinstance(training.executor, ReplayExecutor)
-    training.executor.follow(parts)
+    training.executor.follow(schedule)
     return _train(training)
 
 
@@ -130,9 +133,7 @@ def _spec(work: Workload, method: Method, seed: int) -> Any:
 
 
 def _train(training: Any) -> Ends:
-    metrics: dict[str, float] = {}
-    for epoch in range(training.work.epochs):
-        metrics = training.epoch(epoch)
+    metrics = [training.epoch(epoch) for epoch in range(training.work.epochs)][-1]
     return {key: metrics[key] for key in ENDS}
 
 
@@ -153,7 +154,10 @@ def _table(request: Request, results: Sequence[Runs]) -> ResultTable:
             f"sample standard deviations after {results[0].work.epochs} epochs; recorded: readers and writers "
             "of a layer exclude each other",
         ),
-        notes=tuple(_notes(results)),
+        notes=(
+            *(note for runs in results for note in _notes(runs)),
+            "Intervals of standard deviations take results for normal, and are wide with few runs.",
+        ),
         conditions=Conditions(
             scale=request.scale,
             executor="threads and replay",
@@ -166,45 +170,36 @@ def _table(request: Request, results: Sequence[Runs]) -> ResultTable:
 
 
 def _row(runs: Runs) -> ResultRow:
-    import numpy as np  # which `list` goes without
-
     cells: list[ResultCell] = []
     for key in ENDS:
-        stds = [float(np.std(values, ddof=1)) for values in runs.values(key)]
-        cells += [_cell(std, len(runs.schedules)) for std in stds]
-        cells.append(_cell(stds[0] / stds[1] if stds[1] else math.nan, len(runs.schedules)))
-    return ResultRow(runs.work.network, runs.work.label, runs.method.name, _title(runs.method), tuple(cells))
+        schedules, seeds = (
+            stdev(values) if all(map(math.isfinite, values)) else math.nan for values in runs.values(key)
+        )
+        for value in (schedules, seeds, schedules / seeds if seeds else math.nan):
+            summary = Summary(value, None, len(runs.schedules)) if math.isfinite(value) else None
+            reason = "" if summary else "no ratio: a run diverged, or there is no spread over seeds"
+            cells.append(ResultCell(None, summary, reason))
+    return ResultRow(runs.work.network, runs.work.label, runs.method.name, runs.title, tuple(cells))
 
 
-def _cell(value: float, n: int) -> ResultCell:
-    if not math.isfinite(value):
-        return ResultCell(reason="no ratio: a run diverged, or there is no spread over seeds")
-    return ResultCell(None, Summary(value, None, n))
+def _std(values: Sequence[float]) -> float:
+    return stdev(values) if all(map(math.isfinite, values)) else math.nan
 
 
-def _title(method: Method) -> str:
-    options = METHODS.get(method.name, {})
-    settings = ", ".join(f"{key} {getattr(method.options, key)}" for key in options)
-    return f"{method.title} ({settings})" if settings else method.title
-
-
-def _notes(results: Sequence[Runs]) -> Iterator[str]:
-    for runs in results:
-        name = f"{_title(runs.method)} on {runs.work.network}"
-        exact = runs.schedules[0] == runs.seeds[0]
-        bits = "to the last bit" if exact else "NOT to the last bit: that is a defect of the replay"
-        yield f"{name}: the replay at seed 0 ended as its recorded run, {bits}."
-        for key, (word, _) in ENDS.items():
-            schedules, seeds = runs.values(key)
-            if not all(map(math.isfinite, [*schedules, *seeds])):
-                continue
+def _notes(runs: Runs) -> Iterator[str]:
+    name = f"{runs.title} on {runs.work.network}"
+    exact = runs.schedules[0] == runs.seeds[0]
+    bits = "to the last bit" if exact else "NOT to the last bit: that is a defect of the replay"
+    yield f"{name}: the replay at seed 0 ended as its recorded run, {bits}."
+    for key, (word, _) in ENDS.items():
+        schedules, seeds = runs.values(key)
+        if all(map(math.isfinite, [*schedules, *seeds])):
             over = [
                 f"{_interval(std_interval(schedules))} over {len(schedules)} schedules",
                 f"{_interval(std_interval(seeds))} over {len(seeds)} seeds",
                 f"{_interval(std_ratio_interval(schedules, seeds))} of their ratio",
             ]
             yield f"{name}, {word}: 95 % intervals {', '.join(over)}."
-    yield "Intervals of standard deviations take results for normal, and are wide with few runs."
 
 
 def _interval(interval: Interval | None) -> str:

@@ -10,21 +10,22 @@ below beta T / 2 however deep the network is.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated
 
 from pydantic import Field
 
 import methods
-from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request, Several, exact_cell
+from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request, Several, cell
+from benchmarks.analyses.simulation import simulate_epoch
 from benchmarks.executors.counts import LayerStaleness
-from benchmarks.executors.team import SimulatedTeam
-from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
+from reports.figures.laws import Law, Panel, laws
 from results.measures import Measure
-from results.tables import Conditions, ResultCell, ResultRow, ResultTable
+from results.tables import Conditions, ResultRow, ResultTable
 
 SOURCE = "arXiv:2410.05985v1, section 3.4"
 ERRATUM = (
@@ -72,6 +73,7 @@ class StalenessPoint:
 
     @property
     def waits(self) -> list[float]:
+        """How much longer each layer's gradient waits under BU."""
         pairs = zip(self.block, self.layerwise, strict=True)
         return [block["wait_seconds"] - layerwise["wait_seconds"] for block, layerwise in pairs]
 
@@ -85,28 +87,20 @@ def law_of_sum(layers: int, beta: float) -> float:
     return beta * (layers - 1) / 2
 
 
-def law_of_mean(layers: int, beta: float) -> float:
-    """Returns the mean wait over the layers, in units of T; the paper never divides the sum by their number."""
-    return law_of_sum(layers, beta) / layers
-
-
 def law_of_layer(layer: int, layers: int, beta: float) -> float:
     """Returns the wait of layer m (1 is nearest to the input), in units of T."""
     return beta * (layer - 1) / layers
 
 
-def measure(method: str, layers: int, beta: float, options: StalenessOptions) -> list[LayerStaleness]:
-    """Simulates one epoch of uniform layers on ideal devices -> staleness per layer."""
-    created = methods.create(method, {"backward_workers": options.workers})
-    team = SimulatedTeam.of([(f"layer {m}", 1) for m in range(1, layers + 1)], steps_per_epoch=options.batches)
-    VirtualExecutor(team, Price.uniform(layers, 1.0, beta)).run(created.workers(team))
-    return team.accounts.staleness.per_layer()
-
-
 def point(layers: int, beta: float, options: StalenessOptions) -> StalenessPoint:
-    return StalenessPoint(
-        layers, beta, *(measure(method, layers, beta, options) for method in ("async_lu", "async_bu"))
-    )
+    """Simulates one epoch of LU and one of BU, of uniform layers on ideal devices."""
+    names, price = [(f"layer {m}", 1) for m in range(1, layers + 1)], Price.uniform(layers, 1.0, beta)
+    measured = []
+    for name in ("async_lu", "async_bu"):
+        method = methods.create(name, {"backward_workers": options.workers})
+        team = simulate_epoch(method, price, names, options.batches).team
+        measured.append(team.accounts.staleness.per_layer())
+    return StalenessPoint(layers, beta, *measured)
 
 
 def run(request: Request) -> Finding:
@@ -122,27 +116,26 @@ def run(request: Request) -> Finding:
 
 def _depth_table(options: StalenessOptions, points: Sequence[StalenessPoint]) -> ResultTable:
     rows = []
-    for point in points:
-        references = law_of_sum(point.layers, point.beta), law_of_mean(point.layers, point.beta), None, None
-        values = point.wait_sum, point.wait_sum / point.layers, _updates(point.layerwise), _updates(point.block)
-        beta = f"{point.beta:g}"
-        rows.append(
-            ResultRow(
-                f"beta={beta}",
-                f"β T = {beta}",
-                f"layers={point.layers}",
-                f"M = {point.layers}",
-                _cells(references, values),
-            )
+    for p in points:
+        law = law_of_sum(p.layers, p.beta)
+        cells = (
+            cell(p.wait_sum, law, source=SOURCE),
+            cell(p.wait_sum / p.layers, law / p.layers, source=SOURCE),
+            *(cell(fmean(layer["updates"] for layer in layers)) for layers in (p.layerwise, p.block)),
         )
-    worst = max(_deviations(points), default=0.0)
+        rows.append(ResultRow(f"beta={p.beta:g}", f"β T = {p.beta:g}", f"layers={p.layers}", f"M = {p.layers}", cells))
+    # A single layer's gradient never waits: law and measurement are 0.
+    deviations = [abs(p.wait_sum / law_of_sum(p.layers, p.beta) - 1) for p in points if p.layers > 1]
     return ResultTable(
         name="staleness",
         title="Relative staleness of block updates against layer-wise updates, by the depth M",
         source=SOURCE,
         measures=MEASURES,
         rows=tuple(rows),
-        captions=(_caption(options), f"{len(points)} points: none is further off the law than {100 * worst:.2g} %"),
+        captions=(
+            _caption(options),
+            f"{len(points)} points: none is further off the law than {100 * max(deviations, default=0.0):.2g} %",
+        ),
         notes=(ERRATUM, WAIT, UPDATES),
         conditions=IDEAL,
         reference="law",
@@ -152,14 +145,14 @@ def _depth_table(options: StalenessOptions, points: Sequence[StalenessPoint]) ->
 
 
 def _layer_table(options: StalenessOptions, point: StalenessPoint) -> ResultTable:
-    rows = []
+    network, rows = f"M = {point.layers}, β T = {point.beta:g}", []
     for m, (wait, layerwise, block) in enumerate(zip(point.waits, point.layerwise, point.block, strict=True), 1):
-        references = law_of_layer(m, point.layers, point.beta), None, None
-        cells = _cells(references, (wait, layerwise["updates"], block["updates"]))
-        rows.append(ResultRow("all", f"M = {point.layers}, β T = {point.beta:g}", f"layer={m}", f"m = {m}", cells))
+        law = law_of_layer(m, point.layers, point.beta)
+        cells = cell(wait, law, source=SOURCE), cell(layerwise["updates"]), cell(block["updates"])
+        rows.append(ResultRow("all", network, f"layer={m}", f"m = {m}", cells))
     return ResultTable(
         name="staleness-layers",
-        title=f"Relative staleness layer by layer, M = {point.layers}, β T = {point.beta:g}",
+        title=f"Relative staleness layer by layer, {network}",
         source=SOURCE,
         measures=LAYER_MEASURES,
         rows=tuple(rows),
@@ -179,34 +172,18 @@ def _caption(options: StalenessOptions) -> str:
     )
 
 
-def _cells(references: Sequence[float | None], values: Sequence[float]) -> tuple[ResultCell, ...]:
-    return tuple(exact_cell(value, law, SOURCE) for law, value in zip(references, values, strict=True))
-
-
-def _updates(layers: Sequence[LayerStaleness]) -> float:
-    return math.fsum(layer["updates"] for layer in layers) / len(layers)
-
-
-def _deviations(points: Sequence[StalenessPoint]) -> Iterator[float]:
-    for point in points:
-        if point.layers > 1:  # a single layer's gradient never waits: law and measurement are 0
-            yield abs(point.wait_sum / law_of_sum(point.layers, point.beta) - 1)
-
-
 # ---- the picture
 
 
 def _picture(points: Sequence[StalenessPoint], shown: StalenessPoint, stem: Path) -> tuple[Path, ...]:
-    from reports.figures.laws import Law, Panel, laws
-
     sums, means = [], []
     for beta in dict.fromkeys(p.beta for p in points):
         of_beta = [p for p in points if p.beta == beta]
-        xs = [p.layers for p in of_beta]
-        label = f"β T = {beta:g}"
-        sums.append(Law(label, xs, [law_of_sum(m, beta) for m in xs], measured=[p.wait_sum for p in of_beta]))
-        average = [p.wait_sum / p.layers for p in of_beta]
-        means.append(Law(label, xs, [law_of_mean(m, beta) for m in xs], measured=average))
+        depths, waits = [p.layers for p in of_beta], [p.wait_sum for p in of_beta]
+        law = [law_of_sum(m, beta) for m in depths]
+        sums.append(Law(f"β T = {beta:g}", depths, law, measured=waits))
+        law, waits = ([value / m for value, m in zip(values, depths, strict=True)] for values in (law, waits))
+        means.append(Law(f"β T = {beta:g}", depths, law, measured=waits))
     numbers = range(1, shown.layers + 1)
     stale = [
         Law(f"{name}, β T = {shown.beta:g}", numbers, measured=[layer["updates"] for layer in layers], key=key)

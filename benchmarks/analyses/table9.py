@@ -15,8 +15,9 @@ from benchmarks.runner.environment import cpu_name
 from benchmarks.runner.pace import ROUGH_BATCH_SECONDS, START_SECONDS
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.workload import Workload, workload
-from results import published, statistics
+from results import published
 from results.measures import MEASURES
+from results.statistics import summary
 from results.tables import Conditions, ResultCell, ResultRow, ResultTable
 
 if TYPE_CHECKING:
@@ -35,9 +36,40 @@ class Table9Options(AnalysisOptions):
 
 def run(request: Request) -> Finding:
     """Times the requested networks, by default the paper's, at the request's scale."""
-    works = {name: workload("cifar100", name, request.scale) for name in request.networks_among(NETWORKS)}
-    rows = [_row(work, seconds_of(work, request.options)) for work in works.values()]
-    return Finding((_table(request, rows, list(works.values())),))
+    options: Table9Options = request.options
+    works = [workload("cifar100", name, request.scale) for name in request.networks_among(NETWORKS)]
+    rows = [_row(work, options) for work in works]
+    hardware = _hardware(options, works[0].threads)
+    sizes = ", ".join(dict.fromkeys(f"batch {work.batch}" for work in works))
+    smaller = f"At scale {request.scale} the networks are narrower, and the batches smaller, than the paper's."
+    table = ResultTable(
+        name="table9",
+        title="CIFAR-100: seconds of a forward and of a backward pass",
+        source=SOURCE,
+        measures=tuple(MEASURES[key] for key in KEYS),
+        rows=tuple(rows),
+        conditions=Conditions(scale=request.scale, hardware=hardware, device=options.device),
+        captions=(
+            f"scale {request.scale}, {sizes}; real seconds on {hardware}",
+            f"mean ± standard deviation over {options.batches} batches after {options.warm_up} to warm up (n)",
+        ),
+        notes=(
+            "Real seconds of this machine, not simulated ones: the paper timed an A100 at batch 128, mean over 15 "
+            "epochs.",
+            *([smaller] if request.scale != "paper" else []),
+            "Forward pass with the loss; backward pass: the gradients of all parameters, no update; random inputs.",
+        ),
+    )
+    return Finding((table,))
+
+
+def _row(work: Workload, options: Table9Options) -> ResultRow:
+    values = published.load("table9")
+    cells = [
+        ResultCell(values[work.network, "bp", key], summary(seconds))
+        for key, seconds in zip(KEYS, seconds_of(work, options), strict=True)
+    ]
+    return ResultRow(work.network, work.label, "bp", "BP, one batch", tuple(cells))
 
 
 def seconds_of(work: Workload, options: Table9Options) -> tuple[list[float], list[float]]:
@@ -53,9 +85,7 @@ def seconds_of(work: Workload, options: Table9Options) -> tuple[list[float], lis
     torch.set_num_threads(work.threads)
     try:
         steps = _steps(work, torch.device(options.device))
-        for _ in range(options.warm_up):
-            next(steps)
-        timed = [next(steps) for _ in range(options.batches)]
+        timed = [next(steps) for _ in range(options.warm_up + options.batches)][options.warm_up :]
     finally:
         torch.set_num_threads(before)
     return [forward for forward, _ in timed], [backward for _, backward in timed]
@@ -73,52 +103,24 @@ def _steps(work: Workload, device: torch.device) -> Iterator[tuple[float, float]
     data = card(work.dataset)
     layers = [module.to(device).train() for module in network_of(work, data).values()]
     parameters = [p for module in layers for p in module.parameters()]
-    draw = torch.Generator().manual_seed(0)
-    inputs = torch.randn(work.batch, *work.input_shape(data), generator=draw).to(device)
-    labels = torch.randint(data.classes, (work.batch,), generator=draw).to(device)
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(work.batch, *work.input_shape(data), generator=generator).to(device)
+    labels = torch.randint(data.classes, (work.batch,), generator=generator).to(device)
     while True:
-        begun = _now(device)
+        start = _now(device)
         loss = torch.nn.functional.cross_entropy(forward_all(layers, inputs), labels)
         between = _now(device)
         torch.autograd.grad(loss, parameters)
-        yield between - begun, _now(device) - between
+        yield between - start, _now(device) - between
 
 
 def _now(device: torch.device) -> float:
-    """Returns the time in seconds, once the device has done all that was launched."""
+    """Returns the time in seconds, once the device has finished its work."""
     import torch
 
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()
-
-
-def _row(work: Workload, seconds: tuple[list[float], list[float]]) -> ResultRow:
-    published_values = {key[2]: value for key, value in published.load("table9").items() if key[0] == work.network}
-    cells = tuple(
-        ResultCell(published_values[key], statistics.summary(measured))
-        for key, measured in zip(KEYS, seconds, strict=True)
-    )
-    return ResultRow(work.network, work.label, "bp", "BP, one batch", cells)
-
-
-def _table(request: Request, rows: list[ResultRow], works: list[Workload]) -> ResultTable:
-    options: Table9Options = request.options
-    sizes = ", ".join(dict.fromkeys(f"batch {work.batch}" for work in works))
-    hardware = _hardware(options, works[0].threads)
-    return ResultTable(
-        name="table9",
-        title="CIFAR-100: seconds of a forward and of a backward pass",
-        source=SOURCE,
-        measures=tuple(MEASURES[key] for key in KEYS),
-        rows=tuple(rows),
-        conditions=Conditions(scale=request.scale, hardware=hardware, device=options.device),
-        captions=(
-            f"scale {request.scale}, {sizes}; real seconds on {hardware}",
-            f"mean ± standard deviation over {options.batches} batches after {options.warm_up} to warm up (n)",
-        ),
-        notes=tuple(_notes(request.scale)),
-    )
 
 
 def _hardware(options: Table9Options, threads: int) -> str:
@@ -127,13 +129,6 @@ def _hardware(options: Table9Options, threads: int) -> str:
 
         return f"{torch.cuda.get_device_name()}, float32"
     return f"{cpu_name()}, {threads} of {os.cpu_count() or 1} cores"
-
-
-def _notes(scale: str) -> Iterator[str]:
-    yield "Real seconds of this machine, not simulated ones: the paper timed an A100 at batch 128, mean over 15 epochs."
-    if scale != "paper":
-        yield f"At scale {scale} the networks are narrower, and the batches smaller, than the paper's."
-    yield "Forward pass with the loss; backward pass: the gradients of all parameters, no update; random inputs."
 
 
 def _roughly_seconds(scale: str, options: Table9Options) -> float:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request
+from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request, cell
 from benchmarks.executors import registry as executors
 from benchmarks.executors.accounting import Layer, Replica
 from benchmarks.executors.team import SimulatedTeam, Team
 from benchmarks.executors.virtual.sharing import OneMachine
-from benchmarks.hardware.card import Card, NetworkSeconds
+from benchmarks.hardware.card import Card
 from benchmarks.hardware.cores import usable_cores
 from benchmarks.hardware.price import Price
 from benchmarks.runner import plan
@@ -29,18 +29,15 @@ from benchmarks.runner.processes.memory import keep_freed_memory
 from benchmarks.workloads.scales import TIMED
 from benchmarks.workloads.workload import Workload, workload
 from methods import Method
-from results import statistics as summaries
 from results.measures import Measure
-from results.published import Published
-from results.tables import Conditions, ResultCell, ResultRow, ResultTable
+from results.tables import Conditions, ResultRow, ResultTable
 
 if TYPE_CHECKING:
     from benchmarks.runner.training import Training
-    from benchmarks.workloads.data.load import DataSet
 
 METHODS = ("bp", "async_lu", "async_bu", "lapsgd", "ddp")
 WORKERS = 3
-"""That the cores' capacity is measured with: as many as the methods have devices, by default."""
+"""Workers that measure the cores' capacity: as many as the methods have devices, by default."""
 GOAL_PERCENT = 10.0
 MEASURES = (
     Measure("seconds_per_epoch", "Seconds per epoch", "s", "less", digits=4, time=True),
@@ -59,7 +56,8 @@ class ValidateOptions(AnalysisOptions):
 class Pair:
     """One method on one workload.
 
-    predicted: simulated seconds per epoch, measured: real ones; one of each per round.
+    predicted, measured: simulated and real seconds per epoch, one of each per round. capacity: how many times the work
+    of one worker the machine does with WORKERS of them.
     """
 
     work: Workload
@@ -70,7 +68,7 @@ class Pair:
 
     @property
     def residual_percent(self) -> float:
-        """Returns the median error of the predictions in percent, each against the measurement of its own round.
+        """Median error of the predictions in percent, each against the measurement of its own round.
 
         A machine that is slow for some minutes is then slow on both sides of a ratio.
         """
@@ -79,106 +77,68 @@ class Pair:
 
 
 def run(request: Request) -> Finding:
-    """Validates the requested methods and networks, by default METHODS on FAMILIES."""
+    """Validates the requested methods and networks, by default METHODS on the networks of TIMED."""
     networks = request.networks_among(TIMED)
     keep_freed_memory()  # as every process that trains does
-    pairs = [pair for network in networks for pair in _pairs(request, network)]
-    return Finding((_table(request, pairs),))
+    return Finding((_table(request, [pair for network in networks for pair in _pairs(request, network)]),))
 
 
-def _pairs(request: Request, network: str) -> list[Pair]:
+def _pairs(request: Request, network: str) -> Iterator[Pair]:
+    """Times epochs of each method in turn, and measures the card in every round."""
     from benchmarks.runner.calibration import Calibration
-    from benchmarks.runner.training import load_data
+    from benchmarks.runner.training import Training, load_data
 
     options: ValidateOptions = request.options
-    work = workload(TIMED[network], network, request.scale, _samples(network, request))
-    data = load_data(work, None)
-    rivals = [_real(request.method(name), work, data) for name in request.methods or METHODS]
-    card, times = Calibration(work, data, workers=WORKERS), [list[float]() for _ in rivals]
-    for rival in rivals:
-        _epoch(rival)  # warm up
+    work = workload(TIMED[network], network, request.scale)
+    if options.batches is not None:
+        samples = {"train_samples": str(options.batches * work.batch)}
+        work = workload(TIMED[network], network, request.scale, samples)
+    data, trainings = load_data(work, None), list[Training]()
+    for name in request.methods or METHODS:
+        method = request.method(name)
+        executors.THREADS.check(method)
+        trainings.append(Training(plan.alone(work, method, executor=executors.THREADS.name).spec, data, None))
+        _epoch(trainings[-1])  # warm up
+    card, seconds = Calibration(work, data, workers=WORKERS), [list[float]() for _ in trainings]
     for _ in range(options.rounds):
         card.round()
-        for rival, seconds in zip(rivals, times, strict=True):
-            seconds.append(_epoch(rival))
-    rounds = [slice(i, i + 1) for i in range(options.rounds)]
-    prices = {
-        shared: [replace(_price(card.seconds(i)), lane_capacity=card.capacity(i, shared=shared)) for i in rounds]
-        for shared in (False, True)
-    }
-    return [
-        Pair(work, rival.method, _predicted(prices[rival.method.replicas == 1], rival), tuple(seconds), card.capacity())
-        for rival, seconds in zip(rivals, times, strict=True)
-    ]
-
-
-def _samples(network: str, request: Request) -> dict[str, str]:
-    batches = request.options.batches
-    batch = workload(TIMED[network], network, request.scale).batch
-    return {} if batches is None else {"train_samples": str(batches * batch)}
-
-
-# ---- measured
-
-
-def _real(method: Method, work: Workload, data: DataSet) -> Training:
-    from benchmarks.runner.training import Training
-
-    executors.THREADS.check(method)
-    spec = plan.alone(work, method, executor=executors.THREADS.name).spec
-    return Training(spec, data, None)
+        for training, times in zip(trainings, seconds, strict=True):
+            times.append(_epoch(training))
+    machine = Card(name="this-machine", title="", source="", flops_per_second=1.0)
+    for training, times in zip(trainings, seconds, strict=True):
+        predicted = []
+        for at in (slice(i, i + 1) for i in range(options.rounds)):
+            capacity = card.capacity(at, shared=training.method.replicas == 1)
+            price = replace(machine.price(card.seconds(at)), lane_capacity=capacity)
+            predicted.append(predicted_seconds(training.method, price, training.team))
+        yield Pair(work, training.method, tuple(predicted), tuple(times), card.capacity())
 
 
 def _epoch(training: Training) -> float:
     """Returns real seconds of the first epoch, at every call: methods whose phases differ stay in their first."""
-    begun = time.perf_counter()
+    start = time.perf_counter()
     training.team.begin_epoch(0)
     training.executor.run(training.method.workers(training.team))
-    seconds = time.perf_counter() - begun
-    training.team.accounts.end_epoch()  # who leaves batches out is not fast
+    seconds = time.perf_counter() - start
+    training.team.accounts.end_epoch()  # raises where batches were left out, which would look fast
     return seconds
 
 
-# ---- predicted
-
-
-def _predicted(prices: Sequence[Price], training: Training) -> tuple[float, ...]:
-    team = training.team
-    sizes = [(layer.name, layer.size) for layer in team.replica.layers]
-    return tuple(
-        predicted_seconds(training.method, price, sizes, steps=team.steps_per_epoch, epochs=team.epochs, like=team)
-        for price in prices
-    )
-
-
-def _price(seconds: NetworkSeconds) -> Price:
-    return Card(name="this-machine", title="", source="", flops_per_second=1.0).price(seconds)
-
-
-def predicted_seconds(
-    method: Method,
-    price: Price,
-    layers: Sequence[tuple[str, int]],
-    *,
-    steps: int,
-    epochs: int,
-    like: Team | None = None,
-) -> float:
+def predicted_seconds(method: Method, price: Price, like: Team) -> float:
     """Simulates a first epoch whose workers share one machine, lane_capacity of them at full speed -> its seconds.
 
-    price: of one worker by itself. layers: (name, parameters). like: a team of the same network.
+    price: of one worker by itself. like: a team of the same network.
     """
+    sizes = [(layer.name, layer.size) for layer in like.replica.layers]
     replicas = [
-        Replica(q, 0, [Layer(name, i, size, 0) for i, (name, size) in enumerate(layers)])
-        for q in range(method.replicas)
+        Replica(q, 0, [Layer(name, i, size, 0) for i, (name, size) in enumerate(sizes)]) for q in range(method.replicas)
     ]
-    network, flops = ("", None) if like is None else (like.network, lambda: like.layer_flops)
     team = SimulatedTeam(
         replicas,
-        steps_per_epoch=steps,
-        epochs=epochs,
-        network=network,
-        flops=flops,
+        steps_per_epoch=like.steps_per_epoch,
+        epochs=like.epochs,
+        network=like.network,
+        flops=lambda: like.layer_flops,
         trained=method.trained_replicas,
     )
     executor = OneMachine(team, price)
@@ -214,11 +174,8 @@ def _table(request: Request, pairs: Sequence[Pair]) -> ResultTable:
 
 
 def _row(pair: Pair) -> ResultRow:
-    predicted = Published(statistics.median(pair.predicted), None, None, "the virtual clock")
-    cells = (
-        ResultCell(predicted, summaries.summary(pair.measured)),
-        ResultCell(None, summaries.Summary(pair.residual_percent, None, 1)),
-    )
+    seconds = cell(pair.measured, statistics.median(pair.predicted), source="the virtual clock")
+    cells = seconds, cell(pair.residual_percent)
     return ResultRow(pair.work.network, pair.work.label, pair.method.name, pair.method.title, cells)
 
 

@@ -8,8 +8,7 @@ import pytest
 
 import methods
 from benchmarks.analyses.definition import Finding, Request
-from benchmarks.analyses.figure1 import timeline
-from benchmarks.analyses.figure1.analysis import arrows
+from benchmarks.analyses.figure1 import Timeline, arrows, timeline
 from benchmarks.analyses.registry import analysis
 from benchmarks.errors import UserError
 from benchmarks.hardware import cards
@@ -19,8 +18,8 @@ LAYERS = [("L1", 1), ("L2", 1), ("L3", 1)]
 FORWARD, FIRST, SECOND = "forward 0 on device 0", "backward 0 on device 1", "backward 1 on device 2"
 
 
-def watched(method: str = "async_lu", batches: int = 4, **options: object) -> timeline.Timeline:
-    return timeline.watch(methods.create(method, options), Price.uniform(3, 1.0, 2.0), LAYERS, batches)
+def watched(method: str = "async_lu", batches: int = 4, **options: object) -> Timeline:
+    return timeline(methods.create(method, options), Price.uniform(3, 1.0, 2.0), LAYERS, batches)
 
 
 def found(tmp_path: Path, chosen: tuple[str, ...] = (), **settings: str) -> Finding:
@@ -59,7 +58,7 @@ def test_every_loss_has_an_arrow_to_its_backward_pass() -> None:
 @pytest.mark.parametrize("method", methods.names())
 def test_every_method_has_a_timeline(method: str) -> None:
     made = methods.create(method)
-    seen = timeline.watch(made, Price.uniform(3, 1.0, 2.0), LAYERS, 3 * made.replicas)
+    seen = timeline(made, Price.uniform(3, 1.0, 2.0), LAYERS, 3 * made.replicas)
     computed = {span.step for span in seen.spans if span.effect == "Backward"}
     assert computed == set(range(3 * made.replicas))
     assert all(0 <= span.start <= span.end <= seen.makespan_seconds for span in seen.spans)

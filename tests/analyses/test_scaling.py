@@ -12,9 +12,8 @@ import methods
 from benchmarks.analyses.definition import Finding, Request
 from benchmarks.analyses.registry import analysis
 from benchmarks.analyses.scaling import accuracy
+from benchmarks.analyses.scaling.curves import Condition, Epochs, Point, ScalingCurve, simulate
 from benchmarks.analyses.scaling.formulas import BOUNDED, EXACT, seconds
-from benchmarks.analyses.scaling.points import Point, ScalingCurve
-from benchmarks.analyses.scaling.simulated_epochs import Condition, Epochs, simulate
 from benchmarks.errors import UserError
 from benchmarks.hardware import cards
 from benchmarks.hardware.price import Price
@@ -62,13 +61,9 @@ def test_what_is_simulated_is_what_the_formulas_say(name: str) -> None:
 
 def test_who_waits_for_a_straggler_is_counted_by_the_devices() -> None:
     """One of two devices loses a step before each step: it works half the time, and the other waits half."""
-    price = replace(Price.uniform(1, 1.0, 2.0), delays=tuple(replace_steps(SLOW, 1.0)._delays(2, 0)))
+    price = replace(Price.uniform(1, 1.0, 2.0), delays=tuple(replace(SLOW, slow_steps=1.0).delays(2, 0)))
     found = simulate(methods.create("lsgd", {"devices": 2, "period": 1}), price, ["only"], steps=3)
-    assert (found.seconds, found.waiting, found.lost) == pytest.approx((18.0, 0.25, 0.25))
-
-
-def replace_steps(condition: Condition, steps: float) -> Condition:
-    return replace(condition, slow_steps=steps)
+    assert (found.seconds, found.waiting) == pytest.approx((18.0, 0.25))
 
 
 def test_averaging_beside_the_updates_waits_less_than_meeting() -> None:
@@ -78,7 +73,7 @@ def test_averaging_beside_the_updates_waits_less_than_meeting() -> None:
 def test_gains_end_where_growth_falls_short_of_half() -> None:
     """From 4 to 16 devices batches per second grow by 1.53 of 3; to 64 not at all."""
     points = [
-        Point(devices, (Epochs(devices, 1, devices / rate, 0, 0, 1, 0),))
+        Point(devices, (Epochs(devices, 1, devices / rate, 0, 1),))
         for devices, rate in ((1, 1.0), (4, 3.4), (16, 8.6), (64, 8.6))
     ]
     assert ScalingCurve("ddp", "DDP", PLAIN, "weak", (*points, Point(256, reason="left out"))).gains_until == 16

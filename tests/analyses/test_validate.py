@@ -10,12 +10,16 @@ import methods
 from benchmarks.analyses.definition import Finding, Request
 from benchmarks.analyses.registry import analysis
 from benchmarks.analyses.validate import METHODS, Pair, predicted_seconds
+from benchmarks.executors.accounting import Layer, Replica
+from benchmarks.executors.team import SimulatedTeam
 from benchmarks.hardware import cards
 from benchmarks.hardware.price import EffectSeconds, Price
 from benchmarks.workloads.workload import workload
 
-LAYERS = [("first", 10), ("second", 20)]
 STEPS = 12
+TEAM = SimulatedTeam(
+    [Replica(0, 0, [Layer("first", 0, 10, 0), Layer("second", 1, 20, 0)])], steps_per_epoch=12, epochs=4
+)
 
 
 def found(tmp_path: Path, *networks: str, names: tuple[str, ...] = (), **settings: str) -> Finding:
@@ -33,7 +37,7 @@ def price(capacity: float, **effects: float) -> Price:
 
 
 def predicted(method: str, price: Price, **options: object) -> float:
-    return predicted_seconds(methods.create(method, options), price, LAYERS, steps=STEPS, epochs=4)
+    return predicted_seconds(methods.create(method, options), price, TEAM)
 
 
 # ---- the prediction

@@ -20,13 +20,13 @@ PERIOD = 2
 
 @dataclass(frozen=True)
 class Trained:
-    """One method on so many devices: one value per seed, after the last epoch."""
+    """One method on so many devices: per seed, percent and updates of the last epoch."""
 
     method: str
     title: str
     devices: int
-    accuracy: tuple[float, ...]  # percent
-    staleness: tuple[float, ...]  # updates, in the last epoch
+    accuracy: tuple[float, ...]
+    staleness: tuple[float, ...]
 
 
 def work_of(request: Request) -> Workload:
@@ -39,24 +39,23 @@ def train(request: Request, devices: Sequence[int]) -> list[Trained]:
     keep_freed_memory()  # as every process that trains does
     results = []
     for name in request.methods or METHODS:
-        replicated = "devices" in methods.method_class(name).Options.__dataclass_fields__
-        for device_count in sorted(devices) if replicated else [1]:
-            ends = [_train(request, name, device_count if replicated else None, seed) for seed in request.seeds]
-            title = methods.method_class(name).title
-            results.append(Trained(name, title, device_count, tuple(e[0] for e in ends), tuple(e[1] for e in ends)))
+        kind = methods.method_class(name)
+        options = {"period": PERIOD} if "period" in kind.Options.__dataclass_fields__ else {}
+        replicated = "devices" in kind.Options.__dataclass_fields__
+        for count in sorted(devices) if replicated else [1]:
+            of_devices = {"devices": count, "learning_rate": "published"} if replicated else {}
+            ends = [_train(request, name, {**of_devices, **options}, seed) for seed in request.seeds]
+            accuracy, staleness = zip(*ends, strict=True)
+            results.append(Trained(name, kind.title, count, accuracy, staleness))
     return results
 
 
-def _train(request: Request, name: str, devices: int | None, seed: int) -> tuple[float, float]:
+def _train(request: Request, name: str, options: dict[str, object], seed: int) -> tuple[float, float]:
     """Trains once -> accuracy in percent and mean staleness in updates, after the last epoch."""
     from benchmarks.runner.training import Training, load_data
 
-    options = {} if devices is None else {"devices": devices, "learning_rate": "published"}
-    if "period" in methods.method_class(name).Options.__dataclass_fields__:
-        options |= {"period": PERIOD}
-    work, method = work_of(request), request.method(name, **options)
-    spec = plan.alone(work, method, seed, card=request.card).spec
-    training, metrics = Training(spec, load_data(work, None), request.card), dict[str, float]()
-    for epoch in range(work.epochs):
-        metrics = training.epoch(epoch)
+    work = work_of(request)
+    spec = plan.alone(work, request.method(name, **options), seed, card=request.card).spec
+    training = Training(spec, load_data(work, None), request.card)
+    metrics = [training.epoch(epoch) for epoch in range(work.epochs)][-1]
     return metrics["accuracy_percent"], metrics["staleness_updates"]

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy.integrate import cumulative_trapezoid
+from scipy.special import softmax
 
 Array = npt.NDArray[np.floating[Any]]
 Formula = Literal["printed", "squared", "moments", "ito", "equation12"]
@@ -47,7 +49,7 @@ class Potential:
 
     @property
     def stiffness(self) -> float:
-        """Returns L'' at the minimum."""
+        """L'' at the minimum."""
         return float(self.curvature(np.array(self.minimum)))
 
 
@@ -107,12 +109,12 @@ def density(potential: Potential, noise: Noise, formula: Formula, edges: Array) 
     if formula == "equation12":
         spread = noise.sigma_sgd**2 + noise.sigma_stale**2 * potential.curvature(theta)
         push = -(potential.slope(theta) + noise.sigma_stale**2 * potential.third(theta)) / noise.eta
-        return _normalised(_integral(push / spread, edges)) if _positive(spread) else None
+        return _masses(push / spread, edges) if _positive(spread) else None
     drift, diffusion = _drift_and_diffusion(potential, noise, formula, theta)
     if not _positive(diffusion):
         return None
     factor = 2 if formula == "ito" else 1
-    return _normalised(_integral(factor * drift / diffusion, edges) - np.log(diffusion))
+    return _masses(factor * drift / diffusion, edges, diffusion)
 
 
 def _drift_and_diffusion(potential: Potential, noise: Noise, formula: Formula, theta: Array) -> tuple[Array, Array]:
@@ -135,15 +137,10 @@ def _positive(diffusion: Array) -> bool:
     return bool(diffusion.min() > _LEAST * diffusion.max())
 
 
-def _integral(values: Array, edges: Array) -> Array:
-    """Returns the integral over theta, from the first cell's centre to each cell's."""
-    steps = (values[1:] + values[:-1]) / 2 * (edges[1] - edges[0])
-    return np.concatenate([[0.0], np.cumsum(steps)])
-
-
-def _normalised(logarithms: Array) -> Array:
-    masses = np.exp(logarithms - logarithms.max())
-    return np.asarray(masses / masses.sum())
+def _masses(slope: Array, edges: Array, diffusion: Array | float = 1.0) -> Array:
+    """Returns the density exp(integral of slope) / diffusion, as masses."""
+    integral = cumulative_trapezoid(slope, dx=edges[1] - edges[0], initial=0)
+    return np.asarray(softmax(integral - np.log(diffusion)))
 
 
 def histogram(samples: Array, edges: Array) -> Array:
