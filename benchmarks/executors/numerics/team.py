@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -17,7 +18,7 @@ from benchmarks.executors.numerics.layer import Clip, OptimizerFactory, TorchGra
 from benchmarks.executors.numerics.replica import TorchReplica, TorchStep
 from benchmarks.executors.numerics.state import TeamState
 from benchmarks.executors.numerics.streams import NO_CONTEXT, bound_run_ahead, streams_of
-from benchmarks.executors.numerics.weights import ByLayer, TorchWeights, complete
+from benchmarks.executors.numerics.weights import ByLayer, LayerWeights, TorchWeights, complete
 from benchmarks.executors.team import Team, checked, factor, target
 from methods import effects as e
 
@@ -283,14 +284,47 @@ class TorchTeam(Team):
         return complete(self.flat_by_layer(replica, state=state))
 
     def flat_by_layer(self, replica: e.Replica, *, state: bool = False) -> ByLayer[Tensor]:
-        state_of = self.updates.state_of if state else None
-        return weights.flat_by_layer(checked(TorchReplica, replica), buffers=self.average_buffers, state=state_of)
+        """Copies weights, float buffers and optimizer states into one vector (n,)."""
+        layers = [layer for layer in checked(TorchReplica, replica).layers if self._averaged(layer, state)]
+        sizes = [sum(t.numel() for t in self._averaged(layer, state)) for layer in layers]
+        vector = torch.empty(sum(sizes), device=self.device)
+        for layer, piece in zip(layers, torch.split(vector, sizes), strict=True):
+            yield layer
+            with layer.reading, layer.reading_statistics, layer.reading_weights():
+                torch.cat([t.reshape(-1) for t in self._averaged(layer, state)], out=piece)
+        return vector
+
+    def _averaged(self, layer: TorchLayer, state: bool) -> list[Tensor]:
+        """Returns the layer's live tensors that are averaged, always of the same sizes."""
+        buffers = layer.buffers if self.average_buffers else []
+        return [t.data for t in (*layer.params, *buffers)] + (self.updates.state_of(layer) if state else [])
 
     def mean_flat(self, vectors: Sequence[object]) -> Tensor:
-        return weights.mean_flat(cast(Sequence[Tensor], vectors))
+        """Returns the mean (n,) of vectors (n,), summed in the order of the replicas.
+
+        Raises ValueError for unequal lengths.
+        """
+        total, *others = cast(Sequence[Tensor], vectors)
+        if any(len(vector) != len(total) for vector in others):
+            raise ValueError(
+                "all members of an average take their optimizer's state along (and have weights), or none of them"
+            )
+        total = total.clone()
+        for vector in others:
+            total += vector
+        return total / len(vectors)
 
     def weighed(self, effect: e.Average, snapshot: object) -> Tensor:
-        return weights.weighed(cast(Tensor, snapshot), effect.weight)
+        """Returns weight times the snapshot (n,) and, last, the weight; the snapshot itself where there is no weight.
+
+        Raises ValueError where the weight is not finite or not above 0.
+        """
+        vector, weight = cast(Tensor, snapshot), effect.weight
+        if weight is None:
+            return vector
+        if not (math.isfinite(weight) and weight > 0):
+            raise ValueError(f"a weight in an average is a finite number above 0; {weight} came")
+        return torch.cat([vector * weight, vector.new_tensor([weight])])
 
     def unweighed(self, effect: e.Average, mean: object) -> Tensor:
         vector = cast(Tensor, mean)
@@ -303,10 +337,15 @@ class TorchTeam(Team):
         self, replica: e.Replica, mean: object, snapshot: object, *, state: bool = False
     ) -> ByLayer[None]:
         """Adds mean - snapshot (n,), layer by layer, updates going on meanwhile (B, Algorithm 1b line 8)."""
-        difference, state_of = cast(Tensor, mean) - cast(Tensor, snapshot), self.updates.state_of if state else None
-        return weights.add_by_layer(
-            checked(TorchReplica, replica), difference, buffers=self.average_buffers, state=state_of
-        )
+        offset, difference = 0, cast(Tensor, mean) - cast(Tensor, snapshot)
+        for layer in checked(TorchReplica, replica).layers:
+            yield layer
+            with layer.mutex, layer.statistics, layer.writing_weights(update=False):
+                for tensor in self._averaged(layer, state):
+                    tensor += difference[offset : offset + tensor.numel()].view_as(tensor)
+                    offset += tensor.numel()
+                layer.averages += 1
+                layer.access_counter.count_addition()
 
     # ---- weights as messages
 
@@ -314,15 +353,32 @@ class TorchTeam(Team):
         return complete(self.anchor_by_layer(replica, layers))
 
     def anchor_by_layer(self, replica: e.Replica, layers: Sequence[e.Layer]) -> ByLayer[TorchWeights]:
+        """Copies the layers' weights."""
         record = checked(TorchReplica, replica)
-        return weights.anchor_by_layer(record, [record.layers[layer.index] for layer in layers])
+        anchor = TorchWeights(record, [record.layers[layer.index] for layer in layers])
+        for layer in anchor.layers:
+            yield layer
+            with layer.reading, layer.reading_statistics, layer.reading_weights():
+                tensors, statistics = ([t.data.clone() for t in live] for live in (layer.params, layer.buffers))
+                anchor.copied.append(layer.version)
+            anchor.copies.append(LayerWeights(tensors, statistics))
+        return anchor
 
     def delta(self, anchor: e.Weights, replica: e.Replica, now: float) -> Sequence[TorchGradient]:
         return complete(self.delta_by_layer(anchor, replica, now))
 
     def delta_by_layer(self, anchor: e.Weights, replica: e.Replica, now: float) -> ByLayer[list[TorchGradient]]:
-        copies, record = checked(TorchWeights, anchor), checked(TorchReplica, replica)
-        return weights.delta_by_layer(copies, record, self.device_time() or now, buffers=self.average_buffers)
+        """Computes pseudo-gradients, anchor - live; the layer's float buffers follow, where these are averaged."""
+        deltas, time = [], self.device_time() or now
+        for layer, copy, version in checked(TorchWeights, anchor).by_layer(checked(TorchReplica, replica)):
+            yield layer
+            with layer.reading, layer.reading_statistics, layer.reading_weights():
+                delta = TorchGradient.pseudo(layer, version, time)
+                differences = [old - live.data for old, live in zip(copy.tensors, layer.params, strict=True)]
+                buffers = [buffer.data.clone() for buffer in layer.buffers if self.average_buffers]
+            delta.tensors = (*differences, *buffers)
+            deltas.append(delta)
+        return deltas
 
     def step_outer(
         self, anchor: Weights, deltas: Sequence[Gradient], optimizer: e.OuterOptimizer, scale: float
@@ -334,8 +390,20 @@ class TorchTeam(Team):
         complete(self.mix_by_layer(effect))
 
     def mix_by_layer(self, effect: e.Mix) -> ByLayer[None]:
-        record, copies = checked(TorchReplica, effect.replica), checked(TorchWeights, effect.weights)
-        return weights.mix_by_layer(record, copies, effect.share, fresh=effect.fresh, buffers=self.average_buffers)
+        """Mixes weights, and running statistics where these are averaged, into the replica's layers."""
+        copies, replica = checked(TorchWeights, effect.weights), checked(TorchReplica, effect.replica)
+        for layer, copy, version in copies.by_layer(replica):
+            yield layer
+            with layer.mutex, layer.statistics, layer.writing_weights(update=False):
+                for live, other in zip(layer.params, copy.tensors, strict=True):
+                    live.data.lerp_(other, effect.share)
+                if self.average_buffers:
+                    for buffer, statistic in zip(layer.buffers, copy.statistics, strict=True):
+                        buffer.data.lerp_(statistic, effect.share)
+                if effect.fresh:
+                    layer.forget_optimizers()
+                layer.mixed(version, effect.share)
+                layer.access_counter.count_addition()
 
     # ---- evaluation and checkpoints
 

@@ -1,20 +1,18 @@
-"""Weights as values: vectors and their means; copies of layers, pseudo-gradients, outer steps, mixing weights in.
+"""Arithmetic of gradients and of copies of weights: means, outer steps, codecs.
 
-Functions that go through a replica's layers are generators (`ByLayer`), so that updates can go on in between, and a
-replay can wait before each layer. Running statistics of BatchNorm are averaged and mixed, and never extrapolated.
+Running statistics of BatchNorm are averaged and mixed, and never extrapolated.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.executors.accounting import Moment, Weights
+from benchmarks.executors.accounting import Weights
 from benchmarks.executors.numerics.layer import TorchGradient, TorchLayer
 from benchmarks.executors.numerics.replica import TorchReplica
 from benchmarks.executors.numerics.streams import NO_CONTEXT, DeviceStreams, Event
@@ -24,9 +22,8 @@ from methods import effects as e
 
 T = TypeVar("T")
 ByLayer = Generator[TorchLayer, None, T]
-"""Accesses layers one after another: yields each layer before it is accessed; its value is what came of it all."""
-StateOf = Callable[[TorchLayer], list[Tensor]]
-"""The tensors of a layer's optimizer state that are averaged with its weights; the same sizes at any time."""
+"""Accesses layers one after another, so that updates can go on in between: yields each layer before it is accessed (a
+replay waits there), and returns what came of it all."""
 State = dict[str, Tensor]
 SUM, MOMENTUM = "sum", "momentum_buffer"
 
@@ -80,78 +77,6 @@ def _wait_for(gradient: TorchGradient, streams: DeviceStreams | None) -> None:
             streams.keep(tensor)
 
 
-# ---- a replica as a vector
-
-
-def flat_by_layer(replica: TorchReplica, *, buffers: bool, state: StateOf | None = None) -> ByLayer[Tensor]:
-    """Copies weights, float buffers and state into one vector (n,)."""
-    parts = [(layer, tensors) for layer, tensors in _averaged(replica, buffers) if tensors]
-    sizes = [_size(*part, state) for part in parts]
-    vector = torch.empty(sum(sizes), device=parts[0][1][0].device)
-    for (layer, tensors), piece in zip(parts, torch.split(vector, sizes), strict=True):
-        yield layer
-        with layer.reading, layer.reading_statistics, layer.reading_weights():
-            torch.cat([t.reshape(-1) for t in _with_state(layer, tensors, state)], out=piece)
-    return vector
-
-
-def add_by_layer(
-    replica: TorchReplica, difference: Tensor, *, buffers: bool, state: StateOf | None = None
-) -> ByLayer[None]:
-    """Adds the difference (n,), laid out as in `flat_by_layer`."""
-    parts = list(_averaged(replica, buffers))
-    pieces = torch.split(difference, [_size(*part, state) for part in parts])
-    for (layer, tensors), piece in zip(parts, pieces, strict=True):
-        yield layer
-        with layer.mutex, layer.statistics, layer.writing_weights(update=False):
-            live = _with_state(layer, tensors, state)
-            for tensor, part in zip(live, torch.split(piece, [t.numel() for t in live]), strict=True):
-                tensor += part.view_as(tensor)
-            layer.averages += 1
-            layer.access_counter.count_addition()
-
-
-def _averaged(replica: TorchReplica, buffers: bool) -> Iterator[tuple[TorchLayer, list[Tensor]]]:
-    for layer in replica.layers:
-        yield layer, [p.data for p in layer.params] + ([b.data for b in layer.buffers] if buffers else [])
-
-
-def _with_state(layer: TorchLayer, tensors: Sequence[Tensor], state: StateOf | None) -> list[Tensor]:
-    """Returns the tensors and the live optimizer state (which the first update creates)."""
-    return [*tensors, *(state(layer) if state is not None else ())]
-
-
-def _size(layer: TorchLayer, tensors: Sequence[Tensor], state: StateOf | None) -> int:
-    return sum(t.numel() for t in _with_state(layer, tensors, state))
-
-
-def weighed(vector: Tensor, weight: float | None) -> Tensor:
-    """Returns weight times the vector (n,) and, last, the weight; the vector itself where there is none.
-
-    Raises ValueError where the weight is not finite or not above 0.
-    """
-    if weight is None:
-        return vector
-    if not (math.isfinite(weight) and weight > 0):
-        raise ValueError(f"a weight in an average is a finite number above 0; {weight} came")
-    return torch.cat([vector * weight, vector.new_tensor([weight])])
-
-
-def mean_flat(vectors: Sequence[Tensor]) -> Tensor:
-    """Returns the mean (n,) of vectors (n,), summed in the order of the replicas.
-
-    Raises ValueError for unequal lengths.
-    """
-    if len({len(vector) for vector in vectors}) > 1:
-        raise ValueError(
-            "all members of an average take their optimizer's state along (and have weights), or none of them"
-        )
-    total = vectors[0].clone()
-    for vector in vectors[1:]:
-        total += vector
-    return total / len(vectors)
-
-
 def mean_state(tensors: Sequence[Tensor]) -> Tensor:
     """Returns the mean over the replicas of a parameter or float buffer; of an integer buffer the first replica's."""
     if len(tensors) == 1 or not tensors[0].is_floating_point():
@@ -182,61 +107,10 @@ class TorchWeights(Weights):
     def sizes(self) -> int:
         return 1 + max((len(state) for copy in self.copies for state in copy.states), default=0)
 
-
-def anchor_by_layer(replica: TorchReplica, layers: Sequence[TorchLayer]) -> ByLayer[TorchWeights]:
-    """Copies the layers' weights."""
-    anchor = TorchWeights(replica, layers)
-    for layer in layers:
-        yield layer
-        with layer.reading, layer.reading_statistics, layer.reading_weights():
-            tensors, statistics = ([t.data.clone() for t in live] for live in (layer.params, layer.buffers))
-            anchor.copied.append(layer.version)
-        anchor.copies.append(LayerWeights(tensors, statistics))
-    return anchor
-
-
-def delta_by_layer(
-    anchor: TorchWeights, replica: TorchReplica, now: Moment, *, buffers: bool
-) -> ByLayer[list[TorchGradient]]:
-    """Computes pseudo-gradients, anchor - live.
-
-    buffers: whether float buffers are averaged; the layer's then follow the differences of its parameters.
-    """
-    deltas = []
-    for layer, copy, version in _pairs(replica, anchor):
-        yield layer
-        with layer.reading, layer.reading_statistics, layer.reading_weights():
-            delta = TorchGradient.pseudo(layer, version, now)
-            differences = [old - live.data for old, live in zip(copy.tensors, layer.params, strict=True)]
-            delta.tensors = (*differences, *(buffer.data.clone() for buffer in layer.buffers if buffers))
-        deltas.append(delta)
-    return deltas
-
-
-def mix_by_layer(
-    replica: TorchReplica, weights: TorchWeights, share: float, *, fresh: bool, buffers: bool
-) -> ByLayer[None]:
-    """Mixes the weights, and with `buffers` the running statistics, into the replica's layers.
-
-    fresh: their optimizers begin anew.
-    """
-    for layer, copy, version in _pairs(replica, weights):
-        yield layer
-        with layer.mutex, layer.statistics, layer.writing_weights(update=False):
-            for live, other in zip(layer.params, copy.tensors, strict=True):
-                live.data.lerp_(other, share)
-            for buffer, statistic in zip(layer.buffers, copy.statistics, strict=True) if buffers else ():
-                buffer.data.lerp_(statistic, share)
-            if fresh:
-                layer.forget_optimizers()
-            layer.mixed(version, share)
-            layer.access_counter.count_addition()
-
-
-def _pairs(replica: TorchReplica, weights: TorchWeights) -> Iterator[tuple[TorchLayer, LayerWeights, int]]:
-    """Yields the replica's layers of which there are weights, the copies of these, and their versions."""
-    layers = [replica.layers[layer.index] for layer in weights.layers]
-    yield from zip(layers, weights.copies, weights.versions, strict=True)
+    def by_layer(self, replica: TorchReplica) -> Iterator[tuple[TorchLayer, LayerWeights, int]]:
+        """Yields the replica's layers that it has copies of, these copies, and their versions."""
+        layers = [replica.layers[layer.index] for layer in self.layers]
+        yield from zip(layers, self.copies, self.versions, strict=True)
 
 
 # ---- outer optimizers

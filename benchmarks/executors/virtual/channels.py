@@ -62,10 +62,7 @@ class Channels:
         queue, capacity = self._queues[effect.channel], effect.channel.capacity
         if queue.getters and not self._deadlines:
             getter = queue.getters.popleft()
-            if getter.worker.device == process.worker.device:  # a fast path: as below
-                self.resume(getter, effect.item)
-            else:
-                self.resume(getter, self._hand_over(self._send(process, effect.item, queue), getter))
+            self.resume(getter, self._hand_over(self._send(process, effect.item, queue), getter))
         elif queue.getters and not queue.items:
             queue.items.append(self._send(process, effect.item, queue))
             self._offer(queue)
