@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from benchmarks.errors import UserError
-from benchmarks.views.pages.pictures import age
+from benchmarks.views.pages.layers import age
 from methods.errors import unknown
 from reports.figures import curves as learning
 from reports.figures import diagnostics

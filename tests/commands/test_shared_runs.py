@@ -126,6 +126,6 @@ def test_each_row_is_tracked_with_its_seeds(out: Path) -> None:
 def test_a_row_is_not_tested_against_its_own_runs() -> None:
     slow, fast = Times([2.0, 2.1, 2.2]), Times([1.0, 1.1, 1.2])
     runs = {"LAP": {"a", "b"}, "LPP": {"a", "b"}, "LU": {"c"}}
-    grid = pairwise_tests._grid("ResNet-18", "time", {"LAP": slow, "LPP": slow, "LU": fast}, runs=runs)
+    grid = pairwise_tests.tests_of("ResNet-18", "time", {"LAP": slow, "LPP": slow, "LU": fast}, [], runs)
     assert [row[:2] for row in grid.rows] == [("LU", "× 1.91"), ("LPP", "the same runs")]
     assert set(grid.rows[1][2:]) == {"–"}

@@ -1,4 +1,4 @@
-"""Pages of analyses and of tuned tables, from the tables that `run` and `tune` wrote, and the pictures they name."""
+"""Pages of analyses and of tuned tables, from the tables that `run` and `tune` wrote, and their pictures."""
 
 from __future__ import annotations
 
@@ -19,46 +19,32 @@ from results.tables import ResultTable, files
 
 
 def pages(id: str, again: Command, out: Path, folder: Path) -> Iterator[Page]:
-    """One for every condition that `run` has written tables of it under.
+    """Yields a page of an analysis for every condition that `run` has written tables of it under.
 
     again: makes the analysis anew. folder: of the report.
 
     Raises ResultsError where a table cannot be read or a picture not be written.
     """
-    one = analyses.analysis(id)
+    analysis = analyses.analysis(id)
     for place, tables in files.by_condition(out / "tables", id).items():
-        given = tables[0].conditions
-        mine = changed(again, names=(id,), scale=given.scale or again.scale)
-        caption = f"{one.title} ({one.source})."
-        yield Page(
-            id=id,
-            title=one.title,
-            source=one.source,
-            grids=tuple(map(grid, tables)),
-            curves=drawn(tables, caption, out, own_folder(folder, folder / place / id)),
+        command = changed(again, names=(id,), scale=tables[0].conditions.scale or again.scale)
+        page = Page(
+            id,
+            analysis.title,
+            analysis.source,
             readings=tuple(interpretations(id)),
-            command=tables[0].command or mine.text(),
-            condition=given,
+            command=tables[0].command or command.text(),
         )
+        yield _filled(page, tables, f"{analysis.title} ({analysis.source}).", out, folder, place)
 
 
 def tuned_pages(id: str, out: Path, folder: Path) -> Iterator[Page]:
-    """Pages of a tuned table, one for every condition that it was tuned under. folder: of the report.
-
-    Raises as `pages`.
-    """
+    """Yields a page of a tuned table for every condition that it was tuned under. Raises as `pages`."""
     for place, tables in files.by_condition(out / FOLDER, name_of(id)).items():
         rows = tables[0]
+        page = Page(rows.name, rows.title, rows.source, command=rows.command)
         caption = f"{rows.title}: the best value of every trial over its learning rate."
-        yield Page(
-            id=rows.name,
-            title=rows.title,
-            source=rows.source,
-            grids=tuple(map(grid, tables)),
-            curves=drawn(tables, caption, out, own_folder(folder, folder / place / rows.name)),
-            command=rows.command,
-            condition=rows.conditions,
-        )
+        yield _filled(page, tables, caption, out, folder, place)
 
 
 def tuned_runs(out: Path) -> frozenset[str]:
@@ -67,23 +53,22 @@ def tuned_runs(out: Path) -> frozenset[str]:
     return frozenset(row.row for path in paths for row in files.read(path).rows)
 
 
-def drawn(tables: Sequence[ResultTable], caption: str, out: Path, place: Path) -> tuple[Picture, ...]:
-    """Copies of the tables' pictures beside a page. Raises ResultsError where they cannot be written."""
-    words = f"{caption} The tables below hold the numbers."
-    return tuple(Picture(stem, caption, words) for stem in _copied(tables, out, place))
+def _filled(page: Page, tables: Sequence[ResultTable], caption: str, out: Path, folder: Path, place: str) -> Page:
+    """Adds the tables to a page, and copies their pictures beside it, so that the report can be moved.
 
-
-def grid(table: ResultTable) -> Grid:
-    return Grid(table.title, header(table), tuple(lines(table)), (*table.captions, *footer(table)), heads=2)
-
-
-def _copied(tables: Sequence[ResultTable], out: Path, place: Path) -> Iterator[Path]:
-    """The stems of the pictures beside the page, so that the report can be moved by itself; lost ones are left out."""
+    Raises ResultsError where a picture cannot be written.
+    """
+    pictures, copies = [], own_folder(folder, folder / place / page.id)
     names = [out / name for table in tables for name in table.pictures]
     for stem in dict.fromkeys(path.with_suffix("") for path in names):
         every = [stem.with_name(f"{stem.name}.{ending}") for ending in ENDINGS]
         paths = [path for path in every if path.is_file() and path.resolve().is_relative_to(out.resolve())]
         if len(paths) >= len(SCREEN.files):
             for path in paths:
-                replace(place / path.name, content(path, MOST_BYTES))
-            yield place / stem.name
+                replace(copies / path.name, content(path, MOST_BYTES))
+            pictures.append(Picture(copies / stem.name, caption, f"{caption} The tables below hold the numbers."))
+    grids = tuple(
+        Grid(table.title, header(table), tuple(lines(table)), (*table.captions, *footer(table)), heads=2)
+        for table in tables
+    )
+    return changed(page, grids=grids, curves=tuple(pictures), condition=tables[0].conditions)

@@ -1,4 +1,4 @@
-"""Links to runs in MLflow, read from its SQLite file without mlflow; for other stores a hint."""
+"""Links to runs in MLflow, read from its SQLite file without mlflow; for other stores a hint where to look."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from results.tracking.stores import DEFAULT_URI, database, shown
 from results.tracking.tags import run_key
 
 SERVER = "http://127.0.0.1:5000"
-"""Where MLflow's own server listens unless it is told otherwise."""
+"""MLflow's own default address."""
 FEW = 12
 TAG = "benchmarks.run_id"
 KEY = "benchmarks.key"
@@ -27,7 +27,7 @@ _QUERY = (
 
 @dataclass(frozen=True)
 class Tracking:
-    """A store. places: our run's key -> (MLflow's experiment, MLflow's run), as far as it can be read here."""
+    """A store. places: our run's key -> (MLflow's experiment, MLflow's run); empty if it cannot be read here."""
 
     uri: str
     places: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -37,19 +37,18 @@ class Tracking:
         return self.uri.rstrip("/") if urlsplit(self.uri).scheme in ("http", "https") else SERVER
 
     def links(self, runs: Sequence[tuple[str, Record]]) -> tuple[PageLink, ...]:
-        """One per run of (row's label, record) that the store is known to have."""
-        found = []
+        """Returns a link per run that the store has. runs: (row's label, record)."""
+        links = []
         for label, record in runs:
             if place := self.places.get(run_key(record)):
                 address = f"{self.server}/#/experiments/{place[0]}/runs/{place[1]}"
-                found.append(PageLink(f"{label}, {record.network}, seed {record.seed}", address))
-        return tuple(found)
+                links.append(PageLink(f"{label}, {record.network}, seed {record.seed}", address))
+        return tuple(links)
 
     def hint(self, runs: Sequence[Record]) -> str:
-        """Sentence on how to find the runs, linked or not."""
-        there = sum(run_key(record) in self.places for record in runs)
-        if there:
-            where = f"{there} of {len(runs)} runs are in {shown(self.uri)}"
+        """Says how to find the runs, linked or not."""
+        if present := sum(run_key(record) in self.places for record in runs):
+            where = f"{present} of {len(runs)} runs are in {shown(self.uri)}"
             return f"{where}; the links work while its server runs at {shown(self.server)}."
         ids = ", ".join(f"'{record.id}'" for record in runs[:FEW])
         more = f" ({len(runs) - FEW} more in the list of runs)" if len(runs) > FEW else ""
@@ -57,13 +56,13 @@ class Tracking:
 
 
 def tracking() -> Tracking:
-    """The store that $MLFLOW_TRACKING_URI names, else the default one; nothing is made, and nobody is asked."""
+    """The store that $MLFLOW_TRACKING_URI names, else the default one; read only, without any server."""
     uri = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
-    path = database(uri)
-    if path is None or not path.is_file():
-        return Tracking(uri)
-    with contextlib.suppress(sqlite3.Error, OSError):
-        with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)) as opened:
-            found = opened.execute(_QUERY, (KEY,)).fetchall()
-        return Tracking(uri, {str(ours): (str(experiment), str(run)) for ours, run, experiment in found})
-    return Tracking(uri)
+    path, rows = database(uri), []
+    if path is not None and path.is_file():
+        with (
+            contextlib.suppress(sqlite3.Error, OSError),
+            contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)) as opened,
+        ):
+            rows = opened.execute(_QUERY, (KEY,)).fetchall()
+    return Tracking(uri, {str(key): (str(experiment), str(run)) for key, run, experiment in rows})

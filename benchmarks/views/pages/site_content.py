@@ -1,4 +1,4 @@
-"""The whole report as plain data: its pages, its facts, its claims, made now or by an earlier report."""
+"""The whole report as plain data: pages, facts and claims, made now or by an earlier report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from benchmarks.tables import registry as tables
 from benchmarks.views import conditions
 from benchmarks.views.every_condition import AtCondition
 from benchmarks.views.journals import Journals
-from benchmarks.views.pages.freshness import made_of, runs
+from benchmarks.views.pages.freshness import MadeOf, made_of, runs
 from benchmarks.views.table_runs import FEW
 from benchmarks.views.tuning.tuned import name_of
 from benchmarks.workloads.workload import SCALES
@@ -53,55 +53,55 @@ def content(
 
     asked: ids of the tables and analyses that were ever asked for.
     """
-    ordered = sorted(pages, key=lambda page: _order(page.condition))
-    shown = sorted(columns, key=lambda one: _order(one.condition))
+    pages = sorted(pages, key=lambda page: _order(page.condition))
+    columns = sorted(columns, key=lambda column: _order(column.condition))
     return Site(
         title="Asynchronous SGD, reproduced table by table",
-        facts=tuple(_facts(ordered)),
-        papers=tuple(_papers(asked, ordered)),
-        claims=_claims(shown, ordered) if ordered and shown else None,
-        warnings=(*filter(None, warnings), *_stale(ordered, shown), *([] if ordered else [NOTHING])),
-        commands=tuple(_again(ordered)),
+        facts=tuple(_facts(pages)),
+        papers=tuple(_papers(asked, pages)),
+        claims=_claims(columns, pages) if pages and columns else None,
+        warnings=(*filter(None, warnings), *_stale(pages, columns), *([] if pages else [NOTHING])),
+        commands=tuple(_again(pages)),
         rules=verdicts.RULES,
         asked=tuple(asked),
-        columns=tuple(shown),
+        columns=tuple(columns),
     )
 
 
 def _stale(pages: Sequence[Page], columns: Sequence[ClaimColumn]) -> Iterator[str]:
-    """A sentence for every reason why some are not up to date."""
+    """Yields a sentence for each reason why pages or columns are out of date."""
     by_reason: dict[str, list[str]] = {}
     for page in pages:
         by_reason.setdefault(page.stale, []).append(f"{page.id} ({page.condition.label})")
-    for one in columns:
-        by_reason.setdefault(one.stale, []).append(f"the claims ({one.condition.label})")
+    for column in columns:
+        by_reason.setdefault(column.stale, []).append(f"the claims ({column.condition.label})")
+    by_reason.pop("", None)
     for reason, names in by_reason.items():
         more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
-        if reason:
-            yield f"Not up to date: {', '.join(names[:FEW])}{more}: {reason}"
+        yield f"Not up to date: {', '.join(names[:FEW])}{more}: {reason}"
 
 
-def _order(given: RunCondition) -> tuple[int, bool, int, str]:
-    """Scales from the smallest, simulated seconds first, the plainest selection first."""
-    scale = SCALES.index(given.scale) if given.scale in SCALES else -1
-    return scale, not _simulated(given), len(given.selection), given.slug
+def _order(condition: RunCondition) -> tuple[int, bool, int, str]:
+    """Sort key: the smallest scale, simulated seconds, and the plainest selection first."""
+    scale = SCALES.index(condition.scale) if condition.scale in SCALES else -1
+    return scale, not _simulated(condition), len(condition.selection), condition.slug
 
 
-def _simulated(given: RunCondition) -> bool:
-    return given.executor in executors.names() and executors.executor(given.executor).simulated
+def _simulated(condition: RunCondition) -> bool:
+    return condition.executor in executors.names() and executors.executor(condition.executor).simulated
 
 
 def _papers(asked: Collection[str], pages: Sequence[Page]) -> Iterator[Paper]:
+    made = {page.id for page in pages}
     for title, members in PAPERS.items():
-        wanted = [id for id in members if id in asked]
-        there = tuple(page for id in members for page in pages if page.id == id)
+        of_paper = tuple(page for id in members for page in pages if page.id == id)
         absent = tuple(
             Absent(id, experiments.experiment(id).title, "not run here", command([id]).text())
-            for id in wanted
-            if id not in {page.id for page in there}
+            for id in members
+            if id in asked and id not in made
         )
-        if wanted or there:
-            yield Paper(title, there, absent)
+        if of_paper or absent:
+            yield Paper(title, of_paper, absent)
     others = [page for page in pages if all(page.id not in members for members in PAPERS.values())]
     tuned = tuple(page for page in others if page.id.startswith(name_of("")))
     if own := tuple(page for page in others if page not in tuned):
@@ -111,7 +111,7 @@ def _papers(asked: Collection[str], pages: Sequence[Page]) -> Iterator[Paper]:
 
 
 def _facts(pages: Sequence[Page]) -> Iterator[tuple[str, str]]:
-    """Facts on the site: what was run under each condition, then all machines."""
+    """Yields what was run under each condition, then all machines."""
     of_tables = [page for page in pages if page.made_of]
     for slug in dict.fromkeys(page.condition.slug for page in of_tables):
         yield _of_condition([page for page in of_tables if page.condition.slug == slug])
@@ -119,32 +119,34 @@ def _facts(pages: Sequence[Page]) -> Iterator[tuple[str, str]]:
 
 
 def _of_condition(pages: Sequence[Page]) -> tuple[str, str]:
-    given = pages[0].condition
-    mine = {id: status for page in pages for id, status in runs(page.made_of).items()}
-    statuses = ", ".join(f"{count} {status}" for status, count in Counter(mine.values()).items())
+    condition = pages[0].condition
+    ends = {id: status for page in pages for id, status in runs(page.made_of).items()}
+    statuses = ", ".join(f"{count} {status}" for status, count in Counter(ends.values()).items())
     seeds = sorted({seed for page in pages for seed in page.condition.seeds})
-    said = [
-        "all seconds are simulated, the numerics are real" if _simulated(given) else "real seconds",
+    facts = [
+        "all seconds are simulated, the numerics are real" if _simulated(condition) else "real seconds",
         f"seeds {', '.join(map(str, seeds))}" + ("; n ≤ 3 is weak evidence" if len(seeds) <= 3 else ""),
-        f"{len(mine)} runs in {len(pages)} {'table' if len(pages) == 1 else 'tables and figures'} ({statuses})",
+        f"{len(ends)} runs in {len(pages)} {'table' if len(pages) == 1 else 'tables and figures'} ({statuses})",
     ]
-    said += ["no number here is the papers'"] if given.scale != "paper" else []
-    return given.label, "; ".join(said)
+    facts += ["no number here is the papers'"] if condition.scale != "paper" else []
+    return condition.label, "; ".join(facts)
 
 
 # ---- claims
 
 
-def column(one: AtCondition, judged: Judged, found: Journals) -> ClaimColumn:
+def column(at_condition: AtCondition, judged: Judged, journals: Journals) -> ClaimColumn:
     """The claims under a condition, judged on all rows."""
-    given = conditions.of_runs(one.full, one.condition)
-    lines = tuple(ClaimLine(claim.id, claim.text, claim.source, (_cell(verdict, given),)) for claim, verdict in judged)
-    return ClaimColumn(given, lines, made_of(one.full, found), checkout())
+    condition = conditions.of_runs(at_condition.full, at_condition.condition)
+    lines = tuple(
+        ClaimLine(claim.id, claim.text, claim.source, (_cell(verdict, condition),)) for claim, verdict in judged
+    )
+    return ClaimColumn(condition, lines, made_of(at_condition.full, journals), checkout())
 
 
-def _cell(verdict: Verdict, given: RunCondition) -> ClaimCell:
+def _cell(verdict: Verdict, condition: RunCondition) -> ClaimCell:
     return ClaimCell(
-        condition=given.label,
+        condition=condition.label,
         status=verdict.status,
         label=verdict.label,
         effect=verdict.effect.words if verdict.effect is not None else "",
@@ -155,63 +157,64 @@ def _cell(verdict: Verdict, given: RunCondition) -> ClaimCell:
 
 
 def _claims(columns: Sequence[ClaimColumn], pages: Sequence[Page]) -> Claims:
-    """The columns side by side: the claims of this version, open where an older column does not know one."""
-    statuses = tuple(DECISIONS)
-    cells = [{line.id: line.cells[0] for line in one.lines} for one in columns]
-    lines = tuple(
-        ClaimLine(
-            claim.id,
-            claim.text,
-            claim.source,
-            tuple(
-                replace(of.get(claim.id, _unknown(one.condition)), evidence=_evidence(claim, one.condition, pages))
-                for one, of in zip(columns, cells, strict=True)
-            ),
+    """The columns side by side, of the claims of this version; a claim that an older column lacks is open there."""
+    cells = [{line.id: line.cells[0] for line in column.lines} for column in columns]
+    given = tuple(column.condition for column in columns)
+    lines = []
+    for claim in CLAIMS:
+        of_claim = [by_id.get(claim.id) or _unknown(condition) for by_id, condition in zip(cells, given, strict=True)]
+        with_evidence = (
+            replace(cell, evidence=_evidence(claim, condition, pages))
+            for cell, condition in zip(of_claim, given, strict=True)
         )
-        for claim in CLAIMS
-    )
+        lines.append(ClaimLine(claim.id, claim.text, claim.source, tuple(with_evidence)))
+    statuses = tuple(DECISIONS)
     counts = [Counter(line.cells[index].status for line in lines) for index in range(len(columns))]
-    given = tuple(one.condition for one in columns)
+    totals = tuple(tuple(count[status] for status in statuses) for count in counts)
     lead = max(range(len(given)), key=lambda index: _weight(columns[index]))
-    return Claims(statuses, given, tuple(tuple(of[s] for s in statuses) for of in counts), (RULE, SEEDS), lines, lead)
+    return Claims(statuses, given, totals, (RULE, SEEDS), tuple(lines), lead)
 
 
-def _weight(one: ClaimColumn) -> tuple[bool, bool, int]:
-    """Sort key of columns: up to date, then as the table has it, then the largest scale, then simulated."""
-    scale, real, words, _ = _order(one.condition)
-    return not one.stale, not words, 2 * scale + (not real)
+def _weight(column: ClaimColumn) -> tuple[bool, bool, int]:
+    """Sort key of columns: up to date, then without a selection, then the largest scale, then simulated."""
+    scale, real, words, _ = _order(column.condition)
+    return not column.stale, not words, 2 * scale + (not real)
 
 
-def _unknown(given: RunCondition) -> ClaimCell:
-    return ClaimCell(given.label, "not decided", "not decided", "", "", "-", "judged before there was this claim")
+def _unknown(condition: RunCondition) -> ClaimCell:
+    return ClaimCell(condition.label, "not decided", "not decided", "", "", "-", "judged before there was this claim")
 
 
-def _evidence(claim: Claim, given: RunCondition, pages: Sequence[Page]) -> tuple[PageLink, ...]:
-    """The pages of its tables under the condition, of as much of its selection as they know; of its analyses, plain."""
-    there = [[page for page in pages if page.id == id and _bears(page, given)] for id in claim.needs]
-    best = [max(found, key=lambda page: len(page.condition.selection)) for found in there if found]
-    return tuple(PageLink(page.id, f"{page.place}/index.html") for page in best)
+def _evidence(claim: Claim, condition: RunCondition, pages: Sequence[Page]) -> tuple[PageLink, ...]:
+    """Links to the pages that a claim was judged on: of tables with as much of its selection as they know."""
+    links = []
+    for id in claim.needs:
+        bearing = [page for page in pages if page.id == id and _bears(page.condition, condition, page.made_of)]
+        if bearing:
+            best = max(bearing, key=lambda page: len(page.condition.selection))
+            links.append(PageLink(best.id, f"{best.place}/index.html"))
+    return tuple(links)
 
 
-def _bears(page: Page, given: RunCondition) -> bool:
-    its = page.condition
-    if not page.made_of:
-        return its.scale in ("", given.scale) and not its.selection
-    same = (its.scale, its.executor) == (given.scale, given.executor) and given.hardware in ("", its.hardware)
-    return same and set(its.selection) <= set(given.selection)
+def _bears(of_page: RunCondition, condition: RunCondition, made_of: MadeOf) -> bool:
+    if not made_of:  # an analysis
+        return of_page.scale in ("", condition.scale) and not of_page.selection
+    same = (of_page.scale, of_page.executor) == (condition.scale, condition.executor)
+    same_hardware = condition.hardware in ("", of_page.hardware)
+    return same and same_hardware and set(of_page.selection) <= set(condition.selection)
 
 
 # ---- commands
 
 
 def _again(pages: Sequence[Page]) -> Iterator[str]:
-    """The commands that make the runs of the pages, those of one selection in one."""
+    """Yields the commands that make the runs of the pages, one for each selection."""
     start, by_rest = ["python", "-m", "benchmarks", "run"], dict[tuple[str, ...], list[str]]()
     for page in pages:
         words = shlex.split(page.command)
         if words[:4] == start and len(words) > 4:
-            by_rest.setdefault(tuple(words[5:]), []).append(words[4])  # a table of one's own is named by its file
+            by_rest.setdefault(tuple(words[5:]), []).append(words[4])  # the id, or the file of a table of the user's
+    members = set(experiments.members("all"))
     for rest, names in by_rest.items():
-        members = set(experiments.members("all"))
         named = ["all", *(name for name in names if name not in members)] if set(names) >= members else names
         yield shlex.join([*start, *dict.fromkeys(named), *rest])
