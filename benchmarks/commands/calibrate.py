@@ -1,16 +1,13 @@
-"""`calibrate`: measure this machine, effect by effect, and write its hardware card."""
+"""`calibrate`: measures this machine, effect by effect, and writes its hardware card."""
 
 from __future__ import annotations
 
 import statistics
-import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from rich.console import Console
+from torch.utils.benchmark import Timer
 
 from benchmarks.hardware.card import Card, Costs, NetworkSeconds
 from benchmarks.hardware.cards import write
@@ -78,29 +75,13 @@ def _card(entries: dict[str, NetworkSeconds], rates: dict[str, float], scale: st
 
 
 def _peak(device: torch.device) -> float:
-    """Returns the FLOP/s of a large float32 matrix product, the most that this device was seen to do."""
+    """Returns the FLOP/s of a large float32 matrix product, the device's measured maximum."""
     n = 4096 if device.type == "cuda" else 1024
     a = torch.randn(n, n, device=device)
-    return 2 * n**3 / _median(partial(torch.mm, a, a), device)
+    return 2 * n**3 / _median("torch.mm(a, a)", a)
 
 
-def _median(action: Callable[[], object], device: torch.device) -> float:
-    """Returns the median seconds of one call, after a warm-up."""
-    times = [_seconds(action, device) for _ in range(15 + 3)]
-    return statistics.median(times[3:])
-
-
-def _seconds(action: Callable[[], object], device: torch.device) -> float:
-    """Returns the seconds of one call; on CUDA between events of the device, without the host's waiting."""
-    if device.type == "cuda":
-        cuda_event: Any = torch.cuda.Event  # torch leaves it untyped
-        begun, ended = cuda_event(enable_timing=True), cuda_event(enable_timing=True)
-        torch.cuda.synchronize(device)
-        begun.record()
-        action()
-        ended.record()
-        torch.cuda.synchronize(device)
-        return float(begun.elapsed_time(ended)) / 1e3
-    started = time.perf_counter()
-    action()
-    return time.perf_counter() - started
+def _median(statement: str, a: torch.Tensor) -> float:
+    """Returns the median seconds of a statement on `a`; torch's timer waits for CUDA."""
+    timer = Timer(statement, globals={"torch": torch, "a": a}, num_threads=torch.get_num_threads())
+    return float(timer.blocked_autorange(min_run_time=0.5).median)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -29,7 +28,7 @@ def test_a_machine_is_measured_as_it_trains(tmp_path: Path, monkeypatch: pytest.
     """In the workload's precision, whatever torch does by default; and the card says which."""
     seen: set[tuple[bool, bool]] = set()
 
-    def median(action: Any, device: torch.device) -> float:
+    def median(statement: str, matrix: torch.Tensor) -> float:
         seen.add((torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32))
         return 1.0
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.commands.doctor.data_sets import data_set
+from benchmarks.commands.doctor import data_set
 from benchmarks.errors import UserError
 from benchmarks.runner.identity import data_sha256
 from benchmarks.workloads.data import cards, places
