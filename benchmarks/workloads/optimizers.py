@@ -78,66 +78,53 @@ class _UnhookedOptimizer(torch.optim.Optimizer):
         """Adds a parameter group, as torch.optim does."""
         inspect.unwrap(torch.optim.Optimizer.add_param_group)(self, param_group)
 
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """Takes a step of the torch optimizer that comes next in the bases; closure is ignored."""
+        inspect.unwrap(super().step)(self)
+
 
 class SGD(_UnhookedOptimizer, torch.optim.SGD):
     """torch.optim.SGD, fused, bit for bit."""
 
+    @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         """Takes a step with the gradients that are set; closure is ignored."""
         for group in self.param_groups:
             params = [p for p in group["params"] if p.grad is not None]
             if params:
-                self._move(params, group)
-
-    def _move(self, params: list[Tensor], group: dict[str, Any]) -> None:
-        with torch.no_grad():
-            torch._fused_sgd_(
-                params,
-                [p.grad for p in params if p.grad is not None],
-                [self._buffer(p) for p in params] if group["momentum"] else [],
-                weight_decay=group["weight_decay"],
-                momentum=group["momentum"],
-                lr=group["lr"],
-                dampening=group["dampening"],
-                nesterov=group["nesterov"],
-                maximize=group["maximize"],
-                is_first_step=False,
-            )
+                torch._fused_sgd_(
+                    params,
+                    [p.grad for p in params if p.grad is not None],
+                    [self._buffer(p) for p in params] if group["momentum"] else [],
+                    weight_decay=group["weight_decay"],
+                    momentum=group["momentum"],
+                    lr=group["lr"],
+                    dampening=group["dampening"],
+                    nesterov=group["nesterov"],
+                    maximize=group["maximize"],
+                    is_first_step=False,
+                )
 
     def _buffer(self, p: Tensor) -> Tensor:
         """Returns the parameter's momentum buffer; starting at zeros makes the first step torch's.
 
         setdefault: workers without a lock get the same buffer.
         """
-        state = self.state[p]
-        if "momentum_buffer" not in state:
-            state.setdefault("momentum_buffer", torch.zeros_like(p))
-        buffer: Tensor = state["momentum_buffer"]
-        return buffer
+        buffer: Tensor | None = self.state[p].get("momentum_buffer")
+        return self.state[p].setdefault("momentum_buffer", torch.zeros_like(p)) if buffer is None else buffer
 
 
 class Adam(_UnhookedOptimizer, torch.optim.Adam):
     """torch.optim.Adam, fused, bit for bit."""
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Takes a step with the gradients that are set; closure is ignored."""
-        inspect.unwrap(torch.optim.Adam.step)(self)
-
 
 class NAdam(_UnhookedOptimizer, torch.optim.NAdam):
     """torch.optim.NAdam, bit for bit; torch has no fused one."""
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Takes a step with the gradients that are set; closure is ignored."""
-        inspect.unwrap(torch.optim.NAdam.step)(self)
-
 
 class _Muon(_UnhookedOptimizer, torch.optim.Muon):
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        inspect.unwrap(torch.optim.Muon.step)(self)
+    """torch.optim.Muon, bit for bit."""
 
 
 class MuonAndAdamW(_UnhookedOptimizer):
@@ -151,7 +138,7 @@ class MuonAndAdamW(_UnhookedOptimizer):
     def __init__(
         self, groups: Iterable[dict[str, Any]], *, lr: float, betas: tuple[float, float], nesterov: bool
     ) -> None:
-        matrices, other_groups = (list(_select_groups(groups, marked=marked)) for marked in (True, False))
+        matrices, other_groups = (_select_groups(groups, marked=marked) for marked in (True, False))
         scaled: Any = {"momentum": betas[0], "nesterov": nesterov, "adjust_lr_fn": "match_rms_adamw"}
         self.parts: list[torch.optim.Optimizer] = []
         if matrices:
@@ -168,11 +155,12 @@ class MuonAndAdamW(_UnhookedOptimizer):
             part.step()
 
 
-def _select_groups(groups: Iterable[dict[str, Any]], *, marked: bool) -> Iterable[dict[str, Any]]:
-    """Yields the groups with only those parameters that are marked for Muon, or are not; empty ones left out."""
-    for group in groups:
-        if some := [p for p in group["params"] if getattr(p, "muon", False) is marked]:
-            yield {**group, "params": some}
+def _select_groups(groups: Iterable[dict[str, Any]], *, marked: bool) -> list[dict[str, Any]]:
+    """Returns the groups with only those parameters that are marked for Muon, or are not; empty ones left out."""
+    selected = [
+        {**group, "params": [p for p in group["params"] if getattr(p, "muon", False) is marked]} for group in groups
+    ]
+    return [group for group in selected if group["params"]]
 
 
 class LARS(_UnhookedOptimizer):

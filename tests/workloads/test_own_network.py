@@ -154,7 +154,7 @@ BAD = {
     "def f(shape, classes, depth): ...\n": "line 1: .*'depth'",
     "def resnet18(shape, classes): ...\n": "resnet18 is taken",
     HEAD + "def f(shape, classes):\n    return 1 / 0\n": "line 6: .*ZeroDivisionError",
-    HEAD + "def f(shape, classes):\n    return nn.Linear(1, 1)\n": "line 5: f gives a Linear",
+    HEAD + "def f(shape, classes):\n    return nn.Linear(1, 1)\n": "line 5: f gives Linear",
     HEAD + "def f(shape, classes):\n    return {'a\\x1b[31m': nn.Linear(1, 1)}\n": "line 5: .*x1b",
     HEAD + "def f(shape, classes):\n    return {'a': 3}\n": "line 5: .*int",
     HEAD + "def f(shape, classes):\n    return {'a': nn.Flatten()}\n": "'a' has no weights",

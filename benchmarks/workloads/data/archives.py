@@ -82,7 +82,7 @@ def verified(card: DataCard, place: Path, wanted: Iterable[DataFile]) -> dict[st
         packed = None if place.is_dir() else _unpack(card, place)
         for file in wanted:
             content = reading.content(place / file.name, BOUNDS.member_bytes) if packed is None else packed[file.name]
-            _compare(card, f"{file.name} in {place}", file.md5, hashlib.md5(content, usedforsecurity=False).hexdigest())
+            _compare(card, f"{file.name} in {place}", file.md5, io.BytesIO(content))
             contents[file.name] = content
     except KeyError as error:
         raise UserError(f"{card.title} is incomplete: {error} is not in {place}; {card.obtain}.") from error
@@ -104,12 +104,12 @@ def check_archive(card: DataCard, place: Path, stream: BufferedReader) -> None:
 
     Reading on from the same stream gives the bytes that were compared, whatever becomes of the file.
     """
-    md5 = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    _compare(card, str(place), card.published.md5, md5)
+    _compare(card, str(place), card.published.md5, stream)
     stream.seek(0)
 
 
-def _compare(card: DataCard, name: str, published: str, md5: str) -> None:
+def _compare(card: DataCard, name: str, published: str, content: io.BytesIO | BufferedReader) -> None:
+    md5 = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     if md5 != published:
         raise UserError(
             f"{card.title}: {name} is damaged or not the published file (md5 {md5}, published {published}); it was "

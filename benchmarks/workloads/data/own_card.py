@@ -16,6 +16,7 @@ test_file, if there is one). Imports no torch.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -84,23 +85,51 @@ def load(path: Path) -> DataCard:
     fields = _parse_file(file)
     if fields.name in names():
         raise UserError(f"{file.name}: the name {fields.name} is taken by a data set of the suite: give it another.")
-    place = OwnData(
+    data = OwnData(
         file,
         (file.parent / (fields.folder or fields.file)).resolve(),
         fields.held_out,
         (fields.text, fields.label) if fields.text else None,
         (file.parent / fields.test_file).resolve() if fields.test_file else None,
     )
-    data = {"images": _of_images, "text": _of_texts, "corpus": _of_corpus}[fields.kind](fields, place)
-    for key, stated, measured in (
-        ("classes", fields.classes, data.classes),
-        ("sha256", fields.sha256, data.fingerprint),
+    measured = {"images": _of_images, "text": _of_texts, "corpus": _of_corpus}[fields.kind](fields, data)
+    for key, stated, value in (
+        ("classes", fields.classes, measured["classes"]),
+        ("sha256", fields.sha256, measured["fingerprint"]),
     ):
-        if stated is not None and stated != measured:
-            raise UserError(
-                f"{file.name}: {key} is {stated} in the card, and {measured} in {place.place}: correct one of them."
-            )
-    return data
+        if stated is not None and stated != value:
+            raise UserError(f"{file.name}: {key} is {stated} in the card, and {value} in {data.place}: correct it.")
+    title = fields.title or fields.name
+    try:
+        return DataCard(
+            name=fields.name,
+            title=title,
+            family="",
+            label=f"{title}: {_describe(fields, measured)} ({file.name}): not the paper's data",
+            shape=fields.shape,
+            augmentation=fields.augmentation,
+            source=fields.source,
+            licence=fields.licence,
+            obtain=f"see {file.name}",
+            download=None,
+            kind=fields.kind,
+            own=data,
+            **measured,
+        )
+    except ValueError as error:
+        raise UserError(f"{file.name}: {error}.") from error
+
+
+def _describe(fields: OwnCardFile, measured: Mapping[str, Any]) -> str:
+    """Returns the numbers of classes and samples, and the beginning of the fingerprint."""
+    size = "x".join(map(str, fields.shape))
+    unit = {"images": f"images of {size} pixels", "text": "texts", "corpus": "characters"}[fields.kind]
+    count = measured["classes"]
+    classes = f"{count:,} {'class' if count == 1 else 'classes'}, " if count else ""
+    if measured.get("floats"):
+        classes = "targets that are numbers, "
+    samples = f"{measured['train_samples']:,} training and {measured['test_samples']:,} test {unit}"
+    return f"{classes}{samples}, sha256 {measured['fingerprint'][:12]}"
 
 
 def _parse_file(file: Path) -> OwnCardFile:
@@ -121,85 +150,42 @@ def _parse_file(file: Path) -> OwnCardFile:
         raise UserError(f"The data card {file} cannot be read ({error}): mend it.") from error
 
 
-def _of_images(fields: OwnCardFile, place: OwnData) -> DataCard:
+def _of_images(fields: OwnCardFile, data: OwnData) -> dict[str, Any]:
+    """Reads the images -> fields of their DataCard."""
     from benchmarks.workloads.data.images import own_images
 
-    images = own_images.read(fields.name, place, (fields.shape[0], fields.shape[1], fields.shape[2]))
-    measured = own_images.mean_and_std(images.train.images)
-    mean, std = (
-        measured_value if stated == "measured" else stated
-        for stated, measured_value in zip((fields.mean, fields.std), measured, strict=True)
-    )
-    size = "x".join(map(str, fields.shape))
-    return _card(
-        fields,
-        place,
-        images.classes,
-        (len(images.train.labels), len(images.test.labels)),
-        images.sha256,
-        f"images of {size} pixels",
-        mean=mean,
-        std=std,
-        floats=images.train.labels.dtype.kind == "f",
-    )
+    images = own_images.read(fields.name, data, (fields.shape[0], fields.shape[1], fields.shape[2]))
+    mean, std = own_images.mean_and_std(images.train.images)
+    return {
+        "classes": images.classes,
+        "train_samples": len(images.train.labels),
+        "test_samples": len(images.test.labels),
+        "fingerprint": images.sha256,
+        "mean": mean if fields.mean == "measured" else fields.mean,
+        "std": std if fields.std == "measured" else fields.std,
+        "floats": images.train.labels.dtype.kind == "f",
+    }
 
 
-def _of_texts(fields: OwnCardFile, place: OwnData) -> DataCard:
+def _of_texts(fields: OwnCardFile, data: OwnData) -> dict[str, Any]:
     from benchmarks.workloads.data.text import own_texts
     from benchmarks.workloads.data.text.reviews import fingerprint
 
-    classes, texts = own_texts.read(place)
-    counts = texts.train, len(texts.labels) - texts.train
-    return _card(fields, place, classes, counts, fingerprint(texts), "texts", mean=(), std=())
+    classes, texts = own_texts.read(data)
+    counts = {"train_samples": texts.train, "test_samples": len(texts.labels) - texts.train}
+    return {"classes": classes, **counts, "fingerprint": fingerprint(texts), "mean": (), "std": ()}
 
 
-def _of_corpus(fields: OwnCardFile, place: OwnData) -> DataCard:
+def _of_corpus(fields: OwnCardFile, data: OwnData) -> dict[str, Any]:
     from benchmarks.workloads.data.text import corpus
 
-    text = corpus.read_own(place)
-    return _card(
-        fields,
-        place,
-        0,
-        (len(text.train), len(text.test)),
-        corpus.fingerprint(text),
-        "characters",
-        mean=(),
-        std=(),
-        characters=corpus.characters(text),
-    )
-
-
-def _card(
-    fields: OwnCardFile, place: OwnData, classes: int, counts: tuple[int, int], sha256: str, kind: str, **further: Any
-) -> DataCard:
-    title, (train, test) = fields.title or fields.name, counts
-    kinds = f"{classes:,} {'class' if classes == 1 else 'classes'}, " if classes else ""
-    if further.get("floats"):
-        kinds = "targets that are numbers, "
-    label = (
-        f"{title}: {kinds}{train:,} training and {test:,} test {kind}, "
-        f"sha256 {sha256[:12]} ({place.file.name}): not the paper's data"
-    )
-    try:
-        return DataCard(
-            name=fields.name,
-            title=title,
-            family="",
-            label=label,
-            classes=classes,
-            shape=fields.shape,
-            train_samples=train,
-            test_samples=test,
-            augmentation=fields.augmentation,
-            source=fields.source,
-            licence=fields.licence,
-            obtain=f"see {place.file.name}",
-            fingerprint=sha256,
-            download=None,
-            kind=fields.kind,
-            own=place,
-            **further,
-        )
-    except ValueError as error:
-        raise UserError(f"{place.file.name}: {error}.") from error
+    text = corpus.read_own(data)
+    return {
+        "classes": 0,
+        "train_samples": len(text.train),
+        "test_samples": len(text.test),
+        "fingerprint": corpus.fingerprint(text),
+        "mean": (),
+        "std": (),
+        "characters": corpus.characters(text),
+    }

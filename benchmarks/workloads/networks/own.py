@@ -84,18 +84,15 @@ def _chosen(file: Path, module: ModuleType, function_name: str) -> tuple[str, Ca
 
 def _accepted_arguments(file: Path, name: str, function: Callable[..., Any]) -> tuple[str, ...]:
     parameters = inspect.signature(function).parameters.values()
-    named = [
-        argument for argument in parameters if argument.kind not in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD)
-    ]
-    for argument in named:
-        if argument.kind is argument.POSITIONAL_ONLY or (
-            argument.name not in ARGUMENTS and argument.default is argument.empty
-        ):
+    for argument in parameters:
+        is_other = argument.name not in ARGUMENTS and argument.default is argument.empty
+        is_variable = argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD)
+        if argument.kind is argument.POSITIONAL_ONLY or (is_other and not is_variable):
             raise UserError(
                 f"{place(file, function)}: {name} wants '{argument.name}', which nothing gives by that name: networks "
                 f"are called with those of {', '.join(ARGUMENTS)} that they name; all else needs a default."
             )
-    return tuple(argument.name for argument in named if argument.name in ARGUMENTS)
+    return tuple(argument.name for argument in parameters if argument.name in ARGUMENTS)
 
 
 def build(network: OwnNetwork, offered: Mapping[str, Any], *, seed: int = 0) -> Layers:
@@ -108,23 +105,18 @@ def build(network: OwnNetwork, offered: Mapping[str, Any], *, seed: int = 0) -> 
         torch.manual_seed(seed)
         built = network.function(**{key: offered[key] for key in network.takes})
     line = place(network.file, network.function)
-    if not (isinstance(built, Mapping) and built and all(isinstance(layer, nn.Module) for layer in built.values())):
+    values = list(built.values()) if isinstance(built, Mapping) else [built]
+    if not isinstance(built, Mapping) or not values or not all(isinstance(value, nn.Module) for value in values):
+        kinds = ", ".join(type(value).__name__ for value in values)
         raise UserError(
-            f"{line}: {name} gives {_describe_result(built)}, not a dict of layers: each name with its "
-            "nn.Module, in the order of the forward pass."
+            f"{line}: {name} gives {kinds or 'nothing'}, not a dict of layers: each name with its nn.Module, in the "
+            "order of the forward pass."
         )
     layers = {str(key): layer for key, layer in built.items()}
     if strange := next((key for key in layers if not key.isprintable()), None):
         raise UserError(f"{line}: {name} names a layer {strange!r}: a name has no control characters.")
     _check_weights(line, layers)
     return layers
-
-
-def _describe_result(result: object) -> str:
-    if isinstance(result, Mapping) and result:
-        stray = next(value for value in result.values() if not isinstance(value, nn.Module))
-        return f"a dict with a {type(stray).__name__}"
-    return "an empty dict" if isinstance(result, Mapping) else f"a {type(result).__name__}"
 
 
 def _check_weights(line: str, layers: Layers) -> None:
@@ -174,9 +166,20 @@ def tried(
         _check_alike(line, layers, again)
         inputs = descending_integers(offered["vocabulary"], shape) if dtype == torch.int64 else torch.rand(shape)
         first, second = (_pass(network, copy, inputs) for copy in (layers, again))
-    _check_output(line, name, first, second)
+    if not bool(torch.isfinite(first).all()):
+        raise UserError(f"{line}: {name} makes numbers that are not finite of a batch of 2, before any training.")
+    if not torch.equal(first, second):
+        raise UserError(
+            f"{line}: two passes of {name} over one batch differ: leave out what draws random numbers, such as "
+            "dropout, since no seed of a run reaches it."
+        )
     check_fit(f"{line}: {name}", tuple(first.shape), output_shape, task)
-    _check_used(line, layers)
+    for layer_name, layer in layers.items():
+        for weight, value in layer.named_parameters():
+            if value.grad is None:
+                raise UserError(
+                    f"{line}: the output of layer '{layer_name}' does not depend on its {weight}: leave it out."
+                )
     parts = [part for layer in layers.values() for part in layer.modules()]
     return Tried(len(layers), any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in parts))
 
@@ -186,27 +189,13 @@ def descending_integers(numbers: int, shape: tuple[int, ...]) -> Tensor:
     return (numbers - 1 - torch.arange(math.prod(shape)) % numbers).view(shape)
 
 
-def _check_output(line: str, name: str, first: Tensor, second: Tensor) -> None:
-    """Raises UserError unless two passes over one batch give equal and finite outputs."""
-    if not bool(torch.isfinite(first).all()):
-        raise UserError(f"{line}: {name} makes numbers that are not finite of a batch of 2, before any training.")
-    if not torch.equal(first, second):
-        raise UserError(
-            f"{line}: two passes of {name} over one batch differ: leave out what draws random numbers, such as "
-            "dropout, since no seed of a run reaches it."
-        )
-
-
 def _check_alike(line: str, first: Layers, second: Layers) -> None:
+    """Raises UserError unless two calls give new modules with equal weights."""
     for name, layer in first.items():
-        weights, other_weights = list(layer.state_dict().values()), list(second[name].state_dict().values())
-        if any(
-            weight.data_ptr() == other_weight.data_ptr()
-            for weight, other_weight in zip(weights, other_weights, strict=True)
-            if weight.numel()
-        ):
+        pairs = list(zip(layer.state_dict().values(), second[name].state_dict().values(), strict=True))
+        if any(a.data_ptr() == b.data_ptr() for a, b in pairs if a.numel()):
             raise UserError(f"{line}: layer '{name}' is the same module at every call: make a new one in the function.")
-        if not all(map(torch.equal, weights, other_weights)):
+        if not all(torch.equal(a, b) for a, b in pairs):
             raise UserError(
                 f"{line}: layer '{name}' starts with other weights at every call: draw them with torch's own generator."
             )
@@ -218,24 +207,13 @@ def _pass(network: OwnNetwork, layers: Layers, x: Tensor) -> Tensor:
     for name, layer in layers.items():
         inputs = x.detach().requires_grad_() if outputs else x
         with error_in_file(network.file, f"layer '{name}' fails on a batch of {tuple(inputs.shape)}"):
-            output_given: object = layer(inputs)
-        x = _one_tensor(network, name, output_given)
+            y: object = layer(inputs)
+        if not isinstance(y, Tensor) or not y.is_floating_point():
+            kind = f"a {y.dtype} tensor" if isinstance(y, Tensor) else f"a {type(y).__name__}"
+            raise UserError(f"{network.file.name}: layer '{name}' gives {kind}, not one tensor of floats.")
+        x = y
         outputs.append(x)
     for name, output in zip(layers, outputs, strict=True):
         with error_in_file(network.file, f"the backward pass of layer '{name}' fails"):
             torch.autograd.backward(output.sum())
     return x.detach()
-
-
-def _one_tensor(network: OwnNetwork, layer: str, value: object) -> Tensor:
-    if isinstance(value, Tensor) and value.is_floating_point():
-        return value
-    kind = f"a {value.dtype} tensor" if isinstance(value, Tensor) else f"a {type(value).__name__}"
-    raise UserError(f"{network.file.name}: layer '{layer}' gives {kind}, not one tensor of floating-point numbers.")
-
-
-def _check_used(line: str, layers: Layers) -> None:
-    for name, layer in layers.items():
-        for weight, value in layer.named_parameters():
-            if value.grad is None:
-                raise UserError(f"{line}: the output of layer '{name}' does not depend on its {weight}: leave it out.")

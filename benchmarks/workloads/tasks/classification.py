@@ -12,23 +12,21 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Returns the mean cross-entropy in nats of logits (B, classes) and int64 labels (B,)."""
+def loss(logits: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
+    """Returns the mean cross-entropy in nats of logits (..., classes) and int64 labels (...)."""
     from torch.nn.functional import cross_entropy
 
-    return cross_entropy(logits, labels)
+    return cross_entropy(logits.flatten(0, -2), labels.flatten(), reduction=reduction)
 
 
 def sums(logits: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
-    """Returns the sums of cross-entropy and of accuracy in percent over the batch."""
-    from torch.nn.functional import cross_entropy
-
-    return {"accuracy_percent": 100 * right(logits, labels), "loss": cross_entropy(logits, labels, reduction="sum")}
+    """Returns the sums of cross-entropy and of accuracy in percent over the labels."""
+    return {"accuracy_percent": 100 * right(logits, labels), "loss": loss(logits, labels, "sum")}
 
 
 def right(logits: Tensor, labels: Tensor) -> Tensor:
-    """Returns how many of the batch are classified correctly."""
-    return (logits.argmax(1) == labels).sum()
+    """Returns how many labels have the highest logit."""
+    return (logits.argmax(-1) == labels).sum()
 
 
 TASK = Task(

@@ -5,10 +5,8 @@ Nothing here is imported until a file is named.
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeGuard
 
@@ -23,7 +21,6 @@ from results.records.spec import METRICS, VALIDATION, Judge
 
 JUDGED_BY = {"accuracy_percent": "more", "loss": "less"}
 """The metrics of which tables have the best, with the way that is better."""
-_FUNCTIONS = ("loss", "sums", "output_shape")
 _SUITES = frozenset({*METRICS, "bits_per_byte"} - {*JUDGED_BY})
 """Metrics of an evaluation that no task gives."""
 
@@ -32,44 +29,34 @@ def load(path: Path) -> OwnTask:
     """Loads the task that a file defines. Raises UserError where it has none that can be trained for."""
     file = path.expanduser().resolve()
     task = getattr(own_code.load(file, "--task", "plugin_task_"), "TASK", None)
-    line = _where(file)
     if not isinstance(task, Task):
         problem = "it has none" if task is None else f"TASK is a {type(task).__name__}"
         raise UserError(
-            f"{line}: a file for --task has `TASK = Task(...)`, and {problem}: `new task my_task` begins one."
+            f"{file.name}: a file for --task has `TASK = Task(...)`, and {problem}: `new task my_task` begins one."
         )
-    if wrong := _error(task):
-        raise UserError(f"{line}: {wrong}.")
+    if problem := next(_problems(task), ""):
+        raise UserError(f"{file.name}: the TASK's {problem}.")
     return OwnTask(file, task)
 
 
-def _where(file: Path) -> str:
-    """Returns "FILE, line N" of the assignment to TASK; the file's name where it has no plain assignment."""
-    lines = ast.parse(file.read_bytes()).body
-    named = [line.lineno for line in lines if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "TASK"]
-    return f"{file.name}, line {named[-1]}" if named else file.name
-
-
-def _error(task: Task) -> str:
-    """Returns a sentence about the first invalid field; "" where all are valid."""
-    for field in fields(Task):
-        value = getattr(task, field.name)
-        if field.name == "judge":
-            if not isinstance(value, Judge):
-                return f"judge is a {type(value).__name__}, not a Judge(...)"
-        elif field.name in _FUNCTIONS or field.name == "right":
-            if not callable(value) and (field.name != "right" or value is not None):
-                return f"{field.name} is a {type(value).__name__}, not a function"
-        elif not isinstance(value, str) or not value or not value.isprintable():
-            return f"{field.name} is {value!r}, not a line of text"
+def _problems(task: Task) -> Iterator[str]:
+    """Yields what is wrong with the fields; later checks rely on earlier ones."""
+    judge: object = task.judge
+    if not isinstance(judge, Judge):
+        yield f"judge is a {type(judge).__name__}, not a Judge(...)"
+    for field in ("loss", "sums", "output_shape", *([] if task.right is None else ["right"])):
+        if not callable(value := getattr(task, field)):
+            yield f"{field} is a {type(value).__name__}, not a function"
+    for field in ("name", "title", "output_words"):
+        if not isinstance(value := getattr(task, field), str) or not value or not value.isprintable():
+            yield f"{field} is {value!r}, not a line of text"
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", task.name, re.ASCII):
-        return f"name is {task.name!r}, not of letters, digits, '_', '-' and '.' alone"
+        yield f"name is {task.name!r}, not of letters, digits, '_', '-' and '.' alone"
     if task.name in names():
-        return f"the name {task.name} is taken by a task of the suite: give it another"
+        yield f"name {task.name} is taken by a task of the suite: give it another"
     if JUDGED_BY.get(task.judge.metric) != task.judge.better:
         ways = " or ".join(f"metric={metric!r}, better={better!r}" for metric, better in JUDGED_BY.items())
-        return f"runs are judged by metric={task.judge.metric!r}, better={task.judge.better!r}, and tables know {ways}"
-    return ""
+        yield f"judge has metric={task.judge.metric!r}, better={task.judge.better!r}, and tables need {ways}"
 
 
 def output_shape(registered: OwnTask, inputs: tuple[int, ...], labels: int) -> tuple[int, ...]:
@@ -115,21 +102,13 @@ def _try_sums(registered: OwnTask, outputs: Tensor, targets: Tensor) -> None:
     with error_in_file(registered.file, "sums fails"):
         sums: object = registered.task.sums(outputs, targets)
     line = place(registered.file, registered.task.sums)
-    metrics = list(dict.fromkeys(["loss", registered.task.judge.metric]))
-    if not isinstance(sums, Mapping) or not all(metric in sums for metric in metrics):
-        shown = (
-            f"a dict of {', '.join(map(str, sums)) or 'nothing'}" if isinstance(sums, Mapping) else type(sums).__name__
-        )
-        raise UserError(f"{line}: sums gives {shown}, not a dict with {' and '.join(map(repr, metrics))}.")
-    if strange := [
-        metric
-        for metric in sums
-        if not (isinstance(metric, str) and metric.isidentifier()) or metric in _SUITES or metric.startswith(VALIDATION)
-    ]:
-        raise UserError(
-            f"{line}: sums gives {strange[0]!r}, which is the suite's own or no name: take another, of letters, "
-            "digits and '_'."
-        )
+    metrics = {"loss", registered.task.judge.metric}
+    if not isinstance(sums, Mapping) or not metrics <= sums.keys():
+        content = ", ".join(map(str, sums)) if isinstance(sums, Mapping) else f"a {type(sums).__name__}"
+        raise UserError(f"{line}: sums gives {content}, not a dict with {' and '.join(map(repr, sorted(metrics)))}.")
+    for metric in sums:
+        if not str(metric).isidentifier() or metric in _SUITES or str(metric).startswith(VALIDATION):
+            raise UserError(f"{line}: sums gives {metric!r}, a name that is the suite's own or no name: take another.")
     for metric, value in sums.items():
         _scalar(f"{line}: sums[{metric!r}]", value)
     if registered.task.right is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -175,14 +176,12 @@ class FolderBatches(Sampler):
     def _in_order(self, part: Part | None, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
         if part is None or not len(part.labels):
             return
-        samples = np.arange(len(part.labels))
-        parts = [samples[start : start + batch] for start in range(0, len(samples), batch)]
-        loading = self._load(part, parts[0], None)
-        for following in parts[1:]:
-            after = self._load(part, following, None)
-            yield self._finished(loading)
-            loading = after
-        yield self._finished(loading)
+        loading = deque[_Loading]()
+        for samples in np.split(np.arange(len(part.labels)), range(batch, len(part.labels), batch)):
+            loading.append(self._load(part, samples, None))
+            if len(loading) > 1:
+                yield self._finished(loading.popleft())
+        yield self._finished(loading.popleft())
 
     def _load_ahead(self, number: int) -> None:
         """Begins to decode the next batches, and cancels those of an earlier epoch that were never asked for."""
@@ -206,12 +205,12 @@ class FolderBatches(Sampler):
     def _load(self, part: Part, samples: NDArray[np.int64], words: NDArray[np.uint64] | None) -> _Loading:
         side = self.data.card.shape[1]
         buffer = host_buffer((len(samples), side, side, 3), torch.uint8, self.device)
-        pixels = buffer.numpy()
-        images = []
-        for row, sample in enumerate(samples.tolist()):
-            drawn = None if words is None else words[row]
+        drawn = [None] * len(samples) if words is None else list(words)
+        images = [
             # No task holds this object, so that it can go while tasks wait.
-            images.append(self._pool.submit(_decode, pixels[row], part.path(sample), drawn, self._resized, self._flip))
+            self._pool.submit(_decode, pixels, part.path(sample), row, self._resized, self._flip)
+            for pixels, sample, row in zip(buffer.numpy(), samples.tolist(), drawn, strict=True)
+        ]
         return _Loading(buffer, torch.from_numpy(part.labels[samples]), images)
 
     def _finished(self, loading: _Loading) -> tuple[Tensor, Tensor]:
