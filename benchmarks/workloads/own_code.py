@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -23,20 +22,15 @@ def load(file: Path, option: str, prefix: str) -> ModuleType:
 
     Raises UserError where there is no such file, where it is no Python or too large, and where it fails.
     """
-    if not file.is_file():
-        raise UserError(f"There is no file {file}: {option} takes the path of a Python file.")
-    if file.suffix != ".py":
-        raise UserError(f"{file.name}: {option} takes the path of a Python file, which ends in .py.")
+    if not file.is_file() or file.suffix != ".py":
+        raise UserError(f"There is no file {file}: {option} takes the path of a Python file, which ends in .py.")
     if file.stat().st_size > _FILE_BYTES:
         raise UserError(f"The file {file} has more than {_FILE_BYTES:,} bytes, which no Python file needs.")
-    name = f"{prefix}{file.stem}_{abs(hash(str(file)))}"
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None
-    assert spec.loader is not None, "it ends in .py"
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickle look there
+    module = ModuleType(f"{prefix}{file.stem}_{abs(hash(str(file)))}")
+    module.__file__ = str(file)
+    sys.modules[module.__name__] = module  # dataclasses and pickle look there
     with error_in_file(file, "it cannot be loaded"):
-        spec.loader.exec_module(module)
+        exec(compile(file.read_bytes(), str(file), "exec"), vars(module))
     return module
 
 

@@ -85,7 +85,7 @@ class Optimizer(BaseModel):
     ] = "layer"
 
 
-SAID_ELSEWHERE = {
+SHOWN_ELSEWHERE = {
     "family",
     "scale",
     "dataset",
@@ -230,38 +230,29 @@ class Workload(BaseModel):
 
     @property
     def label(self) -> str:
-        """Describes network and data: "ResNet-18 (width 8, cifar stem) on 1x8x8 Handwritten digits"."""
+        """Returns network and data in words: "ResNet-18 (width 8, cifar stem) on 1x8x8 Handwritten digits"."""
         return self.label_on(self.card)
 
     def label_on(self, card: DataCard) -> str:
-        """Describes the network and the data. card: of the data as they were found."""
-        if self.own_network is not None:
-            settings = ", ".join(self._settings_of(self.own_network))
-            return f"{self.network} ({settings}) on {self._size_on(card)} {card.title}"
+        """Returns the label with the data as it was found. card: of that data."""
+        size = "x".join(map(str, self.input_shape(card)))
         if self.text is not None:
-            shape = f"2 layers of {self.width}, word vectors of {self.embedding}"
-            return f"{title_of(self.network)} ({shape}) on {self._size_on(card)} {card.title}"
-        blocks = f", blocks {self.blocks}" if self.blocks else ""
-        heads = f", {self.heads} heads" if self.heads else ""
-        stem = f", {self.stem} stem" if self.network in ("resnet18", "resnet50") else ""
-        shape = f"width {self.width}{blocks}{heads}{stem}"
-        return f"{title_of(self.network)} ({shape}) on {self._size_on(card)} {card.title}"
-
-    def _size_on(self, card: DataCard) -> str:
-        """Returns the size of one input: "200 words of", "64 characters of", "3x32x32"."""
-        if self.text is not None:
-            return f"{self.text.length} words of"
+            size = f"{self.text.length} words of"
         if self.tokens is not None:
             unit = f"tokens (bpe, {self.tokens.vocabulary})" if self.tokens.unit == "bpe" else self.tokens.unit
-            return f"{self.tokens.context} {unit} of"
-        return "x".join(map(str, self.input_shape(card)))
-
-    def _settings_of(self, network: OwnNetwork) -> Iterator[str]:
-        """Yields the file of a user's own network, and the settings that its function takes."""
-        yield network.file.name
-        for field in ("width", "blocks", "stem", "heads", "patch"):
-            if field in network.takes and (value := getattr(self, field)) is not None:
-                yield f"{field} {value}"
+            size = f"{self.tokens.context} {unit} of"
+        if (network := self.own_network) is not None:
+            takes = [field for field in ("width", "blocks", "stem", "heads", "patch") if field in network.takes]
+            settings = {field: value for field in takes if (value := getattr(self, field)) is not None}
+            shape = ", ".join([network.file.name, *(f"{field} {value}" for field, value in settings.items())])
+        elif self.text is not None:
+            shape = f"2 layers of {self.width}, word vectors of {self.embedding}"
+        else:
+            blocks = f", blocks {self.blocks}" if self.blocks else ""
+            heads = f", {self.heads} heads" if self.heads else ""
+            stem = f", {self.stem} stem" if self.network in ("resnet18", "resnet50") else ""
+            shape = f"width {self.width}{blocks}{heads}{stem}"
+        return f"{title_of(self.network)} ({shape}) on {size} {card.title}"
 
     def at(self, scale: str, settings: dict[str, Any] | None = None) -> Workload:
         """Returns the workload of the same name at another scale, with these settings and none of this one's."""
@@ -304,16 +295,12 @@ class Workload(BaseModel):
         left = self.left_for_validation(card)
         if self.validation is None or left is None or self.validation <= left:
             return
-        if self.tokens is not None:
-            raise UserError(
-                f"workload.validation={self.validation}: {left} windows of {card.title}'s training part can be held "
-                "out: set fewer."
-            )
-        more = card.train_samples - self.validation
-        mend = f"set workload.train_samples={more} or fewer" if more > 0 else "set fewer"
+        remedy = "set fewer"
+        if self.tokens is None and (samples := card.train_samples - self.validation) > 0:
+            remedy = f"set workload.train_samples={samples} or fewer"
+        unit = f"of {card.train_samples} training samples" if self.tokens is None else "windows of the training part"
         raise UserError(
-            f"workload.validation={self.validation}: {left} of {card.title}'s {card.train_samples} training samples "
-            f"are not trained on: {mend}."
+            f"workload.validation={self.validation}: {left} {unit} of {card.title} are left for it: {remedy}."
         )
 
     @property
@@ -326,10 +313,11 @@ class Workload(BaseModel):
         if self.dataset != paper.dataset:
             departures.append(f"data: {self.card.label}")
         published = dict(_flat(paper))
+        absent = {"blocks": "published", "train_samples": "all", "test_samples": "all"}
         for field, value in _flat(self):
-            published_value = published.get(field)
-            if field not in SAID_ELSEWHERE and value != published_value:
-                departures.append(f"{field} {_brief(field, value)} (paper scale: {_brief(field, published_value)})")
+            if field not in SHOWN_ELSEWHERE and value != published.get(field):
+                here, there = (absent.get(field, "none") if v is None else v for v in (value, published.get(field)))
+                departures.append(f"{field} {here} (paper scale: {there})")
         return departures
 
     @property
@@ -352,9 +340,7 @@ class Workload(BaseModel):
         device: its name; tf32: whether it has TF32.
         """
         if self.precision == "tf32" and not tf32:
-            raise UserError(
-                f"workload.precision=tf32: the {device} has no TF32; set float32 or bf16, or take a GPU that has."
-            )
+            raise UserError(f"workload.precision=tf32: the {device} has no TF32: set float32 or bf16.")
 
     def at_batch(self, published: int) -> dict[str, int]:
         """Returns the settings for a published batch: as it is at paper scale, in proportion at others."""
@@ -370,12 +356,6 @@ def _flat(work: Workload) -> Iterator[tuple[str, Any]]:
             yield from ((f"{field}.{part}", part_value) for part, part_value in value)
         else:
             yield field, value
-
-
-def _brief(field: str, value: Any) -> str:
-    if value is None:
-        return {"blocks": "published", "train_samples": "all", "test_samples": "all"}.get(field, "none")
-    return str(value)
 
 
 def workload(
@@ -408,29 +388,29 @@ def _by_default(family: str, network: str, scale: str, like: str | None, budget:
 def _workload(
     family: str, network: str, scale: str, settings: dict[str, Any], like: str | None, own: Own, budget: int
 ) -> Workload:
-    networks = (*NETWORKS, *(defaults.name for defaults in own.networks))
+    networks = (*NETWORKS, *(own_network.name for own_network in own.networks))
     for kind, name, choices in (("family", family, FAMILIES), ("network", network, networks), ("scale", scale, SCALES)):
         if name not in choices:
             raise UserError(unknown(kind, name, choices))
-    fields = {"family": family, "network": network, "scale": scale}
-    defaults = (
-        fields_of(family, network, scale) if (family, network) in PAIRS else _fields_like(family, network, scale, like)
-    )
+    in_pairs = (family, network) in PAIRS
+    fields = fields_of(family, network, scale) if in_pairs else _fields_like(family, network, scale, like)
     if budget != 1:
-        undone = [f"workload.{field}" for field in ("train_samples", "epochs") if field in settings]
-        if undone:
-            raise UserError(f"--budget {budget} decides {' and '.join(undone)}, which is set as well: leave one out.")
-        defaults = _at_budget(defaults, family, network, scale, budget)
-    return _with_settings({**fields, **defaults}, settings, own)
+        fields = _at_budget(fields, settings, family, network, scale, budget)
+    return _with_settings({"family": family, "network": network, "scale": scale, **fields}, settings, own)
 
 
-def _at_budget(fields: dict[str, Any], family: str, network: str, scale: str, budget: int) -> dict[str, Any]:
-    """Returns a scale's fields at a budget. Raises UserError where the scale or the data have no such budget."""
+def _at_budget(
+    fields: dict[str, Any], settings: dict[str, Any], family: str, network: str, scale: str, budget: int
+) -> dict[str, Any]:
+    """Returns a scale's fields at a budget.
+
+    Raises UserError where the settings would undo it, or the scale or the data have no such budget.
+    """
+    if undone := [f"workload.{field}" for field in ("train_samples", "epochs") if field in settings]:
+        raise UserError(f"--budget {budget} decides {' and '.join(undone)}, which is set as well: leave one out.")
     if scale != "small" or budget not in BUDGETS:
         budgets = ", ".join(map(str, BUDGETS))
-        raise UserError(
-            f"--budget {budget}: scale small alone has budgets, {budgets} times its samples; say one of it."
-        )
+        raise UserError(f"--budget {budget}: only scale small has budgets, {budgets} times its samples.")
     if fields["train_samples"] is None:
         raise UserError(f"--budget {budget}: {family} has no more at scale small, which trains on all of its folder.")
     grown = {times: at_budget(fields, family, fields.get("like") or network, times) for times in BUDGETS}
@@ -449,12 +429,12 @@ def _fields_like(family: str, network: str, scale: str, like: str | None) -> dic
     of_family = [network_name for data, network_name in PAIRS if data == family]
     like = like if like in of_family else of_family[0]
     fields = {**fields_of(family, like, scale), "blocks": None, "price": "flops", "like": like}
-    if network not in NETWORKS:
-        return fields
-    if (takes := NETWORKS[network].inputs) != NETWORKS[like].inputs:
+    if network in NETWORKS and (takes := NETWORKS[network].inputs) != NETWORKS[like].inputs:
         pairs = ", ".join(f"{f} {n}" for f, n in PAIRS)
         raise UserError(f"{title_of(network)} takes {takes}, and {family} has none; there are {pairs}.")
-    return {**fields, "width": NETWORKS[network].width} if scale == "paper" else fields
+    if network in NETWORKS and scale == "paper":
+        fields["width"] = NETWORKS[network].width
+    return fields
 
 
 def _with_settings(fields: dict[str, Any], settings: dict[str, Any], own: Own) -> Workload:
@@ -495,8 +475,9 @@ def _unknown_field(key: str) -> str:
 
 
 def _check_samples(work: Workload, data: DataCard) -> None:
-    kind = {"text": "texts with labels", "corpus": "a text to be cut into tokens"}.get(data.kind, "images")
-    needed = "texts with labels" if work.text else "a text to be cut into tokens" if work.tokens else "images"
+    kinds = {"text": "texts with labels", "corpus": "a text to be cut into tokens"}
+    kind = kinds.get(data.kind, "images")
+    needed = kinds["text"] if work.text else kinds["corpus"] if work.tokens else "images"
     if kind != needed:
         raise UserError(
             f"{work.dataset} has {kind}, and {title_of(work.network)} on {work.family} takes {needed}: name a table of "

@@ -209,7 +209,9 @@ def card(name: str) -> DataCard:
 
 
 def _parse(name: str, values: dict[str, Any]) -> DataCard:
-    download = _download(values.pop("download")) if "download" in values else None
+    download = values.pop("download", None)
+    if download is not None:
+        download = Download(**{**download, "files": tuple(DataFile(**file) for file in download["files"])})
     tree = ImageTree(**values.pop("tree")) if "tree" in values else None
     fingerprint = values.pop("sha256", None)
     if fingerprint is None and download:
@@ -228,11 +230,6 @@ def _parse(name: str, values: dict[str, Any]) -> DataCard:
         tree=tree,
         **values,
     )
-
-
-def _download(values: dict[str, Any]) -> Download:
-    files = tuple(DataFile(**file) for file in values.pop("files"))
-    return Download(files=files, **values)
 
 
 def _checksum(download: Download) -> str:

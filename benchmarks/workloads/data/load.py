@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.workloads.data.cards import DataCard, card
+from benchmarks.workloads.data.images import folder as image_folder
+from benchmarks.workloads.data.images import in_memory as images
 from benchmarks.workloads.data.options import Shards, Text, Tokens
+from benchmarks.workloads.data.text import in_memory as texts
+from benchmarks.workloads.data.text import windows
 
 
 class Batches(Protocol):
@@ -92,20 +96,9 @@ def load(
     data_card = card(data) if isinstance(data, str) else data
     samples = {"train_samples": train_samples, "test_samples": test_samples, "validation": validation}
     if data_card.kind == "text":
-        from benchmarks.workloads.data.text.in_memory import load as load_text
-
-        words: DataSet = load_text(data_card, folder=folder, **samples, text=text)
-        return words
+        return texts.load(data_card, folder=folder, **samples, text=text)
     if data_card.kind == "corpus":
-        from benchmarks.workloads.data.text.windows import load as load_windows
-
-        return load_windows(data_card, folder=folder, **samples, tokens=tokens)
+        return windows.load(data_card, folder=folder, **samples, tokens=tokens)
     if data_card.kind == "folder":
-        from benchmarks.workloads.data.images.folder import SIDE
-        from benchmarks.workloads.data.images.folder import load as load_folder
-
-        side = SIDE if resolution is None else resolution
-        return load_folder(data_card, folder=folder, **samples, resolution=side)
-    from benchmarks.workloads.data.images.in_memory import load as load_images
-
-    return load_images(data_card, folder=folder, **samples)
+        return image_folder.load(data_card, folder=folder, **samples, resolution=resolution)
+    return images.load(data_card, folder=folder, **samples)

@@ -81,18 +81,12 @@ class Bottleneck(nn.Module):
 
 def resnet18(plan: Plan) -> Layers:
     """Builds stem, four stages of basic blocks and head: (B, channels, H, W) -> (B, classes)."""
-    return _torchvisions(plan, BasicBlock)
+    return _resnet(plan, BasicBlock, plan.stem)
 
 
 def resnet50(plan: Plan) -> Layers:
     """Builds stem, four stages of bottlenecks and head: (B, channels, H, W) -> (B, classes)."""
-    return _torchvisions(plan, Bottleneck)
-
-
-def _torchvisions(plan: Plan, block: type[BasicBlock | Bottleneck]) -> Layers:
-    first = stem(plan.stem, plan.channels, plan.width)
-    blocks, channels = stages(plan.blocks, plan.width, plan.width, block, block.expansion)
-    return kaiming({"stem": first, **blocks, "head": nn.Sequential(*pooled(channels, plan.classes))})
+    return _resnet(plan, Bottleneck, plan.stem)
 
 
 class PlainBlock(nn.Module):
@@ -101,6 +95,8 @@ class PlainBlock(nn.Module):
     (B, inplanes, H, W) -> (B, planes, H / stride, W / stride). Where the block has more channels than its input, the
     shortcut takes every `stride`-th pixel and adds channels of 0.
     """
+
+    expansion = 1
 
     def __init__(self, inplanes: int, planes: int, stride: int) -> None:
         super().__init__()
@@ -117,6 +113,10 @@ class PlainBlock(nn.Module):
 
 def resnet20(plan: Plan) -> Layers:
     """Builds three stages of `width`, twice and four times `width` channels: (B, channels, H, W) -> (B, classes)."""
-    first = stem("cifar", plan.channels, plan.width)
-    blocks, channels = stages(plan.blocks, plan.width, plan.width, PlainBlock)
+    return _resnet(plan, PlainBlock, "cifar")
+
+
+def _resnet(plan: Plan, block: type[BasicBlock | Bottleneck | PlainBlock], stem_kind: str) -> Layers:
+    first = stem(stem_kind, plan.channels, plan.width)
+    blocks, channels = stages(plan.blocks, plan.width, plan.width, block, block.expansion)
     return kaiming({"stem": first, **blocks, "head": nn.Sequential(*pooled(channels, plan.classes))})

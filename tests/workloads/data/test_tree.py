@@ -43,7 +43,7 @@ def test_the_folder_is_found_under_its_usual_names_or_alone(tmp_path: Path, name
     place = plant(tmp_path / "data" / name)
     plant(tmp_path / "data" / "aclImdb", test="test", ending=".txt")  # reviews lie in such a tree, too
     assert folder_tree.locate(IMAGENET, tmp_path / "data") == place
-    assert folder_tree.find(IMAGENET, tmp_path / "data") == folder_tree.index(place).identified
+    assert folder_tree.find(IMAGENET, tmp_path / "data") == folder_tree.index(place)
 
 
 def test_of_several_folders_one_has_to_be_named(tmp_path: Path) -> None:
@@ -137,21 +137,21 @@ def test_a_tree_is_listed_in_order(tmp_path: Path) -> None:
         str(place / "train"), ("a0.JPEG", "a1.JPEG", "B.Png", "b0.JPEG", "b1.JPEG"), (2, 3)
     )
     assert found.test == folder_tree.Files(str(place / "val"), ("a0.JPEG", "b0.JPEG"), (1, 1))
-    assert found.identified[1:] == (2, 5, 2)
+    assert found.numbers == (2, 5, 2)
 
 
 def test_names_and_sizes_make_the_identity_and_nothing_else_does(tmp_path: Path) -> None:
-    first = listed(plant(tmp_path / "one")).identified
-    assert listed(plant(tmp_path / "two", test="test")).identified == first  # wherever it lies, and val/ or test/
+    first = listed(plant(tmp_path / "one")).sha256
+    assert listed(plant(tmp_path / "two", test="test")).sha256 == first  # wherever it lies, and val/ or test/
     path = tmp_path / "one" / "train" / "a" / "a0.JPEG"
     path.write_bytes(b"y")  # contents are not read
-    assert listed(tmp_path / "one").identified == first
+    assert listed(tmp_path / "one").sha256 == first
     path.write_bytes(b"yy")
-    longer = listed(tmp_path / "one").identified
+    longer = listed(tmp_path / "one").sha256
     path.write_bytes(b"y")
     path.rename(path.with_name("a2.JPEG"))
-    renamed = listed(tmp_path / "one").identified
-    assert len({first.sha256, longer.sha256, renamed.sha256}) == 3
+    renamed = listed(tmp_path / "one").sha256
+    assert len({first, longer, renamed}) == 3
 
 
 @pytest.mark.parametrize(

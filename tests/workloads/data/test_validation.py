@@ -61,7 +61,7 @@ def test_of_a_text_the_end_of_the_training_part_is_cut_off() -> None:
 
 def test_where_none_are_left_the_sentence_says_what_to_set() -> None:
     work = workload("cifar10", "resnet18", "paper", {"validation": 1000})
-    with pytest.raises(UserError, match=r"0 of CIFAR-10's 50000 .*workload.train_samples=49000 or fewer"):
+    with pytest.raises(UserError, match=r"0 of 50000 .*workload.train_samples=49000 or fewer"):
         work.check_validation(work.card)
     work = workload("cifar10", "resnet18", "small", {"validation": 1000})
     work.check_validation(work.card)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import struct
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,15 +24,6 @@ _ATTEMPTS = 10
 WORDS = 4 * _ATTEMPTS + 1
 """Random words that one training image takes: area, ratio, row and column of each attempt at a crop, and the mirror."""
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
-
-
-class Box(NamedTuple):
-    """A part of an image, in pixels."""
-
-    top: int
-    left: int
-    height: int
-    width: int
 
 
 def open_rgb(path: str) -> Image.Image:
@@ -67,8 +57,11 @@ def for_training(image: Image.Image, side: int, words: NDArray[np.uint64]) -> Im
     return part.resize((side, side), Image.Resampling.BILINEAR)
 
 
-def random_box(width: int, height: int, words: NDArray[np.uint64]) -> Box:
-    """Returns torchvision's RandomResizedCrop.get_params: the centre, where ten attempts do not fit the image."""
+def random_box(width: int, height: int, words: NDArray[np.uint64]) -> tuple[int, int, int, int]:
+    """Returns top, left, height and width of a random part of an image, in pixels.
+
+    Draws it as torchvision's RandomResizedCrop.get_params: the centre, where ten attempts do not fit the image.
+    """
     lowest, highest = map(math.log, RATIO)
     for at in range(0, 4 * _ATTEMPTS, 4):
         area, ratio = (words[at : at + 2] >> np.uint64(11)) * 2.0**-53  # in [0, 1)
@@ -76,17 +69,15 @@ def random_box(width: int, height: int, words: NDArray[np.uint64]) -> Box:
         shape = math.exp(lowest + (highest - lowest) * float(ratio))
         wide, high = round(math.sqrt(pixels * shape)), round(math.sqrt(pixels / shape))
         if 0 < wide <= width and 0 < high <= height:
-            return Box(_place(words, at + 2, height - high), _place(words, at + 3, width - wide), high, wide)
+            top = int(below(words[at + 2 : at + 3], height - high + 1)[0])
+            left = int(below(words[at + 3 : at + 4], width - wide + 1)[0])
+            return top, left, high, wide
     wide, high = width, height
     if width / height < RATIO[0]:
         high = round(width / RATIO[0])
     elif width / height > RATIO[1]:
         wide = round(height * RATIO[1])
-    return Box((height - high) // 2, (width - wide) // 2, high, wide)
-
-
-def _place(words: NDArray[np.uint64], at: int, room: int) -> int:
-    return int(below(words[at : at + 1], room + 1)[0])
+    return (height - high) // 2, (width - wide) // 2, high, wide
 
 
 def mirrored(words: NDArray[np.uint64]) -> bool:

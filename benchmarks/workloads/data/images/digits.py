@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -22,17 +22,15 @@ _NOISE = 16  # added to each value of a scene, or taken from it, at most
 def read(card: DataCard) -> tuple[Split, Split]:
     """Returns the training and the test split of the card's data set, checked against the card's fingerprint.
 
-    Raises UserError where scikit-learn is missing or brings other digits.
+    Raises UserError where scikit-learn brings other digits.
     """
-    train, test = _digits(card)
+    train, test = _digits()
     per_class = card.train_samples // card.classes, card.test_samples // card.classes
     if card.name == "digit-pairs":
         train, test = _pairs(train, per_class[0], Purpose.TRAIN_PAIRS), _pairs(test, per_class[1], Purpose.TEST_PAIRS)
     if card.name == "digit-scenes":
-        train, test = (
-            _scenes(train, per_class[0], Purpose.TRAIN_SCENES),
-            _scenes(test, per_class[1], Purpose.TEST_SCENES),
-        )
+        train = _scenes(train, per_class[0], Purpose.TRAIN_SCENES)
+        test = _scenes(test, per_class[1], Purpose.TEST_SCENES)
     sha256 = fingerprint(train, test)
     if sha256 != card.fingerprint:
         raise UserError(
@@ -42,9 +40,11 @@ def read(card: DataCard) -> tuple[Split, Split]:
     return train, test
 
 
-def _digits(card: DataCard) -> tuple[Split, Split]:
+def _digits() -> tuple[Split, Split]:
     """Returns scikit-learn's 1797 images of 8 x 8 pixels, always split into the same 1437 and 360, by class."""
-    table = _table(card)
+    # Importing sklearn.datasets for this one file takes two seconds.
+    file = metadata.distribution("scikit-learn").locate_file("sklearn/datasets/data/digits.csv.gz")
+    table = np.loadtxt(Path(str(file)), delimiter=",")  # (1797, 65): 64 values from 0 to 16, then the digit
     images = np.rint(table[:, :-1] * (255 / _BRIGHTEST)).astype(np.uint8).reshape(-1, 1, 8, 8)
     labels = table[:, -1].astype(np.int64)
     shuffled = order(len(labels), Purpose.SPLIT)
@@ -52,20 +52,6 @@ def _digits(card: DataCard) -> tuple[Split, Split]:
     training = np.setdiff1d(np.arange(len(labels)), held_out)
     digits = Split(images, labels)
     return digits.take(training), digits.take(np.sort(held_out))
-
-
-def _table(card: DataCard) -> NDArray[np.float64]:
-    """Returns one row per image: 64 values from 0 to 16, then the digit; shape (1797, 65)."""
-    package = importlib.util.find_spec("sklearn")
-    if package is None or package.origin is None:
-        raise UserError(f"{card.title} needs scikit-learn, which is not installed: {card.obtain}.")
-    table = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
-    if table.is_file():  # importing sklearn.datasets for this one file takes two seconds
-        return np.loadtxt(table, delimiter=",")
-    from sklearn.datasets import load_digits
-
-    values, labels = load_digits(return_X_y=True)
-    return np.column_stack([values, labels])
 
 
 def _pairs(digits: Split, per_class: int, purpose: Purpose) -> Split:

@@ -21,7 +21,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.dividing import by_label
 from benchmarks.workloads.data.images import decode, folder_tree
@@ -81,22 +80,18 @@ def load(
     train_samples: int | None = None,
     test_samples: int | None = None,
     validation: int | None = None,
-    resolution: int = SIDE,
+    resolution: int | None = None,
 ) -> FolderSet:
     """Lists the card's folder; all samples of each split, or a fixed subset with equal shares of the classes.
 
-    resolution: the side of the square that the network gets, in pixels. Nothing is decoded yet. Raises UserError where
-    the folder is missing or has another layout, or a subset is larger than the split.
+    resolution: the side of the square that the network gets, in pixels; None: SIDE. Nothing is decoded yet. Raises
+    UserError where the folder is missing or has another layout, or a subset is larger than the split.
     """
     place = folder_tree.locate(card, folder)
     if place is None:
         raise folder_tree.missing(card, folder)
-    if resolution < 1:
-        raise UserError(f"Images of {resolution} pixels cannot be: choose a resolution of 1 or more, usually {SIDE}.")
-    tree = folder_tree.index(place)
-    found_card = replace(
-        folder_tree.form(card, place), shape=(3, resolution, resolution), fingerprint=tree.identified.sha256
-    )
+    tree, side = folder_tree.index(place), resolution or SIDE
+    found_card = replace(folder_tree.form(card, place), shape=(3, side, side), fingerprint=tree.sha256)
     train = _part(found_card, "train", tree.classes, tree.train, train_samples)
     labels = np.repeat(np.arange(len(tree.classes)), tree.train.counts)
     rest = held_out(labels, validation, train_samples=train_samples, title=f"{found_card.title} in {tree.train.folder}")

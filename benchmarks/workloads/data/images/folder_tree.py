@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data import cards
@@ -30,15 +29,6 @@ IMAGENETTE = frozenset(
 """The ten classes of fast.ai's Imagenette, https://github.com/fastai/imagenette."""
 
 
-class FolderContent(NamedTuple):
-    """Identifies a folder's content: sha256 of its files' names and sizes, numbers of classes and samples."""
-
-    sha256: str
-    classes: int
-    train_samples: int
-    test_samples: int
-
-
 @dataclass(frozen=True)
 class Files:
     """The images of one split: names, class by class, and how many each class has."""
@@ -50,18 +40,26 @@ class Files:
 
 @dataclass(frozen=True)
 class Tree:
-    """A listed folder: a class's label is its index in `classes`, which are sorted."""
+    """A listed folder: a class's label is its index in `classes`, which are sorted.
+
+    sha256: of the files' names and sizes, which identify the folder.
+    """
 
     classes: tuple[str, ...]
     train: Files
     test: Files
-    identified: FolderContent
+    sha256: str
+
+    @property
+    def numbers(self) -> tuple[int, int, int]:
+        """Returns the numbers of classes, training samples and test samples."""
+        return len(self.classes), len(self.train.names), len(self.test.names)
 
 
-def find(card: DataCard, folder: Path | None = None) -> FolderContent | None:
-    """Returns the content of the card's folder on this machine, or None. Raises UserError like `index`."""
+def find(card: DataCard, folder: Path | None = None) -> Tree | None:
+    """Returns the card's folder on this machine, listed, or None. Raises UserError like `index`."""
     place = locate(card, folder)
-    return None if place is None else index(place).identified
+    return None if place is None else index(place)
 
 
 def locate(card: DataCard, folder: Path | None = None) -> Path | None:
@@ -96,7 +94,7 @@ def form(card: DataCard, place: Path) -> DataCard:
     It keeps the card's title where all its numbers agree.
     """
     tree = index(place)
-    _, classes, train, test = tree.identified
+    classes, train, test = tree.numbers
     sizes = f"{classes:,} {'class' if classes == 1 else 'classes'}, {train:,} training and {test:,} test images"
     title = card.title
     if (classes, train, test) != card.numbers:
@@ -131,12 +129,7 @@ def index(place: Path) -> Tree:
             lines = (b"%s %s %d\n" % (split.encode(), os.fsencode(f"{name}/{file.name}"), file.size) for file in files)
             digest.update(b"".join(lines))
     train, test = (_files(place / name, classes) for name, classes in splits.items())
-    return Tree(
-        tuple(splits[TRAIN]),
-        train,
-        test,
-        FolderContent(digest.hexdigest(), len(splits[TRAIN]), len(train.names), len(test.names)),
-    )
+    return Tree(tuple(splits[TRAIN]), train, test, digest.hexdigest())
 
 
 def _files(folder: Path, classes: Classes) -> Files:
