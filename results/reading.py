@@ -1,4 +1,4 @@
-"""Files that reading comes to an end of: regular ones, of a bounded size, and JSON and TOML of a bounded depth."""
+"""Reads files without hanging or filling memory: regular ones, of a bounded size; JSON and TOML of a bounded depth."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from pathlib import Path
 from typing import Any
 
 MOST_BYTES = 2**30
-"""A bound that no record comes near."""
+"""Bound for records, which are far smaller."""
 TEXT_BYTES = 2**25
-"""A bound that no file written by hand comes near."""
+"""Bound for files written by hand."""
 DEEPEST = 100
-"""Parts of a dotted key of TOML."""
+"""Most parts of a dotted key in TOML."""
 _PART = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
 _DOTTED = re.compile(rf"{_PART}(?:[ \t]*\.[ \t]*{_PART})*")
 
 
 class Unfit(OSError):
-    """A file that is not read, since it is no regular one, or has too many bytes."""
+    """A file is no regular one, or too large."""
 
 
 def opened(path: Path, at_most: int) -> BufferedReader:
-    """A file to read, if it is a regular one: a pipe or a device may have nothing to read for ever, or no end.
+    """Open a regular file for reading; reading a pipe or a device might never end.
 
     Raises OSError where it cannot be opened, and Unfit where it is no regular file or has more than `at_most` bytes.
     """
-    _check(path, os.stat(path), at_most)  # a device is not even opened
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    _check(path, os.stat(path), at_most)  # opening a device may already do something
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         _check(path, os.fstat(descriptor), at_most)
     except OSError:
@@ -42,16 +42,16 @@ def opened(path: Path, at_most: int) -> BufferedReader:
 
 
 def content(path: Path, at_most: int) -> bytes:
-    """All of the file. Raises OSError as `opened` does."""
+    """Content of a file. Raises as `opened`."""
     with opened(path, at_most) as file:
-        found = file.read((os.fstat(file.fileno()).st_size or at_most) + 1)  # some of /proc say that they have no size
-    if len(found) > at_most:
+        data = file.read((os.fstat(file.fileno()).st_size or at_most) + 1)  # files of /proc have a size of 0
+    if len(data) > at_most:
         raise _too_large(path, at_most)
-    return found
+    return data
 
 
 def parsed_json(path: Path, at_most: int = MOST_BYTES) -> Any:
-    """Parse the file as JSON. Raises OSError as `opened` does, ValueError where it is no JSON."""
+    """Parse a file as JSON. Raises as `opened`, and ValueError where it is no JSON."""
     try:
         return json.loads(content(path, at_most))
     except RecursionError:
@@ -59,8 +59,8 @@ def parsed_json(path: Path, at_most: int = MOST_BYTES) -> Any:
 
 
 def parsed_toml(text: str) -> dict[str, Any]:
-    """Parse the text as TOML. Raises ValueError where it is none."""
-    if any(found[0].count(".") > DEEPEST for found in _DOTTED.finditer(text)):  # tomllib takes its square in memory
+    """Parse a text as TOML. Raises ValueError where it is no TOML."""
+    if any(key[0].count(".") > DEEPEST for key in _DOTTED.finditer(text)):  # tomllib's memory grows with the square
         raise ValueError("a key of it has too many parts")
     try:
         return tomllib.loads(text)
@@ -68,10 +68,10 @@ def parsed_toml(text: str) -> dict[str, Any]:
         raise ValueError("it is nested too deep") from None
 
 
-def _check(path: Path, found: os.stat_result, at_most: int) -> None:
-    if not stat.S_ISREG(found.st_mode):
+def _check(path: Path, stat_result: os.stat_result, at_most: int) -> None:
+    if not stat.S_ISREG(stat_result.st_mode):
         raise Unfit(errno.EINVAL, "it is no regular file", str(path))
-    if found.st_size > at_most:
+    if stat_result.st_size > at_most:
         raise _too_large(path, at_most)
 
 

@@ -1,6 +1,6 @@
-"""The schedule of a recorded run: what each of its workers did, in the worker's own order, and what it met.
+"""The schedule of a recorded run: each worker's effects in order, with the numbers that describe them.
 
-`out/runs/<id>/schedule.jsonl` holds a line per epoch, with a checksum (`results.records.lines`), which is on the disk
+`out/runs/<id>/schedule.jsonl` holds a line per epoch, with a checksum (`results.records.lines`), which is written
 before the journal's line of that epoch.
 """
 
@@ -23,20 +23,20 @@ RERUN = ", then run again"
 
 @dataclass(frozen=True, slots=True)
 class WorkerSchedule:
-    """effects: a letter each. numbers: what they met, one or more an effect as its kind has them."""
+    """A worker's effects, a letter each, and their numbers, as many as each kind of effect has."""
 
     effects: list[str] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
 
 
 Part = Mapping[str, WorkerSchedule]
-"""Schedules by worker's name, from the workers' beginning until all of them have ended, usually an epoch."""
+"""Schedules by worker's name, from the workers' start until all have ended: usually an epoch."""
 
 
 def begin(folder: Path, after: int = 0) -> None:
-    """Make room for the schedule of a run in its folder: go on after this epoch, of what is there.
+    """Begin the schedule of a run in its folder with the first `after` epochs of an earlier one, which is renamed.
 
-    Raises ResultsError where the folder cannot be written, or where those epochs are not there.
+    Raises ResultsError where the folder cannot be written, or the earlier one has fewer epochs.
     """
     path = folder / SCHEDULE
     try:
@@ -52,8 +52,8 @@ def begin(folder: Path, after: int = 0) -> None:
 
 
 def append(folder: Path, epoch: int, parts: Sequence[Part]) -> None:
-    """Write the epoch's line (1 is the first). Raises ResultsError."""
-    workers = [{name: ["".join(one.effects), one.numbers] for name, one in part.items()} for part in parts]
+    """Write the epoch's line (1 is the first). Raises ResultsError where it cannot be written."""
+    workers = [{name: ["".join(worker.effects), worker.numbers] for name, worker in part.items()} for part in parts]
     line = {"type": "schedule", "run": folder.name, "epoch": epoch, "parts": workers}
     try:
         _append(folder / SCHEDULE, render(line) + b"\n")
@@ -62,7 +62,7 @@ def append(folder: Path, epoch: int, parts: Sequence[Part]) -> None:
 
 
 def load(folder: Path) -> list[list[Part]]:
-    """The parts of every epoch. Raises ResultsError where there is no schedule of the folder's run, or not whole."""
+    """The parts of every epoch. Raises ResultsError where the schedule is missing, damaged or another run's."""
     path = folder / SCHEDULE
     try:
         lines = _lines(path)
@@ -87,12 +87,12 @@ def _lines(path: Path) -> list[bytes]:
 def _epoch(line: Mapping[str, Any], run: str, epoch: int) -> list[Part]:
     if (line["type"], line["run"], line["epoch"]) != ("schedule", run, epoch):
         raise ValueError(f"it is a {line['type']} line of run {line['run']}, epoch {line['epoch']}")
-    return [{name: _worker(*one) for name, one in part.items()} for part in line["parts"]]
+    return [{name: _worker(*worker) for name, worker in part.items()} for part in line["parts"]]
 
 
 def _worker(effects: Any, numbers: Any) -> WorkerSchedule:
     if not isinstance(effects, str) or not all(type(number) is int for number in numbers):
-        raise ValueError("effects are letters, and what they met are numbers")
+        raise ValueError("effects are letters, and their numbers integers")
     return WorkerSchedule(list(effects), list(numbers))
 
 

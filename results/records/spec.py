@@ -1,4 +1,4 @@
-"""A run's spec, labels and counts: typed, frozen, and written again as they were read."""
+"""Models of a run's spec, labels and counts: typed, frozen, and written as they were read."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ Natural = Annotated[int, Field(ge=0)]
 
 
 class Recorded(BaseModel):
-    """A JSON object of a journal: fields that something reads are typed, all others are kept as they are.
+    """A JSON object of a journal: fields that the suite reads are typed, all others are kept as they are.
 
-    Numbers are read strictly: 1 and 1.0 make two identities.
+    Numbers are read strictly, since 1 and 1.0 make two identities.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
     def document(self, without: Collection[str] = ()) -> Document:
-        """The JSON object itself: what was given, without the fields of these names, and no default beside it."""
+        """The JSON object as it was read, without defaults and without these fields."""
         return self.model_dump(exclude_unset=True, exclude=set(without))
 
 
 class WorkloadSpec(Recorded):
-    """The workload as resolved: further fields are those of its settings, and of the data's card."""
+    """The resolved workload; further fields are its settings, and those of the data's card."""
 
     name: str
     family: str
@@ -46,16 +46,16 @@ class WorkloadSpec(Recorded):
 
 
 class MethodSpec(Recorded):
-    """A registered name, and all options of the method as resolved."""
+    """A method's registered name and all its resolved options."""
 
     name: str
     options: Mapping[str, JsonValue]
 
 
 class HardwareSpec(Recorded):
-    """Source of time: a card's name, digest, stragglers and absent devices; or this machine's CPU and cores, or GPUs.
+    """Source of time: a hardware profile with its digest, or this machine's processor with its cores or GPUs.
 
-    delays, absent: in words.
+    delays, absent: the stragglers and the absent devices, in words.
     """
 
     name: str
@@ -67,7 +67,7 @@ class HardwareSpec(Recorded):
 
 
 class ChargedSpec(Recorded):
-    """The network whose seconds a simulated step costs."""
+    """Network whose seconds a simulated step takes."""
 
     network: str
     stem: str
@@ -75,11 +75,11 @@ class ChargedSpec(Recorded):
 
 
 class RunSpec(Recorded):
-    """All that defines a run's numbers.
+    """All that defines a run's numbers, and so its identity.
 
-    charged: under a simulated clock only; gpu: its name, on CUDA only; recorded: only where the schedule is.
-    numerics: the version of the code that makes the numbers; None of runs from before there was one.
-    sources: a digest of a user's own files, or of ours where they were edited; before there was a version, of all.
+    charged: only under a simulated clock. gpu: its name, only on CUDA. recorded: only where the schedule is recorded.
+    numerics: version of the code that makes the numbers; None in earlier runs.
+    sources: digest of a user's own files, or of edited files of the suite; in earlier runs, of all files.
     """
 
     workload: WorkloadSpec
@@ -97,14 +97,17 @@ class RunSpec(Recorded):
 
 
 VALIDATION = "validation_"
-"""Before the name of a metric that is of the validation split."""
+"""Prefix of metrics of the validation split."""
 
 
 class Judge(Recorded):
-    """The metric of an evaluation that runs are judged by: early stopping, targets, bests, tuning.
+    """The metric that runs are judged by: for early stopping, targets, best values and tuning.
 
-    digits: to which a target is rounded, towards the worse. chance: the value of a network that has learnt nothing;
-    None where it follows from the number of classes, or is not known.
+    metric: its name in journals. digits: decimals of a target, rounded towards the worse. chance: the value of a
+    network that has learnt nothing; None where it follows from the number of classes, or is unknown.
+
+    Example:
+        `Judge(metric="loss", title="loss", unit="nats", better="less", digits=2)`
     """
 
     metric: str
@@ -115,45 +118,45 @@ class Judge(Recorded):
     chance: float | None = None
 
     def rank(self, value: float) -> float:
-        """Returns what is the greater the better the value is."""
+        """The value, negated where less is better: greater is always better."""
         return value if self.better == "more" else -value
 
     def monitor(self, validation: int | None) -> Judge:
-        """Returns what early stopping and the choice of an evaluation go by: itself on the validation split, if any.
+        """This metric on the validation split, for early stopping; itself where there is no such split.
 
-        validation: its samples; None where there is none, and the test split serves, as in the papers.
+        validation: samples of the split; None: none, and the test split serves, as in the papers.
         """
         if validation is None:
             return self
         return self.model_copy(update={"metric": f"{VALIDATION}{self.metric}", "title": f"validation {self.title}"})
 
     def of(self, metrics: Mapping[str, float]) -> float:
-        """Returns an evaluation's value, nan where it has none."""
+        """An evaluation's value; nan where it has none."""
         return metrics.get(self.metric, math.nan)
 
     def reached(self, value: float, target: float) -> bool:
-        """Returns whether a value is as good as a target; 86.99999999999999 % is 87 %."""
+        """Whether a value is as good as a target; 86.99999999999999 % is 87 %."""
         return self.rank(value) >= self.rank(target) - _ROUNDING
 
     def lenient(self, value: float) -> float:
-        """Returns a value rounded to `digits`, towards the worse."""
+        """A value rounded to `digits`, towards the worse."""
         whole = self.rank(value) * 10**self.digits + _ROUNDING
         return self.rank(math.floor(whole) / 10**self.digits)
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Returns the limits of its values, the lower one left out; a loss of which chance is known has one, 0."""
+        """Limits of its values, the lower one excluded; a loss has a lower limit, 0, only where its chance is known."""
         if self.unit == "%":
             return 0.0, 100.0
         return (0.0 if self.better == "less" and self.chance is not None else -math.inf), math.inf
 
     @property
     def heading(self) -> str:
-        """Returns title and unit, as an axis is labelled: "accuracy (%)"."""
+        """Label of an axis: "accuracy (%)"."""
         return f"{self.title} ({self.unit})" if self.unit else self.title
 
     def said(self, value: float) -> str:
-        """Returns a value for people, with its unit: "87 %", "1.88 nats"."""
+        """A value with its unit: "87 %", "1.88 nats"."""
         return f"{value:g} {self.unit}".rstrip()
 
 
@@ -173,7 +176,7 @@ METRICS = (
     "dropped_gradients",
     "learning_rate",
 )
-"""Metrics that every run has at each evaluation."""
+"""Metrics of every run at each evaluation."""
 
 
 class RowLabels(Recorded):
@@ -184,13 +187,12 @@ class RowLabels(Recorded):
 
 
 class Labels(Recorded):
-    """Names of a run, for people; nothing of it is in the identity. Journals of earlier versions lack some of it.
+    """Names of a run, for people, which are no part of its identity. Journals of earlier versions lack some.
 
-    also: rows of other methods that are this one as they are set, and whose run it is as well.
-    device_count: of the clock's devices, each of peak_flops_per_second (None: not known). log: what the job of a
-    cluster printed that trained it. classes, test_samples: of the data that accuracies are of; 0 where not known.
-    judge: of the run's task; journals say it where it is not accuracy. budget: times the samples of the scale; likewise
-    where it is not 1.
+    also: rows of other methods that share the run, since their settings make them this one. device_count: of the
+    clock's devices, each with peak_flops_per_second (None: unknown). log: file with the output of the cluster job that
+    trained it. classes, test_samples: of the data; 0: unknown. judge: in journals only where it is not accuracy.
+    budget: number of times the scale's usual samples; in journals only where it is not 1.
     """
 
     row: str = ""
@@ -209,14 +211,21 @@ class Labels(Recorded):
 
 
 class Effects(Recorded):
-    """Counts of what a run's workers asked for and got, over all replicas. A gradient is of one layer.
+    """Counts of the effects of a run's workers, over all replicas. A gradient is of one layer.
 
-    shared_batches: taken by whoever asked for the next one. gradients: that were computed; pinned: at pinned weights;
-    moved: at the replica's weights, which were no more those that the forward pass had read. updates: per layer, how
-    often `Update` changed it, whatever the number of gradients at once; applied: these gradients; applied_batches: the
-    batches that they are of. averages: of replicas, each counted; state_averages: those that took the optimizer's state
-    along. dropped: gradients. replicas: that were updated. sent_bytes: by links, such as "0 to 1";
-    None: not counted, as by earlier versions.
+    Args:
+        shared_batches: batches that no worker had reserved: the next worker to ask got them.
+        gradients: computed gradients.
+        pinned: of these, at pinned weights.
+        moved: of these, at weights of the replica that had changed since the forward pass read them.
+        updates: per layer, the number of times that `Update` changed it.
+        applied: gradients that these updates applied.
+        applied_batches: batches that the applied gradients are of.
+        averages: averaged replicas.
+        state_averages: of these, with the optimizer's state.
+        dropped: dropped gradients.
+        replicas: updated replicas.
+        sent_bytes: by link, such as "0 to 1"; None: not counted, as in earlier versions.
     """
 
     shared_batches: Natural
@@ -235,8 +244,8 @@ class Effects(Recorded):
 
 
 def flat(values: Mapping[str, JsonValue], prefix: str = "") -> Document:
-    """Nested objects as dotted names, in their order; lists and all other values stay what they are."""
-    found: Document = {}
+    """The object with nested objects as dotted names: flat({"a": {"b": [1]}})  # {"a.b": [1]}"""
+    result: Document = {}
     for name, value in values.items():
-        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return found
+        result |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return result

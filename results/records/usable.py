@@ -1,6 +1,6 @@
-"""Journals that can be used: by one rule, for all that reads a folder of results or writes into it.
+"""Decides which journals count, by one rule for all commands.
 
-Left out is also what no training can have written, under whatever checksums: falling clocks, 250 %, an early end.
+Left out are also journals that no training can have written, whatever their checksums: falling clocks, 250 %.
 """
 
 from __future__ import annotations
@@ -22,18 +22,14 @@ COUNTS = ("reads", "overlapping_updates", "weight_reads", "torn_reads", "overlap
 
 
 def usable(path: Path, data: bytes | None = None) -> Record:
-    """Read the journal of a run in its folder: one that tables may be made of. data: as of `read`.
-
-    Raises:
-        ResultsError: as `read` and `check`; or it is another run's than its folder's.
-    """
+    """Read the journal of a run in its folder, to make tables of. data: as of `read`. Raises as `read` and `check`."""
     record = read(path, data)
     check(record, path.parent.name)
     return record
 
 
 def check(record: Record, id: str) -> None:
-    """Raises ResultsError where a record is another run's, has a point without a time, or cannot have been trained."""
+    """Raises ResultsError where a record is not of the run `id`, lacks its clock, or is implausible."""
     if not id == record.id == run_id(record.spec):
         raise _unusable(record, ": it is another run's: its folder, its id and its spec's identity differ")
     for point in record.evaluations:
@@ -48,13 +44,13 @@ def _unusable(record: Record, why: str) -> ResultsError:
 
 
 def implausible(record: Record) -> str:
-    """The first thing that is implausible of a run, in words; "" if nothing is."""
+    """First implausible thing of a run, in words; "" for none."""
     points = record.evaluations
-    return next(chain(_falling(points), _outside(points), _lost(record), _ended(record), _layers(record)), "")
+    return next(chain(_falling(points), _not_finite(record), _early_end(record), _layers(record)), "")
 
 
 def _falling(points: Sequence[Evaluation]) -> Iterator[str]:
-    """Steps rise from evaluation to evaluation, from 1 on; seconds do not fall, from 0 on."""
+    """Yields steps that do not rise, and seconds that fall or are not finite."""
     step, clocks = 0, dict.fromkeys(CLOCKS, 0.0)
     for point in points:
         if point.step <= step:
@@ -67,50 +63,43 @@ def _falling(points: Sequence[Evaluation]) -> Iterator[str]:
         step = point.step
 
 
-def _outside(points: Sequence[Evaluation]) -> Iterator[str]:
-    for point in points:
+def _not_finite(record: Record) -> Iterator[str]:
+    """Yields shares beyond 0 to 100 %, and numbers that are not finite, as losses may be where a run has diverged."""
+    whole = record.evaluations if record.status == "finished" else record.evaluations[:-1]
+    for point in record.evaluations:
         for name in point.metrics.keys() & PERCENTS:
             if point.metrics[name] < 0 or point.metrics[name] > 100:
                 yield _value(point, name)
         if not math.isfinite(point.metrics.get("learning_rate", 0.0)):
             yield _value(point, "learning_rate")
-
-
-def _lost(record: Record) -> Iterator[str]:
-    """Yields losses and shares that are not finite: a run ends at such an evaluation, as diverged."""
-    points = record.evaluations if record.status == "finished" else record.evaluations[:-1]
-    for point in points:
+    for point in whole:
         for name in (*LOSSES, *PERCENTS):
             if not math.isfinite(point.metrics.get(name, 0.0)):
                 yield f"{_value(point, name)}, after which a run has diverged"
 
 
-def _ended(record: Record) -> Iterator[str]:
+def _early_end(record: Record) -> Iterator[str]:
+    """Yields an end before the last epoch that early stopping does not explain, or before the last evaluation."""
     end, points = record.end or {}, record.evaluations
     done, planned = points[-1].epoch if points else 0, record.spec.workload.epochs
     if record.status == "finished" and done < planned:
         if end.get("early_stopped") is not True:
             yield f"it finished after {done:g} of {planned} epochs, and was not stopped early"
-        elif (waited := _waited(points, record.monitor)) < (patience := _patience(record)):
-            yield f"it was stopped early {waited:g} epochs after its best, with a patience of {patience:g}"
+        patience = record.spec.workload.document().get("patience")
+        if isinstance(patience, int | float) and _since_best(points, record.monitor) < patience - 1e-6:
+            yield f"it was stopped early, less than its patience of {patience:g} epochs after its best"
     last = points[-1].metrics.get("wall_seconds", 0.0) if points else 0.0
     wall = end.get("wall_seconds")
     if wall is not None and not last <= wall < math.inf:
         yield f"its end has wall_seconds {wall:g} after {last:g}"
 
 
-def _waited(points: Sequence[Evaluation], judge: Judge) -> float:
+def _since_best(points: Sequence[Evaluation], judge: Judge) -> float:
     """Epochs since the first best."""
     ranks = [
         judge.rank(point.metrics[judge.metric]) if judge.metric in point.metrics else -math.inf for point in points
     ]
     return points[-1].epoch - points[ranks.index(max(ranks))].epoch if points else 0
-
-
-def _patience(record: Record) -> float:
-    """Patience in epochs; 0 where the run's spec says none."""
-    patience = record.spec.workload.document().get("patience")
-    return patience - 1e-6 if isinstance(patience, int | float) else 0
 
 
 def _layers(record: Record) -> Iterator[str]:
