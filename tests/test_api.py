@@ -11,7 +11,7 @@ import pytest
 
 import async_sgd_benchmarks as ab
 from benchmarks.runner.processes import pool
-from benchmarks.runner.processes.apart import apart
+from benchmarks.runner.processes.starting import apart
 from tests.commands.commands import train_here
 from tests.results.samples import write
 

@@ -62,7 +62,7 @@ def run(experiments: Sequence[Experiment], trainer: Trainer) -> int:
     chosen, out, console = trainer.chosen, trainer.out, trainer.console
     if (rank := ranks.other(chosen.kind)) is not None:
         shared = [resolve(experiment, chosen) for experiment in experiments if isinstance(experiment, Table)]
-        return ranks.take_part(rank, trainer.setting(shared), pool.RANK_WORK)
+        return ranks.take_part(rank, trainer.setting(shared))
     if (trained := train(experiments, trainer)) is None:
         return 0
     for experiment in experiments:

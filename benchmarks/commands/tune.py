@@ -36,7 +36,7 @@ from results.files import own_folder
 def tune(table: Table, trainer: Trainer, budget: TuningBudget) -> int:
     """-> the exit code: 0, or 1 if a run failed. Raises as `run`."""
     chosen, out, console = trainer.chosen, trainer.out, trainer.console
-    ranks.started_here(chosen.kind, "tune")
+    ranks.refuse_started(chosen.kind, "tune")
     grid = resolve(table, chosen)
     if not grid.cells:
         raise UserError(f"Nothing to tune in {table.id}: --method and --network leave no row of it.")

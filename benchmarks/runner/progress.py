@@ -86,20 +86,20 @@ class Display:
     def __call__(self, event: Event) -> None:
         """Take in what happened to a run, and say what is not shown by the line."""
         if isinstance(event, QueueState):
-            self.queue = event.words
+            self.queue = event.text
             self._update()
             return
         run, said = self.runs[event.id], ""
         match event:
             case Placed():
-                self.where[run.id] = event.where
+                self.where[run.id] = event.text
             case Begin():
                 self.heard[run.id] = 0
                 self.remaining.begin(run.id)
             case Resumed():
                 self.heard[run.id] = event.epoch
                 self.remaining.resumed(run.id, event.epoch)
-                said = f": resumed after {event.words} of {run.spec.workload.epochs}"
+                said = f": resumed after {event.text} of {run.spec.workload.epochs}"
             case Epoch():
                 self.remaining.epoch(run.id, event.epoch - self.heard[run.id])
                 self.heard[run.id] = event.epoch
@@ -108,14 +108,14 @@ class Display:
             case Requeued():
                 self._leave(run.id)
                 self.remaining.again(run.id, run.spec.workload.epochs)
-                said = f": {escape(event.words)}"
+                said = f": {escape(event.text)}"
             case Busy():
                 self._leave(run.id)
                 if run.id not in self.busy:
-                    said = f": trained by another command ({escape(event.who)}); waiting"
+                    said = f": trained by another command ({escape(event.text)}); waiting"
                 self.busy.add(run.id)
             case Remark():
-                self._say(f"[yellow]{escape(run.title)}:[/] {escape(event.sentence)}")
+                self._say(f"[yellow]{escape(run.title)}:[/] {escape(event.text)}")
             case Ended():
                 self.done += 1
                 self._leave(run.id)

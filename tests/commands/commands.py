@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from benchmarks.errors import UserError
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import messages, one_run, process
+from benchmarks.runner.processes import messages, process
 from benchmarks.runner.processes.messages import Alive, Answer, Begin, Ended, Listen, UserMistake
 from tests.programs import start
 
@@ -92,7 +92,7 @@ class Here:
 
     def send(self, answer: Answer) -> None:
         if isinstance(answer, UserMistake):
-            raise UserError(answer.sentence)
+            raise UserError(answer.text)
         if isinstance(answer, Ended):
             self.ended[answer.id] = answer
         if not isinstance(answer, Alive):
@@ -103,7 +103,7 @@ def train_here(runs: Sequence[Run], setting: messages.Setting, *, jobs: int, lis
     """Replaces pool.train_all: trains in this process, which has the plug-ins; another takes seconds to load torch."""
     pipe = Here(runs, listen)
     with contextlib.suppress(EOFError):
-        process._serve(cast("Connection", pipe), replace(setting, plugins=()), one_run.carry_out)
+        process.serve(cast("Connection", pipe), replace(setting, plugins=()))
     return pipe.ended
 
 

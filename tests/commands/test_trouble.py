@@ -227,14 +227,14 @@ def test_a_process_that_died_at_rest_is_a_failed_run() -> None:
 
 def test_a_signal_while_the_end_is_synced_writes_no_second_end(tmp_path: Path) -> None:
     """The end is on the disk, the journal does not know it yet: the record stays readable, and finished."""
-    from benchmarks.runner.processes import one_run
+    from benchmarks.runner.processes import process
     from results.records import read
     from results.records.journal import Journal
 
     folder = tmp_path / "runs" / "id"
     journal = Journal.create(folder, id="id", spec=spec_of(), environment={}, labels=Labels())
     journal._write({"type": "end", "status": "finished", "reason": "", "epochs": 0})
-    one_run.interrupt(journal)
+    process.interrupt(journal)
     assert read(folder / "journal.jsonl").status == "finished"
 
 

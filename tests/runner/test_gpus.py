@@ -20,7 +20,7 @@ from benchmarks.runner import environment, gpus
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.gpus import Gpus
 from benchmarks.runner.grid import resolve
-from benchmarks.runner.processes import one_run, openmp, pool, process
+from benchmarks.runner.processes import openmp, pool, process
 from benchmarks.runner.processes.messages import Ended, Setting
 from benchmarks.tables.registry import table
 
@@ -208,9 +208,9 @@ def test_a_process_sees_its_gpu_before_anything_asks_for_one(
     monkeypatch.setenv(gpus.VISIBLE, "2,5")
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(process, "keep_freed_memory", lambda: True)
-    monkeypatch.setattr(process, "_serve", lambda *_: found.append(os.environ.get(gpus.VISIBLE)))
+    monkeypatch.setattr(process, "serve", lambda *_: found.append(os.environ.get(gpus.VISIBLE)))
     pipe: Any = None
-    process.main(pipe, Setting(Path(), None, {}, (), {}, seen), one_run.carry_out)
+    process.main(pipe, Setting(Path(), None, {}, (), {}, seen))
     assert found == [visible]
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.runner.processes import heartbeat
-from benchmarks.runner.processes.heartbeat import FIRST_SECONDS, Heartbeats
+from benchmarks.runner.processes import watch
 from benchmarks.runner.processes.messages import Alive, Epoch, Event, Remark
+from benchmarks.runner.processes.watch import FIRST_SECONDS, Heartbeats
 
 
 def ignore(event: Event) -> None:
@@ -30,7 +30,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(heartbeat, "time", clock)
+    monkeypatch.setattr(watch, "time", clock)
     return clock
 
 
@@ -60,8 +60,8 @@ def test_without_a_limit_silence_is_said_at_growing_intervals(clock: Clock) -> N
     beats.hear(Alive("id", AT))
     assert wait(beats, clock, 100.0) == []
     assert [type(event) for event in heard] == [Remark, Remark]
-    assert "for 30 s" in heard[0].sentence
-    assert "for 60 s" in heard[1].sentence
+    assert "for 30 s" in heard[0].text
+    assert "for 60 s" in heard[1].text
 
 
 def test_imports_have_longer(clock: Clock) -> None:

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import messages, one_run, openmp, pool, process
+from benchmarks.runner.processes import messages, openmp, pool, process
 from benchmarks.runner.processes.messages import Begin, Ended
 from benchmarks.runner.processes.watch import Watch
 from benchmarks.runner.run_progress import RunProgress
@@ -60,7 +60,7 @@ def test_a_run_s_policy_follows_from_all_its_callers(monkeypatch: pytest.MonkeyP
     assert (of(one, 2), of(two, 1), of(two, 2), of(workers, 1)) == ("ACTIVE",) * 4
 
 
-def reporting(pipe: Connection, setting: Any, carry_out: Any) -> None:
+def reporting(pipe: Connection, setting: Any) -> None:
     """A training process that says what it was started with."""
     try:
         while True:
@@ -100,14 +100,14 @@ def test_a_process_trains_the_runs_of_its_policy_and_another_one_the_rest() -> N
 
 def test_the_journal_says_what_the_training_process_saw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not what the command had, whose process is another."""
-    monkeypatch.setattr(one_run, "_train", lambda *_: Ended("id", "finished"))
+    monkeypatch.setattr(process, "train", lambda *_: Ended("id", "finished"))
     (run,) = runs()
     of_command = {"cores": 2, "variables": {"MKL_NUM_THREADS": "7"}, "wait_policy": "the command's"}
     setting: Any = messages.Setting(tmp_path, None, {}, (), of_command)
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
     monkeypatch.setenv(VARIABLE, "PASSIVE")
     pipe: Any = None
-    one_run._run(pipe, setting, Begin(run.id, run.spec, run.labels), pipe, Watch(RunProgress(), print))
+    process.run(pipe, setting, Begin(run.id, run.spec, run.labels), pipe, Watch(RunProgress(), print))
     recorded = read(folder_of(tmp_path, run.id) / "journal.jsonl").environment
     assert (recorded["cores"], recorded["wait_policy"]) == (2, "PASSIVE")
     assert recorded["variables"][VARIABLE] == "PASSIVE"

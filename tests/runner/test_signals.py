@@ -192,7 +192,8 @@ def child(pipe):
     process.prepare = prepare
     if sys.argv[1] == "ends":
         atexit.register(lose_for_ever)
-    process.main(pipe, Setting(Path(), None, {{}}, (), {{}}), carry_out)
+    process.carry_out = carry_out
+    process.main(pipe, Setting(Path(), None, {{}}, (), {{}}))
 
 
 if __name__ == "__main__":

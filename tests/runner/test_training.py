@@ -16,7 +16,7 @@ from benchmarks.hardware import cards
 from benchmarks.hardware.card import Card
 from benchmarks.runner import plan
 from benchmarks.runner.processes.messages import Setting
-from benchmarks.runner.processes.one_run import data_of
+from benchmarks.runner.processes.process import data_of
 from benchmarks.runner.training import Training, load_data, train
 from benchmarks.workloads.data.load import DataSet
 from benchmarks.workloads.workload import workload

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.executors.activity import Activity
 from benchmarks.executors.errors import WorkerFailed, WorkersStuck
 from benchmarks.runner import training
-from benchmarks.runner.processes import messages, one_run
+from benchmarks.runner.processes import messages, process
 from benchmarks.runner.processes.messages import Begin, Ended
 from benchmarks.runner.processes.watch import Watch, stacks
 from benchmarks.runner.run_progress import RunProgress
@@ -167,7 +167,7 @@ class Sending:
 
 def test_a_run_given_up_has_failed_and_takes_its_process_along(journal: Journal, sent: list[Any]) -> None:
     with pytest.raises(Exit):
-        one_run._give_up(Sending(sent), journal, "id", "no progress")  # type: ignore[arg-type]
+        process.give_up(Sending(sent), journal, "id", "no progress")  # type: ignore[arg-type]
     record = read(journal.path)
     assert record.end is not None
     assert (record.status, record.end["reason"]) == ("failed", "no progress")
@@ -186,7 +186,7 @@ def test_a_run_that_leaves_threads_behind_takes_its_process_along(
     begin = Begin("id", spec_of(), Labels())
     setting = messages.Setting(Path("out"), None, {}, (), {})
     with pytest.raises(Exit):
-        one_run._train(Sending(sent), setting, begin, None, journal, RunProgress())  # type: ignore[arg-type]
+        process.train(Sending(sent), setting, begin, None, journal, RunProgress())  # type: ignore[arg-type]
     reason = "Worker 'w 0' failed: KeyError: 'lost'; 10 s later these had not ended: w 1 at Get (losses)"
     assert sent == [Ended("id", "failed", reason, with_process=True)]
     record = read(journal.path)
@@ -209,7 +209,7 @@ def test_a_run_that_has_ended_is_not_given_up(journal: Journal, sent: list[Any],
         journal.end("finished")
     else:
         journal._write({"type": "end", "status": "finished", "reason": "", "epochs": 0})
-    one_run._give_up(Sending(sent), journal, "id", "no progress")  # type: ignore[arg-type]
+    process.give_up(Sending(sent), journal, "id", "no progress")  # type: ignore[arg-type]
     journal.close()
     assert read(journal.path).status == "finished"
     assert sent == []
@@ -217,7 +217,7 @@ def test_a_run_that_has_ended_is_not_given_up(journal: Journal, sent: list[Any],
 
 def test_what_is_given_up_waits_for_a_line_that_is_being_written(journal: Journal, sent: list[Any]) -> None:
     """And is not given up, if that line was the end."""
-    thread = threading.Thread(target=one_run._give_up, args=(Sending(sent), journal, "id", "no progress"))
+    thread = threading.Thread(target=process.give_up, args=(Sending(sent), journal, "id", "no progress"))
     with journal.lock:
         thread.start()
         journal.evaluation(1, 20, {"loss": 1.0})

@@ -67,7 +67,7 @@ def _train(shard: Shard) -> None:
 
     def listen(event: Event) -> None:
         if isinstance(event, Remark):
-            take_note(shard.path, Note(event.id, "remark", event.sentence))
+            take_note(shard.path, Note(event.id, "remark", event.text))
         elif isinstance(event, Ended) and event.status == "failed":
             take_note(shard.path, Note(event.id, "failed", event.reason))
 

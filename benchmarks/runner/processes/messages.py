@@ -17,19 +17,25 @@ from results.records.spec import Labels, RunSpec
 
 @dataclass(frozen=True)
 class Setting:
-    """Facts that all runs of a command share. gpus: entries of CUDA_VISIBLE_DEVICES; of a process, the one it sees."""
+    """Facts that all runs of a command share.
+
+    cards: of the virtual clock, by sha256. gpus: values of CUDA_VISIBLE_DEVICES, one GPU each; of a process the one
+    that it sees. stall_after: seconds without progress after which a run fails. fresh: train again what is done, and
+    resume nothing. checkpoint_every: seconds between two; 0: at every drain; None: none are written. keep_weights:
+    whether runs keep those of their last evaluation.
+    """
 
     out: Path
     data: Path | None
-    cards: dict[str, Card]  # of the virtual clock, by sha256
+    cards: dict[str, Card]
     plugins: tuple[Path, ...]
     environment: dict[str, Any]
     gpus: tuple[str, ...] = ()
-    stall_after: float | None = None  # seconds without progress after which a run is given up
-    fresh: bool = False  # train again what another command has finished meanwhile, and resume nothing
-    checkpoint_every: float | None = 1.0  # seconds between two; 0: at every drain; None: none are written
+    stall_after: float | None = None
+    fresh: bool = False
+    checkpoint_every: float | None = 1.0
     own: OwnFiles = field(default_factory=OwnFiles)
-    keep_weights: bool = False  # those of the last evaluation, in the run's folder
+    keep_weights: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,24 +58,16 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Resumed:
-    """Message from a process: the run goes on from a checkpoint, after so many epochs. words: how far it was."""
+    """Message from a process: the run goes on from a checkpoint, after so many epochs. text: its position in words."""
 
     id: str
     epoch: int
-    words: str
-
-
-@dataclass(frozen=True)
-class Remark:
-    """Message from a process: a remark for people that does not end the run, such as that it stands still."""
-
-    id: str
-    sentence: str
+    text: str
 
 
 @dataclass(frozen=True)
 class Ended:
-    """The run is over. status: as in the journal; reason: why it is not finished, else ""."""
+    """The run has ended. status: as in the journal; reason: why it is not finished, else ""."""
 
     id: str
     status: str
@@ -78,50 +76,42 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class Alive:
-    """Message from a process, about once a second: its interpreter runs. at: what the run is doing."""
+class _Text:
+    """A message on a run in words."""
 
     id: str
-    at: str
+    text: str
 
 
-@dataclass(frozen=True)
-class UserMistake:
-    """Message from a process: the user can mend what is said here; the run has not ended, and is to be repeated."""
-
-    id: str
-    sentence: str
+class Remark(_Text):
+    """Message from a process: a sentence for people, for example that a run makes no progress."""
 
 
-@dataclass(frozen=True)
-class Busy:
-    """Message from a process: another command trains this run, which goes on. who: where, in words."""
-
-    id: str
-    who: str
+class Alive(_Text):
+    """Message from a process, about once a second: its interpreter runs. text: what the run is doing."""
 
 
-@dataclass(frozen=True)
-class Placed:
-    """Message from an engine: a job took the run. where: its node and id, in words."""
-
-    id: str
-    where: str
+class UserMistake(_Text):
+    """Message from a process: an error that the user can mend; the run has no end, and is to be repeated."""
 
 
-@dataclass(frozen=True)
-class Requeued:
-    """Message from an engine: the run's job ended before the run did, and it waits for another. words: why."""
+class Busy(_Text):
+    """Message from a process: another command trains this run. text: where."""
 
-    id: str
-    words: str
+
+class Placed(_Text):
+    """Message from an engine: a job trains the run. text: its node and id."""
+
+
+class Requeued(_Text):
+    """Message from an engine: the run's job ended before the run, which waits for another job. text: why."""
 
 
 @dataclass(frozen=True)
 class QueueState:
-    """Message from an engine, of all its jobs: how many wait for what, and how many run where, in words."""
+    """Message from an engine on all its jobs: how many wait for what, and how many run where, in words."""
 
-    words: str
+    text: str
     id: str = ""
 
 
@@ -131,7 +121,7 @@ Listen = Callable[[Event], None]
 
 
 class ParentPipe:
-    """The way to the parent, for several threads."""
+    """The pipe to the parent process, for several threads."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe, self._lock = pipe, threading.Lock()
@@ -141,6 +131,6 @@ class ParentPipe:
             self._pipe.send(answer)
 
     def tell(self, answer: Answer) -> None:
-        """Send an answer, or drop it where nobody listens any more: the training thread finds that out by itself."""
+        """Sends an answer, or drops it if the parent is gone: the training thread finds that out by itself."""
         with contextlib.suppress(OSError):
             self.send(answer)

@@ -1,61 +1,52 @@
-"""The ranks of an executor with a process per device: started here, unless torchrun or srun did; and what each does.
+"""The ranks of an executor with a process per device, which are started here unless torchrun or srun did it.
 
-The command itself is at rank 0, whose runs are trained as any others are; another rank has a process that takes part in
-the runs that rank 0 leads. Nobody but rank 0 writes a journal.
+The command is rank 0, which trains runs like any others. Each other rank has a process that takes part in the runs
+that rank 0 announces. Only rank 0 writes journals.
 """
 
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import wait
-from typing import TYPE_CHECKING, Any, NamedTuple
+from multiprocessing.context import SpawnProcess
+from typing import TYPE_CHECKING, Any
 
 import methods
 from benchmarks.errors import USER_ERRORS, UserError
 from benchmarks.executors import registry as executors
 from benchmarks.executors.distributed import place as places
 from benchmarks.executors.distributed.place import RankPlace
+from benchmarks.executors.errors import Stalled, WorkerFailed, WorkersStuck, described
 from benchmarks.runner.gpus import VISIBLE
+from benchmarks.runner.identity import different, torch_minor
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import memory, openmp, signals
-from benchmarks.runner.processes.apart import apart
+from benchmarks.runner.processes import memory, openmp, process, signals
 from benchmarks.runner.processes.messages import Setting
+from benchmarks.runner.processes.starting import started
+from benchmarks.workloads import own_files
 from results import children
 from results.records.spec import RunSpec
 
 if TYPE_CHECKING:
     from benchmarks.executors.distributed.session import RankCommand
-    from benchmarks.workloads.own import Own
-
-
-class RankWork(NamedTuple):
-    """Functions that a rank's process shares with training processes; they are defined in modules above this one.
-
-    prepare: loads plug-ins and what trains -> why it cannot, or "". data_of: a run's data, from what is at hand.
-    """
-
-    prepare: Callable[[Setting], str]
-    data_of: Callable[[RunSpec, Setting, dict[str, Any]], Any]
-
 
 LEAVING_SECONDS = 30.0
 """Longest wait of rank 0 for the others to hear that all is over; a rank may still be at its imports."""
 
 
 def other(kind: executors.ExecutorKind) -> RankPlace | None:
-    """Place of this process if it is another rank than 0. Raises UserError as `places.rank_from_environment`."""
+    """Place of this process if it is a nonzero rank. Raises UserError as `places.rank_from_environment`."""
     place = None if kind.one_process else places.rank_from_environment()
     return place if place is not None and place.rank else None
 
 
-def started_here(kind: executors.ExecutorKind, command: str) -> None:
-    """Refuses commands whose runs depend on others' outcomes: UserError where torchrun or srun started ranks."""
+def refuse_started(kind: executors.ExecutorKind, command: str) -> None:
+    """Raises UserError where torchrun or srun started ranks for a command whose next runs depend on results."""
     if not kind.one_process and places.rank_from_environment() is not None:
         raise UserError(
             f"`{command}` cannot run under torchrun or srun, where every rank would search by itself: leave them out, "
@@ -63,33 +54,35 @@ def started_here(kind: executors.ExecutorKind, command: str) -> None:
         )
 
 
-def take_part(place: RankPlace, setting: Setting, work: RankWork) -> int:
-    """Run a nonzero rank in a subprocess -> the exit code."""
-    rank = _process(place, setting, work, None)
+def take_part(place: RankPlace, setting: Setting) -> int:
+    """Runs a nonzero rank in a subprocess -> the exit code."""
+    rank = _started(place, setting, None)
     rank.join()
     return 1 if rank.exitcode else 0
 
 
 @contextlib.contextmanager
-def started(runs: Sequence[Run], setting: Setting, work: RankWork) -> Iterator[None]:
-    """While the runs are trained that need ranks, there are as many. Raises UserError where there cannot be."""
-    apart = [run for run in runs if not executors.executor(run.spec.executor).one_process]
-    place = places.rank_from_environment() if apart or not runs else None
-    if place is None and not apart:
+def started_for(runs: Sequence[Run], setting: Setting) -> Iterator[None]:
+    """Provides, within the block, as many ranks as the runs need. Raises UserError where there cannot be as many."""
+    on_ranks = [run for run in runs if not executors.executor(run.spec.executor).one_process]
+    place = places.rank_from_environment() if on_ranks or not runs else None
+    if place is None and not on_ranks:
         yield
         return
     from benchmarks.executors.distributed import session
 
-    here, made = place is None, [methods.recorded(run.method.name, run.method.options) for run in apart]
+    trained = [methods.recorded(run.method.name, run.method.options) for run in on_ranks]
+    local: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+    here = place is None
     if place is None:
         store = session.serve(places.LOOPBACK)
-        place = RankPlace(0, max(method.devices for method in made), port=store.port)
+        place = RankPlace(0, max(method.devices for method in trained), port=store.port)
+        local = _local(place, setting, on_ranks)
     elif not place.agent:
         store = session.serve(place.address, place.port)
-    for method in made:
+    for method in trained:
         session.check_rank_count(place, method)
-    others = _local(place, setting, work, apart) if here else contextlib.nullcontext()
-    with memory.variables(place.variables), others:
+    with memory.variables(place.variables), local:
         try:
             yield
         finally:
@@ -97,45 +90,40 @@ def started(runs: Sequence[Run], setting: Setting, work: RankWork) -> Iterator[N
 
 
 @contextlib.contextmanager
-def _local(place: RankPlace, setting: Setting, work: RankWork, runs: Sequence[Run]) -> Iterator[None]:
+def _local(place: RankPlace, setting: Setting, runs: Sequence[Run]) -> Iterator[None]:
     """Starts the other ranks on this machine, and ends them with the block."""
-    policies = {openmp.policy_of(run, 1) for run in runs} - {None}
-    places_of = [RankPlace(rank, place.ranks, place.address, place.port) for rank in range(1, place.ranks)]
-    processes = [_process(one, setting, work, next(iter(policies), None)) for one in places_of]
-    threading.Thread(target=_tell_of_lost, args=(place, processes), name="ranks", daemon=True).start()
+    policy = next((policy for run in runs if (policy := openmp.policy_of(run, 1))), None)
+    others = [RankPlace(rank, place.ranks, place.address, place.port) for rank in range(1, place.ranks)]
+    processes = [_started(other_place, setting, policy) for other_place in others]
+    threading.Thread(target=_report_lost, args=(place, processes), name="ranks", daemon=True).start()
     try:
         yield
     finally:
         children.gone(processes, signals.POOL_SECONDS)
 
 
-def _process(place: RankPlace, setting: Setting, work: RankWork, policy: str | None) -> Any:
-    context = multiprocessing.get_context("spawn")  # a fork after OpenMP or autograd hangs
-    made = context.Process(target=main, args=(place, setting, work), name=f"rank {place.rank}", daemon=True)
-    with children.blocked(), openmp.applied(policy), memory.preloaded(), apart():
-        made.start()
-    return made
+def _started(place: RankPlace, setting: Setting, policy: str | None) -> SpawnProcess:
+    return started(main, place, setting, policy=policy, name=f"rank {place.rank}")
 
 
-def _tell_of_lost(place: RankPlace, processes: Sequence[Any]) -> None:
+def _report_lost(place: RankPlace, processes: Sequence[SpawnProcess]) -> None:
     """Tells rank 0, which waits for the others, of a process that ended before it was told to."""
     from benchmarks.executors.distributed.session import RankCommand
 
-    by_sentinel = {one.sentinel: one for one in processes}
+    by_sentinel: dict[Any, SpawnProcess] = {rank.sentinel: rank for rank in processes}
     while by_sentinel:
         for sentinel in wait(list(by_sentinel)):
-            one = by_sentinel.pop(sentinel)
-            one.join()
-            if one.exitcode:
+            rank = by_sentinel.pop(sentinel)
+            rank.join()
+            if code := rank.exitcode:
+                how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+                words = f"The process of {rank.name} of {place.ranks} {how}; the same command trains the run again."
                 with contextlib.suppress(UserError, RuntimeError):
-                    code = one.exitcode
-                    how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-                    words = f"The process of {one.name} of {place.ranks} {how}; the same command trains the run again."
                     RankCommand(place, places.timeout_seconds()).store.set("lost", words)
 
 
 def _dismiss(place: RankPlace, *, here: bool) -> None:
-    """Tell the other ranks that all is over; where their store is this process's, wait until they have heard it."""
+    """Tells the other ranks that all is over; where this process serves their store, waits until they have heard it."""
     from benchmarks.executors.distributed.session import RankCommand
 
     with contextlib.suppress(UserError, RuntimeError):
@@ -146,77 +134,65 @@ def _dismiss(place: RankPlace, *, here: bool) -> None:
             time.sleep(0.05)
 
 
-# ---- a rank's process
+# ---- the process of a nonzero rank
 
 
-def main(place: RankPlace, setting: Setting, work: RankWork) -> None:
-    """Take part in the runs that rank 0 leads, until there are no more."""
+def main(place: RankPlace, setting: Setting) -> None:
+    """Takes part in the runs that rank 0 announces, until there are no more."""
     children.follow_parent()
     memory.keep_freed_memory()
     os.environ |= place.variables
     if setting.gpus:
-        here = int(os.environ.get("LOCAL_RANK") or os.environ.get("SLURM_LOCALID") or place.rank)
-        os.environ[VISIBLE] = setting.gpus[here % len(setting.gpus)]
-    wrong = work.prepare(setting)
+        index = int(os.environ.get("LOCAL_RANK") or os.environ.get("SLURM_LOCALID") or place.rank)
+        os.environ[VISIBLE] = setting.gpus[index % len(setting.gpus)]
+    wrong = process.prepare(setting)
     from benchmarks.executors.distributed import session
 
     try:
-        _serve(session.rank_command(), setting, wrong, work)
+        _serve(session.rank_command(), setting, wrong)
     except UserError as error:
         print(error, file=sys.stderr)
         os._exit(2)
-    except RuntimeError:  # the store is gone with rank 0
+    except RuntimeError:  # the store ended with rank 0
         os._exit(1)
-    os._exit(0)  # workers' threads may go on, and would meet an interpreter that is taken down under them
+    os._exit(0)  # workers' threads may go on, and would meet an interpreter that is taken down
 
 
-def _serve(session: RankCommand, setting: Setting, wrong: str, work: RankWork) -> None:
-    from benchmarks.workloads import own_files
-
+def _serve(command: RankCommand, setting: Setting, wrong: str) -> None:
+    """Takes part in each run, or tells rank 0 why it cannot. wrong: as `process.prepare` gives it."""
     loaded: dict[str, Any] = {}
-    while (told := session.next()) is not None:
-        number, spec = told
+    while (announced := command.next()) is not None:
+        number, spec = announced
         try:
             if wrong:
                 raise UserError(wrong)
-            _run(session, number, spec, lambda spec: work.data_of(spec, setting, loaded), own_files.loaded(setting.own))
+            _run(command, number, spec, setting, loaded)
         except USER_ERRORS as error:
-            session.decline(number, str(error))
-    session.store.add("left", 1)
+            command.decline(number, str(error))
+        except BaseException as error:
+            command.decline(number, f"{described(error)}.")
+    command.store.add("left", 1)
 
 
-def _run(session: RankCommand, number: int, spec: RunSpec, data_of: Callable[[RunSpec], Any], own: Own) -> None:
-    """Raises UserError where this rank cannot take part, ResultsError where its data cannot be read."""
+def _run(command: RankCommand, number: int, spec: RunSpec, setting: Setting, loaded: dict[str, Any]) -> None:
+    """Carries out this rank's part of a run. Raises UserError where it has other sources than rank 0."""
     from benchmarks.executors.distributed.session import session_entered
-    from benchmarks.executors.errors import Stalled, WorkerFailed, WorkersStuck, described
     from benchmarks.runner.training import Training
 
-    try:
-        method = methods.recorded(spec.method.name, spec.method.options)
-        if session.place.rank >= method.devices:
-            return
-        _check(spec, session.store.get("sources").decode(), own)
-        with session_entered(session.session_of(number, method)) as run_session:
-            training = Training(spec, data_of(spec), None, own=own)
-            run_session.publish_ready()
-            try:
-                training.executor.follow()  # type: ignore[attr-defined]  # this rank's executor is one that follows
-            except (WorkerFailed, Stalled):
-                return  # rank 0 has heard of it
-            except WorkersStuck:
-                os._exit(1)
-    except USER_ERRORS:
-        raise
-    except BaseException as error:
-        raise UserError(f"{described(error)}.") from error
-
-
-def _check(spec: RunSpec, code: str, own: Own) -> None:
-    """Raises UserError where this rank has not what rank 0 has. code: the digest of the numerics' files there."""
-    from benchmarks.runner.identity import different, torch_minor
-
-    match different(spec, code, own):
+    method, own = methods.recorded(spec.method.name, spec.method.options), own_files.loaded(setting.own)
+    if command.place.rank >= method.devices:
+        return
+    match different(spec, command.store.get("sources").decode(), own):
         case "torch":
             raise UserError(f"it has torch {torch_minor()}, and rank 0 has {spec.torch}: install the same on both.")
         case "numerics" | "sources":
             raise UserError("its sources are others than rank 0's: check out the same commit on both.")
+    with session_entered(command.session_of(number, method)) as session:
+        training = Training(spec, process.data_of(spec, setting, loaded), None, own=own)
+        session.publish_ready()
+        try:
+            training.executor.follow()  # type: ignore[attr-defined]  # this rank's executor is one that follows
+        except (WorkerFailed, Stalled):
+            return  # rank 0 has heard of it
+        except WorkersStuck:
+            os._exit(1)
