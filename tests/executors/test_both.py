@@ -94,10 +94,13 @@ def restless() -> Iterator[None]:
     sys.setswitchinterval(interval)
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_nothing_is_lost_or_doubled(executor: str, seed: int, restless: None) -> None:
+def test_nothing_is_lost_or_doubled(executor: str, restless: None) -> None:
     """Some producers and consumers on one channel, then all meet and count."""
-    draw = random.Random(seed)
+    for seed in range(8):
+        exchange(executor, random.Random(seed))
+
+
+def exchange(executor: str, draw: random.Random) -> None:
     producers, consumers, items = draw.randint(1, 4), draw.randint(1, 4), draw.randint(0, 15)
     channel = Channel(capacity=draw.choice([0, 0, 1, 2, None]), producers=producers)
     counter, got, counts = Counter(producers=consumers), list[Any](), list[Any]()
@@ -216,6 +219,23 @@ def test_members_meet_in_the_order_of_the_replicas(executor: str) -> None:
 
     carry_out(executor, member(2), member(0), member(1), team=team)
     assert team.met == [[0, 1, 2]] * 4
+
+
+def test_a_collective_that_fails_fails_a_member(executor: str) -> None:
+    class Broken(SimulatedTeam):
+        def mean_gradients(self, gradients: Sequence[Gradient]) -> Sequence[Gradient]:
+            raise MemoryError("out of memory")
+
+    team, group = Broken(team_of(replicas=2).replicas, steps_per_epoch=2, epochs=1), Group(2)
+
+    def member(q: int) -> Program:
+        layer = team.replicas[q].layers[0]
+        step = yield NextBatch(team.replicas[q])
+        yield Forward(layer, step)
+        yield AllReduce(group, team.replicas[q], (yield Backward(layer, step)))
+
+    with pytest.raises(WorkerFailed, match="out of memory"):
+        carry_out(executor, member(0), member(1), team=team)
 
 
 def test_a_member_that_stays_away(executor: str) -> None:

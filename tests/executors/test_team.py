@@ -15,6 +15,7 @@ from benchmarks.executors.errors import EpochUnfinished
 from benchmarks.executors.numerics import team as numerics
 from benchmarks.executors.numerics.layer import TorchLayer
 from benchmarks.executors.numerics.replica import TorchStep
+from benchmarks.executors.numerics.team import gradients
 from benchmarks.executors.team import checked
 from benchmarks.workloads.optimizers import build
 from tests.executors.happens_before import FakeDevice
@@ -85,6 +86,29 @@ def test_activations_are_used_once() -> None:
     backward(team, step)
     with pytest.raises(AssertionError, match="last has no activations"):
         backward(team, step)
+
+
+# ---- one layer's backward pass
+
+
+def passed() -> tuple[Tensor, list[Tensor], Tensor]:
+    """Returns the output of a forward pass, its inputs, and a gradient of the output."""
+    draw = torch.Generator().manual_seed(0)
+    layer = nn.Linear(3, 2)
+    with torch.no_grad():
+        for p in layer.parameters():
+            p.copy_(torch.randn(p.shape, generator=draw))
+    x = torch.randn(4, 3, generator=draw).requires_grad_()
+    return layer(x).tanh(), [*layer.parameters(), x], torch.randn(4, 2, generator=draw)
+
+
+def test_gradients_are_those_of_torchs_grad_to_the_bit() -> None:
+    output, inputs, upstream = passed()
+    computed = gradients(output, inputs, upstream)
+    output, inputs, upstream = passed()
+    expected = torch.autograd.grad(output, inputs, upstream)
+    assert all(torch.equal(a, b) for a, b in zip(computed, expected, strict=True))
+    assert all(p.grad is None for p in inputs)
 
 
 # ---- updates

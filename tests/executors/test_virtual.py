@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
+import methods
+from benchmarks.executors.team import SimulatedTeam
+from benchmarks.executors.virtual.devices import CallJob, Clock
 from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.executors.virtual.sharing import OneMachine, SharedCores
 from benchmarks.hardware.price import Price
 from methods import (
     Backward,
@@ -52,13 +54,13 @@ def test_a_device_with_lanes_serves_several() -> None:
     assert run(team, two, steps(team), steps(team), steps(team), devices=(0, 0, 0)).now == 5
 
 
-@pytest.mark.parametrize("capacity", [1.0, 1.25, 2.0, 8.0])
-def test_who_starts_beside_others_is_slowed_down_by_what_the_device_lacks(capacity: float) -> None:
+def test_who_starts_beside_others_is_slowed_down_by_what_the_device_lacks() -> None:
     """The first starts alone, at full speed; the second shares the device with it."""
-    team = team_of(steps=2)
-    price = replace(Price([1.0], [0.0], [0.0], [0.0]), lanes=2, lane_capacity=capacity)
-    executor = run(team, price, steps(team, limit=1), steps(team, limit=1), devices=(0, 0))
-    assert [end for *_, end in executor.timed] == [1.0, max(1.0, 2 / capacity)]
+    for capacity in (1.0, 1.25, 2.0, 8.0):
+        team = team_of(steps=2)
+        price = replace(Price([1.0], [0.0], [0.0], [0.0]), lanes=2, lane_capacity=capacity)
+        executor = run(team, price, steps(team, limit=1), steps(team, limit=1), devices=(0, 0))
+        assert [end for *_, end in executor.timed] == [1.0, max(1.0, 2 / capacity)]
 
 
 def test_what_costs_nothing_waits_for_no_device() -> None:
@@ -166,3 +168,56 @@ def test_a_span_tells_whose_device_and_whose_weights() -> None:
     executor = run(team, ONE, elsewhere(), devices=(3,))
     told = [(span.effect, span.device, span.home) for span in executor.spans]
     assert told == [("Forward", 3, 0), ("Backward", 3, 0), ("Update", 3, 0), ("Update", 3, 1)]
+
+
+def test_an_epoch_is_scheduled_the_same_whenever_it_starts() -> None:
+    """Ties must not hang on how the seconds of earlier epochs were rounded: a resumed run starts its clock at 0."""
+    method, price = methods.create("async_bu"), Price.uniform(7, 0.7, 0.6)
+    team = SimulatedTeam.of([(str(i), 1) for i in range(7)], steps_per_epoch=30)
+    executor, measured = VirtualExecutor(team, price), []
+    for epoch in range(3):
+        team.begin_epoch(epoch)
+        executor.run(method.workers(team))
+        measured.append([row["updates"] for row in team.accounts.staleness.per_layer()])
+    assert measured[1] == measured[0]
+    assert measured[2] == measured[0]
+
+
+# ---- workers that share the cores of one machine
+
+
+def ended(capacity: float, *jobs: tuple[float, float]) -> list[float]:
+    """jobs: when each is asked for, and its seconds -> when each is over, and that nothing happens later."""
+    clock = Clock()
+    cores = SharedCores(clock, Price([], [], [], [], lane_capacity=capacity))
+    over: dict[int, float] = {}
+
+    def ask(index: int, seconds: float) -> None:
+        cores.ask(CallJob(cores, seconds, lambda started: over.__setitem__(index, clock.now)))
+
+    for index, (at, seconds) in enumerate(jobs):
+        clock.after(at, lambda index=index, seconds=seconds: ask(index, seconds))  # type: ignore[misc]
+    clock.advance(())
+    assert clock.now == max(over.values())
+    return [over[index] for index in range(len(jobs))]
+
+
+def test_one_goes_on_as_if_alone() -> None:
+    assert ended(1.0, (0.0, 3.0)) == [3.0]
+    assert ended(2.0, (0.0, 3.0), (0.0, 4.0)) == [3.0, 4.0]
+
+
+def test_who_comes_later_slows_those_who_are_under_way() -> None:
+    """One core: 5 s alone, then half speed; the second is done after 2 s of its own, the first 3 s later."""
+    assert ended(1.0, (0.0, 10.0), (5.0, 2.0)) == [12.0, 9.0]
+
+
+def test_an_executor_has_one_machine_for_all_its_devices() -> None:
+    team = SimulatedTeam.of([("only", 1)], replicas=2, steps_per_epoch=4)
+    seconds = {}
+    for capacity in (1.0, 2.0):
+        executor = OneMachine(team, Price([1.0], [1.0], [1.0], [0.0], lane_capacity=capacity))
+        team.begin_epoch(0)
+        executor.run(crew(steps(team), steps(team, replica=1), devices=(0, 1)))
+        seconds[capacity] = executor.now
+    assert seconds == {1.0: 12.0, 2.0: 6.0}
