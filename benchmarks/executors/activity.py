@@ -8,6 +8,7 @@ from benchmarks.executors.errors import standing
 from methods import effects as e
 
 SUBJECTS = ("layer", "channel", "counter", "group", "port")
+"""Fields of effects that have a name."""
 
 
 @dataclass(eq=False, slots=True)
@@ -23,21 +24,13 @@ class Activity:
 
     def __str__(self) -> str:
         """Describes the activity, with the line of the method where its program is a generator."""
-        details = "; ".join(filter(None, (self._subject, standing(self.worker))))
-        return f"{self.worker.name} {self._where}" + (f" ({details})" if details else "")
-
-    @property
-    def _running(self) -> bool:
-        return bool(getattr(self.worker.program, "gi_running", False))
-
-    @property
-    def _where(self) -> str:
-        if self._running:
-            return "in the method's own code"
-        return f"at {type(self.effect).__name__}" if self.effect is not None else "before its first effect"
-
-    @property
-    def _subject(self) -> str:
-        """Returns the name of the layer, channel, counter or group that the effect is on."""
-        subjects = (getattr(self.effect, part) for part in SUBJECTS if hasattr(self.effect, part))
-        return "" if self._running else next((str(subject.name) for subject in subjects), "")
+        running = bool(getattr(self.worker.program, "gi_running", False))
+        where, subject = "before its first effect", ""
+        if running:
+            where = "in the method's own code"
+        elif self.effect is not None:
+            where = f"at {type(self.effect).__name__}"
+            subjects = (getattr(self.effect, name) for name in SUBJECTS if hasattr(self.effect, name))
+            subject = next((str(subject.name) for subject in subjects), "")
+        details = "; ".join(filter(None, (subject, standing(self.worker))))
+        return f"{self.worker.name} {where}" + (f" ({details})" if details else "")

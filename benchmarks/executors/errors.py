@@ -30,7 +30,7 @@ def described(error: BaseException) -> str:
         text = f"{type(error).__name__}: {error}".removesuffix(": ")
     except METHOD_ERRORS as text_error:
         text = f"{type(error).__name__}, whose __str__ raises {type(text_error).__name__}"
-    raised = _raised_at(error)
+    raised = list(traceback.walk_tb(error.__traceback__))
     place = _place(list(filter(_is_plugin, raised))) or vars(error).get(PLACE) or _place(raised)
     return f"{text} ({place})" if place else text
 
@@ -60,10 +60,6 @@ def _file(line: Line) -> str:
 
 def _is_plugin(line: Line) -> bool:
     return str(line[0].f_globals.get("__name__")).startswith(PLUGINS)
-
-
-def _raised_at(error: BaseException) -> list[Line]:
-    return list(traceback.walk_tb(error.__traceback__))
 
 
 def _suspended_at(program: object) -> list[Line]:
@@ -147,7 +143,9 @@ def _note_place(workers: Sequence[Worker], error: BaseException) -> None:
         elif len(workers) > 1:
             continue
         with suppress(*METHOD_ERRORS):
-            vars(error)[PLACE] = standing(worker) or _place(_raised_at(error), worker.program)
+            vars(error)[PLACE] = standing(worker) or _place(
+                list(traceback.walk_tb(error.__traceback__)), worker.program
+            )
         return
 
 

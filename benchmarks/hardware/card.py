@@ -14,10 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from benchmarks.errors import UserError, check_printable
 from benchmarks.hardware.delays import Absence, Delay, all_away
-from benchmarks.hardware.price import EffectSeconds, Link, Nodes, Price
+from benchmarks.hardware.price import Link, MeasuredEffects, Nodes, Price, Seconds
 from methods.later import Later, left_out
-
-Seconds = Annotated[float, Field(ge=0)]
 
 NOTES_OF_KEPT_RUNS: dict[str, tuple[str, ...]] = {
     "cluster": (
@@ -126,18 +124,6 @@ class DeviceSpeeds(_Part):
         """Returns the noise, as delays of each device."""
         devices = range(len(self.factors)) if self.noise else ()
         return tuple(Delay(kind="half_normal", device=q, steps=self.noise, seed=self.seed) for q in devices)
-
-
-class MeasuredEffects(_Part):
-    """Seconds of a batch's effects other than its passes, as `calibrate` measured them (price.EffectSeconds)."""
-
-    next_batch_seconds: Seconds
-    loss_seconds: Seconds
-    update_seconds: tuple[Seconds, ...]
-    snapshot_seconds: tuple[Seconds, ...]
-    all_reduce_seconds: tuple[Seconds, ...]
-    average_seconds: Seconds
-    message_seconds: Seconds = 0.0
 
 
 class NetworkSeconds(_Part):
@@ -304,19 +290,14 @@ class Card(_Part):
         def shared(values: Sequence[float], factor: float = factor) -> list[float]:
             return [sum(values[i] for i in layers_of_stage) / blocks * factor for layers_of_stage, blocks in shares]
 
-        measured = seconds.effects
-        effects = (
-            None
-            if measured is None
-            else EffectSeconds(
-                measured.next_batch_seconds * factor,
-                measured.loss_seconds * factor,
-                shared(measured.update_seconds, 1.0),
-                shared(measured.snapshot_seconds, 1.0),
-                shared(measured.all_reduce_seconds, 1.0),
-                measured.average_seconds,
-                measured.message_seconds,
-            )
+        effects = seconds.effects and seconds.effects.model_copy(
+            update={
+                "next_batch_seconds": seconds.effects.next_batch_seconds * factor,
+                "loss_seconds": seconds.effects.loss_seconds * factor,
+                "update_seconds": shared(seconds.effects.update_seconds, 1.0),
+                "snapshot_seconds": shared(seconds.effects.snapshot_seconds, 1.0),
+                "all_reduce_seconds": shared(seconds.effects.all_reduce_seconds, 1.0),
+            }
         )
         return self.costs(
             Price(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import tomli_w
 from pydantic import ValidationError
@@ -74,16 +74,6 @@ def write(card: Card, path: Path, header: str) -> None:
     Raises ResultsError where the folder cannot be written.
     """
     comment = "".join(f"# {line}\n" for line in header.splitlines())
-    values = _rounded(card.model_dump(exclude_defaults=True))
+    numbers = json.dumps(card.model_dump(exclude_defaults=True))
+    values = json.loads(numbers, parse_float=lambda number: float(f"{float(number):.6g}"))
     replace(path, (comment + tomli_w.dumps(values, indent=2)).encode())
-
-
-def _rounded(value: Any) -> Any:
-    match value:
-        case float():
-            return float(f"{value:.6g}")
-        case dict():
-            return {key: _rounded(inner) for key, inner in value.items()}
-        case list() | tuple():
-            return [_rounded(inner) for inner in value]
-    return value

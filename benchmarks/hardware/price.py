@@ -5,28 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil, inf, log2
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     from benchmarks.hardware.delays import Absence, Delay
     from methods.effects import Codec
 
 
-@dataclass(frozen=True)
-class EffectSeconds:
-    """Measured seconds of a batch's effects other than its passes, charged to the worker that carries them out.
+Seconds = Annotated[float, Field(ge=0)]
 
-    next_batch: loading one batch. update, snapshot: per layer. all_reduce: per layer and member of the group. average:
-    of the whole network, per member. message: one end of a hand-over between workers that share one machine.
+
+class MeasuredEffects(BaseModel):
+    """Seconds of a batch's effects other than its passes, as `calibrate` measured them.
+
+    They are charged to the worker that carries them out. next_batch: loading one batch. update, snapshot: per layer.
+    all_reduce: per layer and member of the group. average: of the whole network, per member. message: one end of a
+    hand-over between workers that share one machine.
     """
 
-    next_batch: float
-    loss: float
-    update: Sequence[float]
-    snapshot: Sequence[float]
-    all_reduce: Sequence[float]
-    average: float
-    message: float = 0.0
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    next_batch_seconds: Seconds
+    loss_seconds: Seconds
+    update_seconds: tuple[Seconds, ...]
+    snapshot_seconds: tuple[Seconds, ...]
+    all_reduce_seconds: tuple[Seconds, ...]
+    average_seconds: Seconds
+    message_seconds: Seconds = 0.0
 
 
 @dataclass(frozen=True)
@@ -147,7 +154,7 @@ class Price:
     lanes: int = 1
     lane_capacity: float = 1.0
     delays: Sequence[Delay] = ()
-    effects: EffectSeconds | None = None
+    effects: MeasuredEffects | None = None
     activations: Activations | None = None
     nodes: Nodes | None = None
     collective: Literal["ring", "tree"] = "ring"
@@ -228,7 +235,7 @@ class Price:
         """
         size = sum(self.parameter_bytes[i] for i in layers)
         if self.effects is not None:
-            local = sum(self.effects.update[i] for i in layers)
+            local = sum(self.effects.update_seconds[i] for i in layers)
         else:
             local = self.update_latency_seconds + size / self.update_bytes_per_second
         return local + max((link.seconds(sent) for link in links), default=0.0)
@@ -241,26 +248,28 @@ class Price:
         if len(layers) < 2:
             return 0.0
         if self.effects is not None:
-            return sum(self.effects.all_reduce[i] for i in layers)
+            return sum(self.effects.all_reduce_seconds[i] for i in layers)
         return self.update_latency_seconds + sum(self.parameter_bytes[i] for i in layers) / self.update_bytes_per_second
 
     def snapshot(self, layer: int) -> float:
         """Returns the seconds of copying one layer's weights."""
-        return self.effects.snapshot[layer] if self.effects is not None else self.update([layer])
+        return self.effects.snapshot_seconds[layer] if self.effects is not None else self.update([layer])
 
     def next_batch(self) -> float:
         """Returns the seconds of loading a batch."""
-        return self.effects.next_batch if self.effects is not None else 0.0
+        return self.effects.next_batch_seconds if self.effects is not None else 0.0
 
     def loss(self) -> float:
         """Returns the seconds of the loss and its gradient."""
-        return self.effects.loss if self.effects is not None else 0.0
+        return self.effects.loss_seconds if self.effects is not None else 0.0
 
     def reduction(self, layers: Sequence[int], members: int, *, weights: bool) -> float:
         """Returns a device's seconds of computing a mean, of gradients or of weights; sending is all_reduce's."""
         if self.effects is None:
             return 0.0
-        return members * (self.effects.average if weights else sum(self.effects.all_reduce[i] for i in layers))
+        return members * (
+            self.effects.average_seconds if weights else sum(self.effects.all_reduce_seconds[i] for i in layers)
+        )
 
     def all_reduce(self, layers: Sequence[int], devices: Sequence[int]) -> float:
         """Returns the seconds of an all-reduce among these devices, from the last arrival on, on idle links.

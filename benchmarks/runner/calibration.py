@@ -16,7 +16,8 @@ import torch
 
 import methods
 from benchmarks.executors import registry as executors
-from benchmarks.hardware.card import MeasuredEffects, NetworkSeconds
+from benchmarks.hardware.card import NetworkSeconds
+from benchmarks.hardware.price import MeasuredEffects
 from benchmarks.hardware.step_price import counted
 from benchmarks.runner import plan
 from benchmarks.runner.training import Training

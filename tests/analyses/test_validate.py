@@ -13,7 +13,7 @@ from benchmarks.analyses.validate import METHODS, Pair, predicted_seconds
 from benchmarks.executors.accounting import Layer, Replica
 from benchmarks.executors.team import SimulatedTeam
 from benchmarks.hardware import cards
-from benchmarks.hardware.price import EffectSeconds, Price
+from benchmarks.hardware.price import MeasuredEffects, Price
 from benchmarks.workloads.workload import workload
 
 STEPS = 12
@@ -30,9 +30,9 @@ def found(tmp_path: Path, *networks: str, names: tuple[str, ...] = (), **setting
 
 def price(capacity: float, **effects: float) -> Price:
     """Layers of 1 second forward and 2 back; what is not given is free."""
-    per_layer = {key: [effects.get(key, 0.0)] * 2 for key in ("update", "snapshot", "all_reduce")}
-    alone = {key: effects.get(key, 0.0) for key in ("next_batch", "loss", "average", "message")}
-    known = EffectSeconds(**per_layer, **alone)  # type: ignore[arg-type]
+    per_layer = {f"{key}_seconds": (effects.get(key, 0.0),) * 2 for key in ("update", "snapshot", "all_reduce")}
+    alone = {f"{key}_seconds": effects.get(key, 0.0) for key in ("next_batch", "loss", "average", "message")}
+    known = MeasuredEffects(**per_layer, **alone)
     return Price([1.0] * 2, [1.0] * 2, [1.0] * 2, [0.0] * 2, lane_capacity=capacity, effects=known)
 
 

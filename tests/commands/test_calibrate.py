@@ -9,8 +9,9 @@ import torch
 from rich.console import Console
 
 from benchmarks.commands import calibrate
-from benchmarks.hardware.card import Card, MeasuredEffects, NetworkSeconds
+from benchmarks.hardware.card import Card, NetworkSeconds
 from benchmarks.hardware.cards import load
+from benchmarks.hardware.price import MeasuredEffects
 from benchmarks.hardware.step_price import charge
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve

@@ -11,7 +11,7 @@ import torch
 from benchmarks.executors import registry as executors
 from benchmarks.executors.errors import EpochUnfinished, WorkerFailed
 from benchmarks.executors.team import Team as AnyTeam
-from benchmarks.hardware.price import EffectSeconds, Price
+from benchmarks.hardware.price import MeasuredEffects, Price
 from methods import (
     Accumulate,
     AllReduce,
@@ -201,7 +201,14 @@ def test_it_costs_memory_traffic_as_updates_do() -> None:
     price = Price([1.0], [1.0], [1.0], [30.0], 7.0, 1.0, update_latency_seconds=0.5, update_bytes_per_second=10.0)
     assert [seconds(price, parts) for parts in (1, 2, 4)] == pytest.approx([0, 0.5 + 6, 0.5 + 12])
     assert seconds(Price.uniform(1, 1.0, 2.0), 3) == 0
-    measured = EffectSeconds(0.0, 0.0, [9.0], [9.0], [0.25], 9.0)
+    measured = MeasuredEffects(
+        next_batch_seconds=0.0,
+        loss_seconds=0.0,
+        update_seconds=(9.0,),
+        snapshot_seconds=(9.0,),
+        all_reduce_seconds=(0.25,),
+        average_seconds=9.0,
+    )
     assert seconds(Price([1.0], [1.0], [1.0], [30.0], effects=measured), 3) == pytest.approx(0.75)
 
 

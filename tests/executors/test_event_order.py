@@ -14,7 +14,7 @@ from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.executors.virtual.sharing import OneMachine
 from benchmarks.executors.virtual.spans import Span
 from benchmarks.hardware.delays import Delay
-from benchmarks.hardware.price import Activations, EffectSeconds, Nodes, Price
+from benchmarks.hardware.price import Activations, MeasuredEffects, Nodes, Price
 
 LAYERS = 3
 PLAIN = Price(
@@ -39,7 +39,15 @@ PRICES = {
     ),
     "measured effects": replace(
         PLAIN,
-        effects=EffectSeconds(0.05, 0.03, [0.01, 0.04, 0.02], [0.005] * 3, [0.002] * 3, 0.015, 0.007),
+        effects=MeasuredEffects(
+            next_batch_seconds=0.05,
+            loss_seconds=0.03,
+            update_seconds=(0.01, 0.04, 0.02),
+            snapshot_seconds=(0.005,) * 3,
+            all_reduce_seconds=(0.002,) * 3,
+            average_seconds=0.015,
+            message_seconds=0.007,
+        ),
         activations=Activations([100.0, 300.0, 50.0], [40.0, 20.0, 4.0]),
     ),
 }

@@ -65,8 +65,8 @@ class OneMachine(VirtualExecutor):
 
     def _make_handlers(self) -> dict[type[e.Effect], Handler]:
         handlers, effects = super()._make_handlers(), self.price.effects
-        if effects is not None and effects.message:
-            handlers |= {kind: self._charge_message(handlers[kind], effects.message) for kind in MESSAGES}
+        if effects is not None and effects.message_seconds:
+            handlers |= {kind: self._charge_message(handlers[kind], effects.message_seconds) for kind in MESSAGES}
         return handlers
 
     def _charge_message(self, handler: Handler, seconds: float) -> Handler:
