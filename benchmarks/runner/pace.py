@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import cast
 
@@ -33,8 +32,6 @@ ROUGH_BATCH_SECONDS = {
 """By network; any other may take any time, and begins with ResNet-18's."""
 START_SECONDS = 6.0
 """Seconds until a process trains its first run."""
-SHORT_SECONDS = 60.0
-"""A first epoch shorter than this tells little: starting the process and loading data are too great a part of it."""
 LATEST = 5
 """Runs of a kind that are asked: how busy a machine is changes."""
 
@@ -96,62 +93,6 @@ class Pace:
         if not unknown:
             return "as runs of this scale took on this machine"
         return "a guess: none like them has finished on this machine yet" if unknown == len(runs) else "in part a guess"
-
-
-class Remaining:
-    """The time that runs still take, corrected by how long their epochs take now. now: a clock, in seconds."""
-
-    def __init__(self, runs: Sequence[Run], pace: Pace, jobs: int, now: Callable[[], float] = time.monotonic) -> None:
-        self._jobs, self._now = jobs, now
-        self._epoch_seconds = {run.id: pace.of(run) for run in runs}
-        self._epochs: dict[str, float] = {run.id: run.spec.workload.epochs for run in runs}  # that each still has
-        self._heard: dict[str, float] = {}  # when, of those under way
-        self._fresh: set[str] = set()  # of which no epoch was heard
-        self._took = self._expected = 0.0  # epochs that were heard
-
-    def begin(self, id: str) -> None:
-        self._heard[id] = self._now()
-        self._fresh.add(id)
-
-    def resumed(self, id: str, epoch: int) -> None:
-        """Count a run's epochs before the checkpoint as done."""
-        self._epochs[id] -= epoch
-
-    def epoch(self, id: str, epochs: float = 1) -> None:
-        """Count another epoch as done, or `epochs` of them."""
-        took, first = self._now() - self._heard[id], id in self._fresh
-        if not first or took > SHORT_SECONDS:
-            self._took += took
-            self._expected += epochs * self._epoch_seconds[id]
-        self._epochs[id] -= epochs
-        self._heard[id] = self._now()
-        self._fresh.discard(id)
-
-    def wait(self, id: str) -> None:
-        """Another command trains it."""
-        self._heard.pop(id, None)
-        self._fresh.discard(id)
-
-    def again(self, id: str, epochs: int) -> None:
-        """Note that a run waits for another job, with so many epochs left until it says where it resumes."""
-        self.wait(id)
-        self._epochs[id] = epochs
-
-    def end(self, id: str) -> None:
-        """Note that a run has ended, maybe early."""
-        self.wait(id)
-        del self._epochs[id]
-
-    @property
-    def seconds(self) -> float:
-        """Seconds of wall clock until all runs have ended."""
-        factor, now = self._took / self._expected if self._expected else 1.0, self._now()
-        left = []
-        for id, epochs in tuple(self._epochs.items()):  # another thread may change it
-            epoch_seconds = self._epoch_seconds[id] * factor
-            passed = now - self._heard.get(id, now)  # of the epoch that it is at
-            left.append(max(0.0, epochs * epoch_seconds - min(passed, epoch_seconds)))
-        return together(left, self._jobs)
 
 
 def together(seconds: Sequence[float], jobs: int) -> float:

@@ -1,4 +1,4 @@
-"""The line that says how far a grid of runs is; without a terminal one for each run that ends, and one a minute."""
+"""Shows the progress of runs: in a line on a terminal, else a line for each run that ends, and one a minute."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import importlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from benchmarks.runner.pace import Pace, Remaining
+from benchmarks.runner.pace import Pace, together
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes.messages import (
     Begin,
@@ -32,15 +33,37 @@ from benchmarks.runner.processes.messages import (
 from results.records.spec import Judge
 
 EVERY_SECONDS = 60.0
-"""Seconds that a log is silent at most: a build machine ends what says nothing."""
+"""Longest silence of a log, in seconds: a build machine ends programs that print nothing."""
+SHORT_SECONDS = 60.0
+"""A first epoch shorter than this is no measure: too much of it is the start of the process and loading data."""
 NAMED = 3
-"""Runs under way that a line names."""
+"""Most runs under way that a line names."""
+
+
+@dataclass
+class _RunState:
+    """State of a run.
+
+    epoch_seconds: expected of an epoch. left: epochs to be trained. heard: when its last event came, on the display's
+    clock; None while it is not under way. first: it has no epoch yet in this process. done: epochs trained. where: of
+    a job, its node. result: of the last evaluation, in words. busy: it was said that another command trains it.
+    """
+
+    run: Run
+    epoch_seconds: float
+    left: float
+    heard: float | None = None
+    first: bool = True
+    done: float = 0
+    where: str = ""
+    result: str = ""
+    busy: bool = False
 
 
 class Display:
-    """Hears of runs (see pool.train_all) and shows runs done, epoch, accuracy, clock and the time that remains.
+    """Shows the events of runs (see pool.train_all): runs done, epochs, accuracy, clock and the time that remains.
 
-    jobs: so many are trained side by side. now: a clock, in seconds.
+    jobs: runs that are trained side by side. now: a clock, in seconds.
     """
 
     def __init__(
@@ -51,27 +74,24 @@ class Display:
         jobs: int = 1,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.runs = {run.id: run for run in runs}
-        self.console, self.done, self.now = console, 0, now
-        self.remaining = Remaining(runs, pace or Pace(), jobs, now)
-        self.heard: dict[str, float] = {}  # epochs of each run that is under way
-        self.last: dict[str, str] = {}  # how far each run is, in words
-        self.where: dict[str, str] = {}  # of runs that jobs have: on which node
-        self.queue = ""  # what an engine's jobs wait for, and where they run
-        self.busy: set[str] = set()  # of which it was said that another command trains them
-        self.progress: Progress | NotebookBar | None = None
-        self.over, self.said = threading.Event(), now()
+        pace = pace or Pace()
+        self._runs = {run.id: _RunState(run, pace.of(run), run.spec.workload.epochs) for run in runs}
+        self._console, self._jobs, self._now, self.done = console, jobs, now, 0
+        self._measured = self._expected = 0.0  # seconds of the epochs so far
+        self._queue = ""  # what an engine's jobs wait for, and where they run
+        self._progress: Progress | NotebookBar | None = None
+        self._over, self._printed = threading.Event(), now()
         if console.is_terminal:
             detail = TextColumn("{task.fields[detail]}", table_column=Column(no_wrap=True, overflow="ellipsis"))
             bar = BarColumn(bar_width=20), MofNCompleteColumn()
-            self.progress = Progress(*bar, TimeElapsedColumn(), detail, console=console, transient=True)
+            self._progress = Progress(*bar, TimeElapsedColumn(), detail, console=console, transient=True)
         elif console.is_jupyter:
-            self.progress = NotebookBar()
+            self._progress = NotebookBar()
 
     def __enter__(self) -> Self:
-        if self.progress is not None:
-            self.progress.start()
-            self.whole = self.progress.add_task("", total=len(self.runs), detail=self.left)
+        if self._progress is not None:
+            self._progress.start()
+            self._task = self._progress.add_task("", total=len(self._runs), detail=self._left)
         else:
             threading.Thread(target=self._beat, name="progress", daemon=True).start()
         return self
@@ -79,107 +99,113 @@ class Display:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.over.set()
-        if self.progress is not None:
-            self.progress.stop()
+        self._over.set()
+        if self._progress is not None:
+            self._progress.stop()
 
     def __call__(self, event: Event) -> None:
-        """Take in what happened to a run, and say what is not shown by the line."""
+        """Takes an event, and prints what the line does not show."""
+        sentence = ""
         if isinstance(event, QueueState):
-            self.queue = event.text
-            self._update()
-            return
-        run, said = self.runs[event.id], ""
+            self._queue = event.text
+        else:
+            sentence = self._take(event, self._runs[event.id])
+        if self._progress is not None:
+            self._progress.update(self._task, completed=self.done, detail=self._line)
+        if sentence:
+            self._print(sentence)
+        if isinstance(event, Ended) and not (event.status == "finished" and self._progress is not None):
+            self._print(self._ended(self._runs[event.id], event))
+
+    def _take(self, event: Event, state: _RunState) -> str:
+        """Changes the state of a run -> a line to print, or ""."""
+        title = escape(state.run.title)
         match event:
             case Placed():
-                self.where[run.id] = event.text
+                state.where = event.text
             case Begin():
-                self.heard[run.id] = 0
-                self.remaining.begin(run.id)
+                state.heard, state.first, state.done = self._now(), True, 0
             case Resumed():
-                self.heard[run.id] = event.epoch
-                self.remaining.resumed(run.id, event.epoch)
-                said = f": resumed after {event.text} of {run.spec.workload.epochs}"
+                state.done, state.left = event.epoch, state.left - event.epoch
+                return f"{title}: resumed after {event.text} of {state.run.spec.workload.epochs}"
             case Epoch():
-                self.remaining.epoch(run.id, event.epoch - self.heard[run.id])
-                self.heard[run.id] = event.epoch
-                epochs = f"{event.epoch:g} epoch{'' if event.epoch == 1 else 's'}"
-                self.last[run.id] = f", {epochs}, {judged(run.labels.judge, event.metrics)}, {clock(event.metrics)}"
+                self._take_epoch(event, state)
             case Requeued():
-                self._leave(run.id)
-                self.remaining.again(run.id, run.spec.workload.epochs)
-                said = f": {escape(event.text)}"
+                state.heard, state.where, state.left = None, "", state.run.spec.workload.epochs
+                return f"{title}: {escape(event.text)}"
             case Busy():
-                self._leave(run.id)
-                if run.id not in self.busy:
-                    said = f": trained by another command ({escape(event.text)}); waiting"
-                self.busy.add(run.id)
+                state.heard, before, state.busy = None, state.busy, True
+                return "" if before else f"{title}: trained by another command ({escape(event.text)}); waiting"
             case Remark():
-                self._say(f"[yellow]{escape(run.title)}:[/] {escape(event.text)}")
+                return f"[yellow]{title}:[/] {escape(event.text)}"
             case Ended():
                 self.done += 1
-                self._leave(run.id)
-                self.remaining.end(run.id)
-        self._update()
-        if said:
-            self._say(f"{escape(run.title)}{said}")
-        if isinstance(event, Ended) and not (event.status == "finished" and self.progress is not None):
-            self._say(self._ended(run, event))
+                state.heard, state.left = None, 0
+        return ""
+
+    def _take_epoch(self, event: Epoch, state: _RunState) -> None:
+        now, epochs = self._now(), event.epoch - state.done
+        seconds = now - (now if state.heard is None else state.heard)
+        if not state.first or seconds > SHORT_SECONDS:
+            self._measured += seconds
+            self._expected += epochs * state.epoch_seconds
+        state.heard, state.first, state.done, state.left = now, False, event.epoch, state.left - epochs
+        trained = f"{event.epoch:g} epoch{'' if event.epoch == 1 else 's'}"
+        state.result = f", {trained}, {judged(state.run.labels.judge, event.metrics)}, {clock(event.metrics)}"
 
     @property
     def begun(self) -> tuple[str, ...]:
-        """The ids of the runs under way."""
-        return tuple(self.heard)
+        """Ids of the runs under way."""
+        return tuple(id for id, state in tuple(self._runs.items()) if state.heard is not None)
 
     @property
-    def left(self) -> str:
-        """Remaining time, in words."""
-        return f"about {duration(self.remaining.seconds)} left"
+    def seconds(self) -> float:
+        """Wall-clock seconds until all runs have ended: as expected, corrected by how long epochs take now."""
+        factor, now = self._measured / self._expected if self._expected else 1.0, self._now()
+        left = []
+        for state in self._runs.values():
+            epoch_seconds = state.epoch_seconds * factor
+            passed = 0.0 if state.heard is None else now - state.heard
+            left.append(max(0.0, state.left * epoch_seconds - min(passed, epoch_seconds)))
+        return together(left, self._jobs)
+
+    @property
+    def _left(self) -> str:
+        return f"about {duration(self.seconds)} left"
 
     def pulse(self) -> None:
-        """Say how far it is, if nothing has been said for long."""
-        if self.now() - self.said >= EVERY_SECONDS:
-            self._say(f"[{self.done}/{len(self.runs)}] {self._line}")
+        """Prints the state of all runs if nothing was printed for EVERY_SECONDS."""
+        if self._now() - self._printed >= EVERY_SECONDS:
+            self._print(f"[{self.done}/{len(self._runs)}] {self._line}")
 
     @property
     def _line(self) -> str:
         """Says how long it still takes, and which runs are under way."""
-        named = []
-        for id in self.begun[:NAMED]:
-            run, where = self.runs[id], f", {self.where[id]}" if id in self.where else ""
-            named.append(f"{run.title} (epoch {self.heard[id]:g} of {run.spec.workload.epochs}{where})")
-        more = f" and {len(self.heard) - NAMED} more" if len(self.heard) > NAMED else ""
+        named, begun = [], [self._runs[id] for id in self.begun]
+        for state in begun[:NAMED]:
+            where = f", {state.where}" if state.where else ""
+            epochs = f"epoch {state.done:g} of {state.run.spec.workload.epochs}"
+            named.append(f"{state.run.title} ({epochs}{where})")
+        more = f" and {len(begun) - NAMED} more" if len(begun) > NAMED else ""
         under_way = f"; under way: {escape(', '.join(named))}{more}" if named else ""
-        queue = f"; {escape(self.queue)}" if self.queue else ""
-        return f"{self.left}{queue}{under_way}"
-
-    def _update(self) -> None:
-        """Renew the line on a terminal."""
-        if self.progress is not None:
-            self.progress.update(self.whole, completed=self.done, detail=self._line)
+        queue = f"; {escape(self._queue)}" if self._queue else ""
+        return f"{self._left}{queue}{under_way}"
 
     def _beat(self) -> None:
-        while not self.over.wait(max(0.0, self.said + EVERY_SECONDS - self.now())):
+        while not self._over.wait(max(0.0, self._printed + EVERY_SECONDS - self._now())):
             self.pulse()
 
-    def _say(self, words: str) -> None:
-        """Print one line, also in a pipe."""
-        self.said = self.now()
-        self.console.print(words, highlight=False, soft_wrap=True)
+    def _print(self, line: str) -> None:
+        self._printed = self._now()
+        self._console.print(line, highlight=False, soft_wrap=True)
 
-    def _leave(self, id: str) -> None:
-        """The run is not under way any more."""
-        self.heard.pop(id, None)
-        self.where.pop(id, None)
-        self.remaining.wait(id)
-
-    def _ended(self, run: Run, end: Ended) -> str:
+    def _ended(self, state: _RunState, end: Ended) -> str:
         reason = f": {escape(end.reason)}" if end.reason else ""
         words = end.status if end.status == "finished" else f"[bold red]{end.status}[/]{reason}"
         if end.status != "failed":
-            words += self.last.get(run.id, "")
-        more = f"; {self.left}" if self.done < len(self.runs) else ""
-        return f"[{self.done}/{len(self.runs)}] {escape(run.title)}: {words}{more}"
+            words += state.result
+        more = f"; {self._left}" if self.done < len(self._runs) else ""
+        return f"[{self.done}/{len(self._runs)}] {escape(state.run.title)}: {words}{more}"
 
 
 class NotebookBar:
@@ -210,7 +236,7 @@ def runs(count: int) -> str:
 
 
 def judged(judge: Judge, metrics: Mapping[str, float]) -> str:
-    """Value that the evaluation is judged by, in words: "87.0 %", "1.88 nats"; of a smaller one two digits."""
+    """Value that the evaluation is judged by: "87.0 %", "1.88 nats"; small values have two digits."""
     value, digits = judge.of(metrics), judge.digits or 1
     return f"{value:{'.2g' if 0 < abs(value) < 10**-digits else f'.{digits}f'}} {judge.unit}".rstrip()
 

@@ -1,11 +1,9 @@
-"""One run: build the workload's team, train it from evaluation to evaluation, stop early, keep the journal.
-
-`train` has the loop; `Training.until` what is done between two evaluations; an executor carries out the workers.
-"""
+"""Trains one run. `train` has the loop; `Training.until` trains and evaluates; an executor runs the workers."""
 
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,9 +30,8 @@ from benchmarks.runner import weights
 from benchmarks.runner.checkpoints.file import Checkpoint, Progress
 from benchmarks.runner.checkpoints.keeper import Checkpoints
 from benchmarks.runner.evaluation_history import EvaluationHistory, Metrics
-from benchmarks.runner.run_progress import RunProgress
+from benchmarks.runner.run_progress import VARIABLE, RunProgress, Usage
 from benchmarks.runner.specs import workload_of
-from benchmarks.runner.usage import Usage, wanted
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.load import DataSet, load
 from benchmarks.workloads.data.transfer import memory_format
@@ -51,7 +48,7 @@ from results.records.journal import Journal
 from results.records.spec import VALIDATION, RunSpec
 
 CPU_RANDOM, CUDA_RANDOM = "random numbers on the cpu", "random numbers on the gpu"
-"""torch's generators, under these names among a checkpoint's tensors; only a plug-in's methods would use them."""
+"""Names of the states of torch's generators among a checkpoint's tensors; only plug-ins draw from these."""
 
 
 def train(
@@ -67,12 +64,13 @@ def train(
     keep_weights: bool = False,
     own: Own = NONE,
 ) -> str:
-    """Run to the end of the plan, to early stopping or to divergence -> the status that the journal ends with.
+    """Trains to the end of the plan, to early stopping or to divergence -> the status that the journal ends with.
 
-    report: hears of every evaluation: after how many epochs it is, and its metrics. run_progress: is kept up to date.
-    checkpoints: what the run goes on from if there is any, of which `resumed` hears; None: none are read or written.
-    keep_weights: whether those that the last evaluation judged are written into the run's folder. own: as of Training.
-    Raises ResultsError where the journal or the weights cannot be written, WorkerFailed, WorkersStuck, Stalled or
+    report: takes the epochs and metrics of each evaluation. checkpoints: to resume from, which `resumed` takes, and to
+    write; None: none are read or written. keep_weights: whether those of the last evaluation are written into the run's
+    folder. card, run_progress, own: as of Training.
+
+    Raises ResultsError where the journal or the weights cannot be written; WorkerFailed, WorkersStuck, Stalled or
     EpochUnfinished where the method fails.
     """
     begun = time.perf_counter()
@@ -84,32 +82,72 @@ def train(
         training.drained = lambda: checkpoints.offer(
             lambda: training.checkpoint(history.evaluations, time.perf_counter() - begun)
         )
-    usage = Usage() if wanted() else None
+    usage = Usage() if os.environ.get(VARIABLE, "0") not in ("", "0") else None
 
     while history.goes_on:
-        metrics = training.until(history.next_at)  # to the next evaluation, which is made
+        metrics = training.until(history.next_at)  # trains and evaluates
         metrics["wall_seconds"] = time.perf_counter() - begun
         metrics |= usage.since_last() if usage is not None else {}
         history.evaluations.append(metrics)
         journal.evaluation(history.epoch, training.step(history.done), metrics)
         report(history.epoch, metrics)
         if history.goes_on:
-            training.drained()  # a checkpoint, if it is time for one
+            training.drained()  # writes a checkpoint, if it is time for one
 
-    if keep_weights:  # before the end: a run that has one has them
-        _keep_weights(training, history, journal)
-    _end(training, history, journal, time.perf_counter() - begun)
+    if keep_weights:  # before the end, so that every run that ended has its weights
+        training.run_progress.doing = "writing its weights"
+        journal.check()
+        weights.write(journal.path.parent, training.judge, network=work.network, epoch=history.epoch)
+    journal.end(
+        history.status,
+        reason=history.reason(training.team.not_finite()),
+        epochs=history.epoch,
+        early_stopped=history.stopped_early,
+        staleness=training.team.per_layer(),
+        effects=training.team.counted_effects(),
+        step_flops=training.step_flops,
+        **({} if training.flops_per_token is None else {"flops_per_token": training.flops_per_token}),
+        wall_seconds=time.perf_counter() - begun,
+    )
     if checkpoints is not None:
         checkpoints.remove()
     return history.status
 
 
-class Training:
-    """The state of one run at a drain: at the end of an epoch, or within one.
+def _resume(
+    training: Training,
+    history: EvaluationHistory,
+    journal: Journal,
+    checkpoints: Checkpoints,
+    resumed: Callable[[Checkpoint], None],
+) -> float:
+    """Resumes from the last checkpoint, if there is one -> the wall-clock seconds that the run took until then."""
+    checkpoint = checkpoints.resume(training.resume)
+    if checkpoint is None:
+        return 0.0
+    progress = checkpoint.progress
+    history.evaluations += progress.evaluations
+    places = [history.at(number) for number in range(1, len(progress.evaluations) + 1)]
+    journal.resumed(
+        [
+            Evaluation(epoch_number(at), training.step(at), metrics)
+            for at, metrics in zip(places, progress.evaluations, strict=True)
+        ],
+        epoch=progress.epoch,
+        batch=progress.batch,
+        wall_seconds=progress.wall_seconds,
+        environments=[stint.model_dump() for stint in progress.stints],
+    )
+    resumed(checkpoint)
+    return progress.wall_seconds
 
-    data: already loaded, so that the runs of a process share it. card: None unless the executor needs one.
-    run_progress: is kept up to date. folder: where the schedule of a recorded run goes. own: what the user's own
-    files gave. Raises UserError or MethodError where the spec is none that these sources can carry out.
+
+class Training:
+    """A run in training: its team, its executor, and how far it is at the last drain.
+
+    data: shared by the runs of a process. card: of the virtual clock; None in real time. run_progress: is kept up to
+    date. folder: for the schedule of a recorded run. own: the user's own network, task and data. Raises UserError or
+    MethodError where these sources cannot carry out the spec.
     """
 
     def __init__(
@@ -148,8 +186,8 @@ class Training:
         if card is None:
             self.step_flops = step_flops(counted(self.work, data.card, self.network(), self.work.batch))
             if self.work.activations == "charged":
-                its = moved(self.work, data.card, self.network(), self.work.batch)
-                self.team.sizes = replace(self.team.sizes, activations=its)
+                activations = moved(self.work, data.card, self.network(), self.work.batch)
+                self.team.sizes = replace(self.team.sizes, activations=activations)
         else:
             charged = charge(self.work, card, self.network())
             self.step_flops, price = charged.step_flops, charged.price
@@ -160,7 +198,7 @@ class Training:
         self.executor: Executor = kind.build(self.team, price, self.work.threads)
         self.run_progress.executor = self.executor
         self.train_seconds = 0.0
-        self.epochs = self.batch = 0  # done, and of the next, at the last drain
+        self.epochs = self.batch = 0  # epochs done and batches of the next, at the last drain
         self.drained: Callable[[], None] = lambda: None  # called at every drain that no evaluation follows
 
     def network(self) -> dict[str, torch.nn.Module]:
@@ -211,20 +249,20 @@ class Training:
         return network
 
     def learning_rate(self, epochs: float) -> float:
-        """The schedule's, times what the method and the batch make of it."""
+        """The schedule's rate, times the factors of the method and of the batch."""
         schedule = self.work.schedule
         batches = self.work.batch / schedule.base_batch if schedule.base_batch else 1.0
         return schedule(epochs, factor=self.method.learning_rate_factor * batches)
 
     def epoch(self, epoch: int) -> Metrics:
-        """Train one epoch (0 is the first), or what is left of it, and evaluate; raises as `until`."""
+        """Trains one epoch (0 is the first), or the rest of it, and evaluates. Raises as `until`."""
         self.epochs = epoch
         return self.until(Fraction(epoch + 1))
 
     def until(self, at: Fraction) -> Metrics:
-        """Train until so many epochs are done, and evaluate a drained, consistent copy, outside the training clock.
+        """Trains until so many epochs are done, and evaluates, outside the training clock -> the metrics.
 
-        What is measured in training is of the epoch, so far. Raises WorkerFailed, WorkersStuck, Stalled, or
+        Training losses and staleness are of the current epoch so far. Raises WorkerFailed, WorkersStuck, Stalled, or
         EpochUnfinished where batches or gradients are left over.
         """
         end = self.place(at)
@@ -255,17 +293,17 @@ class Training:
         return metrics
 
     def place(self, at: Fraction) -> tuple[int, int]:
-        """Whole epochs, and batches of the next, which replicas have equal shares of: the share is rounded up."""
+        """Whole epochs, and batches of the next, rounded up to equal shares of the replicas."""
         replicas, whole = self.method.trained_replicas, math.floor(at)
         return whole, math.ceil(self.team.steps_per_epoch // replicas * (at - whole)) * replicas
 
     def step(self, at: Fraction) -> int:
-        """Batches of all epochs until then."""
+        """Batches of all epochs until then, in total."""
         epochs, batch = self.place(at)
         return epochs * self.team.steps_per_epoch + batch
 
     def _train_on(self, end: tuple[int, int]) -> None:
-        """Train until the next drain, which is at `end` at the latest."""
+        """Trains until the next drain, which is at `end` (epochs, batches) at the latest."""
         started, steps = time.perf_counter(), self.team.steps_per_epoch
         if not self.batch:
             self.team.begin_epoch(self.epochs)
@@ -281,7 +319,7 @@ class Training:
         self.epochs, self.batch = (self.epochs + 1, 0) if until == steps else (self.epochs, until)
 
     def checkpoint(self, evaluations: Sequence[Metrics], wall_seconds: float) -> Checkpoint:
-        """A copy of where the run stands, at a drain. Raises ValueError where the method's state is not like JSON."""
+        """A copy of the state at a drain. Raises ValueError where the method's state cannot be written as JSON."""
         state = self.team.state_dict()
         tensors = {**state.tensors, CPU_RANDOM: torch.get_rng_state()}
         if self.device.type == "cuda":
@@ -298,7 +336,7 @@ class Training:
         return Checkpoint(progress, tensors)
 
     def resume(self, checkpoint: Checkpoint) -> None:
-        """Go on from there. Raises ValueError where it is of another training, which this one stays then."""
+        """Resumes from a checkpoint. Raises ValueError, and changes nothing, where it belongs to another training."""
         progress, counts, steps = checkpoint.progress, checkpoint.progress.team.counts, self.team.steps_per_epoch
         done = counts.epoch + Fraction(sum(counts.taken), steps)
         due = evaluations_until(done, self.work.evaluate_every, self.work.epochs)
@@ -322,9 +360,9 @@ class Training:
             raise ValueError("it has no random numbers of this device") from error
 
     def evaluate(self) -> Metrics:
-        """The task's metrics, each a mean over the targets of the test set, of the method's consensus in float32.
+        """Metrics of the method's consensus in float32, each a mean over the targets of the test set.
 
-        Those of the validation split, where there is one, have the same names after "validation_".
+        Metrics of the validation split, if there is one, have the same names after "validation_".
         """
         consensus = self.team.consensus(self.method.options.consensus, self.method.evaluated)
         for module, state in zip(self.judge.values(), consensus, strict=True):
@@ -349,52 +387,8 @@ class Training:
         return {name: value / count for name, value in sums.items()}
 
 
-def _resume(
-    training: Training,
-    history: EvaluationHistory,
-    journal: Journal,
-    checkpoints: Checkpoints,
-    resumed: Callable[[Checkpoint], None],
-) -> float:
-    """Go on from a checkpoint where there is one -> the seconds by the wall that the run took until then."""
-    if (found := checkpoints.resume(training.resume)) is None:
-        return 0.0
-    progress = found.progress
-    history.evaluations += progress.evaluations
-    made = [(history.at(number), metrics) for number, metrics in enumerate(progress.evaluations, start=1)]
-    journal.resumed(
-        [Evaluation(epoch_number(at), training.step(at), metrics) for at, metrics in made],
-        epoch=progress.epoch,
-        batch=progress.batch,
-        wall_seconds=progress.wall_seconds,
-        environments=[stint.model_dump() for stint in progress.stints],
-    )
-    resumed(found)
-    return progress.wall_seconds
-
-
-def _keep_weights(training: Training, history: EvaluationHistory, journal: Journal) -> None:
-    training.run_progress.doing = "writing its weights"
-    journal.check()
-    weights.write(journal.path.parent, training.judge, network=training.work.network, epoch=history.epoch)
-
-
-def _end(training: Training, history: EvaluationHistory, journal: Journal, wall_seconds: float) -> None:
-    journal.end(
-        history.status,
-        reason=history.reason(training.team.not_finite()),
-        epochs=history.epoch,
-        early_stopped=history.stopped_early,
-        staleness=training.team.per_layer(),
-        effects=training.team.counted_effects(),
-        step_flops=training.step_flops,
-        **({} if training.flops_per_token is None else {"flops_per_token": training.flops_per_token}),
-        wall_seconds=wall_seconds,
-    )
-
-
 def load_data(work: Workload, folder: Path | None) -> DataSet:
-    """Load the workload's data. Raises UserError where it is not in the folder, or not whole."""
+    """Loads the workload's data. Raises UserError where they are missing in the folder, or damaged."""
     return load(
         work.card,
         folder=folder,
@@ -408,9 +402,9 @@ def load_data(work: Workload, folder: Path | None) -> DataSet:
 
 
 def _workers(method: methods.Method, team: TorchTeam) -> Iterator[Worker]:
-    """The method's workers. Raises MethodError where it gives anything else."""
-    made: object = method.workers(team)
-    for worker in made if isinstance(made, Iterable) else (made,):
+    """Yields the method's workers. Raises MethodError where it yields anything else."""
+    workers: object = method.workers(team)
+    for worker in workers if isinstance(workers, Iterable) else (workers,):
         if not isinstance(worker, Worker):
             raise methods.MethodError(f"{method.name} gives {worker!r} where its workers belong: yield Worker(...).")
         yield worker

@@ -28,7 +28,7 @@ def shown(*, terminal: bool) -> tuple[Display, str]:
         display(Ended(second.id, "failed", "no job got any further with it"))  # it had never begun
         display(Begin(first.id, first.spec, first.labels))
         display(Resumed(first.id, 1, "epoch 1"))
-        assert display.remaining._epochs[first.id] == first.spec.workload.epochs - 1  # those heard before count once
+        assert display._runs[first.id].left == first.spec.workload.epochs - 1  # those heard before count once
         for epoch in range(2, 5):
             display(Epoch(first.id, epoch, METRICS))
         display(Ended(first.id, "finished"))

@@ -169,7 +169,6 @@ NO_NUMERICS = {
     "benchmarks/runner/checkpoints/keeper.py",
     "benchmarks/runner/specs.py",
     "benchmarks/runner/run_progress.py",
-    "benchmarks/runner/usage.py",
     "benchmarks/runner/weights.py",
     "results/__init__.py",
     "results/errors.py",

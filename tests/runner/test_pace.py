@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from benchmarks.runner.environment import cpu_name
-from benchmarks.runner.pace import START_SECONDS, Pace, Remaining, rough_seconds
+from benchmarks.runner.pace import START_SECONDS, Pace, rough_seconds
 from benchmarks.runner.plan import Run
+from benchmarks.runner.processes.messages import Begin, Busy, Ended, Epoch, Resumed
+from benchmarks.runner.progress import Display
 from benchmarks.runner.specs import workload_spec
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.scales import PAIRS
@@ -21,6 +25,7 @@ from results.records import Record
 from results.records.spec import Labels, RunSpec
 from tests.results.samples import spec_of, write
 
+METRICS = {"accuracy_percent": 50.0, "virtual_seconds": 1.5, "train_seconds": 0.5}
 HERE = {"cpu": cpu_name(), "cores": os.cpu_count() or 1}
 ROUGH = rough_seconds(spec_of().workload)
 
@@ -121,41 +126,41 @@ class Clock:
         return self.now
 
 
-def two(record: Record, jobs: int) -> tuple[Remaining, Sequence[str], Clock]:
+def two(record: Record, jobs: int) -> tuple[Display, Sequence[Run], Clock]:
     """Two runs of four epochs, expected to take 100 s each."""
     runs, clock = [a_run(seed=seed) for seed in range(2)], Clock()
-    return Remaining(runs, Pace([took(record, 100.0)]), jobs, clock), [run.id for run in runs], clock
+    return Display(runs, Console(file=io.StringIO()), Pace([took(record, 100.0)]), jobs, clock), runs, clock
 
 
 def test_what_epochs_take_now_corrects_what_was_expected(record: Record) -> None:
-    left, (first, second), clock = two(record, jobs=1)
-    assert left.seconds == pytest.approx(800)
-    left.begin(first)
+    display, (first, second), clock = two(record, jobs=1)
+    assert display.seconds == pytest.approx(800)
+    display(Begin(first.id, first.spec, first.labels))
     clock.now = 300.0
-    left.epoch(first)
-    assert left.seconds == pytest.approx(7 * 300)
+    display(Epoch(first.id, 1, METRICS))
+    assert display.seconds == pytest.approx(7 * 300)
     clock.now = 400.0
-    assert left.seconds == pytest.approx(7 * 300 - 100)
+    assert display.seconds == pytest.approx(7 * 300 - 100)
     clock.now = 10_000.0
-    assert left.seconds == pytest.approx(6 * 300)
-    left.end(first)
-    assert left.seconds == pytest.approx(4 * 300)
-    left.begin(second)
-    left.resumed(second, 3)
-    assert left.seconds == pytest.approx(300)
-    left.end(second)
-    assert left.seconds == 0
+    assert display.seconds == pytest.approx(6 * 300)
+    display(Ended(first.id, "finished"))
+    assert display.seconds == pytest.approx(4 * 300)
+    display(Begin(second.id, second.spec, second.labels))
+    display(Resumed(second.id, 3, "epoch 3"))
+    assert display.seconds == pytest.approx(300)
+    display(Ended(second.id, "finished"))
+    assert display.seconds == 0
 
 
 def test_the_start_of_a_process_is_not_taken_for_training(record: Record) -> None:
-    left, (first, second), clock = two(record, jobs=2)
-    left.begin(first)
+    display, (first, second), clock = two(record, jobs=2)
+    display(Begin(first.id, first.spec, first.labels))
     clock.now = 30.0
-    left.epoch(first)
-    assert left.seconds == pytest.approx(400)
+    display(Epoch(first.id, 1, METRICS))
+    assert display.seconds == pytest.approx(400)
     clock.now = 80.0
-    left.epoch(first)
-    assert left.seconds == pytest.approx(4 * 50)
-    left.wait(first)
-    left.wait(second)
-    assert left.seconds == pytest.approx(4 * 50)
+    display(Epoch(first.id, 2, METRICS))
+    assert display.seconds == pytest.approx(4 * 50)
+    for run in (first, second):
+        display(Busy(run.id, "elsewhere"))
+    assert display.seconds == pytest.approx(4 * 50)
