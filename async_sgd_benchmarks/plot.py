@@ -1,4 +1,4 @@
-"""Pictures of runs, in the colours and line styles of the suite's own; each draws into axes, and returns them."""
+"""Draws pictures of runs in the colours and line styles of the suite; each function returns its axes."""
 
 from __future__ import annotations
 
@@ -33,13 +33,16 @@ def curves(runs: Runs, x: X = "epochs", y: str | None = None, ax: Axes | None = 
     """
     records = _of_one_network(runs)
     metric, judge = y or records[0].judge.metric, records[0].judge
-    label = "simulated seconds" if x == "seconds" and all(one.simulated for one in records) else _labelled(x)
-    found = [curve for one in records if (curve := _curve(one, x, label, metric)) is not None]
-    if not found:
-        there = dict.fromkeys(name for one in records for point in one.evaluations for name in point.metrics)
-        raise UserError(unknown("metric", metric, there) if metric not in there else f"No run has counted its {x}.")
+    if x not in _LABELS:
+        raise UserError(unknown("x", x, _LABELS))
+    simulated = x == "seconds" and all(record.simulated for record in records)
+    label = "simulated seconds" if simulated else _LABELS[x]
+    lines = [curve for record in records if (curve := _curve(record, x, label, metric)) is not None]
+    if not lines:
+        metrics = dict.fromkeys(name for record in records for point in record.evaluations for name in point.metrics)
+        raise UserError(unknown("metric", metric, metrics) if metric not in metrics else f"No run has counted its {x}.")
     axes = ax if ax is not None else _new()
-    learning.draw(axes, found, label)
+    learning.draw(axes, lines, label)
     axes.set(xlabel=label, ylabel=f"test {judge.heading}" if metric == judge.metric else metric)
     axes.legend(frameon=False)
     return axes
@@ -54,10 +57,14 @@ def staleness(runs: Runs, unit: Literal["updates", "seconds"] = "updates", ax: A
     `curves`. Raises UserError where the runs are of several networks, or none has ended.
     """
     records = _of_one_network(runs)
-    rows = {one.row: [other for other in records if other.row == one.row] for one in records}
-    ages = [one for row, of in rows.items() if (one := age(of, _label(of[0]), row, of[0].network)) is not None]
+    rows = {row: [record for record in records if record.row == row] for row in {run.row: None for run in records}}
+    ages = [
+        staleness_of_row
+        for row, of_row in rows.items()
+        if (staleness_of_row := age(of_row, _label(of_row[0]), row, of_row[0].network)) is not None
+    ]
     if not ages:
-        raise UserError("None of these runs has ended, so that their staleness is not known.")
+        raise UserError("None of these runs has ended: their staleness is unknown.")
     axes = ax if ax is not None else _new()
     diagnostics.draw(axes, ages, unit)
     axes.set(ylabel="others' updates" if unit == "updates" else "seconds")
@@ -69,12 +76,6 @@ def _new() -> Axes:
     import matplotlib.pyplot as plt
 
     return plt.subplots(figsize=(6.4, 3.6), layout="constrained")[1]
-
-
-def _labelled(x: str) -> str:
-    if x not in _LABELS:
-        raise UserError(unknown("x", x, _LABELS))
-    return _LABELS[x]
 
 
 def _of_one_network(runs: Runs) -> list[Record]:
@@ -92,10 +93,10 @@ def _label(record: Record) -> str:
 
 def _curve(record: Record, x: X, label: str, metric: str) -> Curve | None:
     points = [(_position(record, point, x), point.metrics.get(metric)) for point in record.evaluations]
-    known = [(place, value) for place, value in points if place is not None and value is not None]
-    if not known:
+    counted = [(position, value) for position, value in points if position is not None and value is not None]
+    if not counted:
         return None
-    xs, values = zip(*known, strict=True)
+    xs, values = zip(*counted, strict=True)
     return Curve(_label(record), record.network, {label: xs}, values, record.row)
 
 

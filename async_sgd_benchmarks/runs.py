@@ -42,7 +42,7 @@ class Runs:
         return len(self.records)
 
     def __repr__(self) -> str:
-        return f"Runs({self.name!r}: {len(self)} runs of {len({one.row for one in self.records})} rows)"
+        return f"Runs({self.name!r}: {len(self)} runs of {len({record.row for record in self.records})} rows)"
 
     @cached_property
     def runs(self) -> DataFrame:
@@ -85,14 +85,10 @@ class Runs:
             listed = wanted if isinstance(wanted, list | tuple | set | frozenset) else [wanted]
             frame = frame[frame[name].isin(list(listed))]
         kept = set(zip(frame["id"], frame["row"], strict=True))
-        found = tuple(
-            replace(record, labels=record.labels.model_copy(update={"also": ()}))
-            for record in of_rows(self.records)
-            if (record.id, record.row) in kept
-        )
-        if not found:
+        chosen = tuple(_of_one_row(record) for record in of_rows(self.records) if (record.id, record.row) in kept)
+        if not chosen:
             raise UserError(f"No run of {self.name} has {', '.join(f'{k}={v!r}' for k, v in columns.items())}.")
-        return replace(self, records=found)
+        return replace(self, records=chosen)
 
     def measures(self, target: float | None = None) -> DataFrame:
         """Returns a row per row of a table and measure: family, network, row, method, scale, executor, hardware, data,
@@ -107,8 +103,8 @@ class Runs:
         """
         import pandas as pd
 
-        found = [line for one in self._contexts(target) for line in _values(*one)]
-        return pd.DataFrame(found, columns=[*_SUBJECT, *_VALUE])
+        rows = [row for runs, context in self._contexts(target) for row in _values(runs, context)]
+        return pd.DataFrame(rows, columns=[*_SUBJECT, *_VALUE])
 
     def against(self, row: str = "bp", measure: str | None = None) -> DataFrame:
         """Returns how every other row differs from `row` on the same network and data, by the suite's one rule: seed by
@@ -125,39 +121,42 @@ class Runs:
         import pandas as pd
 
         groups = group(of_rows(self.records))
-        if row not in {one.first.row for one in groups}:
-            raise UserError(unknown("row", row, dict.fromkeys(one.first.row for one in groups)))
-        base = [one for one in groups if one.first.row == row and one.complete]
-        others = [one for one in groups if one.first.row != row and one.complete]
-        pairs = [(one, near) for one in others if (near := _nearest(one, base)) is not None]
-        return pd.DataFrame([_difference(one, other, known) for one, other in pairs for known in _chosen(one, measure)])
+        rows = dict.fromkeys(runs.first.row for runs in groups)
+        if row not in rows:
+            raise UserError(unknown("row", row, rows))
+        base = [runs for runs in groups if runs.first.row == row and runs.complete]
+        others = [runs for runs in groups if runs.first.row != row and runs.complete]
+        pairs = [(runs, nearest) for runs in others if (nearest := _nearest(runs, base)) is not None]
+        return pd.DataFrame(
+            [_difference(runs, nearest, chosen) for runs, nearest in pairs for chosen in _chosen(runs, measure)]
+        )
 
     def _contexts(self, target: float | None) -> Iterator[tuple[SeedGroup, Context]]:
         groups = group(of_rows(self.records))
         goals = targets(groups, {}, {}, chance)
-        for one in groups:
-            beside = (run for other in groups if other.context == one.context for run in other.complete)
-            budgets = {what: most for what, (most, _) in smallest(beside).items()}
-            goal = goals.get(one.key) if target is None else target
-            yield one, Context(goal, budgets=budgets, chance=chance(one.first))
+        for runs in groups:
+            beside = (run for other in groups if other.context == runs.context for run in other.complete)
+            budgets = {budget: most for budget, (most, _) in smallest(beside).items()}
+            goal = goals.get(runs.key) if target is None else target
+            yield runs, Context(goal, budgets=budgets, chance=chance(runs.first))
 
 
 _VALUE = "measure unit better mean low high std n censored at_least why ids".split()
 
 
 def _values(of: SeedGroup, context: Context) -> Iterator[dict[str, Any]]:
-    for known in of_runs():
-        if known.needs == "baseline":
+    for definition in of_runs():
+        if definition.needs == "baseline":
             continue
-        measure = named(known, of.first.judge)
+        measure = named(definition, of.first.judge)
         value, why = measure.value(of.complete, context) if of.complete else (None, "no run has finished")
         if not why and (value is None or (value.n == value.censored and value.at_least is None)):
-            continue  # of another task
+            continue  # a measure of another task
         interval = summary_interval(value) if value is not None else None
         ends = measure.possible(interval) if interval is not None else None
-        said = {name: getattr(value, name, None) for name in ("mean", "std", "n", "censored", "at_least")}
+        summary = {name: getattr(value, name, None) for name in ("mean", "std", "n", "censored", "at_least")}
         bounds = {"low": ends.low if ends else None, "high": ends.high if ends else None}
-        yield {**_subject(of.first), **_name(measure), **said, **bounds, "why": why, "ids": _ids(of)}
+        yield {**_subject(of.first), **_name(measure), **summary, **bounds, "why": why, "ids": _ids(of)}
 
 
 def _ids(of: SeedGroup) -> list[str]:
@@ -182,27 +181,29 @@ def _place(record: Record) -> tuple[object, ...]:
 def _chosen(of: SeedGroup, measure: str | None) -> list[Measure]:
     if measure is None:
         return [best_measure(of.first.judge), MEASURES["seconds_per_epoch"], MEASURES["sent_megabytes"]]
-    if measure not in {one.key for one in of_runs() if not one.needs}:
-        raise UserError(unknown("measure", measure, [one.key for one in of_runs() if not one.needs]))
+    keys = [definition.key for definition in of_runs() if not definition.needs]
+    if measure not in keys:
+        raise UserError(unknown("measure", measure, keys))
     return [named(MEASURES[measure], of.first.judge)]
 
 
 def _difference(of: SeedGroup, base: SeedGroup, measure: Measure) -> dict[str, Any]:
-    found = change(measure, *({run.seed: run for run in one.complete} for one in (base, of)))
-    said = {name: getattr(found, name) for name in "difference low high p pairs verdict why".split()}
-    means = {"mean": found.second.mean, "against": found.first.mean}
+    result = change(measure, *({run.seed: run for run in side.complete} for side in (base, of)))
+    compared = {name: getattr(result, name) for name in "difference low high p pairs verdict why".split()}
+    means = {"mean": result.second.mean, "against": result.first.mean}
     settings = "; ".join(map(str, _apart(base, of)))
-    return {**_subject(of.first), **_name(measure), **means, **said, "settings": settings, "ids": _ids(of)}
+    return {**_subject(of.first), **_name(measure), **means, **compared, "settings": settings, "ids": _ids(of)}
 
 
 def _nearest(of: SeedGroup, base: Iterable[SeedGroup]) -> SeedGroup | None:
-    there = [one for one in base if _place(one.first) == _place(of.first)]
-    return min(there, key=lambda one: len(_apart(one, of)), default=None)
+    """Returns the group of the same data, network and clock whose workload differs in the fewest fields."""
+    comparable = [runs for runs in base if _place(runs.first) == _place(of.first)]
+    return min(comparable, key=lambda runs: len(_apart(runs, of)), default=None)
 
 
 def _apart(a: SeedGroup, b: SeedGroup) -> list[SpecDifference]:
     """Returns the fields of their workloads in which two groups differ."""
-    return [one for one in differences(a.first, b.first)[0] if one.field.startswith("workload.")]
+    return [entry for entry in differences(a.first, b.first)[0] if entry.field.startswith("workload.")]
 
 
 def load(out: Place = "out") -> Runs:
@@ -214,10 +215,10 @@ def load(out: Place = "out") -> Runs:
 
     Raises UserError where there is no such folder or no run in it, ResultsError where a file cannot be read.
     """
-    found = side(Path(out))
-    if found.values:
+    folder = side(Path(out))
+    if folder.values:
         raise UserError(f"{out} keeps values of tables and no runs: compare it, or load small or paper.")
-    return Runs(found.name, tuple(found.records), tuple(found.left_out))
+    return Runs(folder.name, tuple(folder.records), tuple(folder.left_out))
 
 
 def compare(a: Runs | Place, b: Runs | Place, measure: str | None = None) -> DataFrame:
@@ -240,5 +241,9 @@ def compare(a: Runs | Place, b: Runs | Place, measure: str | None = None) -> Dat
 
 def of_tables(name: str, records: Iterable[Record]) -> Runs:
     """Returns the runs of tables, each once for each row that shows it."""
-    shown = {(one.id, one.row): one for one in records}.values()
-    return Runs(name, tuple(replace(one, labels=one.labels.model_copy(update={"also": ()})) for one in shown))
+    return Runs(name, tuple(map(_of_one_row, {(record.id, record.row): record for record in records}.values())))
+
+
+def _of_one_row(record: Record) -> Record:
+    """Returns a run's record without the other rows that show it."""
+    return replace(record, labels=record.labels.model_copy(update={"also": ()}))

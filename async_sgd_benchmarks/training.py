@@ -71,9 +71,10 @@ def run(
     """
     selection = _selection(methods, networks, seeds, scale, executor, settings, plugins, out, options)
     experiments, chosen = choose(selection, tables)
-    for one in experiments:
-        if not isinstance(one, Table):
-            raise UserError(f"{one.id} is an analysis and trains no table: `python -m benchmarks run {one.id}`.")
+    for experiment in experiments:
+        if not isinstance(experiment, Table):
+            id = experiment.id
+            raise UserError(f"{id} is an analysis and trains no table: `python -m benchmarks run {id}`.")
     console = Screen(stderr=True) if progress else Screen(quiet=True, force_jupyter=False)
     trainer = Trainer(chosen, selection.out, RecoveryOptions(fresh=fresh), console, jobs_at_once(jobs, chosen))
     try:
@@ -86,7 +87,7 @@ def run(
         raise UserError(f"{count} of the runs failed, and {kept}. " + " ".join(trainer.failed))
     if trained.without:
         raise UserError(" ".join(trained.without.values()))
-    return of_tables(str(out), (record for one in trained.tables.values() for record in one.used))
+    return of_tables(str(out), (record for shown in trained.tables.values() for record in shown.used))
 
 
 def table(
@@ -103,7 +104,7 @@ def table(
     target: float | None = None,
     **options: Any,
 ) -> DataFrame:
-    """Returns a table as `run` prints it, of runs that are there: rows are (network, method), columns (measure, value).
+    """Returns a table as `run` prints it, of finished runs: rows are (network, method), columns (measure, value).
 
     value: `published` and `measured` means, `low` and `high` of the measured one (95 %), and `n` runs; NaN where there
     is none. What qualifies it is in `frame.attrs`: title, source, captions, caveats, notes, and reasons (why a cell is
@@ -111,7 +112,7 @@ def table(
 
         ab.table("table3", networks=["resnet18"])["best_accuracy_percent"]
 
-    Raises UserError where no run of it is there, or as `run`.
+    Raises UserError where it has no run, or as `run`.
     """
     import pandas as pd
 
@@ -120,27 +121,27 @@ def table(
     table_runs = find_runs(resolve(one_table(experiments, name), chosen), journals.some(selection.out))
     if not table_runs.records:
         raise UserError(f"No run in {out} belongs to {name} as chosen here: name all that `run` was given, or run it.")
-    made = assemble(table_runs)
+    result = assemble(table_runs)
     lines: dict[tuple[str, str], dict[tuple[str, str], float | None]] = {}
     reasons: dict[tuple[str, str, str], str] = {}
-    for row in made.rows:
+    for row in result.rows:
         subject = row.network, row.method_label
         line = lines.setdefault(subject, {})
-        for measure, cell in zip(made.measures, row.cells, strict=True):
-            found = cell.measured
-            interval = summary_interval(found) if found is not None else None
+        for measure, cell in zip(result.measures, row.cells, strict=True):
+            measured = cell.measured
+            interval = summary_interval(measured) if measured is not None else None
             ends = measure.possible(interval) if interval is not None else None
             line[measure.key, "published"] = cell.published.mean if cell.published is not None else None
-            line[measure.key, "measured"] = found.mean if found is not None else None
+            line[measure.key, "measured"] = measured.mean if measured is not None else None
             line[measure.key, "low"], line[measure.key, "high"] = (ends.low, ends.high) if ends else (None, None)
-            line[measure.key, "n"] = found.n if found is not None else 0
+            line[measure.key, "n"] = measured.n if measured is not None else 0
             if cell.reason:
                 reasons[*subject, measure.key] = cell.reason
     frame = pd.DataFrame.from_dict(lines, orient="index").astype("float64")
     frame.index = pd.MultiIndex.from_tuples(lines, names=["network", "method"])
     frame.columns = pd.MultiIndex.from_tuples(frame.columns, names=["measure", "value"])
-    said = {key: list(getattr(made, key)) for key in ("captions", "caveats", "notes")}
-    frame.attrs = {"title": made.title, "source": made.source, **said, "reasons": reasons}
+    texts = {key: list(getattr(result, key)) for key in ("captions", "caveats", "notes")}
+    frame.attrs = {"title": result.title, "source": result.source, **texts, "reasons": reasons}
     return frame
 
 
@@ -163,8 +164,8 @@ def replay(
     from benchmarks.commands.replay import SAME, replayed
 
     folder = Path(data) if data is not None else None
-    _, epochs = replayed(id, Path(out), folder, [Path(one) for one in plugins], OwnFiles(**own))
-    found = [
+    _, epochs = replayed(id, Path(out), folder, list(map(Path, plugins)), OwnFiles(**own))
+    rows = [
         {
             "epoch": point.epoch,
             **{name: point.metrics.get(name) for name in SAME},
@@ -173,7 +174,7 @@ def replay(
         }
         for point, wrong in epochs
     ]
-    return pd.DataFrame(found)
+    return pd.DataFrame(rows)
 
 
 def _selection(
@@ -187,19 +188,20 @@ def _selection(
     out: Place,
     options: Mapping[str, Any],
 ) -> Selection:
-    """Returns the same as options of the command line. Raises UserError for an option that is none."""
+    """Returns the arguments as options of the command line. Raises UserError for an unknown option."""
     for name, several in (("methods", methods), ("networks", networks), ("plugins", plugins)):
         if isinstance(several, str):
             raise UserError(f"{name}={several!r}: give a list, [{several!r}].")
-    known = Selection.__dataclass_fields__
-    if strange := [name for name in options if name not in known]:
-        raise UserError(unknown("option", strange[0], list(known)))
+    fields = Selection.__dataclass_fields__
+    for name in options:
+        if name not in fields:
+            raise UserError(unknown("option", name, list(fields)))
     paths = {name: Path(options[name]) for name in ("data", "task", "data_card") if options.get(name)}
     return Selection(
         **{
             **options,
             **paths,
-            "method": [one if isinstance(one, str) else one.name for one in methods] or None,
+            "method": [method if isinstance(method, str) else method.name for method in methods] or None,
             "network": list(networks) or None,
             "seeds": str(seeds) if isinstance(seeds, int | str) else of_seeds.argument(sorted(set(seeds))),
             "scale": scale,

@@ -1,4 +1,4 @@
-"""All that has a name: tables and figures of training runs, analyses, and the groups that name many of them."""
+"""Finds experiments by name: tables and figures of training runs, analyses, and groups of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Experiment = Table | Analysis
 
 
 def _place(id: str) -> tuple[int, int]:
-    """The tables of paper A by their numbers, then its figures, then all others as they come."""
+    """Sorts paper A's tables by number, then its figures, then all others in the given order."""
     numbered = re.fullmatch(r"(table|figure)(\d+)", id)
     return (("table", "figure").index(numbered[1]), int(numbered[2])) if numbered else (2, 0)
 
@@ -27,7 +27,7 @@ def _place(id: str) -> tuple[int, int]:
 IDS = tuple(sorted((*analyses.IDS, *tables.IDS), key=_place))
 GROUPS = ("paper-a", "paper-b", "all")
 RESERVED = ("claims",)
-"""Files beside the tables' own."""
+"""Names of files beside the tables' own, which no table may have."""
 
 
 @cache
@@ -50,15 +50,14 @@ def experiment(id: str) -> Experiment:
 
 
 def own_table(path: Path) -> Table:
-    """A table of one's own. Raises UserError where the file is wrong, or its id is one of ours."""
-    found = own.load(path)
-    taken = next((id for id in (*IDS, *GROUPS, *RESERVED) if found.id == id), None)
-    taken = taken or next((id for id in analyses.IDS if found.id.startswith(f"{id}-")), None)
-    if taken is not None:
-        raise UserError(f"{path}: the id '{found.id}' would be taken for our {taken}; give the table another.")
-    return found
+    """Loads a user's table. Raises UserError where the file is wrong, or its id is one of the suite's."""
+    table = own.load(path)
+    for id in (*IDS, *GROUPS, *RESERVED):
+        if table.id == id or (id in analyses.IDS and table.id.startswith(f"{id}-")):
+            raise UserError(f"{path}: the id '{table.id}' would be taken for the suite's {id}; give the table another.")
+    return table
 
 
 def expand(names: Sequence[str]) -> tuple[str, ...]:
-    """Groups by what is in them, each name once."""
+    """Replaces groups by their members, each name once."""
     return tuple(dict.fromkeys(id for name in names for id in (members(name) if name in GROUPS else (name,))))

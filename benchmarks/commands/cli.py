@@ -102,8 +102,7 @@ def show(
     card_names = [*cards.names(), "this-machine"]
     card = len(tables) == 1 and (tables[0] in card_names or (tables[0].endswith(".toml") and not is_file(tables[0])))
     if card or (len(tables) == 1 and tables[0] in GROUPS):
-        from benchmarks.commands.listing import list_experiments
-        from benchmarks.commands.show_card import show_card
+        from benchmarks.commands.listing import list_experiments, show_card
 
         if tables[0] in GROUPS:
             list_experiments(members(tables[0]), _console())

@@ -1,4 +1,4 @@
-"""`leaderboard`: verifies and ranks bundles of `submit`, and executes nothing of them."""
+"""`leaderboard`: verifies and ranks bundles of `submit` without executing their code."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ def leaderboard(
 
     Raises UserError where the folder has none, ResultsError where nothing can be written.
     """
-    made = board.leaderboard(folder)
+    ranked = board.leaderboard(folder)
     check_out(out)
-    for ranking in made.rankings:
-        shown = pages.table_of(ranking)
-        table = Table(*shown.headers[:SHOWN], title=shown.caption, title_justify="left", box=None)
-        for row in shown.rows:
+    for ranking in ranked.rankings:
+        page = pages.table_of(ranking)
+        table = Table(*page.headers[:SHOWN], title=page.caption, title_justify="left", box=None)
+        for row in page.rows:
             table.add_row(*map(printable, row[:SHOWN]))
         console.print(table, markup=False)
-    for name, why in made.refused:
+    for name, why in ranked.refused:
         say(console, f"Refused: {name}: {why}", "yellow")
-    written = pages.write_all(made, to or own_folder(out, out / "leaderboard"))
+    written = pages.write_all(ranked, to or own_folder(out, out / "leaderboard"))
     say(console, f"Written: {written[0]}, {written[1].name}, {written[3].name}", "dim")
-    codes = [_retrain(path, out, data) for path in made.paths.values()] if retrained else []
-    return 1 if made.refused or any(codes) else 0
+    codes = [_retrain(path, out, data) for path in ranked.paths.values()] if retrained else []
+    return 1 if ranked.refused or any(codes) else 0
 
 
 def _retrain(path: Path, out: Path, data: Path | None) -> int:

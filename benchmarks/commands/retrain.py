@@ -1,4 +1,4 @@
-"""`retrain`: executes the code of a bundle, trains its runs again and others at fresh seeds, and holds both to it."""
+"""`retrain`: executes a bundle's code, trains its runs again and others at fresh seeds, and compares the results."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from results.records import Record
 FRESH = 3
 """Seeds that are drawn for each network."""
 REAL = ("wall_seconds", "train_seconds")
-"""Metrics of the machine, which differ from run to run."""
+"""Metrics of the machine's clock, which differ from run to run."""
 _PLACE = ("cpu", "cpu_capability")
 
 
 def retrain(path: Path, out: Path, data: Path | None, jobs: int | None, console: Console) -> int:
-    """Trains an accepted bundle again -> the exit code: 0, or 1 where it comes out otherwise, or a run failed.
+    """Trains an accepted bundle again -> the exit code: 0, or 1 where results differ or a run failed.
 
     Raises UserError or MethodError where the bundle is refused, its code cannot be loaded or its data are not here,
     ResultsError where nothing can be written.
@@ -59,8 +59,8 @@ def retrain(path: Path, out: Path, data: Path | None, jobs: int | None, console:
     trainer = Trainer(chosen, place, RecoveryOptions(fresh=True), console, jobs_at_once(jobs, chosen))
     trainer.train(distinct(runs), trainer.setting([grid]))
     trainer.print_failures()
-    found = journals.read(place)
-    again = [record for run in runs if (record := found.exact(run)) is not None]
+    existing = journals.read(place)
+    again = [record for run in runs if (record := existing.exact(run)) is not None]
     wrong = [*trainer.failed, *_differences(accepted, again)]
     for sentence in wrong:
         say(console, f"Not confirmed: {sentence}", "bold red")
@@ -83,23 +83,22 @@ def _differences(accepted: Accepted, again: Sequence[Record]) -> Iterator[str]:
     """Where the runs come out otherwise: in their bits, else beyond what backpropagation's runs scatter."""
     for network, finals in accepted.finals.items():
         trained = {record.seed: record for record in again if record.network == network}
-        known = {record.seed: record for record in finals}
-        repeated = [trained[seed] for seed in known if seed in trained]
+        bundled = {record.seed: record for record in finals}
+        repeated = [trained[seed] for seed in bundled if seed in trained]
         for record in repeated:
-            told = known[record.seed]
-            if _place(told) == _place(record) and _curve(told) != _curve(record):
+            original = bundled[record.seed]
+            if _place(original) == _place(record) and _curve(original) != _curve(record):
                 yield f"{network}, seed {record.seed}: other numbers on the same torch and CPU."
-        others = [record for seed, record in trained.items() if seed not in known]
-        reference = accepted.reference[network]
-        for what, its in (("the same seeds", repeated), ("fresh seeds", others)):
-            if not its:
+        fresh = [record for seed, record in trained.items() if seed not in bundled]
+        for seeds, records in (("the same seeds", repeated), ("fresh seeds", fresh)):
+            if not records:
                 continue
-            own, bp = band(finals, len(its)), band(reference, len(its))
+            own, bp = band(finals, len(records)), band(accepted.reference[network], len(records))
             half = max(own.high - own.low, bp.high - bp.low) / 2
-            if not abs(mean_best(its) - mean_best(finals)) <= half:
+            if not abs(mean_best(records) - mean_best(finals)) <= half:
                 judge = finals[0].judge
                 yield (
-                    f"{network}, {what}: {mean_best(its):.4g} {judge.unit}, where the bundle has "
+                    f"{network}, {seeds}: {mean_best(records):.4g} {judge.unit}, where the bundle has "
                     f"{mean_best(finals):.4g} and runs scatter by {half:.2g}."
                 )
 

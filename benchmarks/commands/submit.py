@@ -32,24 +32,23 @@ _UNFIT = re.compile(r"[^\w.=-]+")
 
 @dataclass(frozen=True)
 class Declared:
-    """What a submission says of itself, and nobody checks."""
+    """Unchecked texts of a submission about itself."""
 
     author: str = ""
     label: str = ""
 
 
 def submit(
-    what: str, track_id: str, edition: str, declared: Declared, trainer: Trainer, to: Path | None, plugin: Path | None
+    name: str, track_id: str, edition: str, declared: Declared, trainer: Trainer, to: Path | None, plugin: Path | None
 ) -> int:
     """Trains what is missing, writes the bundle and checks it -> the exit code: 0, or 1 if a run failed.
 
-    what: a row's name ("my_sgd@period=4"), or the file of a single method.
+    name: a row's name ("my_sgd@period=4"), or the file of a single method.
 
-    Raises UserError or MethodError on what is wrong before anything is trained, ResultsError where nothing can be
-    written.
+    Raises UserError or MethodError before anything is trained, ResultsError where nothing can be written.
     """
     track = track_of(track_id)
-    row, code = row_of(what, plugin)
+    row, code = row_of(name, plugin)
     table = track.table(edition, row)
     grid = resolve(table, trainer.chosen)
     _check(grid, track, row, code, trainer)
@@ -57,11 +56,11 @@ def submit(
     submitted = replace(grid, cells=tuple(cell for cell in grid.cells if cell.row.key == row.key))
     say(trainer.console, f"{row.label} to the track {track.id}, edition {edition}: {budget.words}, by validation")
     searches = search_rows(submitted, trainer, budget)
-    if all(one.over for one in searches):
+    if all(search.over for search in searches):
         best = at_best(submitted, searches)
         train_missing(grid, trainer, [*baseline(grid), *best.runs], "Ranked runs, and backpropagation's")
     trainer.print_failures()
-    if trainer.failed or not all(one.over for one in searches):
+    if trainer.failed or not all(search.over for search in searches):
         say(trainer.console, "No bundle is written, since a run failed.")
         return 1
     manifest = Manifest(
@@ -75,7 +74,7 @@ def submit(
         sha256={},
     )
     runs = _records([*baseline(grid), *best.runs], trainer.out)
-    trials = [record for one in searches for record in one.records]
+    trials = [record for search in searches for record in search.records]
     path = to or trainer.out / "submissions" / f"{_UNFIT.sub('-', row.key)}-{track.id}-{edition}.zip"
     bundle.write(path, manifest, None if code is None else code.read_bytes(), runs, trials)
     return _show(path, trainer.console)
@@ -84,7 +83,7 @@ def submit(
 def trainer_of(
     edition: Edition, out: Path, data: Path | None, plugin: Path | None, jobs: int | None, console: Console
 ) -> Trainer:
-    """Returns what trains the runs of an edition. Raises UserError where --jobs is none."""
+    """Returns a trainer for the runs of an edition. Raises UserError where --jobs is out of bounds."""
     chosen = choices(edition, data, plugin)
     return Trainer(chosen, out, RecoveryOptions(), console, jobs_at_once(jobs, chosen))
 
@@ -112,15 +111,15 @@ def _check(grid: Grid, track: Track, row: Row, code: Path | None, trainer: Train
 
 
 def _records(runs: list[Run], out: Path) -> list[Record]:
-    found = journals.read(out)
-    records = {run.id: found.exact(run) for run in runs}
+    existing = journals.read(out)
+    records = {run.id: existing.exact(run) for run in runs}
     return [record for record in records.values() if record is not None]
 
 
 def _show(path: Path, console: Console) -> int:
     (ranking,) = rank([check(bundle.read(path))])
     (row,) = pages.table_of(ranking).rows
-    said = zip(pages.HEADERS[1:5], row[1:5], strict=True)
-    say(console, "; ".join(f"{name}: {value}" for name, value in said), "bold")
+    columns = zip(pages.HEADERS[1:5], row[1:5], strict=True)
+    say(console, "; ".join(f"{name}: {value}" for name, value in columns), "bold")
     say(console, f"Written: {path} ({path.stat().st_size / 1000:,.0f} kB)", "dim")
     return 0
