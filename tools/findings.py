@@ -1,4 +1,4 @@
-"""Make the numbers and pictures of docs/findings.md from the runs that a reproduction keeps.
+"""Makes the numbers and pictures of docs/findings.md from the runs that a reproduction keeps.
 
     python tools/findings.py                  # of results/reproductions, into docs/findings.md and docs/pictures
     python tools/findings.py --runs out       # of your own folders of results
@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for what the tools share
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for tools.findings_list
 
 from benchmarks.analyses import ladder
 from benchmarks.analyses.ladder import Ladder
@@ -68,7 +68,7 @@ Runs = Mapping[str, Sequence[Record]]
 
 def runs_of(finding: Finding, existing: Journals) -> Runs:
     """Returns a finding's runs, diverged ones included, with the settings of its tables at this scale."""
-    shown_tables = [find_runs(resolve(of, CHOSEN), existing) for of in map(table, finding.tables)]
+    shown_tables = [find_runs(resolve(table(id), CHOSEN), existing) for id in finding.tables]
     return {
         row: table_runs.complete(finding.network, row) for table_runs in shown_tables for _, row in table_runs.records
     }
@@ -202,27 +202,19 @@ def reproduced_block(reproduction: Reproduced, table_runs: TableRuns) -> Iterato
     yield from (f"**{reproduction.title}**", "", f"| | {' | '.join(headings)} | n |")
     yield "|---" * (2 * len(measures) + 2) + "|"
     result = assemble(table_runs)
-    rows = {
-        row.row: dict(zip((measure.key for measure in result.measures), row.cells, strict=True)) for row in result.rows
-    }
+    keys = [measure.key for measure in result.measures]
+    cells_of = {row.row: dict(zip(keys, row.cells, strict=True)) for row in result.rows}
     for row, words in reproduction.rows.items():
         texts = []
         for measure in measures:
-            published_and_measured, measured = rows[row][measure.key], rows[row][measure.key].measured
-            texts.append(
-                spread(published_and_measured.published.mean, published_and_measured.published.std)
-                if published_and_measured.published is not None
-                else "-"
-            )
-            ours_text = (
-                published_and_measured.reason
-                if measured is None or measured.mean is None
-                else spread(measured.mean, measured.std)
-            )
-            decided = measured is not None and measured.n > 1 and published_and_measured.published is not None
-            texts.append(
-                f"{ours_text} ({light(published_and_measured, measure, 'paper').status})" if decided else ours_text
-            )
+            result_cell = cells_of[row][measure.key]
+            published, measured = result_cell.published, result_cell.measured
+            here = result_cell.reason
+            if measured is not None and measured.mean is not None:
+                here = spread(measured.mean, measured.std)
+            if published is not None and measured is not None and measured.n > 1:
+                here += f" ({light(result_cell, measure, 'paper').status})"
+            texts += ["-" if published is None else spread(published.mean, published.std), here]
         yield f"| {words} | {' | '.join(texts)} | {len(table_runs.complete(reproduction.network, row))} |"
 
 
@@ -269,11 +261,8 @@ def tuned_block(choice: Tuned, tuned_table: TunedTable) -> Iterator[str]:
 def at_rate(choice: Tuned, tuned_table: TunedTable, search: Search, side: Side) -> tuple[str, str]:
     """Returns a row's learning rate in words, and its best value there."""
     summary, _ = tuned_table.sides[side].value(choice.network, search.row.key, tuned_table.judged)
-    best, interval, form = (
-        "not run",
-        tuned_table.interval(side, choice.network, search.row),
-        f".{digits(tuned_table.judged)}f",
-    )
+    interval, form = tuned_table.interval(side, choice.network, search.row), f".{digits(tuned_table.judged)}f"
+    best = "not run"
     if summary is not None and summary.mean is not None:
         ends = f" [{interval.low:{form}}, {interval.high:{form}}]" if interval is not None else ""
         best = f"{summary.mean:{form}}{ends}"
