@@ -1,4 +1,4 @@
-"""A wheel's files that are no code: what a checkout has outside of the packages, and the hardware cards."""
+"""Adds data files to a wheel: data cards, hardware cards and pyproject.toml."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ PACKED = ("datasets/*.toml", "benchmarks/hardware/*.toml", "pyproject.toml")
 
 
 class Packed(BuildHookInterface[Any]):
-    """Puts them into benchmarks/packed, laid out as in the checkout, where benchmarks.checkout looks for them."""
+    """Puts the files into benchmarks/packed, laid out as in the checkout; benchmarks.checkout reads them there."""
 
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """version: "standard" or "editable", whose packages stay in the checkout, beside these files."""
+        """Adds the files, except to an editable wheel, whose packages stay in the checkout beside them."""
         if version == "editable":
             return
         root = Path(self.root)

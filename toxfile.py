@@ -1,4 +1,4 @@
-"""An environment per method, and one for it on each executor: `tox run -e async_lu`, `tox run -e async_lu-threads`.
+"""Adds an environment per method, and one for each executor: `tox run -e async_lu`, `tox run -e async_lu-threads`.
 
 tox reads this file beside tox.ini. The methods are read, not imported: tox may live in an environment of its own.
 """
@@ -19,16 +19,16 @@ ON = {"": "under every executor", "virtual": "on the virtual clock", "threads": 
 
 
 def environments() -> dict[str, tuple[str, list[str]]]:
-    """Description and command by name. A method is named by its file."""
-    found = {}
+    """Maps an environment's name to its description and command. A method is named by its file."""
+    by_name = {}
     for file in sorted(Path(__file__).parent.glob("methods/*.py")):
         if registered := REGISTERED.search(file.read_text(encoding="utf-8")):
             for executor, where in ON.items():
                 command = ["pytest", "tests/conformance", "--method", file.stem]
                 command += ["--executor", executor] if executor else []
                 name = "-".join(filter(None, (file.stem, executor)))
-                found[name] = f"hold {registered[1]} to the conformance suite, {where}", command
-    return found
+                by_name[name] = f"hold {registered[1]} to the conformance suite, {where}", command
+    return by_name
 
 
 @impl

@@ -1,4 +1,4 @@
-"""Folders of the suite, as a checkout or installed; no other module knows how deep it lies."""
+"""Folders of the suite, as a checkout or installed, and calls of git."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PACKAGES = Path(__file__).resolve().parents[1]
 _PACKED = Path(str(resources.files("benchmarks") / "packed"))
 
 INSTALLED = _PACKED.is_dir()
-"""Whether the packages come from a wheel. Then there are no tests, tools or documents, and no commit."""
+"""Whether the packages come from a wheel, which has no tests, tools or documents, and no commit."""
 
 CHECKOUT = _PACKED if INSTALLED else PACKAGES
 """The folder that holds the data cards, the hardware cards and pyproject.toml; a wheel's is laid out as a checkout."""
@@ -29,7 +29,7 @@ GIT_SECONDS = 10.0
 
 
 def git(*arguments: str) -> str | None:
-    """Run git in this checkout -> what it prints; None without git, where it refuses, or hangs."""
+    """Runs git in this checkout -> its output; None without git, or where it refuses or hangs."""
     command = ["git", "--no-optional-locks", "-C", str(PACKAGES), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS)
@@ -39,14 +39,14 @@ def git(*arguments: str) -> str | None:
 
 
 def is_tracked() -> bool:
-    """Whether git tracks this code; not so where the packages were copied into a repository of something else."""
+    """Returns whether git tracks this code; False where the packages were copied into another repository."""
     return git("ls-files", "--error-unmatch", "benchmarks/checkout.py") is not None
 
 
 def declared(package: ModuleType, name: str, besides: Collection[str]) -> dict[str, Any]:
-    """The literal of that name in each module, read without running it: that would take torch, or time. Sorted.
+    """Maps each module, sorted, to its literal of that name, read without importing the module, which may take torch.
 
-    besides: modules that declare none.
+    besides: modules to leave out.
     Raises ValueError where a file has no such literal, or several.
     """
     modules = sorted({module.name for module in pkgutil.iter_modules(package.__path__)} - {*besides})
@@ -59,7 +59,7 @@ def _file(package: ModuleType, module: str) -> Path:
 
 def _literal(file: Path, name: str) -> Any:
     lines = [line for line in ast.parse(file.read_text(encoding="utf-8")).body if isinstance(line, ast.Assign)]
-    found = [line.value for line in lines if ast.unparse(line.targets[0]) == name]
-    if len(found) != 1:
-        raise ValueError(f"{file} has {len(found)} literals {name}, and needs one.")
-    return ast.literal_eval(found[0])
+    values = [line.value for line in lines if ast.unparse(line.targets[0]) == name]
+    if len(values) != 1:
+        raise ValueError(f"{file} has {len(values)} literals {name}, and needs one.")
+    return ast.literal_eval(values[0])

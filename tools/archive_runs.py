@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
-import re
 import tarfile
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,10 +42,8 @@ def archive(checkout: Path, folder: str) -> bytes:
 
 def version(checkout: Path) -> str:
     """Returns the version in pyproject.toml."""
-    (found,) = re.findall(
-        r'^version = "(.+)"$', (checkout / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE
-    )
-    return str(found)
+    project = tomllib.loads((checkout / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return str(project["version"])
 
 
 def main() -> None:

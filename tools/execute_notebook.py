@@ -40,8 +40,8 @@ def main() -> int:
 
 def _pictures(notebook: Any) -> list[bytes]:
     outputs = (output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs)
-    found = (output.get("data", {}).get("image/png") for output in outputs)
-    return [base64.b64decode(picture) for picture in found if picture]
+    pictures = (output.get("data", {}).get("image/png") for output in outputs)
+    return [base64.b64decode(picture) for picture in pictures if picture]
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from benchmarks.commands.compare_sides import CONTEXT, OF_BITS, Side, context
+from benchmarks.commands.screen import say
 from reports.tables.texts import printable
 from results.comparison import ComparedCell, Comparison
 from results.comparison.changes import CHANGED, NOISE, SAME, UNDECIDED, Change
@@ -28,7 +29,7 @@ CODE = ("numerics", "sources")
 """Fields of a spec that say which code made the numbers."""
 RULE = (
     "[ ]: 95 % interval of the mean difference, Student's t over seeds that both have, else Welch's t. It excludes 0: "
-    "changed. It holds 0: within noise, so that no change is shown, which is not to say that there is none. "
+    "changed. It holds 0: within noise, which does not show that nothing has changed. "
     "p: permutation test of A's runs against B's, which pairs no seeds and assumes no distribution. "
     "Three seeds are weak evidence. A time until something is reached is that of an evaluation."
 )
@@ -41,16 +42,13 @@ def show(a: Side, b: Side, comparison: Comparison, console: Console, *, every: b
     """
     _summary(comparison, console)
     for line in (*_heads(a, b), *_contexts(a, b, comparison)):
-        console.print(Text(printable(line)), soft_wrap=True)
+        say(console, printable(line))
     _unchanged(comparison, console)
-    differing = [cell for cell in comparison.cells if not cell.unchanged]
-    shown = [
-        cell
-        for cell in differing
-        if every or len(differing) <= FEW or any(change.verdict == CHANGED for change in cell.changes)
-    ]
-    if len(shown) < len(differing):
-        console.print(f"{len(differing) - len(shown)} cells differ within noise, or undecided: --all.", highlight=False)
+    shown = differing = [cell for cell in comparison.cells if not cell.unchanged]
+    if not every and len(differing) > FEW:
+        shown = [cell for cell in differing if any(change.verdict == CHANGED for change in cell.changes)]
+    if hidden := len(differing) - len(shown):
+        console.print(f"{hidden} cells differ within noise, or undecided: --all.", highlight=False)
     notes = _notes(shown)
     groups: dict[tuple[str, str], list[ComparedCell]] = {}
     for cell in shown:
@@ -60,11 +58,11 @@ def show(a: Side, b: Side, comparison: Comparison, console: Console, *, every: b
         console.print(Text(printable(f"{group} {network}"), style="bold underline"))
         console.print(_grid(cells, notes))
         for line in _remarks(cells):
-            console.print(Text(printable(line), style="dim"), soft_wrap=True)
+            say(console, printable(line), "dim")
     if notes:
         console.print()
     for why, sign in notes.items():
-        console.print(Text(printable(f"[{sign}] {why}"), style="dim"), soft_wrap=True)
+        say(console, printable(f"[{sign}] {why}"), "dim")
     if comparison.tested:
         chance = (1 - LEVEL) * comparison.tested
         console.print(
@@ -108,7 +106,7 @@ def _other_bits(comparison: Comparison, differing: Sequence[str]) -> Iterator[st
     why = list(differing)
     if any(entry.field in CODE for cell in same_settings for entry in cell.context):
         why.append("the sources")
-    reasons = f"not the same, or not known, here: {', '.join(why)}" if why else "here all of them are the same"
+    reasons = f"they differ, or are unknown, in: {', '.join(why)}" if why else "here all of them are the same"
     yield (
         f"Other losses in {common - identical_runs} of {common} pairs of runs of one setting and seed. On the virtual "
         "clock those are equal to the last bit under one torch, one CPU's instructions and one state of the sources, "
@@ -117,7 +115,7 @@ def _other_bits(comparison: Comparison, differing: Sequence[str]) -> Iterator[st
 
 
 def _listed(values: Sequence[str] | None) -> str:
-    return ", ".join(values) if values else "not known"
+    return ", ".join(values) if values else "unknown"
 
 
 def _unchanged(comparison: Comparison, console: Console) -> None:
@@ -130,7 +128,7 @@ def _unchanged(comparison: Comparison, console: Console) -> None:
     description = f"the same to the last bit in losses and seconds ({runs} pairs of runs)" if runs else "the same"
     console.print(f"\n{count} of {len(comparison.cells)} cells are {description}.", highlight=False)
     for line in _places(rows, brief=count > MANY) if rows else ():
-        console.print(Text(printable(f"  {line}"), style="dim"), soft_wrap=True)
+        say(console, printable(f"  {line}"), "dim")
 
 
 def _grid(cells: Sequence[ComparedCell], notes: Mapping[str, int]) -> Grid:
@@ -197,7 +195,7 @@ def _remarks(cells: Sequence[ComparedCell]) -> Iterator[str]:
 
 def _summary(comparison: Comparison, console: Console) -> None:
     verdicts = [change.verdict for cell in comparison.cells for change in cell.changes]
-    words = ", ".join(f"{verdicts.count(word)} {word}" for word in (CHANGED, NOISE, UNDECIDED, SAME))
+    words = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in (CHANGED, NOISE, UNDECIDED, SAME))
     console.print(f"{len(comparison.cells)} cells, {len(verdicts)} values: {words}.", highlight=False)
 
 
@@ -211,9 +209,9 @@ def _alone(rows_alone: Sequence[Alone], console: Console) -> None:
         for row in of_side:
             reasons.setdefault(row.why, {}).setdefault(f"{row.group} {row.network}", {})[row.label] = None
         for why, places in reasons.items():
-            console.print(Text(printable(f"  {why[0].upper()}{why[1:]}:")), soft_wrap=True)
+            say(console, printable(f"  {why[0].upper()}{why[1:]}:"))
             for line in _places(places, brief=why in (NO_NETWORK, NO_TABLE)):
-                console.print(Text(printable(f"    {line}"), style="dim"), soft_wrap=True)
+                say(console, printable(f"    {line}"), "dim")
 
 
 def _places(places: Mapping[str, Collection[str]], *, brief: bool) -> list[str]:

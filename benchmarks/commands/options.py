@@ -273,5 +273,5 @@ class Shown(Selection):
         The smallest scale that has budgets, where one of them is named.
         """
         left_open = [name for name in ("scale", "budget", "executor", "seeds") if getattr(self, name) == ALL]
-        found = replace(self, **{name: getattr(Selection, name) for name in left_open})
-        return replace(found, scale="small") if found.budget != "1" and self.scale == ALL else found
+        smallest = replace(self, **{name: getattr(Selection, name) for name in left_open})
+        return replace(smallest, scale="small") if smallest.budget != "1" and self.scale == ALL else smallest

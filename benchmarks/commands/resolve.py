@@ -257,11 +257,11 @@ def missing_data(runs: Iterable[Run], folder: Path | None) -> str:
     """
     if folder is not None and not folder.expanduser().exists():
         raise UserError(f"--data {folder}: there is no such folder.")
-    found = list(runs)
+    runs = list(runs)
     try:
-        for run in {run.spec.workload.dataset: run for run in found}.values():
+        for run in {run.spec.workload.dataset: run for run in runs}.values():
             check_present(run.work.card, folder)
-        _check_shards(found, folder)
+        _check_shards(runs, folder)
     except UserError as error:
         return str(error)
     return ""

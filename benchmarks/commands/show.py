@@ -135,9 +135,9 @@ def _show_analysis(analysis: Analysis, chosen: Choices, console: Console) -> Non
     console.print(f"options as resolved: {escape(_words(flat(options))) or 'none'}", highlight=False, style="dim")
     for option in option_list.options(analysis.Options):
         words = f"  {option.name} ({option.values}): {option.description}"
-        console.print(words, highlight=False, markup=False, soft_wrap=True, style="dim")
+        say(console, words, "dim")
     for line in interpretations(analysis.id):
-        console.print(f"Reading: {line}", highlight=False, markup=False, soft_wrap=True)
+        say(console, f"Reading: {line}")
     console.print()
 
 
@@ -146,7 +146,7 @@ def _show_table(grid: Grid, console: Console) -> None:
     table, rows, values = grid.table, grid.rows, grid.published
     console.print(f"[bold]{table.id}[/]: {escape(table.title)} ({table.source})", highlight=False)
     for line in (*renamed(rows), *plan.trained_as_others(grid.runs)):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        say(console, line)
     for network, runs in _by_network(grid).items():
         first = runs[rows[0].key]
         document = flat(first.spec.workload.document())
@@ -167,7 +167,7 @@ def _show_table(grid: Grid, console: Console) -> None:
         if more := len(rows[MOST_ROWS:]):
             say(console, f"  and {more:,} more rows: name those to show by --method")
     for line in grid.cautions:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        say(console, line)
     if count := len(interpretations(table.id, grid.runs)):
         points = "1 ambiguity of the paper is" if count == 1 else f"{count} ambiguities of the paper are"
         say(
@@ -206,9 +206,9 @@ def _show_settings(grid: Grid, console: Console) -> None:
         console.print(f"[bold]{network}[/]: {escape(_words(document))}", highlight=False)
         for key, run in runs.items():
             options = _words(flat(run.method.options) | _differing(run.spec.workload.document(), document))
-            console.print(f"  {key}: {options}", highlight=False, markup=False, soft_wrap=True, style="dim")
+            say(console, f"  {key}: {options}", "dim")
     for line in interpretations(grid.table.id, grid.runs):
-        console.print(f"Reading: {line}", highlight=False, markup=False, soft_wrap=True)
+        say(console, f"Reading: {line}")
 
 
 def _data(table: Table, data: DataCard, *, beside: bool) -> str:

@@ -91,7 +91,7 @@ def test_other_bits_have_their_reason(a: Path, b: Path) -> None:
     text = said(a, b)
     assert "Differs: cpu_capability: A AVX512; B AVX2" in text
     assert "Other losses in 3 of 3 pairs" in text
-    assert "not the same, or not known, here: cpu_capability\n" in text
+    assert "they differ, or are unknown, in: cpu_capability\n" in text
 
 
 def test_rows_of_one_side_are_listed(a: Path, b: Path, tmp_path: Path) -> None:
