@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from dataclasses import replace
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks.errors import UserError
-from benchmarks.workloads.data import cache, cards
+from benchmarks.workloads.data import cards
 from benchmarks.workloads.data.cards import DataCard, OwnData, card
 from benchmarks.workloads.data.options import Tokens
 from benchmarks.workloads.data.places import cache_folder, locate
@@ -188,19 +187,12 @@ def test_a_missing_package_is_told_with_the_command(monkeypatch: pytest.MonkeyPa
 def test_ids_are_kept_by_content_and_unit(small: tuple[DataCard, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     described, folder = small
     first = {unit: encoding.read(described, Tokens(unit=unit), folder=folder)[1] for unit in ("bytes", "characters")}
-    kept = sorted((cache_folder() / "text").glob("*.npz"))
-    assert len(kept) == 2
+    assert len(list((cache_folder() / "text").glob("*.npz"))) == 2
     with monkeypatch.context() as patch:
         patch.setattr(encoding, "encode", lambda *_: pytest.fail("cut again"))
         again = encoding.read(described, Tokens(), folder=folder)[1]
     assert np.array_equal(again.train, first["characters"].train)
-    sound = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in kept}
-    for path in kept:
-        path.write_bytes(path.read_bytes()[:-30])
-        assert cache.load(path) is None
-    for unit, ids in first.items():
-        assert np.array_equal(encoding.read(described, Tokens(unit=unit), folder=folder)[1].test, ids.test)
-    assert {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in kept} == sound
+    assert np.array_equal(again.test, first["characters"].test)
 
 
 @pytest.mark.skipif(REAL is None, reason="BENCHMARKS_DATA names no folder with real data")

@@ -154,11 +154,6 @@ def test_a_batch_does_not_depend_on_what_was_asked_before(folder: Path) -> None:
         assert torch.equal(labels, expected[key][1])
 
 
-def test_seed_and_epoch_matter(folder: Path) -> None:
-    batches = [make(folder, seed=seed).batch(epoch, 0)[0] for seed, epoch in np.ndindex(2, 2)]
-    assert not any(torch.equal(one, other) for i, one in enumerate(batches) for other in batches[:i])
-
-
 def test_next_batches_are_decoded_ahead_but_no_more(folder: Path) -> None:
     made = make(folder)  # 4 batches an epoch
     made.batch(0, 0)
@@ -172,15 +167,6 @@ def test_next_batches_are_decoded_ahead_but_no_more(folder: Path) -> None:
     for key in ((0, 2), (7, 1), (3, 3), (1, 2)):
         made.batch(*key)
         assert len(made._pending) <= 2
-
-
-def test_the_remainder_is_dropped_and_indices_are_checked(folder: Path) -> None:
-    made = make(folder)
-    assert [made.steps(replicas) for replicas in (1, 3)] == [4, 3]
-    with pytest.raises(IndexError, match="batches 0 to 3"):
-        made.batch(0, 4)
-    with pytest.raises(UserError, match=r"A batch of 19 cannot be drawn from 18 training samples of imagenet \(a"):
-        data(folder).batches(batch=19, seed=0, device=CPU, augment=True)
 
 
 def test_the_test_split_comes_whole_in_order(folder: Path, functional: Any) -> None:

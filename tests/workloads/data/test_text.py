@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import random
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 import torch
 
@@ -71,38 +68,6 @@ def test_a_batch_is_rows_of_the_permutation(generated: TextSet) -> None:
     assert labels.bincount().tolist() == [576, 576]
     assert not torch.equal(tokens, torch.cat([batches.batch(3, index)[0] for index in range(18)]))
     assert not torch.equal(batches.batch(0, 0)[0], make(generated, seed=4).batch(0, 0)[0])
-
-
-def test_a_batch_depends_on_its_place_alone_and_belongs_to_who_asked(generated: TextSet) -> None:
-    asked = [(epoch, index) for epoch in range(6) for index in range(4)]
-    expected = {key: make(generated).batch(*key) for key in asked}
-    random.Random(0).shuffle(asked)
-    batches = make(generated)
-    for part in batches.batch(0, 0):
-        part.zero_()
-    with ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(lambda key: (key, batches.batch(*key)), asked * 2))
-    for key, (tokens, labels) in found:
-        assert torch.equal(tokens, expected[key][0])
-        assert torch.equal(labels, expected[key][1])
-
-
-def test_the_test_split_comes_whole_in_order(generated: TextSet) -> None:
-    parts = list(make(generated).test(batch=100))
-    assert [len(labels) for _, labels in parts] == [100, 100, 100, 84]
-    assert torch.equal(torch.cat([tokens for tokens, _ in parts]), generated.test_inputs.long())
-    assert torch.equal(torch.cat([labels for _, labels in parts]), generated.test_labels)
-
-
-def test_what_cannot_be_drawn_is_refused(generated: TextSet) -> None:
-    with pytest.raises(
-        UserError, match="A batch of 1153 cannot be drawn from 1152 training samples of Generated reviews"
-    ):
-        make(generated, batch=1153)
-    with pytest.raises(IndexError, match="batches 0 to 17"):
-        make(generated).batch(0, 18)
-    with pytest.raises(ValueError, match="must lie in"):
-        make(generated, seed=-1)
 
 
 @pytest.mark.cuda

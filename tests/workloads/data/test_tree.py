@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -154,37 +155,25 @@ def test_names_and_sizes_make_the_identity_and_nothing_else_does(tmp_path: Path)
     assert len({first, longer, renamed}) == 3
 
 
-@pytest.mark.parametrize(
-    ("harm", "complaint"),
-    [
-        ("no train", r"imagenet has no train/ and val/"),
-        ("no val", r"imagenet has no train/ and val/"),
-        ("no classes", r"train has no folder per class: every file lies in train/CLASS/"),
-        ("loose images", r"val has no folder per class: every file lies in val/CLASS/"),
-        ("empty class", r"train/b has no files \(\.jpeg, "),
-        ("other classes", r"the class b is in one of train/ and val/ only"),
-    ],
-)
-def test_another_layout_is_told(tmp_path: Path, harm: str, complaint: str) -> None:
+def empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+LAYOUTS: list[tuple[Callable[[Path], object], str]] = [
+    (lambda place: shutil.rmtree(place / "train"), "imagenet has no train/ and val/"),
+    (lambda place: shutil.rmtree(place / "val"), "imagenet has no train/ and val/"),
+    (lambda place: empty(place / "train"), "train has no folder per class"),
+    (lambda place: empty(place / "train" / "b"), r"train/b has no files \(\.jpeg, "),
+    (lambda place: (place / "val" / "b").rename(place / "val" / "c"), "the class b is in one of train/ and val/ only"),
+]
+
+
+@pytest.mark.parametrize(("change", "complaint"), LAYOUTS)
+def test_another_layout_is_told(tmp_path: Path, change: Callable[[Path], object], complaint: str) -> None:
     place = plant(tmp_path / "imagenet")
-    if harm == "no train":
-        shutil.rmtree(place / "train")
-    elif harm == "no val":
-        shutil.rmtree(place / "val")
-    elif harm == "no classes":
-        shutil.rmtree(place / "train" / "a")
-        shutil.rmtree(place / "train" / "b")
-    elif harm == "loose images":
-        (place / "val" / "a" / "a0.JPEG").rename(place / "val" / "loose.JPEG")
-        shutil.rmtree(place / "val" / "a")
-        shutil.rmtree(place / "val" / "b")
-    elif harm == "empty class":
-        for path in (place / "train" / "b").iterdir():
-            path.unlink()
-    else:
-        (place / "val" / "b").rename(place / "val" / "c")
+    change(place)
     for folder in (tmp_path, place):  # named by its parent or by itself
-        if folder_tree.locate(IMAGENET, folder) is None:  # without train/ a folder of any name is none
-            continue
-        with pytest.raises(UserError, match=complaint):
-            folder_tree.find(IMAGENET, folder)
+        if folder_tree.locate(IMAGENET, folder) is not None:  # without train/ a folder of any name is none
+            with pytest.raises(UserError, match=complaint):
+                folder_tree.find(IMAGENET, folder)

@@ -98,13 +98,6 @@ def test_an_epoch_and_a_test_can_be_told(prose: WindowSet) -> None:
             load(card("generated-prose"), test_samples=wrong, tokens=TOKENS)
 
 
-def test_what_cannot_be_drawn_is_refused(prose: WindowSet) -> None:
-    with pytest.raises(UserError, match="A batch of 101 cannot be drawn from 100 training samples of Generated prose"):
-        make(prose, batch=101)
-    with pytest.raises(ValueError, match="must lie in"):
-        make(prose, seed=-1)
-
-
 @pytest.mark.parametrize(("context", "split"), [(14_999, None), (15_000, "held-out"), (60_000, "held-out")])
 def test_a_text_shorter_than_a_window_is_told(context: int, split: str | None) -> None:
     tokens = Tokens(context=context)
