@@ -47,7 +47,7 @@ def error_in_file(file: Path, failure: str) -> Iterator[None]:
         yield
     except (Exception, SystemExit) as error:
         line = _line(file, error)
-        text = " ".join(str(error).split()) or "no more is said"
+        text = " ".join(str(error).split()) or "it has no message"
         line_name = f"{file.name}, line {line}" if line else file.name
         raise UserError(f"{line_name}: {failure}: {type(error).__name__}: {text.rstrip('.')}.") from error
 

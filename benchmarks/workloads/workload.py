@@ -44,7 +44,7 @@ Precision = Literal["float32", "tf32", "bf16"]
 
 def _check_network(network: str, info: ValidationInfo) -> str:
     if network not in NETWORKS and _own(info).network_of(network) is None:
-        raise ValueError(f"there is no network {network!r} here: of one of your own name the file with --network")
+        raise ValueError(f"there is no network {network!r}: name the file of your own network with --network")
     return network
 
 
@@ -61,7 +61,7 @@ Network = Annotated[str, AfterValidator(_check_network)]
 def _check_task(task: str, info: ValidationInfo) -> str:
     if task not in tasks.names() and _own(info).own_task(task) is None:
         names = ", ".join(tasks.names())
-        raise ValueError(f"there is no task {task!r} here, only {names}: of one of your own name the file with --task")
+        raise ValueError(f"there is no task {task!r}, only {names}: name the file of your own task with --task")
     return task
 
 

@@ -46,7 +46,7 @@ def test_a_recorded_run_is_replayed_with_its_file(cli: Cli, here: None, tmp_path
         (("--task=none.py",), "There is no file"),
         (("--task=bad.py",), "bad.py: a file for --task has `TASK = Task(...)`"),
         (("--set=workload.task=next_token",), "resnet18 makes (2, 10) of a batch of 2, not"),
-        (("--set=workload.task=other",), "of one of your own name the file with --task"),
+        (("--set=workload.task=other",), "there is no task 'other'"),
     ],
 )
 def test_a_bad_one_ends_the_command_before_anything_is_trained(

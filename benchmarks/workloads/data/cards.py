@@ -161,7 +161,7 @@ class DataCard:
 
     @property
     def embedded(self) -> bool:
-        """Whether the data comes with a dependency, so that nothing has to be fetched."""
+        """Returns whether the data comes with a dependency, so that nothing has to be fetched."""
         return self.download is None and self.kind != "folder" and self.own is None
 
     @property

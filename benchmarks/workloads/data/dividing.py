@@ -38,9 +38,9 @@ def by_label(
         members = shuffled[labels[shuffled] == label]
         for part, (first, end) in zip(parts, _cut(len(members), int(label), shards, devices), strict=True):
             part.append(members[first:end])
-    found = [np.sort(np.concatenate(part)) for part in parts]
-    _check([len(part) for part in found], f"training samples of {title}", shards, batch)
-    return found
+    positions = [np.sort(np.concatenate(part)) for part in parts]
+    _check([len(part) for part in positions], f"training samples of {title}", shards, batch)
+    return positions
 
 
 def by_block(

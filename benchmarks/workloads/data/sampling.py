@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from threading import Lock
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,7 +19,7 @@ from benchmarks.workloads.data.options import Shards
 from benchmarks.workloads.data.random_keys import Purpose, draw, order
 from benchmarks.workloads.data.transfer import to_device
 
-_PERMUTATIONS_KEPT = 4  # workers at the end of an epoch and at the start of the next ask for different ones
+_ORDERS_CACHED = 4  # workers at the end of an epoch and at the start of the next ask for different ones
 
 
 def check_samples(data: str, split: str, samples: int | None, available: int) -> None:
@@ -94,13 +94,12 @@ class Sampler:
             )
         draw(0, Purpose.PERMUTATION, seed)  # a seed out of range is told now, not in the first batch
         self.samples, self.size, self.seed = samples, batch, seed
-        self._parts: Sequence[NDArray[np.int64]] = ()
-        self._orders: dict[tuple[int, int], NDArray[np.int64]] = {}
-        self._orders_lock = Lock()
+        self.divide(())
 
     def divide(self, parts: Sequence[NDArray[np.int64]]) -> None:
         """Gives each device its part, as the data set's `shards` returns them; before the first batch."""
         self._parts = parts
+        self._order = lru_cache(_ORDERS_CACHED * max(1, len(parts)))(order)
 
     @property
     def numbers(self) -> int:
@@ -122,17 +121,7 @@ class Sampler:
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Returns the epoch's order of the training samples, drawn from (seed, epoch): shape (samples,), read-only."""
-        return self._order(self.samples, Purpose.PERMUTATION, epoch)
-
-    def _order(self, samples: int, purpose: Purpose, epoch: int, number: int = 0) -> NDArray[np.int64]:
-        with self._orders_lock:
-            permutation = self._orders.pop((epoch, number), None)
-            if permutation is None:
-                permutation = order(samples, purpose, self.seed, epoch, number)
-            self._orders[epoch, number] = permutation  # the last entry is the one used last
-            if len(self._orders) > _PERMUTATIONS_KEPT * max(1, len(self._parts)):
-                del self._orders[next(iter(self._orders))]
-            return permutation
+        return self._order(self.samples, Purpose.PERMUTATION, self.seed, epoch)
 
     def check(self, index: int) -> None:
         """Raises IndexError unless an epoch has that batch."""
@@ -156,7 +145,9 @@ class Sampler:
         passes = range(first // len(part), (first + self.size - 1) // len(part) + 1)
         rows = []
         for number in passes:
-            shuffled = part[self._order(len(part), Purpose.SHARD_ORDER, epoch, number * len(self._parts) + device)]
+            shuffled = part[
+                self._order(len(part), Purpose.SHARD_ORDER, self.seed, epoch, number * len(self._parts) + device)
+            ]
             begun = number * len(part)
             rows.append(shuffled[max(0, first - begun) : first + self.size - begun])
         return np.concatenate(rows)

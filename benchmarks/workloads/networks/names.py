@@ -43,15 +43,10 @@ _DECLARED = declared(networks, "NETWORKS", ("build", "names", "own", "parts", "t
 MODULES = tuple(_DECLARED)
 
 
-def _networks() -> dict[str, Network]:
-    """Returns networks by name. Raises ValueError where two files declare one name."""
-    named = [(name, Network(**fields)) for its in _DECLARED.values() for name, fields in its.items()]
-    if len(by_name := dict(named)) < len(named):
-        raise ValueError(f"Two files of {networks.__path__[0]} declare one network: {[name for name, _ in named]}")
-    return by_name
-
-
-NETWORKS = _networks()
+_NAMED = [(name, Network(**fields)) for literal in _DECLARED.values() for name, fields in literal.items()]
+NETWORKS: dict[str, Network] = dict(_NAMED)
+if len(NETWORKS) < len(_NAMED):
+    raise ValueError(f"Two files of {networks.__path__[0]} declare one network: {[name for name, _ in _NAMED]}")
 
 
 @dataclass(frozen=True)
@@ -87,7 +82,7 @@ HEAD_CHANNELS = 32
 
 
 def heads_of(channels: int) -> int:
-    """The most heads that divide the channels and have HEAD_CHANNELS or more, else one."""
+    """Returns the most heads that divide the channels and have HEAD_CHANNELS or more, else one."""
     return max(heads for heads in range(1, max(1, channels // HEAD_CHANNELS) + 1) if channels % heads == 0)
 
 

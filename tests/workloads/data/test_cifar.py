@@ -110,11 +110,12 @@ def test_the_environment_variable_comes_before_the_cache(
 
 
 def test_a_damaged_file_is_named_and_never_unpickled(tmp_path: Path) -> None:
-    plant_bombs(tmp_path / "cifar-10-batches-py")
+    went_off = plant_bombs(tmp_path / "cifar-10-batches-py")
     before = everything(tmp_path)
     with pytest.raises(UserError, match=r"data_batch_1 in .*cifar-10-batches-py is damaged .* it was not opened"):
         load("cifar10", folder=tmp_path)
     assert everything(tmp_path) == before
+    assert not went_off.exists()
 
 
 def test_the_unpickler_calls_nothing_even_if_checksums_match(small: Small, tmp_path: Path) -> None:

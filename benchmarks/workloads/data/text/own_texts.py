@@ -81,7 +81,8 @@ def _samples(table: str, rows: Iterable[Row], columns: tuple[str, str]) -> Itera
         if number == 1 and (missing := next((name for name in columns if name not in row), None)):
             raise UserError(f"{table}: {unknown('column', missing, [str(name) for name in row])}")
         text, label = (row.get(name) for name in columns)
-        if not isinstance(text, str) or not _is_unicode(text):
+        # JSON's escapes of half a character cannot be written in UTF-8.
+        if not isinstance(text, str) or text.encode(errors="ignore").decode() != text:
             raise _cell_error(table, number, columns[0], text, "a text")
         if not isinstance(label, str | int) or not str(label).strip():
             raise _cell_error(table, number, columns[1], label, "a word or a whole number")
@@ -89,11 +90,6 @@ def _samples(table: str, rows: Iterable[Row], columns: tuple[str, str]) -> Itera
         if size > reviews.ALL_BYTES:
             raise UserError(f"{table}: the texts have more than {reviews.ALL_BYTES:,} characters: use fewer.")
         yield str(label).strip(), text
-
-
-def _is_unicode(text: str) -> bool:
-    """Returns whether a text can be written in UTF-8; JSON's escapes of half a character cannot."""
-    return text == text.encode(errors="ignore").decode()
 
 
 def _cell_error(table: str, number: int, column: str, value: object, expected: str) -> UserError:
