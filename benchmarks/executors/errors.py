@@ -143,9 +143,8 @@ def _note_place(workers: Sequence[Worker], error: BaseException) -> None:
         elif len(workers) > 1:
             continue
         with suppress(*METHOD_ERRORS):
-            vars(error)[PLACE] = standing(worker) or _place(
-                list(traceback.walk_tb(error.__traceback__)), worker.program
-            )
+            raised = list(traceback.walk_tb(error.__traceback__))
+            vars(error)[PLACE] = standing(worker) or _place(raised, worker.program)
         return
 
 

@@ -1,4 +1,4 @@
-"""Workers on the virtual clock."""
+"""Helpers of tests: runs workers on the virtual clock."""
 
 from __future__ import annotations
 
@@ -6,21 +6,14 @@ from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.executors.virtual.spans import Span
 from benchmarks.hardware.price import Price
-from methods import (
-    Backward,
-    Forward,
-    Loss,
-    NextBatch,
-    Program,
-    Update,
-)
+from methods import Backward, Forward, Loss, NextBatch, Program, Update
 from tests.executors.crews import crew
 
 ONE = Price.uniform(1, 1.0, 2.0)
 
 
 class Watched(VirtualExecutor):
-    """Keeps what it tells."""
+    """A virtual executor that keeps the spans that it reports."""
 
     def __init__(self, team: SimulatedTeam, price: Price) -> None:
         self.spans: list[Span] = []
@@ -28,7 +21,7 @@ class Watched(VirtualExecutor):
 
     @property
     def timed(self) -> list[tuple[str, str, tuple[int, ...], float, float]]:
-        """Worker, effect, layers, start and end of what took time."""
+        """Returns worker, effect, layers, start and end of each span that took time."""
         return [(s.worker, s.effect, s.layers, s.start, s.end) for s in self.spans if s.seconds > 0]
 
 
@@ -39,14 +32,14 @@ def run(team: SimulatedTeam, price: Price, *programs: Program, devices: tuple[in
 
 
 def steps(team: SimulatedTeam, *, limit: int = 10**6, replica: int = 0, update: bool = True) -> Program:
-    """Plain training of a replica, for at most so many steps."""
-    mine = team.replicas[replica]
-    while limit and (step := (yield NextBatch(mine))) is not None:
+    """Trains a replica batch by batch, for at most `limit` steps. update: whether gradients are applied."""
+    layers = team.replicas[replica].layers
+    while limit and (step := (yield NextBatch(team.replicas[replica]))) is not None:
         limit -= 1
-        for layer in mine.layers:
+        for layer in layers:
             yield Forward(layer, step)
         yield Loss(step)
-        for layer in reversed(mine.layers):
+        for layer in reversed(layers):
             gradient = yield Backward(layer, step)
             if update:
                 yield Update(gradient)

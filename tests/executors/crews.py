@@ -1,4 +1,4 @@
-"""Hand-written workers, for tests of what executors promise."""
+"""Helpers of tests: hand-written workers, on any executor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def team_of(layers: int = 1, replicas: int = 1, steps: int = 4) -> SimulatedTeam
 
 
 def crew(*programs: Program, devices: tuple[int, ...] | None = None) -> list[Worker]:
-    """Workers 'w 0', 'w 1', ..., each on a device of its own unless said otherwise."""
+    """Returns workers 'w 0', 'w 1', ...; devices: by default each has its own."""
     places = devices or tuple(range(len(programs)))
     return [Worker(p, device=d, role="w", index=i) for i, (p, d) in enumerate(zip(programs, places, strict=True))]
 
@@ -27,14 +27,14 @@ def crew(*programs: Program, devices: tuple[int, ...] | None = None) -> list[Wor
 def carry_out(
     executor: str, *programs: Program, team: Team | None = None, devices: tuple[int, ...] | None = None
 ) -> None:
-    """Run the workers to completion, or raise what the executor raises."""
+    """Runs the workers to completion on this executor; raises its errors."""
     team = team or team_of()
     made = executors.executor(executor).build(team, Price.uniform(len(team.replica.layers), 1.0, 1.0), 1)
     bounded(lambda: made.run(crew(*programs, devices=devices)))
 
 
 def program(*effects: Effect, into: list[Any] | None = None) -> Program:
-    """Ask for these effects, and note what they give."""
+    """Asks for these effects, and appends their values to `into`."""
     for effect in effects:
         value = yield effect
         if into is not None:

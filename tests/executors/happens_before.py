@@ -1,4 +1,4 @@
-"""A device that is not there: streams and events with vector clocks, and all that is launched on them written down.
+"""A fake device: streams and events with vector clocks, and a record of all operations on them.
 
 Tensors are the CPU's. Every operation of ATen, in every thread, is an access to its tensors' memory on the thread's
 current stream. Two accesses to the same memory, one of them a write, must be ordered: by their stream, by events, or by
@@ -55,7 +55,7 @@ class FakeEvent:
 
 @dataclass(eq=False)
 class Memory:
-    """One storage: the last write and the reads since, as (stream, time) with what was doing it."""
+    """One storage: the last write and the reads since, as (stream, time, operation)."""
 
     storage: torch.UntypedStorage  # held, so that no other gets its address
     owner: int | None = None  # the stream that it was allocated on

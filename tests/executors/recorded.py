@@ -1,4 +1,4 @@
-"""A run on threads, recorded, and the same over again in one thread."""
+"""Helpers of tests: records a run on threads, and replays it in one thread."""
 
 from __future__ import annotations
 

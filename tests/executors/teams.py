@@ -1,4 +1,4 @@
-"""Two linear layers, and a loss that can be differentiated by hand."""
+"""Helpers of tests: a team of two linear layers, with a loss that can be differentiated by hand."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def team_of(*networks: dict[str, nn.Module], optimizer: Any = None, steps: int =
 
 
 def forward(team: TorchTeam, replica: int = 0, pin: bool = False) -> TorchStep:
-    """A step after its forward pass and loss."""
+    """Returns a step after its forward pass and loss. pin: at pinned weights."""
     step = checked(TorchStep, team.next_batch(team.replicas[replica]))
     for layer in team.replicas[replica].layers:
         if pin:
@@ -57,7 +57,7 @@ def forward(team: TorchTeam, replica: int = 0, pin: bool = False) -> TorchStep:
 
 
 def backward(team: TorchTeam, step: TorchStep) -> list[TorchGradient]:
-    """Last layer first."""
+    """Returns the gradients of a step's layers, the last layer first."""
     gradients = [team.backward(layer, step, weights=True, inputs=True) for layer in reversed(step.replica.layers)]
     return [gradient for gradient in gradients if gradient is not None]
 
@@ -68,14 +68,14 @@ def weight(team: TorchTeam, layer: int = 0, replica: int = 0) -> Tensor:
 
 
 def by_hand(x: Tensor, first: Tensor, last: Tensor, last_now: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Gradients of (first, last); the backward pass goes through `last_now`."""
+    """Returns the gradients of (first, last). last_now: the last layer's weights in the backward pass."""
     hidden = x @ first.T
     upstream = (torch.softmax(hidden @ last.T, 1) - nn.functional.one_hot(LABELS, 2)) / len(x)
     return (upstream @ (last if last_now is None else last_now)).T @ x, upstream.T @ hidden
 
 
 class Summand(nn.Module):
-    """Adds its one weight, 1 at first."""
+    """Adds its only weight, which is 1 at first."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class Summand(nn.Module):
 
 
 def summands(*gradients: float, steps: int, **settings: Any) -> TorchTeam:
-    """A replica for each of the gradients, which those of its two layers of one weight always are; SGD at rate 1."""
+    """Returns a team with a replica for each number, the gradient of its two layers of one weight; SGD at rate 1."""
     made = TorchTeam(
         [{"first": Summand(), "last": Summand()} for _ in gradients],
         optimizer=settings.pop("optimizer", sgd()),

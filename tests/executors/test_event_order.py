@@ -1,4 +1,4 @@
-"""Events on the virtual clock have the order and times of the slower implementation before, to the bit."""
+"""Events on the virtual clock keep their order and times, to the bit, by digests of an earlier implementation."""
 
 from __future__ import annotations
 
@@ -76,22 +76,22 @@ BEFORE = {
 
 
 def digest(method: str, executor: type[VirtualExecutor]) -> str:
-    """Digest of two epochs under every price: spans in the order of their report, staleness, versions, seconds."""
-    found = hashlib.sha256()
+    """Returns a digest of two epochs under every price: spans in order, staleness, versions, seconds."""
+    sha256 = hashlib.sha256()
     for price in PRICES.values():
         made = methods.create(method, SETTINGS[method])
         layers = [(f"layer {number}", 1) for number in range(LAYERS)]
         team = SimulatedTeam.of(layers, replicas=made.replicas, steps_per_epoch=24)
         team.accounts.epochs = 2
-        told = list[Span]()
-        one = executor(team, price, listen=told.append)
+        spans = list[Span]()
+        virtual = executor(team, price, listen=spans.append)
         for epoch in range(2):
             team.begin_epoch(epoch)
-            one.run(made.workers(team))
+            virtual.run(made.workers(team))
             team.accounts.end_epoch()
         versions = [(layer.updates, layer.averages) for replica in team.replicas for layer in replica.layers]
-        found.update(repr((told, team.accounts.staleness.per_layer(), versions, one.now)).encode())
-    return found.hexdigest()[:16]
+        sha256.update(repr((spans, team.accounts.staleness.per_layer(), versions, virtual.now)).encode())
+    return sha256.hexdigest()[:16]
 
 
 @pytest.mark.parametrize("executor", [VirtualExecutor, OneMachine])

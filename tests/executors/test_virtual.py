@@ -1,7 +1,9 @@
-"""The virtual clock: who goes first, and when weights are read and written."""
+"""The virtual clock: the order of workers, and when weights are read and written."""
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -54,7 +56,7 @@ def test_a_device_with_lanes_serves_several() -> None:
     assert run(team, two, steps(team), steps(team), steps(team), devices=(0, 0, 0)).now == 5
 
 
-def test_who_starts_beside_others_is_slowed_down_by_what_the_device_lacks() -> None:
+def test_an_effect_beside_others_is_slowed_by_the_capacity_that_is_missing() -> None:
     """The first starts alone, at full speed; the second shares the device with it."""
     for capacity in (1.0, 1.25, 2.0, 8.0):
         team = team_of(steps=2)
@@ -63,7 +65,7 @@ def test_who_starts_beside_others_is_slowed_down_by_what_the_device_lacks() -> N
         assert [end for *_, end in executor.timed] == [1.0, max(1.0, 2 / capacity)]
 
 
-def test_what_costs_nothing_waits_for_no_device() -> None:
+def test_an_effect_without_seconds_waits_for_no_device() -> None:
     """A worker that only counts gets on while its device is busy with another."""
     team, counter, counts = team_of(steps=1), Counter(), list[Any]()
 
@@ -170,6 +172,27 @@ def test_a_span_tells_whose_device_and_whose_weights() -> None:
     assert told == [("Forward", 3, 0), ("Backward", 3, 0), ("Update", 3, 0), ("Update", 3, 1)]
 
 
+def test_a_worker_that_has_ended_keeps_no_step() -> None:
+    """Without the garbage collector: a step's slot is for the next batch."""
+    team, steps_held = team_of(steps=1), list[Any]()
+
+    def trains() -> Program:
+        step = yield NextBatch(team.replica)
+        steps_held.append(weakref.ref(step))
+        yield Forward(team.replica.layers[0], step)
+
+    def looks() -> Program:
+        yield Get(Channel(), deadline=2.0)
+        steps_held.append(steps_held[0]())
+
+    gc.disable()
+    try:
+        run(team, ONE, trains(), looks())
+    finally:
+        gc.enable()
+    assert steps_held[1] is None
+
+
 def test_an_epoch_is_scheduled_the_same_whenever_it_starts() -> None:
     """Ties must not hang on how the seconds of earlier epochs were rounded: a resumed run starts its clock at 0."""
     method, price = methods.create("async_bu"), Price.uniform(7, 0.7, 0.6)
@@ -202,12 +225,12 @@ def ended(capacity: float, *jobs: tuple[float, float]) -> list[float]:
     return [over[index] for index in range(len(jobs))]
 
 
-def test_one_goes_on_as_if_alone() -> None:
+def test_jobs_within_the_capacity_run_at_full_speed() -> None:
     assert ended(1.0, (0.0, 3.0)) == [3.0]
     assert ended(2.0, (0.0, 3.0), (0.0, 4.0)) == [3.0, 4.0]
 
 
-def test_who_comes_later_slows_those_who_are_under_way() -> None:
+def test_a_later_job_slows_those_under_way() -> None:
     """One core: 5 s alone, then half speed; the second is done after 2 s of its own, the first 3 s later."""
     assert ended(1.0, (0.0, 10.0), (5.0, 2.0)) == [12.0, 9.0]
 

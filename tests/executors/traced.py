@@ -1,4 +1,4 @@
-"""Small runs on the threads executor, on a device that is not there."""
+"""Helpers of tests: small runs on the threads executor with a fake device."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.executors.happens_before import FakeDevice, Launches, traced
 
 
 class TracedThreads(ThreadsExecutor):
-    """Tells the device what every thread does; counts effects, those not ordered, and how far workers run ahead."""
+    """Reports every operation to the device; counts effects, unordered ones, and how far workers run ahead."""
 
     def __init__(self, team: TorchTeam, device: FakeDevice) -> None:
         super().__init__(team)
@@ -78,7 +78,7 @@ class TracedThreads(ThreadsExecutor):
 
 
 class Traced(Small):
-    """A small run on the threads executor, on a device that is not there."""
+    """A small run on the threads executor with a fake device."""
 
     def __init__(self, method: str, options: Mapping[str, Any] | None = None) -> None:
         self.fake = FakeDevice()
@@ -94,7 +94,7 @@ class Traced(Small):
         return metrics
 
     def through(self) -> Traced:
-        """Both epochs, saved and loaded after the first as for resuming."""
+        """Trains both epochs; saves and loads the team after the first, as resuming does."""
         self.train(1)
         traced(self.fake, lambda: self.team.load_state_dict(self.team.state_dict()))()
         self.train(1, first=1)
@@ -102,7 +102,7 @@ class Traced(Small):
 
     @property
     def wrong(self) -> str:
-        """Kinds of effects with accesses that were not ordered, of how many; and memory that was freed too early."""
+        """Returns the counts of unordered effects by kind, and memory that was freed too early."""
         t = self.traced
         counts = [f"{kind} {n}/{t.all[kind]}" for kind, n in t.unordered.items() if n]
         return "; ".join([*counts, *self.fake.unordered[:2], *self.fake.not_kept[:2]])

@@ -49,7 +49,11 @@ class Member:
 class VirtualExecutor:
     """Runs a method's workers on simulated devices, in simulated seconds.
 
-    listen: is called with every effect on layers. outliving: whether workers that outlive epochs do.
+    listen: is called with every effect on layers, when it ends. outliving: whether workers may outlive epochs.
+
+        executor = VirtualExecutor(team, Price.uniform(layers=4, forward=1.0, backward=2.0))
+        executor.run(method.workers(team))
+        executor.now  # simulated seconds
     """
 
     outliving = True
@@ -57,8 +61,9 @@ class VirtualExecutor:
     def __init__(self, team: Team, price: Price, listen: Callable[[Span], None] | None = None) -> None:
         self.team, self.price, self.listen, self.clock = team, price, listen, Clock()
         self._alive: dict[Process, None] = {}
-        self.devices: dict[int, Device] = {}  # of the last call of `run`, as far as they were asked for time
+        self.devices: dict[int, Device] = {}  # of the last call of `run`, those that were asked for time
         self.effect_count = 0  # effects of that call, by the workers that have ended
+        self.blamed: Process  # the worker that an error from now on is of
 
     @property
     def activities(self) -> list[Activity]:
@@ -82,7 +87,8 @@ class VirtualExecutor:
         workers = list(workers)
         self._alive = dict.fromkeys(map(Process, workers))
         self.devices, self.effect_count, self._ended = {}, 0, dict[str, float]()
-        leads = self._leads() if self.outliving else {}
+        kept = self.outliving and "executor" in self.team.state
+        leads = executor_state(self.team).get("leads", {}) if kept else {}  # before the last run's end, by worker
         lead = max(leads.values(), default=0.0)
         self.clock = Clock(self.now - lead)  # ties must not hang on how earlier seconds were rounded
         self._ready: Ready = deque()
@@ -98,16 +104,12 @@ class VirtualExecutor:
                     process, value = self._ready.popleft()
                     self.resume_worker(process, value.now if isinstance(value, e.Counter) else value)
             except METHOD_ERRORS as error:
-                raise WorkerFailed(self._blamed.worker.name, error) from error
+                raise WorkerFailed(self.blamed.worker.name, error) from error
             if self._alive:
                 raise Stalled((p.worker, p.waits_for) for p in self._alive)
         if self._ended and self.outliving:
             leads = {name: self.clock.now - ended for name, ended in self._ended.items()}
             executor_state(self.team)["leads"] = leads
-
-    def _leads(self) -> dict[str, float]:
-        """Returns how many seconds before the end of the last run workers ended that outlive it, by their names."""
-        return executor_state(self.team).get("leads", {}) if "executor" in self.team.state else {}
 
     def _begin(self, process: Process, seconds: float) -> None:
         if seconds:
@@ -119,7 +121,7 @@ class VirtualExecutor:
         """Carries out a worker's effects until it has to wait. value: of its last effect."""
         send, handlers = process.send, self._handlers
         while value is not BLOCKED:
-            self._blamed = process  # for errors from now on
+            self.blamed = process
             try:
                 effect = send(value)
             except StopIteration:
@@ -275,7 +277,7 @@ class VirtualExecutor:
             del self._arrived[group]
             members = sorted(arrived, key=lambda each: each.effect.replica.index)
             self._traffic.meet([(each.process.worker.device, each.effect) for each in members])
-            done = partial(self._part, members, member.process, self.clock.now)
+            done = partial(self._end_collective, members, member.process, self.clock.now)
             computing, sending = self._collective_seconds(member.effect, members)
             if computing:
                 device = self.device(member.process.worker.device)
@@ -299,9 +301,9 @@ class VirtualExecutor:
             return computing, self.price.all_gather(max(compressed), devices)
         return computing, self.price.all_reduce(layers, devices)
 
-    def _part(self, members: Sequence[Member], last: Process, started: float) -> None:
+    def _end_collective(self, members: Sequence[Member], last: Process, started: float) -> None:
         """Ends a collective: each member gets its result, in the order of the replicas."""
-        self._blamed = last
+        self.blamed = last
         results = self._results(members)
         for member, result in zip(members, results, strict=True):
             self.report_span(member.process, member.effect, started)
@@ -405,7 +407,7 @@ class VirtualExecutor:
     def _resume_after_delay(self, process: Process, effect: e.Effect, started: float, handler: Handler) -> None:
         if self.listen is not None:
             self.listen(delay_of(process.worker, effect, started, self.clock.now))
-        self._blamed = process
+        self.blamed = process
         self.resume_worker(process, handler(process, effect))  # type: ignore[arg-type]  # it is of its kind
 
 
@@ -425,14 +427,14 @@ class EffectJob(Job):
 
     def begin(self) -> object:
         executor = self.executor
-        executor._blamed = self.process
+        executor.blamed = self.process
         self.started = executor.clock.now
         return self.read()
 
     def end(self, result: object) -> None:
         executor, process = self.executor, self.process
         if self.write is not None:
-            executor._blamed = process
+            executor.blamed = process
             result = self.write(result)  # type: ignore[arg-type]  # what `read` gave
         if executor.listen is not None and process.effect is not None:
             executor.report_span(process, process.effect, self.started)
