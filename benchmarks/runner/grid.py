@@ -14,10 +14,9 @@ from benchmarks.executors.registry import ExecutorKind
 from benchmarks.hardware.card import Card
 from benchmarks.hardware.cards import load as load_card
 from benchmarks.hardware.delays import Delay
-from benchmarks.runner import conditions
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run, of_row
-from benchmarks.runner.rerun import Command, command
+from benchmarks.runner.rerun import Command, command, condition, settings, words
 from benchmarks.runner.settings import row_method, row_workload, run_of, settled, swept, told_apart
 from benchmarks.tables import registry
 from benchmarks.tables.definition import Row, Table
@@ -174,7 +173,8 @@ def resolve(table: Table, choices: Choices) -> Grid:
         _check_target(table, cells, choices.target)
     owners = {"workload", *(row.method for row in its_rows)}
     fewer = bool(choices.methods) and {row.key for row in its_rows} != {row.key for row in _rows(table, choices.whole)}
-    words = conditions.words(choices, owners, rows=fewer, networks=its_networks != table.networks)
+    unchanged = [("methods", not fewer), ("networks", its_networks == table.networks), ("card", True)]
+    selection = words(choices, owners, without=[field for field, is_unchanged in unchanged if is_unchanged])
     return Grid(
         table=table,
         rows=its_rows,
@@ -184,10 +184,10 @@ def resolve(table: Table, choices: Choices) -> Grid:
         recorded=choices.record,
         card=card,
         seeds=choices.seeds,
-        condition=conditions.condition(choices, card, words),
+        condition=condition(choices, card, selection),
         command=command([table.id], choices),
         published=_published(table, cells),
-        settings=conditions.settings(choices, owners),
+        settings=settings(choices, owners),
         swept=tuple(sweep.key for sweep in choices.sweeps if sweep.owner == "workload"),
         remarks=tuple(_remarks(choices)),
         cautions=tuple(_cautions(choices, cells)),

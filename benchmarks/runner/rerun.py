@@ -1,24 +1,111 @@
-"""The command that makes runs again."""
+"""Writes choices down: as the command that makes runs again, and as the condition that names an output.
+
+A new option of the command line is written in `_written`, and nowhere else.
+"""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.executors import registry as executors
 from benchmarks.hardware import cards
 from benchmarks.hardware.card import Card
 from benchmarks.runner import seeds
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.identity import hardware_of
+from results.tables import RunCondition
 
-PLAIN = Choices()
+DEFAULTS = Choices()
+FILES = ("plugins", "task", "data_card", "data")
+"""Choices that name files and folders of the user."""
+OF_A_CARD = ("workload.train_samples", "workload.test_samples", "workload.resolution")
+"""Settings that a user's data card brings; "none" is its default."""
+
+
+class Written(NamedTuple):
+    """A choice that is not the default. arguments: of the command line; word: in the names of outputs, "" for none."""
+
+    field: str
+    arguments: Iterable[str]
+    word: str = ""
+
+
+def _written(chosen: Choices, owners: Collection[str] | None = None) -> Iterator[Written]:
+    """Yields every choice that is not the default. owners: whose settings have words; None: all."""
+    own = chosen.own
+    if chosen.budget != 1:
+        yield Written("budget", ["--budget", str(chosen.budget)], f"{chosen.budget}-times-the-samples")
+    if chosen.methods:
+        yield Written("methods", _each("--method", chosen.methods), "+".join(sorted(chosen.methods)))
+    if chosen.plugins or chosen.plugin_methods:
+        word = f"with-{'+'.join(sorted(chosen.plugin_methods))}" if chosen.plugin_methods else ""
+        yield Written("plugins", _each("--plugin", map(_place, chosen.plugins)), word)
+    if chosen.networks:
+        files = {network.name: f"{_place(network.file)}:{network.name}" for network in own.networks}
+        names = _each("--network", (files.get(name, name) for name in chosen.networks))
+        yield Written("networks", names, "+".join(sorted(chosen.networks)))
+    if chosen.card is not None:
+        file = cards.file_of(chosen.card)
+        yield Written("card", ["--hardware", chosen.card.name if file is None else _place(file)], chosen.card.name)
+    if not chosen.any_seed and chosen.seeds != DEFAULTS.seeds:
+        yield Written("seeds", [], seeds.slug(chosen.seeds))  # every command names its seeds
+    if chosen.record:
+        yield Written("record", ["--record"], "recorded")
+    if not chosen.alias:
+        yield Written("alias", ["--no-alias"], "no-alias")
+    if chosen.target is not None:
+        yield Written("target", ["--target", f"{chosen.target:g}"], f"target-{chosen.target:g}")
+    yield Written("settings", _each("--set", _arguments(chosen)))
+    for name, value in sorted(settings(chosen, owners).items()):
+        yield Written("settings", [], f"{name}={value}")
+    if chosen.executor != executors.DEFAULT:
+        yield Written("executor", ["--executor", chosen.executor])
+    if chosen.device != "cpu":
+        yield Written("device", ["--device", chosen.device])
+    for field, option, path in (
+        ("task", "--task", own.files.task),
+        ("data_card", "--data-card", own.files.data),
+        ("data", "--data", chosen.data),
+    ):
+        if path is not None:
+            yield Written(field, [option, _place(path)])
+
+
+def settings(chosen: Choices, owners: Collection[str] | None = None) -> dict[str, str]:
+    """Settings by name, "workload.stem" -> value; of a sweep all values. owners: whose settings; None: all."""
+    values = {f"{owner}.{key}": value for owner, options in chosen.settings.items() for key, value in options.items()}
+    if chosen.own.data is not None:
+        values = {name: value for name, value in values.items() if name not in OF_A_CARD or value != "none"}
+    values |= {sweep.name: sweep.text for sweep in chosen.sweeps}
+    return {name: value for name, value in values.items() if owners is None or name.partition(".")[0] in owners}
+
+
+def _arguments(chosen: Choices) -> Iterator[str]:
+    """Arguments of `--set`, without the settings that a data card or a task's file brings again."""
+    for owner, options in chosen.settings.items():
+        for key, value in options.items():
+            if owner != "workload" or chosen.own.settings.get(key) != value:
+                yield f"{owner}.{key}={value}"
+    yield from (f"{sweep.name}={sweep.text}" for sweep in chosen.sweeps)
+
+
+def _each(option: str, values: Iterable[str]) -> list[str]:
+    return [word for value in values for word in (option, value)]
+
+
+def _place(path: Path) -> str:
+    """Path relative to the working directory if it lies below, else the whole path."""
+    whole = path.expanduser().resolve()
+    return str(whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else whole)
 
 
 @dataclass(frozen=True)
 class Command:
-    """Makes these runs, all of them, from where this one was given; but for its --out. names: of tables."""
+    """The command that makes runs again from this folder, except for its --out. names: of tables and analyses."""
 
     names: tuple[str, ...]
     scale: str
@@ -30,59 +117,40 @@ class Command:
         return shlex.join([*words, "--scale", self.scale, "--seeds", seeds.argument(self.seeds), *self.options])
 
 
-def command(ids: Sequence[str], chosen: Choices = PLAIN) -> Command:
-    """ids: of tables and analyses; those of the user's own are named by their files."""
+def command(ids: Sequence[str], chosen: Choices = DEFAULTS) -> Command:
+    """The command for tables and analyses of these ids; the user's own are named by their files."""
     files = {table.id: _place(table.file) for table in chosen.own_tables if table.file is not None}
-    return Command(tuple(files.get(id, id) for id in ids), chosen.scale, chosen.seeds, tuple(_options(chosen)))
+    options = tuple(word for choice in _written(chosen) for word in choice.arguments)
+    return Command(tuple(files.get(id, id) for id in ids), chosen.scale, chosen.seeds, options)
 
 
 def replay(run: str, chosen: Choices, out: Path) -> str:
-    """The command that replays a recorded run of these choices; with its --out, since it is read there."""
+    """The command that replays a recorded run of these choices."""
     options = ["--out", _place(out)] if out != Path("out") else []
-    networks = [f"--network={_place(network.file)}:{network.name}" for network in chosen.own.networks]
-    return shlex.join(["python", "-m", "benchmarks", "replay", run, *options, *networks, *_files(chosen)])
+    options += [f"--network={_place(network.file)}:{network.name}" for network in chosen.own.networks]
+    options += [word for choice in _written(chosen) if choice.field in FILES for word in choice.arguments]
+    return shlex.join(["python", "-m", "benchmarks", "replay", run, *options])
 
 
-def _files(chosen: Choices) -> Iterator[str]:
-    """Options that name plug-ins, the user's own task and data, and the folder of data."""
-    yield from (word for path in chosen.plugins for word in ("--plugin", _place(path)))
-    task, data = chosen.own.files.task, chosen.own.files.data
-    yield from ["--task", _place(task)] if task is not None else []
-    yield from ["--data-card", _place(data)] if data is not None else []
-    yield from ["--data", _place(chosen.data)] if chosen.data is not None else []
+def condition(chosen: Choices, card: Card | None, selection: Iterable[str]) -> RunCondition:
+    """The condition of choices, marked with the amount of real hardware, or the digest of a user's card.
+
+    card: of the virtual clock; None in real time. selection: as `words` gives it.
+    """
+    hardware = hardware_of(card, chosen.gpus if card is None else None, chosen.node)
+    if card is None:
+        mark = f"x{hardware.gpus or hardware.cores}"
+    else:
+        ours = card.name in cards.names() and cards.load(card.name).sha256 == card.sha256
+        mark = "" if ours else hardware.sha256[:6]
+    return RunCondition(chosen.scale, chosen.executor, hardware.name, chosen.device, mark, tuple(selection))
 
 
-def _options(chosen: Choices) -> Iterator[str]:
-    yield from ["--budget", str(chosen.budget)] if chosen.budget != 1 else []
-    yield from (word for name in chosen.methods for word in ("--method", name))
-    files = {network.name: f"{_place(network.file)}:{network.name}" for network in chosen.own.networks}
-    yield from (word for name in chosen.networks for word in ("--network", files.get(name, name)))
-    yield from ["--executor", chosen.executor] if chosen.executor != executors.DEFAULT else []
-    yield from ["--record"] if chosen.record else []
-    yield from ["--hardware", _hardware(chosen.card)] if chosen.card is not None else []
-    yield from ["--device", chosen.device] if chosen.device != "cpu" else []
-    yield from ["--target", f"{chosen.target:g}"] if chosen.target is not None else []
-    yield from (word for one in _settings(chosen) for word in ("--set", one))
-    yield from ["--no-alias"] if not chosen.alias else []
-    yield from _files(chosen)
+def words(
+    chosen: Choices, owners: Collection[str] | None = None, *, without: Collection[str] = ("card",)
+) -> Iterator[str]:
+    """Yields a word for each choice that is not the default.
 
-
-def _hardware(chosen: Card) -> str:
-    file = cards.file_of(chosen)
-    return chosen.name if file is None else _place(file)
-
-
-def _place(path: Path) -> str:
-    """Path relative to the working directory if it lies below, else the whole path."""
-    whole = path.expanduser().resolve()
-    return str(whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else whole)
-
-
-def _settings(chosen: Choices) -> Iterator[str]:
-    """Arguments of `--set`; those that a data card or a task's file brings come with it again."""
-    brought = chosen.own.settings
-    for owner, options in chosen.settings.items():
-        for key, value in options.items():
-            if owner != "workload" or brought.get(key) != value:
-                yield f"{owner}.{key}={value}"
-    yield from (f"{one.name}={one.text}" for one in chosen.sweeps)
+    owners: whose settings are meant; None: all. without: fields that get no word: a condition names the card itself.
+    """
+    return (choice.word for choice in _written(chosen, owners) if choice.word and choice.field not in without)

@@ -1,4 +1,4 @@
-"""Conditions of outputs: what was chosen (`runner.conditions`), and what the runs tell."""
+"""Conditions of outputs: what was chosen (`runner.rerun`), and what the runs tell."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.analyses import registry as analyses
 from benchmarks.analyses.definition import Analysis
 from benchmarks.runner import environment
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.conditions import condition, settings, words
+from benchmarks.runner.rerun import condition, settings, words
 from benchmarks.views.table_runs import TableRuns
 from results.frames import card, commit, torch
 from results.measures import need
@@ -53,7 +53,7 @@ def of_analysis(analysis: Analysis, chosen: Choices, tables: Sequence[ResultTabl
     """The tables of an analysis, each with what was chosen; with this torch and commit where it names none."""
     others = {"workload", *analyses.IDS} - {analysis.id}
     owners = {*chosen.settings, *(sweep.owner for sweep in chosen.sweeps)} - others
-    selection = tuple(words(chosen, owners, card=chosen.card.name if chosen.card is not None else ""))
+    selection = tuple(words(chosen, owners, without=()))
     here = environment.checkout()
 
     def chosen_for(conditions: Conditions) -> Conditions:
