@@ -1,0 +1,353 @@
+"""Hooks of mkdocs: pages made from code and results, and links from the docs to files of the repository.
+
+    uv run tox run -e site      # builds out/site; a broken link fails
+
+A method's page begins with docs/methods/NAME.md, its pseudo-code; this adds the method's file, its options, a timeline
+drawn from a simulated epoch, and what was published and measured. A page of a table is made of its literals. A file
+that the docs link to and that is no page itself becomes a page with its text.
+"""
+
+from __future__ import annotations
+
+import inspect
+import posixpath
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+import methods
+from benchmarks.commands.option_list import options
+from benchmarks.tables import registry
+from benchmarks.tables.definition import Table
+from results.measures import MEASURES
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOT_PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+LINK = re.compile(r"(\]\()([^)\s#]+)?(#[^)\s]*)?(\))")
+FENCE = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
+MERMAID = re.compile(r"^```mermaid\n(.*?)^```\s*$", re.MULTILINE | re.DOTALL)
+NODE = re.compile(r'(\w+)\["<b>(.+?)</b><br/>(.+?)"\]')
+ARROW = re.compile(r"(\w+)(?:\[.*?\])? -[-.][^>]*> ?(\w+)")
+WEB = ("http://", "https://", "mailto:")
+TEXT = {".md": "markdown", ".py": "python", ".toml": "toml", ".ipynb": "json", ".cff": "yaml", ".csv": "text"}
+LONGEST = 100_000
+"""Characters of a file that are shown at most."""
+
+BATCHES = 8
+"""Batches of the epoch that a timeline shows."""
+
+
+# ---- hooks, in the order in which mkdocs calls them
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Lists the pages of a folder where the navigation names it with a slash at its end."""
+    assert config.nav is not None
+    config.nav = [_listed(item) for item in config.nav]
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Adds the pages that are made: of the root's documents, of tables and methods, and of linked files."""
+    texts = {page: (ROOT / source).read_text(encoding="utf-8") for source, page in ROOT_PAGES.items()}
+    texts |= {"tables/index.md": _tables_page(), "methods/index.md": _methods_page()}
+    texts |= {f"tables/{name}.md": _table_page(registry.table(name)) for name in registry.IDS}
+    documented = {file.src_uri for file in files.documentation_pages()}
+    texts |= {
+        page: f"# {methods.method_class(name).title}\n"
+        for name in methods.names()
+        if (page := f"methods/{name}.md") not in documented
+    }
+    for path, text in texts.items():
+        files.append(File.generated(config, path, content=text))
+    for name, picture in _timelines().items():
+        files.append(File.generated(config, f"methods/{name}.svg", content=picture))
+    documents = {file.src_uri: file.content_string for file in files.documentation_pages()}
+    linked = {target for page, text in documents.items() for target in _repository_links(page, text)}
+    for target in sorted(linked):
+        files.append(File.generated(config, _source_page(target), content=_source_text(target)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Completes a method's page, and turns links to files of the repository into links to their pages."""
+    folder, _, name = page.file.src_uri.rpartition("/")
+    if folder == "methods" and name != "index.md":
+        markdown += _of_method(name.removesuffix(".md"))
+    markdown = MERMAID.sub(lambda drawn: _svg(drawn[1]), markdown)
+    return _outside_fences(markdown, lambda text: LINK.sub(lambda link: _relinked(page.file.src_uri, link), text))
+
+
+# ---- navigation and links
+
+
+def _listed(item: object) -> object:
+    if isinstance(item, Mapping):
+        return {
+            title: _pages_of(value) if isinstance(value, str) else [_listed(one) for one in value]
+            for title, value in item.items()
+        }
+    return item
+
+
+def _pages_of(value: str) -> object:
+    """Returns the page, or all pages of a folder."""
+    if value == "methods/":
+        return [
+            "methods/index.md",
+            *({methods.method_class(name).title: f"methods/{name}.md"} for name in methods.names()),
+        ]
+    if value == "tables/":
+        return ["tables/index.md", *({name: f"tables/{name}.md"} for name in registry.IDS)]
+    if value.endswith("/"):
+        return sorted(f"{value}{path.name}" for path in (ROOT / "docs" / value).glob("*.md"))
+    return value
+
+
+def _outside_fences(markdown: str, change: Callable[[str], str]) -> str:
+    """Returns the text with all but its fenced code changed."""
+    parts, end = [], 0
+    for fence in FENCE.finditer(markdown):
+        parts += [change(markdown[end : fence.start()]), fence.group()]
+        end = fence.end()
+    return "".join([*parts, change(markdown[end:])])
+
+
+def _source_of(page: str) -> str:
+    """Returns the repository's path of a page's text: "index.md" -> "README.md"."""
+    return next((source for source, made in ROOT_PAGES.items() if made == page), f"docs/{page}")
+
+
+def _target_of(page: str, link: str) -> str:
+    """Returns the repository's path that a link of a page leads to."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(_source_of(page)), link))
+
+
+def _repository_links(page: str, text: str) -> Iterator[str]:
+    """Yields the files and folders that a page links to and that are no pages."""
+    links = [link[2] for link in LINK.finditer(FENCE.sub("", text))]
+    for link in links:
+        if link and not link.startswith(WEB):
+            target = _target_of(page, link)
+            is_page = target in ROOT_PAGES or (target.startswith("docs/") and (ROOT / target).is_file())
+            if not is_page and (ROOT / target).exists():
+                yield target
+
+
+def _relinked(page: str, link: re.Match[str]) -> str:
+    to, anchor = link[2] or "", link[3] or ""
+    if not to or to.startswith(WEB):
+        return link.group()
+    target = _target_of(page, to)
+    if target in ROOT_PAGES:
+        made = ROOT_PAGES[target]
+    elif target.startswith("docs/") and ((ROOT / target).is_file() or not (ROOT / target).exists()):
+        made = target.removeprefix("docs/")
+    elif (ROOT / target).exists():
+        made, anchor = _source_page(target), ""
+    else:
+        return link.group()  # mkdocs says that there is no such page
+    return "](" + posixpath.relpath(made, posixpath.dirname(page) or ".") + f"{anchor})"
+
+
+def _source_page(target: str) -> str:
+    return f"source/{target}.md" if (ROOT / target).is_file() else f"source/{target}/index.md"
+
+
+def _source_text(target: str) -> str:
+    """Returns a page with the text of a file, or with the names in a folder."""
+    path = ROOT / target
+    if path.is_dir():
+        names = sorted(f"{child.name}/" if child.is_dir() else child.name for child in path.iterdir())
+        listed = "\n".join(f"- `{name}`" for name in names if not name.startswith((".", "__pycache__")))
+        return f"# {target}/\n\n{listed}\n"
+    text = path.read_text(encoding="utf-8", errors="replace")
+    more = f"\n\nThe first {LONGEST:,} of {len(text):,} characters." if len(text) > LONGEST else ""
+    return f"# {target}\n\n{_fenced(text[:LONGEST], TEXT.get(path.suffix, 'text'))}{more}\n"
+
+
+def _fenced(text: str, language: str) -> str:
+    return f"````{language}\n{text.rstrip()}\n````"
+
+
+def _svg(flowchart: str) -> str:
+    """Returns a flowchart of mermaid, which a browser without a network cannot draw, as an SVG of boxes by rows."""
+    labels = {name: (title, words) for name, title, words in NODE.findall(flowchart)}
+    arrows = ARROW.findall(flowchart)
+    row = dict.fromkeys(labels, 0)
+    for _ in labels:  # a box stands below all that point to it
+        for start, end in arrows:
+            row[end] = max(row[end], row[start] + 1)
+    rows = [[name for name in labels if row[name] == number] for number in range(max(row.values()) + 1)]
+    width, height, gap = 300, 52, 40
+    whole = max(map(len, rows)) * (width + gap)
+    place = {
+        name: ((whole - len(names) * (width + gap) + gap) / 2 + i * (width + gap), number * (height + gap) + 4)
+        for number, names in enumerate(rows)
+        for i, name in enumerate(names)
+    }
+    lines = [
+        f'<line x1="{place[a][0] + width / 2}" y1="{place[a][1] + height}" x2="{place[b][0] + width / 2}" '
+        f'y2="{place[b][1] - 3}" stroke="#888" marker-end="url(#tip)"/>'
+        for a, b in arrows
+    ]
+    boxes = [
+        f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="6" fill="#eef" stroke="#66a"/>'
+        f'<text x="{x + width / 2}" y="{y + 22}" text-anchor="middle" font-weight="bold">{labels[name][0]}</text>'
+        f'<text x="{x + width / 2}" y="{y + 40}" text-anchor="middle" font-size="11">{labels[name][1]}</text>'
+        for name, (x, y) in place.items()
+    ]
+    tip = (
+        '<defs><marker id="tip" orient="auto" markerWidth="8" markerHeight="8" refX="6" refY="3">'
+        '<path d="M0,0 L6,3 L0,6"/></marker></defs>'
+    )
+    size = f'viewBox="0 0 {whole} {len(rows) * (height + gap)}" width="100%" font-family="sans-serif" font-size="14"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{tip}{"".join(lines + boxes)}</svg>'
+
+
+# ---- methods
+
+
+def _of_method(name: str) -> str:
+    cls = methods.method_class(name)
+    file = Path(inspect.getfile(cls))
+    about = inspect.getdoc(inspect.getmodule(cls)) or ""
+    code = file.read_text(encoding="utf-8")
+    code = code[re.search(r"^(@|class |def )", code, re.MULTILINE).start() :]  # type: ignore[union-attr]
+    rows = [
+        (f"`{option.name}`", option.values, f"`{option.default}`", option.description)
+        for option in options(cls.Options)
+    ]
+    return "\n\n".join(
+        [
+            "",
+            f"Source: {cls.source}. In tables: **{cls.title}**; on the command line: `{name}`.",
+            f"    python -m benchmarks run table3 --method {name},bp",
+            "## Our code",
+            f"`methods/{file.name}`, without its imports:",
+            _fenced(code, "python"),
+            "## Source and departures",
+            _as_markdown(about),
+            "## As a timeline",
+            f"![Timeline of {cls.title}]({name}.svg)",
+            f"An epoch of {BATCHES} batches on the virtual clock, three layers, a backward pass twice as long as a "
+            "forward pass, free links: drawn from a run, effect by effect.",
+            "## Options",
+            f"`--set {name}.OPTION=VALUE`",
+            _markdown_table(("option", "values", "default", "what it is"), rows),
+            "## Published and measured",
+            _results_of(name),
+            "",
+        ]
+    )
+
+
+def _as_markdown(text: str) -> str:
+    """Returns a docstring as Markdown: a list needs an empty line before it."""
+    return re.sub(r"(?m)^(?!- )(.+)\n(?=- )", r"\1\n\n", text)
+
+
+def _methods_page() -> str:
+    rows = [
+        (f"[{methods.method_class(name).title}]({name}.md)", f"`{name}`", methods.method_class(name).source)
+        for name in methods.names()
+    ]
+    return "# Methods\n\n" + _markdown_table(("method", "on the command line", "source"), rows) + "\n"
+
+
+@cache
+def _timelines() -> dict[str, bytes]:
+    """Returns a picture of each method's simulated epoch, as `run figure1` draws it."""
+    with tempfile.TemporaryDirectory() as folder:
+        names = ",".join(methods.names())
+        command = [sys.executable, "-m", "benchmarks", "run", "figure1", "--method", names, "--no-tracking"]
+        command += ["--set", f"figure1.batches={BATCHES}", "--out", folder]
+        subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+        pictures = Path(folder).rglob("figure1-*.svg")
+        return {path.stem.removeprefix("figure1-"): path.read_bytes() for path in pictures}
+
+
+# ---- tables
+
+
+def _tables_page() -> str:
+    tables = [registry.table(name) for name in registry.IDS]
+    rows = [(f"[{table.id}]({table.id}.md)", table.title, table.source) for table in tables]
+    return "# Tables and figures\n\n" + _markdown_table(("name", "what it shows", "source"), rows) + "\n"
+
+
+def _table_page(table: Table) -> str:
+    rows = [(row.label, f"`{row.key}`", row.note) for row in table.rows]
+    return "\n\n".join(
+        [
+            f"# {table.id}: {table.title}",
+            f"Source: {table.source}. Networks: {', '.join(table.networks)}. Hardware card: `{table.card}`.",
+            f"    python -m benchmarks run {table.id}\n    python -m benchmarks show {table.id} --audit",
+            "## Rows",
+            _markdown_table(("row", "name", "note"), rows),
+            "## Notes",
+            "\n".join(f"- {note}" for note in table.notes) or "None.",
+            "## Published and measured",
+            _markdown_table(_HEADINGS[1:], [row[1:] for row in _values(lambda frame: frame["table"] == table.id)]),
+            "",
+        ]
+    )
+
+
+# ---- values
+
+
+_HEADINGS = ("table", "network", "row", "measure", "published", "smoke", "small")
+
+
+@cache
+def _kept() -> pd.DataFrame:
+    """Returns the kept values of the embedded data and of real data in part, a line a value."""
+    frames = [pd.read_csv(ROOT / "results" / "reproductions" / f"{name}.csv") for name in ("smoke", "small")]
+    return pd.concat([frame.assign(kept=name) for frame, name in zip(frames, ("smoke", "small"), strict=True)])
+
+
+def _values(chosen: Callable[[pd.DataFrame], pd.Series[bool]]) -> list[tuple[str, ...]]:
+    """Returns rows of _HEADINGS: published values beside the kept ones."""
+    frame = _kept()
+    frame = frame[chosen(frame)]
+    rows = []
+    for (table, network, row, measure), group in frame.groupby(["table", "network", "row", "measure"], sort=False):
+        by_kept = {name: part.iloc[0] for name, part in group.groupby("kept")}
+        published = group["published"].dropna()
+        shown = MEASURES[measure].name if measure in MEASURES else measure
+        cells = [_measured(by_kept[name]) if name in by_kept else "" for name in ("smoke", "small")]
+        rows.append((table, network, row, shown, f"{published.iloc[0]:.4g}" if len(published) else "", *cells))
+    return rows
+
+
+def _measured(value: pd.Series[float]) -> str:
+    if pd.isna(value["mean"]):
+        return f"> {value['at_least']:.4g} ({value['n']} runs)" if pd.notna(value["at_least"]) else ""
+    spread = f" ± {value['std']:.2g}" if pd.notna(value["std"]) and value["std"] else ""
+    return f"{value['mean']:.4g}{spread} (n = {value['n']})"
+
+
+def _results_of(name: str) -> str:
+    of_method = _values(lambda frame: frame["row"].astype(str).str.partition("@")[0] == name)
+    if not of_method:
+        return "No kept table has a row of it yet: `python -m benchmarks list` names the tables that do."
+    return (
+        "Mean and standard deviation over n seeds. *Seconds are simulated*; at scales smoke (embedded digits and "
+        "generated text) and small (real data in part) no number is the paper's.\n\n"
+        + _markdown_table(_HEADINGS, of_method)
+    )
+
+
+def _markdown_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
