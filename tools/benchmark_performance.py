@@ -1,4 +1,4 @@
-"""Measure the suite's overhead against bare PyTorch and the papers' formulas; print each ratio beside its goal.
+"""Measures the suite's overhead against bare PyTorch and the papers' formulas; prints each ratio beside its goal.
 
     python tools/benchmark_performance.py [--rounds N] [--quick] [--networks NAME ...]
 
@@ -24,7 +24,7 @@ from typing import Any
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for what the tools share
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for tools.measuring
 
 from benchmarks.executors import registry as executors
 from benchmarks.hardware.cores import usable_cores
@@ -49,7 +49,7 @@ from tools.measuring import (
 
 missed: list[str] = []
 LEAD = {"resnet18": 1.1, "resnet50": 1.2, "lstm": 1.2}
-"""By network, what Async LU on real threads is to have over BP's best."""
+"""Goal by network: Async LU's speed on real threads over BP's best."""
 
 
 def verdict(label: str, value: float, goal: float, *, at_least: bool = True, detail: str = "") -> None:
@@ -68,11 +68,10 @@ def verdict(label: str, value: float, goal: float, *, at_least: bool = True, det
 
 @dataclass(frozen=True)
 class Rival:
-    """One way to train that is timed. executor: None for a bare loop.
+    """One way to train that is timed.
 
-    policy: how OpenMP's idle threads wait; None: default.
-
-    loops: bare ones, each in a thread of its own. preload: False leaves the allocator to the C library.
+    executor: None for a bare loop. policy: how OpenMP's idle threads wait; None: default. loops: bare loops, each in a
+    thread of its own. preload: False leaves the allocator to the C library.
     """
 
     network: str
@@ -113,7 +112,7 @@ def data_of(network: str, scale: Scale) -> tuple[Workload, DataSet]:
 
 
 def serve(pipe: Connection, rival: Rival) -> None:
-    """Runs in a process of its own: times a round whenever it is asked to, until the other end hangs up."""
+    """Times a round for every request, in a process of its own, until the pipe is closed."""
     timed = rival.build()
     try:
         while True:

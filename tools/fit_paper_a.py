@@ -1,4 +1,4 @@
-"""Make the hardware cards paper-a-ideal and paper-a from what paper A published.
+"""Makes the hardware cards paper-a-ideal and paper-a from what paper A published.
 
     python tools/fit_paper_a.py
 

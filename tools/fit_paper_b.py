@@ -1,11 +1,12 @@
-"""Make the hardware card paper-b from what paper B published.
+"""Makes the hardware card paper-b from what paper B published.
 
     python tools/fit_paper_b.py
 
 A step of MB-SGD takes a + c B seconds at a local batch of B; two rows of MB-SGD per network give both (Tables 1, 6, 9
-and 10, T / (epochs x steps)). So a holds all that a step costs whatever its batch: launches, communication, its share
-of logging and evaluation. The seconds are split over passes and layers by their FLOPs; links are free: a has them.
-How much concurrent updaters gain on a device, its capacity, comes from one row of LAP-SGD (Table 2, U = 4, B = 128).
+and 10, T / (epochs x steps)). So a is the part of a step that does not depend on its batch: launches, communication,
+its share of logging and evaluation. The seconds are split over passes and layers by their FLOPs; links are free: a has
+them. How much concurrent updaters gain on a device, its capacity, comes from one row of LAP-SGD (Table 2, U = 4,
+B = 128).
 All other rows are printed here, each with whether it is held out or follows from the fit (benchmarks.papers.fitted).
 """
 

@@ -1,4 +1,4 @@
-"""Keeps what golden runs give: `python tools/golden.py` writes tests/golden/golden.json anew.
+"""Writes the results of golden runs to tests/golden/golden.json: `python tools/golden.py`.
 
 Refuses where the numbers of a case moved and its version (HISTORY of benchmarks/runner/numerics.py) did not.
 On another torch or kind of CPU than the file's, numbers have moved where they are not within rounding.

@@ -1,4 +1,4 @@
-"""Shared by the tools that measure: trainings made by hand, a bare loop beside them, rivals timed in turns."""
+"""Timing for the benchmark tools: trainings, bare loops beside them, rivals timed in turns."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def epoch(training: Training) -> Timed:
         training.executor.run(training.method.workers(training.team))
         synchronise(training.device)
         seconds = time.perf_counter() - begun
-        training.team.accounts.end_epoch()  # who leaves batches out is not fast
+        training.team.accounts.end_epoch()  # raises where batches were left out
         return seconds / training.team.steps_per_epoch
 
     return timed

@@ -1,4 +1,4 @@
-"""A contract for import-linter: a Mermaid picture of packages shows the imports that there are, and no others.
+"""A contract for import-linter: a Mermaid picture shows exactly the imports between packages.
 
 An arrow `a --> b` says that package a imports package b. What is reached along drawn arrows needs no arrow of its own:
 the picture is the import graph's transitive reduction, so that it stays one that can be read. Hence two rules: every

@@ -34,7 +34,7 @@ from benchmarks.workloads.data.load import DataSet
 from results.records import Record
 
 WALL = "train_seconds"
-"""The one metric of an evaluation that a wall clock decides, among those that training gives."""
+"""The only metric of training that depends on the wall clock."""
 
 
 def main() -> int:

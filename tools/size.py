@@ -1,4 +1,4 @@
-"""The size of the product and of its tests in the syntax tree, which no layout changes.
+"""Counts statements and expressions of the product and of its tests in the syntax tree, independent of layout.
 
 Imports count by the names that they bring, and are no statements here.
 

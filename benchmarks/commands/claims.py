@@ -1,4 +1,4 @@
-"""`claims`: each claim of the papers with its verdict under each condition that has runs, on the screen, in files."""
+"""`claims`: judges each claim of the papers under each condition that has runs, on the screen and in files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of `claims`: the verdicts of each condition as CSV, Markdown and JSON."""
+"""Writes the verdicts of each condition as CSV, Markdown and JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COLUMNS = (
 )  # fmt: skip
 CONDITION = tuple(name for name in condition.COLUMNS if name not in COLUMNS)
 SCHEMA = 2
-"""The version of the fields of the JSON: another meaning or name makes a new number."""
+"""Version of the JSON's fields; raise it when a field changes its name or meaning."""
 
 
 @dataclass(frozen=True)

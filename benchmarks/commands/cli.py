@@ -1,4 +1,4 @@
-"""The command line. Nothing heavy is imported before a command needs it: help, lists and errors come at once."""
+"""Defines the command line. Heavy packages are imported inside commands: help, lists and errors appear at once."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def show(
     audit: Flag = False,
     engine: EngineOptions = ENGINE,
 ) -> None:
-    """Show what `run` would do: the rows, what is set and published of each, and the expected duration.
+    """Show what `run` would do: each row with its settings and published values, and the expected duration.
 
     With `all`, `paper-a` or `paper-b`: what is in it. With the name of a hardware card: what the card predicts beside
     what was published. With a method's name, or `workload`: its options, with values, default and meaning.
@@ -159,7 +159,7 @@ def tune(
     options: TrainOptions = TRAIN,
     engine: EngineOptions = ENGINE,
 ) -> int:
-    """Tune every row of a table by the same budget, and lay it as published beside each row at its best.
+    """Tune every row of a table by the same budget, and show the published settings beside each row's best.
 
     Args:
         table: A table or figure, such as table1.
@@ -251,7 +251,7 @@ def replay(
     task: OwnTask = None,
     data_card: OwnCard = None,
 ) -> int:
-    """Carry a run of `run --record` out again, in one thread: it has the same losses to the last bit, or says why not.
+    """Repeat a run of `run --record` in one thread: its losses are equal to the last bit, or it says why they differ.
 
     Args:
         run: The beginning of its id, or its folder.
@@ -287,7 +287,7 @@ def sample(
 
 @app.command
 def claims(*, selection: Shown = SHOWN, why: Flag = False) -> int:
-    """Hold the papers' claims against the runs at hand: which hold, which do not, which are open.
+    """Check the papers' claims on the runs in OUT: which hold, which do not, which are open.
 
     Under every condition that has runs, side by side; `--scale small --executor virtual` is one of them.
 
@@ -304,7 +304,7 @@ def claims(*, selection: Shown = SHOWN, why: Flag = False) -> int:
 
 @app.command
 def report(*tables: str, selection: Shown = SHOWN, target: Target = None, uri: str | None = None) -> int:
-    """Make one static site of what was run, under OUT/report, with the same as Markdown and LaTeX.
+    """Make one static site of all runs, under OUT/report, with the same tables as Markdown and LaTeX.
 
     It holds every condition that has runs, side by side. What is asked for is made anew, what earlier reports hold
     stays: `report table3 --executor threads` adds to them.
@@ -410,7 +410,7 @@ def ui(
     port: Number = 5000,
     no_browser: Flag = False,
 ) -> int:
-    """Open MLflow's UI at a chart that lays published beside measured, on this machine alone, with links to more.
+    """Open MLflow's UI, on this machine alone, at a chart of published beside measured values, with links to more.
 
     Args:
         tables: Tables whose links are printed, or files of tables. Default: those that were run, the latest first.
@@ -449,7 +449,7 @@ def calibrate(*, scale: str = "smoke", device: str = "auto", out: Out = OUT) -> 
 
 @app.command
 def track(*tables: str, plugin: Plugins = None, out: Out = OUT, uri: Uri = None) -> int:
-    """Feed the journals of an out folder to MLflow, now or again; nothing is doubled.
+    """Feed the journals of an out folder to MLflow, now or again; no run is fed twice.
 
     Args:
         tables: Files of tables of your own, to lay what was published beside their runs.
@@ -462,7 +462,7 @@ def track(*tables: str, plugin: Plugins = None, out: Out = OUT, uri: Uri = None)
 
 @app.command
 def new(kind: str, name: str) -> None:
-    """Write a starter file into this folder, which runs as it is, and say what to type next. Nothing is overwritten.
+    """Write a starter file, which runs as it is, into this folder, and print the next commands. Overwrites nothing.
 
     Args:
         kind: method, server (a method with one), table, network, task or data.
@@ -475,9 +475,9 @@ def new(kind: str, name: str) -> None:
 
 @app.command
 def doctor(*, out: Out = OUT, data: Data = None) -> int:
-    """Say what of Python, torch, devices, data and the store works here, and how to mend the rest.
+    """Check Python, torch, devices, data and the store, and say how to mend what does not work.
 
-    ok: it serves; mend: it does not, and how to mend it; none: it is not here, and need not be.
+    ok: it works; mend: it does not, and how to mend it; none: it is missing, and optional.
     """
     from benchmarks.commands import doctor as examination
 

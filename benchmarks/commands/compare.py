@@ -1,4 +1,4 @@
-"""`compare A B`: two sets of runs cell by cell, what changed between them, and whether it is noise."""
+"""`compare A B`: compares two sets of runs cell by cell: what changed, and whether it is noise."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def to_csv(comparison_made: Comparison) -> str:
 
 def lines(comparison_made: Comparison) -> Iterator[dict[str, Any]]:
     """Yields lines by the names of COLUMNS: one per cell and measure, then one per row that only A or only B has."""
-    for one in comparison_made.cells:
-        yield from (_line(one, change) for change in one.changes)
+    for compared_cell in comparison_made.cells:
+        yield from (_line(compared_cell, change) for change in compared_cell.changes)
     for lone in comparison_made.alone:
         subject = {"group": lone.group, "network": lone.network, "row": lone.row}
         yield {**subject, "verdict": f"only in {lone.side}", "why": lone.why}

@@ -21,9 +21,9 @@ from results.statistics import Summary
 from results.statistics.intervals import LEVEL
 
 FEW = 10
-"""Cells that differ are all shown up to that, beyond it those that have changed."""
+"""Up to this many cells that differ, all are shown; beyond it, only those that changed."""
 MANY = 40
-"""Cells that are the same are counted beyond that, not named."""
+"""Up to this many equal cells are named; beyond it, they are counted."""
 STYLES = {CHANGED: "bold yellow", NOISE: "", UNDECIDED: "dim", SAME: "dim"}
 CODE = ("numerics", "sources")
 """Fields of a spec that say which code made the numbers."""

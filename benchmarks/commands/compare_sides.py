@@ -1,4 +1,4 @@
-"""A and B of `compare`: the runs of a folder, or the values of a reproduction, and their context."""
+"""Reads the two sides of `compare`: the runs of a folder, or the values of a reproduction, and their context."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ CONTEXT: Mapping[str, Callable[[Record], Any]] = {
     "cores": lambda record: record.environment.get("cores"),
     "commit": frames.commit,
 }
-"""Facts on two sets of runs that are said before they are compared; sources are said cell by cell."""
+"""Facts on a set of runs, printed before the comparison; differing sources are named cell by cell."""
 _DIGEST = re.compile(r"sha256 ([0-9a-f]{8})[0-9a-f]*")
 OF_BITS = ("torch", "cpu", "cpu_capability")
-"""Those of them on which a run's bits depend under the virtual clock, beside its spec and sources."""
+"""Facts on which a run's bits depend under the virtual clock, beside its spec and sources."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`export`: the runs of an out folder as tidy Parquet and CSV; `export --reproduction`: its tables, to be committed."""
+"""`export`: writes runs as tidy Parquet and CSV, and with --reproduction a folder's tables, to be committed."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def keep(
 ) -> int:
     """Stores the tables of an out folder as the reproduction of that name, to be committed.
 
-    With_runs: its runs as well.
+    with_runs: its runs as well.
 
     Raises:
         UserError: the name is no plain file name, or there are no runs.

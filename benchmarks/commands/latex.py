@@ -1,4 +1,4 @@
-"""`latex`: tables that `run` wrote, as one file each for a paper, with chosen columns and rows, and their pictures."""
+"""`latex`: writes tables of `run` for a paper, one file each, with chosen columns and rows, and their pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command `new`: a starter file in the current folder, which runs as it is."""
+"""`new`: writes a starter file, which runs as it is, into the current folder."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ STARTERS = Path(__file__).parent / "starters"
 class Kind:
     """A kind of file that `new` writes. suffix: of the file.
 
-    first: shown before the commands, then: the next commands to type. workers: the option of a method's workers; of
-    one it is plain SGD, of which a test is written beside.
+    first: shown before the commands, then: the next commands to type. workers: the option of a method's workers; with
+    one worker the method is plain SGD, which a test beside it checks.
 
     They may contain {name}, {file} and {path}, the absolute path.
     """

@@ -1,4 +1,4 @@
-"""The options that --set reaches, as their classes declare them: `show METHOD`, `show workload`, `list`."""
+"""Lists the options of --set as their classes declare them: `show METHOD`, `show workload`, `list`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmarks.workloads.workload import Workload
 
 WORKLOAD = "workload"
 OPEN = "by table"
-"""In place of a default: the scale, or the table, decides."""
+"""Shown as default where the scale or the table decides."""
 
 DESCRIPTIONS = {
     "dataset": "a data card's name",

@@ -1,4 +1,4 @@
-"""The options that several commands share. Imports nothing heavy: help and mistakes come at once."""
+"""Options that several commands share. Imports nothing heavy: help and errors appear at once."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ Uri = Annotated[str | None, Parameter(help="Tracking store. Default: $MLFLOW_TRA
 @Parameter(name="*")
 @dataclass(frozen=True)
 class RecoveryOptions:
-    """Options on runs that exist already, that stall, or that may be ended early."""
+    """Options on existing runs, on stalled runs, and on checkpoints."""
 
     stall_after: Annotated[
         float | None,
@@ -147,11 +147,11 @@ class SearchOptions:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class SampleOptions:
-    """Options of `sample`: what a text begins with, and how it goes on."""
+    """Options of `sample`: a text's beginning, and how tokens are drawn."""
 
     prompt: Annotated[
         str,
-        Parameter(help="What it begins with. Default: the training text's first character.", validator=_check_utf8),
+        Parameter(help="Beginning of the text. Default: the training text's first character.", validator=_check_utf8),
     ] = ""
     tokens: Annotated[
         Number, Parameter(help="Tokens to write, after those of the prompt.", validator=Between(gte=1))

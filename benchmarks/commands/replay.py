@@ -1,4 +1,4 @@
-"""`replay`: a recorded run over again, in one thread, and whether it has the same losses to the last bit."""
+"""`replay`: repeats a recorded run in one thread, and checks that its losses are equal to the last bit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from benchmarks.workloads.own_files import load
 from results.records import Evaluation, Record, schedule
 
 SAME = ("train_loss", "train_accuracy_percent", "loss", "accuracy_percent", "staleness_updates")
-"""Metrics that a replay has in common with its run; its seconds are its own."""
+"""Metrics that a replay has in common with its run; seconds differ."""
 
 
 def replay(run: str, out: Path, data: Path | None, plugins: Sequence[Path], files: OwnFiles, console: Console) -> int:

@@ -70,7 +70,7 @@ def retrain(path: Path, out: Path, data: Path | None, jobs: int | None, console:
 
 
 def _tuned(cell: GridRow, tuned: Mapping[str, Setting]) -> Iterator[Run]:
-    """The row's runs at the tuned values of the bundle."""
+    """Yields the row's runs at the tuned values of the bundle."""
     rate, warm_up, floor, decay, outer = tuned[cell.network]
     schedule = cell.work.schedule.model_copy(update={"lr": rate, "warm_up_lr": warm_up, "floor": floor})
     optimizer = cell.work.optimizer.model_copy(update={"weight_decay": decay})
@@ -80,7 +80,7 @@ def _tuned(cell: GridRow, tuned: Mapping[str, Setting]) -> Iterator[Run]:
 
 
 def _differences(accepted: Accepted, again: Sequence[Record]) -> Iterator[str]:
-    """Where the runs come out otherwise: in their bits, else beyond what backpropagation's runs scatter."""
+    """Yields where results differ: in their bits, or in means by more than the runs scatter."""
     for network, finals in accepted.finals.items():
         trained = {record.seed: record for record in again if record.network == network}
         bundled = {record.seed: record for record in finals}

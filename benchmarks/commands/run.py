@@ -42,7 +42,7 @@ METHOD_FAILURES = (WorkerFailed, WorkersStuck, Stalled, EpochUnfinished)
 
 @dataclass(frozen=True)
 class Trained:
-    """The tables that were asked for, by id, with the runs that are there now.
+    """The chosen tables by id, with the runs that exist now.
 
     without: for each table that cannot run, why. other_grids: of all tables that share runs with them. existing: all
     runs of the folder.
@@ -55,7 +55,9 @@ class Trained:
 
 
 def run(experiments: Sequence[Experiment], trainer: Trainer) -> int:
-    """Runs experiments -> the exit code: 0, or 1 if a run failed. Of many tables those without their data say so.
+    """Runs experiments -> the exit code: 0, or 1 if a run failed.
+
+    Of many tables, those without their data are named and left out.
 
     Raises UserError where nothing can be run, ResultsError where nothing can be written, Interrupted by a signal.
     """

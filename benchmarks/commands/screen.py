@@ -9,11 +9,11 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""All but tabs and ends of lines; and what turns the direction of text."""
+"""Control characters but tab and line feed, and characters that change the direction of text."""
 
 
 class Screen(Console):
-    """A console that removes control characters from texts such as names; its own colours stay."""
+    """A console that removes control characters from texts such as names, and keeps its own colours."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Renders as a Console does, without control characters."""

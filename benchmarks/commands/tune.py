@@ -1,4 +1,4 @@
-"""`tune`: the same search for every row of a table, then the table as published beside each row at its best."""
+"""`tune`: searches every row of a table by the same budget, then shows published settings beside each row's best."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from results.files import own_folder
 
 
 def tune(table: Table, trainer: Trainer, budget: TuningBudget) -> int:
-    """-> the exit code: 0, or 1 if a run failed. Raises as `run`."""
+    """Tunes a table -> the exit code: 0, or 1 if a run failed. Raises as `run`."""
     chosen, out, console = trainer.chosen, trainer.out, trainer.console
     ranks.refuse_started(chosen.kind, "tune")
     grid = resolve(table, chosen)
@@ -75,7 +75,7 @@ def _print_budget(grid: Grid, budget: TuningBudget, console: Console) -> None:
 
 
 def _chosen_by(grid: Grid, budget: TuningBudget) -> str:
-    """Says which split chooses, with its samples, and why it is the test split."""
+    """Returns which split chooses, with its samples, and why it is the test split."""
     counts = [validation_samples(cell) for cell in grid.cells]
     if budget.select == VALIDATION:
         many = " to ".join(f"{count:,}" for count in dict.fromkeys((min(counts), max(counts))))
@@ -104,7 +104,7 @@ def _show(tuned: TunedTable, command: str, out: Path, console: Console) -> None:
 
 
 def _track(tuned: TunedTable, chosen: Choices, out: Path, console: Console) -> None:
-    """The published rates as `run` does it, what is shown at the best as `track` does; no trials (results.groups)."""
+    """Feeds MLflow the runs at published rates as `run` does, and those at the best as `track` does; no trials."""
     table_runs, existing = tuned.published, journals.read(out)
     best = {record.id for record in tuned.sides["best"].used} - {record.id for record in table_runs.used}
     others_tracked = [record for record in existing.records if record.id in best]
