@@ -19,7 +19,8 @@ from benchmarks.tables.own import is_file
 from methods.errors import unknown
 from reports.figures.canvas import COLUMN
 from reports.latex import paper
-from reports.latex.paper import PARTS, PaperColumn, PaperTable
+from reports.latex.paper import PaperColumn, PaperTable
+from reports.tables.texts import PARTS
 from results.files import replace
 from results.reading import MOST_BYTES
 from results.reading import content as bytes_of

@@ -1,4 +1,4 @@
-"""Chooses the values of a measure to set in bold: the best, and what the runs do not tell apart from it."""
+"""Chooses the values of a measure to set in bold: the best, and those that the runs do not tell apart from it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RULE = (
 
 
 def best(cells: Sequence[ResultCell], measure: Measure) -> frozenset[int]:
-    """cells: of the methods on one network. -> the places of those in bold."""
+    """Returns the places of the cells in bold. cells: of the methods on one network."""
     values = [cell.measured for cell in cells if cell.measured is not None]
     by_place = {place: cell for place, cell in enumerate(cells) if not math.isnan(_mean(cell))}
     if not measure.better or len(by_place) < 2:
@@ -45,7 +45,7 @@ def _apart(cell: ResultCell, top: ResultCell, *, exact: bool) -> bool:
         return False
     if cell.runs.values and top.runs.values:
         different = apart(cell.runs, top.runs)
-    else:  # an analysis's, known by mean and standard deviation alone
+    else:  # an analysis has mean and standard deviation alone
         interval = summary_difference(cell.measured, top.measured)
         different = None if interval is None else interval.leaves_out(0)
     return exact if different is None else different

@@ -1,4 +1,4 @@
-"""Any text in LaTeX: what pdfLaTeX's fonts have no sign for becomes mathematics, or the number of its character."""
+"""Escapes any text for LaTeX: a sign that pdfLaTeX's fonts lack becomes mathematics, or the number of its character."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _LATIN = re.compile(r"[ -~À-ÏÑ-ÖØ-Ýß-ïñ-öø-ýÿ]")
 
 
 def escape(text: object) -> str:
-    """The text literally, on one line."""
+    """Returns LaTeX that shows the text literally, on one line."""
     line = printable(str(text))
     # Two of these would become one sign, such as a dash.
     parted = (_sign(a) + "{}" * (a == b and a in "-`'") for a, b in zip(line, f"{line[1:]} ", strict=False))
@@ -77,6 +77,6 @@ def _sign(letter: str) -> str:
 
 
 def label(text: str) -> str:
-    """The text as the name of a label or a file: small letters, digits, hyphens; what that loses is in a digest."""
+    """Returns the text as a label or a file name: small letters, digits, hyphens, and a digest where letters are lost."""
     plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
     return plain if plain == text else f"{plain}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"

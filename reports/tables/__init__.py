@@ -1,1 +1,1 @@
-"""A result table on the screen, as CSV, as Markdown, and as files."""
+"""Renders result tables: on the screen and as files."""

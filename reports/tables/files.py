@@ -1,4 +1,4 @@
-"""A result table as the files that are made of it: tidy CSV, Markdown and LaTeX beside its JSON."""
+"""Writes a result table as files: JSON, tidy CSV, Markdown and LaTeX."""
 
 from __future__ import annotations
 
@@ -22,47 +22,42 @@ COLUMNS = (
 
 
 def write(table: ResultTable, folder: Path) -> tuple[Path, ...]:
-    """Write `<name>.json`, `.csv`, `.md` and `.tex` into the folder, each whole or not at all; gives their paths.
+    """Writes `<name>.json`, `.csv`, `.md` and `.tex`, each whole or not at all -> their paths.
 
     folder: of the condition, `table.conditions.folder(out / "tables")`.
 
     Raises:
         ResultsError: the folder cannot be written, or the disk is full.
     """
-    written = files.write(table, folder)
-    made = {"csv": to_csv(table), "md": to_markdown(table), "tex": str(paper.of(table))}
-    for ending, text in made.items():
-        replace(folder / f"{table.name}.{ending}", text.encode())
-    return written, *(folder / f"{table.name}.{ending}" for ending in made)
+    paths = [files.write(table, folder)]
+    for ending, text in (("csv", to_csv(table)), ("md", to_markdown(table)), ("tex", str(paper.of(table)))):
+        paths.append(folder / f"{table.name}.{ending}")
+        replace(paths[-1], text.encode())
+    return tuple(paths)
 
 
 def to_csv(table: ResultTable) -> str:
-    """Tidy CSV, one line per network, row and measure; floats in full, empty where there is no value.
-
-    Every line says of which condition it is.
-    """
-    said = table.conditions.columns
+    """Returns tidy CSV, one line per network, row and measure; floats in full, empty where there is no value."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
+    conditions = [table.conditions.columns[name] for name in condition.COLUMNS]
     for row in table.rows:
         for measure, cell in zip(table.measures, row.cells, strict=True):
-            paper, ours = cell.published, cell.measured
             names = [table.name, row.network, row.network_label, row.row, row.method_label, measure.key]
-            published = [paper.mean, paper.std, paper.n] if paper else [None] * 3
-            measured = [getattr(ours, name, None) for name in MEASURED]
-            goal = table.conditions.targets.get(row.network)
-            ends = [cell.ratio, cell.reason, goal, *(said[name] for name in condition.COLUMNS)]
-            writer.writerow(map(safe, [*names, *published, *measured, *ends]))
+            published = [getattr(cell.published, name, None) for name in ("mean", "std", "n")]
+            measured = [getattr(cell.measured, name, None) for name in MEASURED]
+            rest = [cell.ratio, cell.reason, table.conditions.targets.get(row.network)]
+            writer.writerow(map(safe, [*names, *published, *measured, *rest, *conditions]))
     return text.getvalue()
 
 
 def to_markdown(table: ResultTable) -> str:
-    """The table as Markdown, with its captions and notes."""
+    """Returns the table as Markdown, with its captions and notes."""
     parts = [f"# {markdown(table.title)}", markdown(table.source), *map(markdown, table.captions)]
-    for one in table.glances:
-        parts.append(f"**At a glance: {markdown(glance_title(one))}**")
-        parts.append(rows(glance_header(table, one), glance_lines(one)))
+    for glance in table.glances:
+        parts.append(f"**At a glance: {markdown(glance_title(glance))}**")
+        parts.append(rows(glance_header(table, glance), glance_lines(glance)))
     parts.append(rows(header(table), lines(table), heads=2))
     if notes := "\n".join(f"- {markdown(note)}" for note in footer(table)):
         parts.append(notes)
@@ -70,7 +65,7 @@ def to_markdown(table: ResultTable) -> str:
 
 
 def rows(columns: Sequence[object], body: Iterable[Sequence[object]], heads: int = 1, *, numbers: bool = True) -> str:
-    """A table of any texts, without a caption. heads: how many columns are names; numbers: whether the others are."""
+    """Returns a Markdown table of any texts. heads: how many columns are names. numbers: whether the others are."""
     rule = ["---:" if numbers and place >= heads else "---" for place in range(len(columns))]
     texts = [map(markdown, columns), rule, *(map(markdown, row) for row in body)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in texts)
