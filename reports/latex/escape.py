@@ -77,6 +77,6 @@ def _sign(letter: str) -> str:
 
 
 def label(text: str) -> str:
-    """Returns the text as a label or a file name: small letters, digits, hyphens, and a digest where letters are lost."""
+    """Returns a text as a label or a file name: small letters, digits, hyphens; a digest where letters are lost."""
     plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
     return plain if plain == text else f"{plain}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"

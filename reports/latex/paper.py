@@ -250,7 +250,7 @@ def _sentence(text: str) -> str:
 
 
 def row(cells: Sequence[str]) -> str:
-    """Returns an escaped line of a tabular; a bracket after an empty first cell would be an option of the line before."""
+    """Returns an escaped line of a tabular; a bracket after an empty cell would be an option of the line before."""
     return " & ".join(map(escape, cells)) + r" \\"
 
 

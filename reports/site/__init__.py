@@ -1,4 +1,4 @@
-"""The report on disk: a static site, the same as Markdown beside it, and a LaTeX table per page.
+"""Writes the report: a static site, the same as Markdown beside it, and a LaTeX table per page.
 
     report/index.html, report.md, report.tex, style.css, index.json, claims/...
     report/<condition>/<id>/index.html, report.md, table.tex, page.json and pictures
@@ -11,14 +11,15 @@ their own in `reports.tables.texts` and `reports.site.latex`.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports.site import kept, latex, pages
-from reports.site.beside import Beside, besides
-from reports.site.pages import Page, Picture, Site
+from reports.site import kept, latex
+from reports.site.beside import besides
+from reports.site.pages import Picture, Site, again, legend, slug
 from reports.tables.files import rows
 from reports.tables.texts import markdown, printable
 from results.files import own_folder, replace
@@ -32,58 +33,56 @@ _NAMES = {"html": "index.html", "md": "report.md"}
 
 
 def write(site: Site, folder: Path, before: Collection[str] = ()) -> tuple[list[Path], list[Path]]:
-    """Write the whole site into the folder -> all files written, the index first, and folders of pages removed.
+    """Writes the whole site into the folder -> all files written, the index first, and folders of pages removed.
 
-    Pictures must be there already. before: files that earlier reports wrote; those that this one has not are removed.
+    Pictures must exist already. before: files that earlier reports wrote; those that are not written now are removed.
 
     Raises:
         ResultsError: the folder cannot be written, the disk is full, or a folder below it is a link.
     """
-    beside = {one.id: one for one in besides(site)}
-    files = {folder / _NAMES[kind]: render(f"index.{kind}.j2", folder, site=site, beside=beside) for kind in _NAMES}
+    beside = {pages.first.id: pages for pages in besides(site)}
+    files = _rendered("index", folder, folder, site=site, beside=beside)
     files[folder / "style.css"] = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     for page in site.pages:
-        files |= _page(site, page, folder, beside.get(page.id))
-    for one in beside.values():
-        place = folder / one.place
-        for kind, name in _NAMES.items():
-            files[place / name] = render(f"beside.{kind}.j2", folder, place, site=site, beside=one)
+        place = folder / page.place
+        files |= _rendered("page", folder, place, site=site, page=page, beside=beside.get(page.id))
+        files[place / "table.tex"] = latex.page(page)
+        files[place / kept.PAGE] = kept.page_json(page, folder).decode()
+    for pages in beside.values():
+        files |= _rendered("beside", folder, folder / pages.place, site=site, beside=pages)
     if site.claims is not None:
-        place = folder / "claims"
-        for kind, name in _NAMES.items():
-            files[place / name] = render(f"claims.{kind}.j2", folder, place, site=site)
-        files[place / "table.tex"] = latex.claims(site.claims)
+        files |= _rendered("claims", folder, folder / "claims", site=site)
+        files[folder / "claims" / "table.tex"] = latex.claims(site.claims)
     files[folder / "report.tex"] = latex.document(site, folder)
     for path in files:
         own_folder(folder, path.parent)
     for path, text in files.items():
         replace(path, text.encode())
-    noted = {path.relative_to(folder).as_posix() for path in (*files, *kept.picture_files(folder, site.pages))}
-    gone = kept.remove(folder, {*before} - noted)
-    replace(folder / kept.INDEX, kept.index_json(site.asked, site.columns, sorted(noted)))
-    return list(files), gone
+    written = {path.relative_to(folder).as_posix() for path in (*files, *kept.picture_files(folder, site.pages))}
+    removed = kept.remove(folder, {*before} - written)
+    replace(folder / kept.INDEX, kept.index_json(site.asked, site.columns, sorted(written)))
+    return list(files), removed
 
 
-def _page(site: Site, page: Page, folder: Path, beside: Beside | None) -> dict[Path, str]:
-    place = folder / page.place
-    given = {"site": site, "page": page, "beside": beside}
-    made = {place / name: render(f"page.{kind}.j2", folder, place, **given) for kind, name in _NAMES.items()}
-    return {**made, place / "table.tex": latex.page(page), place / kept.PAGE: kept.page_json(page, folder).decode()}
+def _rendered(template: str, folder: Path, place: Path, **values: Any) -> dict[Path, str]:
+    """Returns a page as HTML and as Markdown, by their paths."""
+    return {place / name: render(template, kind, folder, place, **values) for kind, name in _NAMES.items()}
 
 
-def render(template: str, folder: Path, place: Path | None = None, **values: Any) -> str:
-    """Returns a page. folder: of the report; place: of the page, if that is another."""
-    at = place or folder
-    found = _environment(template.split(".")[1]).get_template(template)
-    return found.render(place=at, root="../" * len(at.relative_to(folder).parts), **values)
+def render(template: str, kind: str, folder: Path, place: Path, **values: Any) -> str:
+    """Returns a page. kind: "html" or "md". folder: of the report. place: of the page."""
+    names = [f"{template}.j2", f"{template}.{kind}.j2"]  # one for both kinds, or one for each
+    root = "../" * len(place.relative_to(folder).parts)
+    text = _environment(kind).select_template(names).render(place=place, root=root, **values)
+    return text if kind == "html" else re.sub(r"\n{3,}", "\n\n", text).lstrip("\n")
 
 
 @cache
 def _environment(kind: str) -> Environment:
-    """kind: "html", which escapes whatever it is given, or "md", whose templates do so by a filter."""
+    """Returns the templates of a kind: "html" escapes all values, in "md" the templates do so by a filter."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    made = Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=kind == "html",
         finalize=_one_line if kind == "html" else None,
@@ -92,25 +91,25 @@ def _environment(kind: str) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {"md": markdown, "slug": pages.slug, "relative": relative, "line": printable}
-    made.globals |= {"again": pages.again, "legend": pages.legend, "size": size, "rows": rows}
-    return made
+    environment.filters |= {"md": markdown, "slug": slug, "relative": relative, "line": printable}
+    environment.globals |= {"again": again, "legend": legend, "size": size, "rows": rows, "kind": kind}
+    return environment
 
 
 def _one_line(value: object) -> object:
-    """Text without control characters; markup, which macros give, as it is."""
+    """Removes control characters from text, and leaves the markup of macros as it is."""
     return printable(value) if type(value) is str else value
 
 
 def relative(path: Path, place: Path) -> str:
-    """The address of a file from the page in that folder."""
+    """Returns the address of a file from the page in a folder."""
     from urllib.parse import quote
 
     return quote(os.path.relpath(path, place).replace(os.sep, "/"))
 
 
 def size(picture: Picture) -> tuple[int, int] | None:
-    """Width and height in pixels of the PNG; None if it is not there, or is none."""
+    """Returns width and height of the PNG in pixels; None where it is missing or no PNG."""
     from PIL import Image
 
     try:

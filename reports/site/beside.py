@@ -1,69 +1,59 @@
-"""The conditions of one table side by side: the same rows, a group of columns for each condition."""
+"""Shows the conditions of one table side by side: the same rows, two columns for each condition."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reports.site.pages import Grid, Page, ShownCell, Site
+from reports.site.pages import Grid, Page, Site
 from reports.tables.texts import BLANK
 
 FOLDER = "side-by-side"
 
 
 @dataclass(frozen=True, slots=True)
-class BesideRow:
-    """One row of the table: what was published, and its cell under each condition, None where it has none."""
-
-    label: str
-    published: str
-    cells: tuple[ShownCell | None, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class BesideGrid:
-    """One measure on one network, under the network's name without the scale's width and depth."""
-
-    network: str
-    measure: str
-    rows: tuple[BesideRow, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Beside:
-    """All pages of one table."""
+    """The pages of one table under several conditions. place: the folder of their common page, from the report's."""
 
     pages: tuple[Page, ...]
 
     @property
-    def id(self) -> str:
-        return self.pages[0].id
-
-    @property
-    def title(self) -> str:
-        return self.pages[0].title
-
-    @property
-    def source(self) -> str:
-        return self.pages[0].source
+    def first(self) -> Page:
+        return self.pages[0]
 
     @property
     def place(self) -> str:
-        """Folder of the page, relative to the report's."""
-        return f"{FOLDER}/{self.id}"
+        return f"{FOLDER}/{self.first.id}"
 
     @property
-    def grids(self) -> tuple[BesideGrid, ...]:
+    def grids(self) -> Iterator[Grid]:
+        """Yields a table per network and measure, captioned without the scale's width and depth."""
         networks = {block.key: block.title.partition(" (")[0] for page in self.pages for block in page.blocks}
         measures = dict.fromkeys(name for page in self.pages for name in page.measures)
-        return tuple(_grid(self.pages, key, title, name) for key, title in networks.items() for name in measures)
+        for network, title in networks.items():
+            for measure in measures:
+                yield Grid(f"{measure}: {title}", self._headers, tuple(self._rows(network, measure)))
 
-    def flat(self, one: BesideGrid) -> Grid:
-        """Copy with one line of headings, for Markdown."""
-        parts = ("measured (n)", "95 % interval")
-        heads = (f"{page.condition.label}: {part}" for page in self.pages for part in parts)
-        rows = tuple((row.label, row.published, *_texts(row)) for row in one.rows)
-        return Grid(f"{one.network}: {one.measure}", ("Method", "Published", *heads), rows)
+    @property
+    def _headers(self) -> tuple[str, ...]:
+        parts = ("measured ± std", "95 % interval")
+        return "Method", "Published", *(f"{page.condition.label}: {part}" for page in self.pages for part in parts)
+
+    def _rows(self, network: str, measure: str) -> Iterator[tuple[str, ...]]:
+        lines = [
+            {line.key: line for block in p.blocks if block.key == network for line in block.lines} for p in self.pages
+        ]
+        labels = {key: line.label for of_page in lines for key, line in of_page.items()}
+        for key, label in labels.items():
+            published, texts = BLANK, list[str]()
+            for page, of_page in zip(self.pages, lines, strict=True):
+                if key in of_page and measure in page.measures:
+                    cell = of_page[key].entries[page.measures.index(measure)]
+                    published = cell.published if published == BLANK else published
+                    texts += cell.measured, cell.interval
+                else:
+                    texts += BLANK, BLANK
+            yield label, published, *texts
 
 
 def besides(site: Site) -> Iterator[Beside]:
@@ -73,29 +63,3 @@ def besides(site: Site) -> Iterator[Beside]:
             with_rows = tuple(page for page in pages if page.blocks)
             if len(with_rows) > 1:
                 yield Beside(with_rows)
-
-
-def _texts(row: BesideRow) -> Iterator[str]:
-    for cell in row.cells:
-        yield from (cell.measured, cell.interval) if cell is not None else (BLANK, BLANK)
-
-
-def _grid(pages: Sequence[Page], network: str, title: str, measure: str) -> BesideGrid:
-    per_page = [_cells(page, network, measure) for page in pages]
-    labels: dict[str, str] = {}
-    for page in pages:
-        labels |= {line.key: line.label for block in page.blocks for line in block.lines if block.key == network}
-    rows = []
-    for key, label in labels.items():
-        cells = tuple(cells.get(key) for cells in per_page)
-        published = (cell.published for cell in cells if cell is not None and cell.published != BLANK)
-        rows.append(BesideRow(label, next(published, BLANK), cells))
-    return BesideGrid(title, measure, tuple(rows))
-
-
-def _cells(page: Page, network: str, measure: str) -> dict[str, ShownCell]:
-    """Cells by the row's key."""
-    if measure not in page.measures:
-        return {}
-    index = page.measures.index(measure)
-    return {line.key: line.entries[index] for block in page.blocks if block.key == network for line in block.lines}

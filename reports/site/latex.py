@@ -18,7 +18,7 @@ def page(one: Page) -> str:
     """All tables of a page, each a float with its caption and label, and the notes below them."""
     said = "; ".join(one.captions)
     measured = [
-        replace(grid, caption=f"{one.title}. {grid.caption}. {said}. Mean ± sample standard deviation (n).")
+        replace(grid, caption=f"{one.title}. {grid.caption}. {said}. ± is the sample standard deviation over runs.")
         for block in one.blocks
         for grid in one.measured(block)
     ]

@@ -1,4 +1,4 @@
-"""The leaderboard as one page of HTML and of Markdown, of what `benchmarks.views.submissions` gives it."""
+"""Writes the leaderboard as one page, in HTML and in Markdown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from results.files import replace
 
 @dataclass(frozen=True)
 class Section:
-    """A ranking. id: of its place in the page; lines: how it was made."""
+    """A ranking. id: its anchor in the page. lines: sentences on how it was made."""
 
     id: str
     lines: Sequence[str]
@@ -22,13 +22,13 @@ class Section:
 
 
 def write(sections: Sequence[Section], refused: Grid | None, folder: Path) -> list[Path]:
-    """Write leaderboard.html and .md and the style -> the paths. Pictures come later, beside them.
+    """Writes leaderboard.html and .md and the style -> their paths. Pictures are drawn later, beside them.
 
     Raises:
         ResultsError: the folder cannot be written, or the disk is full.
     """
     texts = {
-        folder / f"leaderboard.{kind}": render(f"leaderboard.{kind}.j2", folder, sections=sections, refused=refused)
+        folder / f"leaderboard.{kind}": render("leaderboard", kind, folder, folder, sections=sections, refused=refused)
         for kind in ("html", "md")
     }
     texts[folder / "style.css"] = (TEMPLATES / "style.css").read_text(encoding="utf-8")

@@ -172,7 +172,7 @@ class Page:
 
     def measured(self, block: Block) -> Iterator[Grid]:
         """Yield a table for each measure: published and measured values, and the verdict."""
-        heads = ("Method", "Published", "Measured (n)", "95 % interval", "Measured / published", "Evidence", "Verdict")
+        heads = ("Method", "Published", "Measured ± std", "95 % interval", "Measured / published", "Evidence", "Verdict")
         shown = [place for place in range(len(heads)) if self.ratios or place != 4]
         for index, name in enumerate(self.measures):
             rows = []
