@@ -171,16 +171,17 @@ class Page:
     glances: tuple[Grid, ...] = ()
 
     def measured(self, block: Block) -> Iterator[Grid]:
-        """Yield a table for each measure: published and measured values, and the verdict."""
-        heads = ("Method", "Published", "Measured ± std", "95 % interval", "Measured / published", "Evidence", "Verdict")
-        shown = [place for place in range(len(heads)) if self.ratios or place != 4]
+        """Yields a table for each measure: published and measured values, and the verdict."""
+        ratio = ("Measured / published",) if self.ratios else ()
+        headers = ("Method", "Published", "Measured ± std", "95 % interval", *ratio, "Evidence", "Verdict")
         for index, name in enumerate(self.measures):
             rows = []
             for line in block.lines:
                 cell = line.entries[index]
-                cells = (line.label, cell.published, cell.measured, cell.interval, cell.ratio, cell.n, cell.light.text)
-                rows.append(tuple(cells[place] for place in shown))
-            yield Grid(f"{name}, {block.title}", tuple(heads[place] for place in shown), tuple(rows))
+                ratio = (cell.ratio,) if self.ratios else ()
+                values = cell.published, cell.measured, cell.interval, *ratio, cell.n, cell.light.text
+                rows.append((line.label, *values))
+            yield Grid(f"{name}, {block.title}", headers, tuple(rows))
 
     @property
     def ratios(self) -> bool:
