@@ -1,1 +1,1 @@
-"""Lists a table's runs and trains them: choices, plan, identity, training, processes, progress."""
+"""Plans a table's runs and trains them."""

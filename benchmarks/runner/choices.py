@@ -25,26 +25,25 @@ class Sweep:
 
     @property
     def text(self) -> str:
-        """The values as `--set` has them."""
+        """Values as `--set` takes them: "1,4"."""
         return ",".join(self.values)
 
     @property
     def name(self) -> str:
-        """Name of the setting, as `--set` has it: "lapsgd.period"."""
+        """Name of the setting as `--set` takes it: "lapsgd.period"."""
         return f"{self.owner}.{self.key}"
 
 
 @dataclass(frozen=True)
 class Choices:
-    """Choices of the command line, checked; one made by hand is not checked.
+    """Checked choices of the command line. `runner.grid.resolve` makes a table's grid of them; all else reads the grid.
 
-    `runner.grid.resolve` makes a table's grid of it; what trains and what shows runs read the grid.
-
-    budget: times the samples of the scale. any_seed: whether the seeds are those that have runs. methods: names of
-    methods, of a table's rows, or of rows to be added to it; none: all. networks: likewise. peak: FLOP/s of one of
-    `real_devices`. settings: of `--set`, by owner ("workload", a method, an analysis) and key, as text, but for what
-    has several values: sweeps. plugin_methods: those of the plug-ins, in their order. own: what the user's own files
-    gave. target: in the unit of the tables' measure.
+    budget: factor of the scale's samples. any_seed: whether the seeds are those that have runs. methods: names of
+    methods or of a table's rows, or rows to be added; none: all. networks: likewise. peak: measured FLOP/s of one of
+    `real_devices`, for MFU. settings: single values of `--set`, as text, by owner ("workload", a method, an analysis)
+    and key. sweeps: settings with several values. plugin_methods: methods of the plug-ins, in their order. own: the
+    user's own network, task and data. target: in the unit of the tables' measure. alias: whether rows that are one
+    algorithm are trained once. node: that trains the runs, if it is not this machine.
     """
 
     scale: str = "smoke"
@@ -54,24 +53,24 @@ class Choices:
     methods: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
     executor: str = executors.DEFAULT
-    record: bool = False  # the schedule
+    record: bool = False  # the schedule of each run
     card: Card | None = None  # --hardware; without it every table has its own
     device: str = "cpu"
     data: Path | None = None  # where to look for data that does not come with a dependency
-    peak: float | None = None  # measured here by calibrate: of MFU in real time
+    peak: float | None = None
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     sweeps: tuple[Sweep, ...] = ()
     plugins: tuple[Path, ...] = ()
     plugin_methods: tuple[str, ...] = ()
-    own_tables: tuple[Table, ...] = ()  # by their files
+    own_tables: tuple[Table, ...] = ()
     own: Own = NONE
-    alias: bool = True  # rows that are one algorithm are trained once
-    node: Node | None = None  # that trains the runs, if it is not this machine
+    alias: bool = True
+    node: Node | None = None
     target: float | None = None
 
     @property
     def kind(self) -> executors.ExecutorKind:
-        """The executor's properties: what seconds are."""
+        """Properties of the executor."""
         return executors.executor(self.executor)
 
     @property

@@ -1,4 +1,4 @@
-"""The evaluations of a run, one after the other: when the next is due, and whether they end the run."""
+"""The evaluations of a run: when the next is due, and whether they end the run."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Metrics = dict[str, float]
 
 @dataclass(eq=False)
 class EvaluationHistory:
-    """The evaluations of a run, one after the other, and whether they end it.
+    """The evaluations of a run so far. Epochs are counted as fractions.
 
-    epochs: planned. patience: in epochs, too. every: epochs between two evaluations. monitor: which metric says whether
-    one is better.
+    epochs: planned. patience: epochs without improvement that end the run. monitor: metric that improves. every: epochs
+    between two evaluations.
     """
 
     epochs: int
@@ -27,22 +27,22 @@ class EvaluationHistory:
     evaluations: list[Metrics] = field(default_factory=list)
 
     def at(self, number: int) -> Fraction:
-        """The epochs after which the evaluation of this number is made; 1 is the first."""
+        """Epochs after which the evaluation of this number is due; 1 is the first."""
         return evaluated_at(number, self.every, self.epochs)
 
     @property
     def done(self) -> Fraction:
-        """Epochs until the last one."""
+        """Epochs at the last evaluation."""
         return self.at(len(self.evaluations))
 
     @property
     def epoch(self) -> float:
-        """Epochs until the last evaluation, as the journal has them."""
+        """Epochs at the last evaluation, as journals have them."""
         return epoch_number(self.done)
 
     @property
     def next_at(self) -> Fraction:
-        """Epochs until the next one."""
+        """Epochs at which the next evaluation is due."""
         return self.at(len(self.evaluations) + 1)
 
     @property
@@ -52,7 +52,7 @@ class EvaluationHistory:
 
     @property
     def stopped_early(self) -> bool:
-        """Returns whether too many epochs went by without a better evaluation, before the plan's were over."""
+        """Whether `patience` epochs brought no better evaluation before the plan was over."""
         if self.diverged or not 0 < self.done < self.epochs:
             return False
         ranks = [self.monitor.rank(metrics[self.monitor.metric]) for metrics in self.evaluations]
@@ -68,7 +68,7 @@ class EvaluationHistory:
         return "diverged" if self.diverged else "finished"
 
     def reason(self, batch: int | None) -> str:
-        """Why it diverged. batch: of the last epoch, 0 the first, from which on the training loss was not finite."""
+        """Why it diverged; "" if it did not. batch: first of the last epoch with a training loss that is not finite."""
         if not self.diverged:
             return ""
         if batch is None:

@@ -1,4 +1,4 @@
-"""Resolves a table and the choices into its grid: the one place where settings become rows, runs and words."""
+"""Resolves a table and the choices into a grid: the one place where settings become rows, runs and words."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from results.tables import RunCondition
 
 @dataclass(frozen=True)
 class GridRow:
-    """A row on a network as it is trained. runs: one a seed."""
+    """A row on a network as it is trained. runs: one for each seed."""
 
     network: str
     row: Row
@@ -43,15 +43,13 @@ class GridRow:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table as chosen: all that is trained for it, and what an output says of it before anything was.
+    """A resolved table: all runs to be trained for it, and what outputs say of them.
 
-    published: none where the data were chosen, and are another set than the scale's: a scale's own stand-ins are laid
-    beside the paper's values, and said to be stand-ins.
-
-    rows: the same on every network; cells: network by network. works: what the rows of a network share. card: that all
-    of them share; None in real time. settings: "workload.stem" -> value, of the table's methods. swept: fields of the
-    workload that have several values. remarks: sentences on what was set; cautions: on what then was not. target:
-    in the unit of its measure, if the user fixed one.
+    rows: the same on every network. cells: network by network. works: workload that the rows of a network share. card:
+    hardware that they share; None in real time. published: values to show beside the rows; none where the user chose
+    other data than the scale's. settings: "workload.stem" -> value, for the table's methods. swept: fields of the
+    workload with several values. remarks: sentences on what was set; cautions: on what was not set with it. target: in
+    the unit of the measure, if the user fixed one.
     """
 
     table: Table
@@ -81,32 +79,32 @@ class Grid:
 
     @property
     def size(self) -> str:
-        """The scale and its budget in words: "small, 4 times the samples"."""
+        """Scale and budget in words: "small, 4 times the samples"."""
         return size_of(self.scale, self.table.budget)
 
     @property
     def runs(self) -> list[Run]:
-        """Network by network, row by row, seed by seed."""
+        """All runs, network by network, row by row, seed by seed."""
         return [run for cell in self.cells for run in cell.runs]
 
     @property
     def data(self) -> DataCard:
-        """The card of the data as they were found."""
+        """Card of the data on this machine."""
         return self.cells[0].runs[0].data
 
     @property
     def cards(self) -> dict[str, Card]:
-        """The hardware cards of all rows, delays and all, by their content."""
+        """Hardware cards of all rows, with the rows' delays, by sha256."""
         delayed = [self.card.delayed(row.delays) for row in self.rows] if self.card is not None else []
         return {card.sha256: card for card in delayed}
 
     def label(self, network: str) -> str:
-        """The network in words, on the data as they were found."""
+        """Name of a network on the data on this machine."""
         return self.works[network].label_on(self.data)
 
     @property
     def other_data(self) -> str:
-        """Says what the data are where they are not the paper's, all of them at scale paper; "" where they are."""
+        """Says how the data, or at scale paper their number, differ from the paper's; "" where they do not."""
         if not self.cells:
             return ""
         work, data = self.cells[0].work, self.data
@@ -122,9 +120,9 @@ class Grid:
 
     @property
     def unlike_tokens(self) -> str:
-        """Says that rows are of unlike tokens, whose losses are per token of their own; "" where all are alike."""
+        """Says that rows have different tokens, so that losses per token do not compare; "" where they have not."""
         all_tokens = [cell.work.tokens for cell in self.cells if cell.work.tokens is not None]
-        units = dict.fromkeys(f"bpe of {one.vocabulary}" if one.unit == "bpe" else one.unit for one in all_tokens)
+        units = dict.fromkeys(f"bpe of {t.vocabulary}" if t.unit == "bpe" else t.unit for t in all_tokens)
         if len(units) < 2:
             return ""
         return (
@@ -133,52 +131,52 @@ class Grid:
 
     @property
     def judged(self) -> bool:
-        """Whether claims are: a stand-in's scale says that it is one, and all other data have to be the paper's."""
+        """Whether claims are judged: on the paper's data, or on a scale's stand-ins, which every output calls so."""
         stands_in = self.scale != "paper" and self.cells[0].work.card.embedded
         return (stands_in or not self.other_data) and self.cells[0].work.task == self.cells[0].work.at(self.scale).task
 
 
 def tables(choices: Choices) -> tuple[Table, ...]:
-    """All tables: the suite's, and those that were named by their files."""
+    """All tables: the suite's, and the user's own."""
     return (*map(registry.table, registry.IDS), *choices.own_tables)
 
 
 def grids(choices: Choices, families: Collection[str] = (), at_hand: Iterable[Grid] = ()) -> Iterator[Grid]:
-    """Grids of all tables (of these families, if any) that accept the settings, networks and executor.
+    """Yields the grids of all tables that accept the choices.
 
-    known: grids that were made of the same choices before.
+    families: of workloads; none: all. at_hand: grids that were resolved from the same choices before.
     """
-    there = {grid.table.id: grid for grid in at_hand}
+    resolved = {grid.table.id: grid for grid in at_hand}
     for table in tables(choices):
         if families and table.family not in families:
             continue
         with contextlib.suppress(*USER_ERRORS):
-            yield there.get(table.id) or resolve(table, choices)
+            yield resolved.get(table.id) or resolve(table, choices)
 
 
 def resolve(table: Table, choices: Choices) -> Grid:
-    """Tables that show the same runs share them, by identity.
+    """The grid of a table under the choices. Tables with equal runs share them, by identity.
 
-    Raises UserError or MethodError on a setting that a workload or method does not take, UserError where the card or a
-    row delays a device that none of them has, or the target lies outside the measure's range, and as `plan.run`.
+    Raises UserError or MethodError on a setting that a workload or method does not take; UserError where the card or a
+    row delays a device that no run has, or the target lies outside the measure's range; and as `plan.run`.
     """
     if (choices.own, choices.budget) != (table.own, table.budget):
         table = replace(table, own=choices.own, budget=choices.budget)
-    its_rows, its_networks = _rows(table, choices), _networks(table, choices)
+    rows, networks = _rows(table, choices), _networks(table, choices)
     card = choices.card or load_card(table.card) if choices.kind.needs_card else None
-    cells = tuple(_cell(table, network, row, choices, card) for network in its_networks for row in its_rows)
+    cells = tuple(_cell(table, network, row, choices, card) for network in networks for row in rows)
     if cells and card is not None:
         _check_delays(table, cells, card)
     if choices.target is not None:
         _check_target(table, cells, choices.target)
-    owners = {"workload", *(row.method for row in its_rows)}
-    fewer = bool(choices.methods) and {row.key for row in its_rows} != {row.key for row in _rows(table, choices.whole)}
-    unchanged = [("methods", not fewer), ("networks", its_networks == table.networks), ("card", True)]
+    owners = {"workload", *(row.method for row in rows)}
+    fewer = bool(choices.methods) and {row.key for row in rows} != {row.key for row in _rows(table, choices.whole)}
+    unchanged = [("methods", not fewer), ("networks", networks == table.networks), ("card", True)]
     selection = words(choices, owners, without=[field for field, is_unchanged in unchanged if is_unchanged])
     return Grid(
         table=table,
-        rows=its_rows,
-        works={network: _shared(table, network, choices) for network in its_networks},
+        rows=rows,
+        works={network: _shared(table, network, choices) for network in networks},
         cells=cells,
         kind=choices.kind,
         recorded=choices.record,
@@ -204,7 +202,7 @@ def _cell(table: Table, network: str, row: Row, choices: Choices, card: Card | N
 
 
 def _published(table: Table, cells: Sequence[GridRow]) -> Mapping[Key, Published]:
-    """Published values that may stand beside the runs; a network's target beside all of its rows, or beside none."""
+    """Published values to show beside the runs. A network's target is shown only if all of its rows have theirs."""
     apart = {(cell.network, cell.row.key) for cell in cells if not _beside(cell)}
     if not apart:
         return table.published
@@ -214,7 +212,7 @@ def _published(table: Table, cells: Sequence[GridRow]) -> Mapping[Key, Published
 
 
 def _beside(cell: GridRow) -> bool:
-    """Whether published values may stand beside a row's runs: its data, task and tokens are those of its scale."""
+    """Whether published values may be shown beside a row: its data, task and tokens are those of its scale."""
     work, data = cell.work, cell.runs[0].data
     if work.dataset == work.family and data.unlike(data_card(work.family)):
         return False
@@ -222,7 +220,7 @@ def _beside(cell: GridRow) -> bool:
 
 
 def _measured_on(work: Workload) -> tuple[object, ...]:
-    """Data, their shards, task and unit of tokens: a loss of other tokens is another measure."""
+    """Data, their shards, task and unit of tokens: all that decides what a loss means."""
     return (work.dataset, work.shards, work.task, work.tokens.unit if work.tokens is not None else "")
 
 
@@ -234,11 +232,9 @@ def _shared(table: Table, network: str, choices: Choices) -> Workload:
 
 
 def _rows(table: Table, choices: Choices) -> tuple[Row, ...]:
-    """The table's rows, those of plug-ins, methods and rows that were asked for by name; filtered by --method.
+    """Rows of the table, of plug-ins and of --method, filtered by --method, with settings and sweeps applied.
 
-    As they are set: a row that --set makes another has the name of that, and there is one for each value of a sweep
-    (runner.settings). A rate that is scaled by default is in a label beside one that is not. Raises UserError or
-    MethodError on a name or setting that is none.
+    Raises UserError or MethodError on an unknown name or setting.
     """
     wanted = (*choices.plugin_methods, *choices.methods, *(sweep.owner for sweep in choices.sweeps))
     chosen = list(table.rows)
@@ -260,27 +256,27 @@ def _not_there(table: Table) -> str:
 
 
 def _asked(table: Table, chosen: Iterable[Row], choices: Choices) -> Iterator[Row]:
-    """Rows that --method names by their options and that are not chosen yet: the table's own, or one to be added.
+    """Yields rows that --method names by options and that are not chosen yet: the table's own, else new ones.
 
-    What all of the table's rows of a method have and do not say, a schedule for example, the new one has as well.
+    A new row has the workload fields that all of the table's rows of its method share without naming them.
     """
-    there = {run_of(table, row, choices.scale, {}): row for row in table.rows}
+    own_rows = {run_of(table, row, choices.scale, {}): row for row in table.rows}
     keys = {row.key for row in chosen}
     for name in dict.fromkeys(choices.methods):
         if "@" not in name or name in keys:
             continue
-        asked = Row.parsed(name)
-        unsaid = [row.unsaid for row in table.rows if row.method == asked.method]
+        named = Row.parsed(name)
+        unsaid = [row.unsaid for row in table.rows if row.method == named.method]
         shared = unsaid[0] if unsaid and all(setting == unsaid[0] for setting in unsaid) else {}
-        row = replace(asked, workload={**shared, **asked.workload}, note=_not_there(table))
-        row = there.setdefault(run_of(table, row, choices.scale, {}), row)
+        row = replace(named, workload={**shared, **named.workload}, note=_not_there(table))
+        row = own_rows.setdefault(run_of(table, row, choices.scale, {}), row)
         if row.key not in keys:
             keys.add(row.key)
             yield row
 
 
 def _networks(table: Table, choices: Choices) -> tuple[str, ...]:
-    """The table's networks in its order, filtered by --network, maybe to none; then those that no paper trains."""
+    """The table's networks, filtered by --network; then networks of --network that no paper trains."""
     chosen = [network for network in table.networks if not choices.networks or network in choices.networks]
     return tuple(dict.fromkeys([*chosen, *(network for network in choices.networks if network not in TRAINED)]))
 
@@ -288,12 +284,15 @@ def _networks(table: Table, choices: Choices) -> tuple[str, ...]:
 def _check_delays(table: Table, cells: Sequence[GridRow], card: Card) -> None:
     devices = max(cell.method.devices for cell in cells)
     delays: Sequence[Delay] = card.delayed([delay for cell in cells for delay in cell.row.delays]).delays
-    slow, away = ((delay.device, "delayed") for delay in delays), ((one.device, "absent") for one in card.absent)
+    slow, away = (
+        ((delay.device, "delayed") for delay in delays),
+        ((absence.device, "absent") for absence in card.absent),
+    )
     for device, what in (*slow, *away):
         if device >= devices:
-            there = f"devices 0 to {devices - 1}" if devices > 1 else "device 0 alone"
+            existing = f"devices 0 to {devices - 1}" if devices > 1 else "device 0 alone"
             raise UserError(
-                f"The runs of {table.id} have {there}, and device {device} is to be {what}: "
+                f"The runs of {table.id} have {existing}, and device {device} is to be {what}: "
                 f"name one that they have, or leave out that it is {what}."
             )
 
@@ -316,7 +315,7 @@ def _remarks(choices: Choices) -> Iterator[str]:
 
 
 def _cautions(choices: Choices, cells: Sequence[GridRow]) -> Iterator[str]:
-    """Warns where a learning rate was set and the warm-up's was not, and says what the warm-up's is then."""
+    """Warns where a learning rate was set and the warm-up's was not, which then keeps its value."""
     chosen_fields = {
         *choices.settings.get("workload", {}),
         *(sweep.key for sweep in choices.sweeps if sweep.owner == "workload"),

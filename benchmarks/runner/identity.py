@@ -28,14 +28,14 @@ SHAPE = ("dataset", "network", "stem", "width", "blocks", "embedding", "resoluti
 
 
 def charged(work: Workload) -> ChargedSpec:
-    """Fields of the workload whose seconds a simulated step costs: the run's own, or the published one's."""
-    whose = work if work.price == "flops" else work.charged
-    fields = whose.model_dump(mode="json", include=set(SHAPE), exclude=left_out(whose))
+    """Fields of the workload that prices simulated steps: the run's own, or the published one."""
+    priced = work if work.price == "flops" else work.charged
+    fields = priced.model_dump(mode="json", include=set(SHAPE), exclude=left_out(priced))
     return ChargedSpec.model_validate(fields)
 
 
 def data_sha256(data: DataCard, folder: Path | None) -> str:
-    """Fingerprint of the data on this machine: of a folder, of the files in it, "" where there is no folder."""
+    """Fingerprint of the data on this machine; of a folder that of its files, "" where there is no folder."""
     if data.kind != "folder":
         return card_on_disk(data, folder).fingerprint
     content = find(data, folder)
@@ -45,22 +45,22 @@ def data_sha256(data: DataCard, folder: Path | None) -> str:
 def hardware_of(card: Card | None, gpus: Gpus | None = None, node: Node | None = None) -> HardwareSpec:
     """The hardware that decides time: the card under the virtual clock, else the GPUs on CUDA, else the CPU.
 
-    node: whose CPU that is, if it is not this machine's.
+    node: the machine that trains, if it is not this one.
     """
     if card is None and gpus is not None:
         return HardwareSpec(name=gpus.name, gpus=gpus.count)
     if card is None:
         cpu, cores = (node.cpu, node.cores) if node is not None else (cpu_name(), os.cpu_count() or 1)
         return HardwareSpec(name=cpu, cores=cores)
-    said = {"delays": [delay.label for delay in card.delays], "absent": [absence.label for absence in card.absent]}
+    changes = {"delays": [delay.label for delay in card.delays], "absent": [absence.label for absence in card.absent]}
     return HardwareSpec.model_validate(
-        {"name": card.name, "sha256": card.sha256, **{key: labels for key, labels in said.items() if labels}}
+        {"name": card.name, "sha256": card.sha256, **{key: labels for key, labels in changes.items() if labels}}
     )
 
 
 @cache
 def torch_minor() -> str:
-    """Raises UserError when torch is not installed."""
+    """torch's version without its patch: "2.8". Raises UserError where torch is not installed."""
     try:
         return ".".join(metadata.version("torch").split("+")[0].split(".")[:2])
     except metadata.PackageNotFoundError:
@@ -70,15 +70,15 @@ def torch_minor() -> str:
 
 
 def version(method: type[methods.Method], executor: str, work: Workload | WorkloadSpec) -> int:
-    """The version of the numerics that such a run has."""
-    line = [cls.name for cls in method.__mro__ if issubclass(cls, methods.Method) and hasattr(cls, "name")]
-    return numerics.version(line, executor, work.network, work.dataset)
+    """The version of the numerics of such a run."""
+    names = [cls.name for cls in method.__mro__ if issubclass(cls, methods.Method) and hasattr(cls, "name")]
+    return numerics.version(names, executor, work.network, work.dataset)
 
 
 def sources(method: type[methods.Method], of_work: Iterable[Path] = (), *, ours: bool | None = None) -> str | None:
-    """Digest of the files of a user's method, network and task and, with `ours`, of our numerics; None where none are.
+    """Digest of the files of a user's method, network and task and, with `ours`, of our numerics; None for no files.
 
-    of_work: network's and task's. ours: by default only where our files were edited.
+    of_work: files of network and task. ours: None: only where our files were edited.
     """
     ours = numerics.edited() if ours is None else ours
     files = tuple(dict.fromkeys([*_plugins(method), *of_work]))
@@ -92,9 +92,9 @@ def _plugins(method: type[methods.Method]) -> tuple[Path, ...]:
 
 
 def different(spec: RunSpec, code: str | None, own: Own = NONE) -> str:
-    """Names what would change a planned run's numbers here: "torch", "numerics" or "sources"; "" for nothing.
+    """Says what would change the numbers of a planned run here: "torch", "numerics", "sources", or "" for nothing.
 
-    code: the digest of the numerics' files where it was planned. own: what the user's files give here.
+    code: digest of the numerics' files where it was planned. own: the user's own files, as loaded here.
     """
     method = methods.method_class(spec.method.name)
     if spec.torch != torch_minor():

@@ -1,7 +1,7 @@
-"""The version of the numerics: what stands in a run's identity for the code that made its numbers.
+"""The version of the numerics, which stands for the code in a run's identity (docs/decisions/0016-identity.md).
 
-`tests/golden` holds the code to it: an edit that moves a bit fails there until HISTORY has a new line. One that moves
-none needs no line, and leaves every run what it is (docs/decisions/0016-identity.md).
+An edit that changes a bit of a run's numbers fails in `tests/golden` until HISTORY has a new line. Any other edit needs
+no line, and leaves all runs valid.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmarks.checkout import INSTALLED, PACKAGES, git, is_tracked
 
 @dataclass(frozen=True)
 class Change:
-    """A change of runs' numbers. methods, executors, networks, datasets: whose runs it concerns; of () all.
+    """A change of runs' numbers. methods, executors, networks, datasets: whose runs it concerns; (): all.
 
     date: year, month and day. what: what changed, for readers of old results.
     """
@@ -35,7 +35,7 @@ HISTORY = (
     Change(1, "2026-11-23", "the first version that is stated; runs that were kept before have its bits"),
     Change(2, "2026-11-23", "ViT's positions begin with deviation 1, as large as its patches", networks=("vit",)),
 )
-"""The latest last, each version once. A line that is there is never changed."""
+"""The latest last, each version once. Existing lines never change."""
 
 SOURCES = (
     "methods",
@@ -50,15 +50,16 @@ SOURCES = (
 
 
 def version(methods: Iterable[str], executor: str, network: str, dataset: str) -> int:
-    """The version of the last change that concerns such a run. methods: its own, and those that it is derived from."""
-    run = tuple(methods), (executor,), (network,), (dataset,)
-    concerned = [
+    """Version of the last change that concerns such a run. methods: its own, and those that it is derived from."""
+    names = set(methods)
+    return max(
         change.version
         for change in HISTORY
-        for of in [(change.methods, change.executors, change.networks, change.datasets)]
-        if all(not whose or set(whose) & set(its) for whose, its in zip(of, run, strict=True))
-    ]
-    return max(concerned)
+        if (not change.methods or names & set(change.methods))
+        and executor in (change.executors or (executor,))
+        and network in (change.networks or (network,))
+        and dataset in (change.datasets or (dataset,))
+    )
 
 
 @cache
@@ -76,18 +77,18 @@ def edited() -> bool:
 
 
 def digest(own: Iterable[Path] = (), *, ours: bool = True) -> str:
-    """The sha256 of the numerics' files, and of a user's as they are now. ours: False: of the user's alone."""
-    found = _ours().copy() if ours else hashlib.sha256()
+    """sha256 of the numerics' files, unless not `ours`, and of a user's own files."""
+    sha256 = _ours().copy() if ours else hashlib.sha256()
     for path in own:
-        found.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return found.hexdigest()
+        sha256.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return sha256.hexdigest()
 
 
 @cache
 def _ours() -> hashlib._Hash:
     places = [PACKAGES / name for name in SOURCES]
     files = [path for place in places for path in ([place] if place.is_file() else place.rglob("*.py"))]
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     for name, path in sorted((path.relative_to(PACKAGES).as_posix(), path) for path in files):
-        found.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return found
+        sha256.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return sha256

@@ -1,4 +1,4 @@
-"""One run as planned: what exactly is going to be done, before any of it is. Imports no torch."""
+"""Plans single runs: their spec, identity and labels, and the checks of what cannot be trained. Imports no torch."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from results.records.spec import ACCURACY, Judge, Labels, MethodSpec, RowLabels,
 
 @dataclass(frozen=True)
 class Run:
-    """One training run: its identity is the hash of its spec; labels are for people.
+    """A planned training run: its identity is the hash of its spec; labels are for people.
 
-    own: the row's method where it is another one with these options, which the spec has and which is trained. found:
-    the card of the data as they were found; None: as published. form_is_open: whether they are not here, in no form of
-    several. parts: of the user's own, which the spec names.
+    own: the row's method where its options make it another method, which is the one in the spec. found: card of the
+    data on this machine; None: as published. form_is_open: whether the data are missing and come in several forms.
+    parts: the user's own network, task and data.
     """
 
     id: str
@@ -47,14 +47,14 @@ class Run:
 
     @property
     def data(self) -> DataCard:
-        """The card of the data as they were found, or as published."""
+        """Card of the data on this machine, or as published."""
         return self.found or self.parts.card_of(self.spec.workload.dataset)
 
     @cached_property
     def method(self) -> MethodSpec:
-        """The row's with all of its options, whatever is trained in its place."""
-        its = self.own or self.spec.method
-        return MethodSpec(name=its.name, options=methods.with_defaults(its.name, its.options))
+        """The row's method with all of its options, whichever method is trained."""
+        method = self.own or self.spec.method
+        return MethodSpec(name=method.name, options=methods.with_defaults(method.name, method.options))
 
     @property
     def title(self) -> str:
@@ -66,7 +66,7 @@ class Run:
     def at(
         self, *, seed: int | None = None, work: Workload | None = None, options: Mapping[str, JsonValue] | None = None
     ) -> Run:
-        """Returns the run with another seed, another workload of the same network and data, or some other options."""
+        """A copy with another seed, another workload of the same network and data, or some other options."""
         changed: dict[str, Any] = {} if seed is None else {"seed": seed}
         if options is not None:
             method = self.spec.method
@@ -78,12 +78,12 @@ class Run:
 
     @cached_property
     def work(self) -> Workload:
-        """The workload that its spec holds."""
+        """The workload of its spec."""
         return workload_of(self.spec.workload, self.parts)
 
 
 def of_row(work: Workload, row: Row, method: methods.Method, seed: int, choices: Choices, shared: Card | None) -> Run:
-    """The row's run as `run` makes it, or that of the method that its own is with these options."""
+    """The run of a row, by the method that is trained for it. Takes and raises the same as `run`."""
     own = run(work, row, method, seed, choices, shared)
     if not choices.alias or method.trained_as is method:
         return own
@@ -91,12 +91,12 @@ def of_row(work: Workload, row: Row, method: methods.Method, seed: int, choices:
 
 
 def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Choices, shared: Card | None) -> Run:
-    """One run of a row. shared: the card of the table's virtual clock, which the row may delay; None for real time.
+    """Plans one run of a row. shared: card of the table's virtual clock, before the row's delays; None for real time.
 
-    Raises UserError for delayed devices in real time, for a precision that the device lacks, and where torch, the GPU
-    or the data's folder cannot be named, where heads or patches divide no width or image, where a network or a task of
-    the user's own fails or does not fit, and where outputs would fill the memory; MethodError where the method cannot
-    train this network, or one of so many layers.
+    Raises UserError for delayed devices in real time; for a precision that the device lacks; without torch, the GPU or
+    the data's folder; where heads or patches do not divide the width or image; where the user's own network or task
+    fails or does not fit; where outputs would fill the memory. Raises MethodError where the method cannot train this
+    network, or one of so many layers.
     """
     if row.delays and shared is None:
         raise UserError(
@@ -110,35 +110,34 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
     hardware = shared.delayed(row.delays) if shared is not None else None
     if hardware is not None:
         hardware.check_devices(method.devices - method.servers, row.key)
-    seen = choices.gpus
-    work.check_device(seen.name if seen is not None else choices.device, tf32=seen is not None and seen.tf32)
+    gpus = choices.gpus
+    work.check_device(gpus.name if gpus is not None else choices.device, tf32=gpus is not None and gpus.tf32)
     spec = RunSpec(
         workload=workload_spec(work, data, data_sha256(data, choices.data)),
         method=MethodSpec(name=method.name, options=as_read(method.recorded())),
         executor=choices.executor,
-        hardware=hardware_of(hardware, seen, choices.node),
+        hardware=hardware_of(hardware, gpus, choices.node),
         device=choices.device,
         seed=seed,
         torch=torch_minor(),
         numerics=version(type(method), choices.executor, work),
     )
-    if (files := sources(type(method), work.own.files_of(work.network, work.task))) is not None:
-        spec = spec.model_copy(update={"sources": files})
-    if hardware is not None:
-        spec = spec.model_copy(update={"charged": charged(work)})
-    if choices.record:
-        spec = spec.model_copy(update={"recorded": True})
-    if seen is not None:
-        spec = spec.model_copy(update={"gpu": seen.name})
+    added: dict[str, Any] = {  # only what is not the default is part of the identity
+        "sources": sources(type(method), work.own.files_of(work.network, work.task)),
+        "charged": charged(work) if hardware is not None else None,
+        "recorded": choices.record or None,
+        "gpu": gpus.name if gpus is not None else None,
+    }
+    spec = spec.model_copy(update={name: value for name, value in added.items() if value is not None})
     labels = _labels(work, row, method, choices, hardware, spec.gpu, data)
     return Run(run_id(spec), spec, labels, found=data, form_is_open=form_is_open(data, choices.data), parts=work.own)
 
 
 def _counted(work: Workload, data: DataCard) -> DataCard:
-    """The card of a corpus with the number of the workload's tokens, where the text was cut into such before."""
+    """The card of a corpus with its number of tokens, if the text was cut into the workload's tokens before."""
     if work.tokens is None or work.tokens.unit == "characters":
         return data
-    from benchmarks.workloads.data.text import encoding  # NumPy, which others' plans go without
+    from benchmarks.workloads.data.text import encoding  # NumPy, which other plans do without
 
     return replace(data, counted=encoding.counts(data, work.tokens))
 
@@ -153,7 +152,7 @@ def alone(
     record: bool = False,
     card: Card | None = None,
 ) -> Run:
-    """A run of no table. card: of a virtual clock. Raises as `run`."""
+    """Plans a run outside of tables. card: of a virtual clock. Raises as `run`."""
     chosen = Choices(executor=executor, device=device, record=record)
     return run(work, Row(method.name), method, seed, chosen, card)
 
@@ -170,13 +169,15 @@ def _check_workload(work: Workload, method: methods.Method, known: DataCard, cho
             "your own that takes them with --task, as `new task my_task` begins one."
         )
     if work.task != work.at(work.scale).task:
-        _check_task(work, known)
+        from benchmarks.workloads.build import check_task  # torch, which other plans do without
+
+        check_task(work, known)
     if choices.device == "cpu" and choices.node is None:
         check_memory(work, known)
 
 
 def _check_recorded(work: Workload, method: methods.Method) -> None:
-    """Raises UserError for what no schedule tells."""
+    """Raises UserError for a run whose schedule cannot be recorded."""
     if method.options.lock_free:
         raise UserError(
             f"{method.name}: without its mutex a layer may be read and written at once, which no schedule tells; "
@@ -190,7 +191,7 @@ def _check_recorded(work: Workload, method: methods.Method) -> None:
 
 
 def _check_evaluations(work: Workload, method: methods.Method, data: DataCard) -> None:
-    """Raises UserError where an epoch has fewer batches on a device than evaluations."""
+    """Raises UserError where an epoch has more evaluations than batches on a device."""
     if work.evaluate_every >= 1:
         return
     samples, _ = work.samples_of(data)
@@ -205,7 +206,7 @@ def _check_evaluations(work: Workload, method: methods.Method, data: DataCard) -
 
 
 def _check_clipping(work: Workload, method: methods.Method) -> None:
-    """Raises UserError where gradients are clipped by a norm that the method never has."""
+    """Raises UserError where gradients are clipped by a norm that the method never computes."""
     if work.optimizer.clip is not None and work.optimizer.clip_by == "all" and not method.updates_whole_gradients:
         raise UserError(
             f"workload.optimizer.clip_by=all: {method.name} updates a part of the network before it has the gradient "
@@ -213,19 +214,12 @@ def _check_clipping(work: Workload, method: methods.Method) -> None:
         )
 
 
-def _check_task(work: Workload, data: DataCard) -> None:
-    """Raises UserError where a task that is not the network's own does not fit it."""
-    from benchmarks.workloads.build import check_task  # torch, which others' plans go without
-
-    check_task(work, data)
-
-
 def _layers(work: Workload, data: DataCard) -> int:
     if work.own_network is None:
         shape = work.input_shape(data)
         check_shape(work.network, shape, width=work.width, heads=work.heads, patch=work.patch)
         return layer_count(work.network, work.blocks)
-    from benchmarks.workloads.build import try_network  # torch, which others' plans go without
+    from benchmarks.workloads.build import try_network  # torch, which other plans do without
 
     return try_network(work, data).layers
 
@@ -266,7 +260,7 @@ def _labels(
 
 
 def _judge(work: Workload, data: DataCard) -> Judge:
-    """The judge of the run's task; by chance all tokens are equally probable, where it does not say what it is."""
+    """The judge of the run's task. Without a chance level of its own, chance is that all tokens are equally likely."""
     judge, words = work.trained_for.judge, work.vocabulary_on(data)
     if judge.unit != "nats" or judge.chance is not None or work.tokens is None or words is None:
         return judge
@@ -274,9 +268,9 @@ def _judge(work: Workload, data: DataCard) -> Judge:
 
 
 def distinct(planned: Iterable[Run]) -> list[Run]:
-    """Each run once, in the order of the plan: under a row of the method that is trained, where there is one.
+    """Each run once, in the order of the plan, preferably as a row of the method that is trained.
 
-    Its labels name a row of every other method that it is as well, so that its journal is found under each.
+    Its labels also name the rows of other methods that share it, so that its journal is found under each.
     """
     alike: dict[str, dict[str, Run]] = {}
     for run in planned:
@@ -293,7 +287,7 @@ def _together(same: Sequence[Run]) -> Run:
 
 
 def trained_as_others(planned: Iterable[Run]) -> Iterator[str]:
-    """A sentence for every row whose runs are those of another method."""
+    """Yields a sentence for every method that is trained in place of others."""
     runs = list(planned)
     rows = {run.id: run.labels.method_title for run in runs if run.own is None}
     sentences: dict[str, dict[str, None]] = {}
@@ -310,5 +304,5 @@ def trained_as_others(planned: Iterable[Run]) -> Iterator[str]:
 
 
 def in_order(planned: Sequence[Run]) -> list[Run]:
-    """Seed by seed, so that an interrupted grid has whole rows of few seeds rather than few rows of all seeds."""
+    """The runs by seed, so that an interrupted grid has all rows of few seeds rather than few rows of all seeds."""
     return sorted(planned, key=lambda run: run.spec.seed)

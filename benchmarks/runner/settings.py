@@ -1,8 +1,7 @@
-"""`--set` goes before a table's literals: what a row is then, what it is then called, which rows are then one.
+"""Applies `--set` to a table's rows: settings win over the table's literals.
 
-Where a setting changes what the table decides (an option of the method, a field of the workload, a batch), the row is
-named by the value that it has, so that no published value stands beside it. Rows that become one run are one row. A
-setting with several values makes a row of each, whether or not the table decides on it.
+A row whose option, workload field or batch a setting changes is named by the new value, so that no published value
+stands beside it. Rows that become one run are one row. A setting with several values makes a row for each.
 """
 
 from __future__ import annotations
@@ -23,24 +22,24 @@ Settings = Mapping[str, Mapping[str, str]]
 """Settings of `--set`: owner ("workload", a method, an analysis) -> option or field -> value as given."""
 
 NAMED = frozenset({"shards.alpha", "shards.seed"})
-"""Fields of the workload that a row's name has wherever they are set, whether or not the table decides on them."""
+"""Fields of the workload that, once set, are in a row's name even if the table does not state them."""
 
 
 def row_method(table: Table, row: Row, settings: Settings) -> methods.Method:
-    """The method of a row. Raises MethodError on an option or value that it does not take."""
+    """The method of a row with its settings. Raises MethodError on an option or value that it does not take."""
     return methods.create(row.method, {**table.options_of(row), **settings.get(row.method, {})})
 
 
 def row_workload(table: Table, network: str, row: Row, scale: str, settings: Settings) -> Workload:
-    """The table's, with the row's own batch and settings; what the user set goes before both. Raises UserError."""
-    known: dict[str, Any] = {"like": table.networks[0], "own": table.own}
-    batch = workload(table.family, network, scale, **known).at_batch(row.batch) if row.batch else {}
-    set_here = {**table.workload, **batch, **row.workload, **settings.get("workload", {})}
-    return workload(table.family, network, scale, set_here, **known, budget=table.budget)
+    """The workload of a row on a network: settings win over the row, the row over the table. Raises UserError."""
+    context: dict[str, Any] = {"like": table.networks[0], "own": table.own}
+    batch = workload(table.family, network, scale, **context).at_batch(row.batch) if row.batch else {}
+    values = {**table.workload, **batch, **row.workload, **settings.get("workload", {})}
+    return workload(table.family, network, scale, values, **context, budget=table.budget)
 
 
 def settled(table: Table, rows: Sequence[Row], scale: str, settings: Settings) -> tuple[Row, ...]:
-    """The rows as they are set, each run once: under a name that the table gives it, if there is one."""
+    """The rows with their settings, each run once: under the table's own name for it, if there is one."""
     if not settings:
         return tuple(rows)
     same: dict[str, list[tuple[Row, Row]]] = {}
@@ -50,25 +49,25 @@ def settled(table: Table, rows: Sequence[Row], scale: str, settings: Settings) -
         options = [name for name in methods.option_names(row.method) if name in stated]
         now, _ = _renamed(table, row, scale, ({}, settings), options, fields)
         same.setdefault(run_of(table, now, scale, settings), []).append((row, now))
-    found = []
-    for group in same.values():  # of rows that are one run: the table's own, if it still is that
+    merged = []
+    for group in same.values():  # rows that are one run: the table's own, if it is unchanged
         _, now = next((pair for pair in group if pair[0] == pair[1]), group[0])
         keys = tuple(row.key for row, _ in group)
-        found.append(now if keys == (now.key,) else replace(now, instead=keys))
-    return tuple(found)
+        merged.append(now if keys == (now.key,) else replace(now, instead=keys))
+    return tuple(merged)
 
 
 def swept(
     table: Table, rows: Sequence[Row], scale: str, settings: Settings, sweeps: Sequence[Sweep]
 ) -> tuple[Row, ...]:
-    """A row for each value, of several sweeps for each of their product; each run once. rows: as settled.
+    """A row for each point of the sweeps' grid, each run once. rows: as `settled` gives them.
 
-    A row is named by what it has not been before, labelled by all that is swept. A value that is the row's own leaves
-    it its name, and so the published values beside it.
+    A row is named by the values that differ from the table's and labelled by all swept values, so that at its own
+    values it keeps its name, and the published values beside it.
     """
     if not sweeps:
         return tuple(rows)
-    found: dict[str, Row] = {}
+    by_run: dict[str, Row] = {}
     for row in rows:
         for point in _points(row, sweeps):
             both = {owner: {**settings.get(owner, {}), **point.get(owner, {})} for owner in {*settings, *point}}
@@ -76,15 +75,15 @@ def swept(
             now, values = _renamed(table, row, scale, (settings, both), options, fields)
             now = replace(now, swept=values) if point else row
             run = run_of(table, now, scale, settings)
-            if run not in found or now.key == row.key:
-                found[run] = now
-    return tuple(found.values())
+            if run not in by_run or now.key == row.key:
+                by_run[run] = now
+    return tuple(by_run.values())
 
 
 def told_apart(table: Table, rows: Sequence[Row], settings: Settings) -> tuple[Row, ...]:
-    """The rows; those whose rate is times their devices are labelled so where other rows' of several devices is not.
+    """The rows, labelled by their learning rate where only some methods of several devices scale it.
 
-    Without it defaults of two methods would differ in silence: DDP's rate is the schedule's, L-SGD's is not.
+    By default DDP's rate is the schedule's, and L-SGD's is multiplied by its devices.
     """
     pairs = [(row, row_method(table, row, settings)) for row in rows]
     if len({method.learning_rate_factor != 1 for _, method in pairs if method.replicas > 1}) < 2:
@@ -93,16 +92,16 @@ def told_apart(table: Table, rows: Sequence[Row], settings: Settings) -> tuple[R
 
 
 def _with_rate(row: Row, method: methods.Method) -> Row:
-    said = getattr(method.options, "learning_rate", f"x {method.learning_rate_factor:g}")
-    return row if "learning_rate" in row.variant else replace(row, swept={"learning_rate": said, **row.swept})
+    rate = getattr(method.options, "learning_rate", f"x {method.learning_rate_factor:g}")
+    return row if "learning_rate" in row.variant else replace(row, swept={"learning_rate": rate, **row.swept})
 
 
 def _points(row: Row, sweeps: Sequence[Sweep]) -> Iterator[Settings]:
     """Settings at each point of the grid of the sweeps that concern the row; one point, {}, where none does."""
-    mine = [sweep for sweep in sweeps if sweep.owner in (row.method, "workload")]
-    for values in product(*(sweep.values for sweep in mine)):
+    own_sweeps = [sweep for sweep in sweeps if sweep.owner in (row.method, "workload")]
+    for values in product(*(sweep.values for sweep in own_sweeps)):
         point: dict[str, dict[str, str]] = {}
-        for sweep, value in zip(mine, values, strict=True):
+        for sweep, value in zip(own_sweeps, values, strict=True):
             point.setdefault(sweep.owner, {})[sweep.key] = value
         yield point
 
@@ -115,9 +114,9 @@ def _renamed(
     options: Sequence[str],
     fields: Sequence[str],
 ) -> tuple[Row, dict[str, Any]]:
-    """The row named by what of these differs between the settings before and after -> it, and all of their values.
+    """Names a row by the options and fields that the second settings change -> it, and the values of all of them.
 
-    A field of the workload differs if it does so on one of the networks.
+    A field counts as changed if it changes on one of the networks.
     """
     before, after = (row_method(table, row, given).describe() for given in settings)
     values = {name: after[name] for name in options}
@@ -145,7 +144,7 @@ def _renamed(
 
 
 def renamed(rows: Iterable[Row]) -> Iterator[str]:
-    """Yields a sentence for every row whose name `--set` has changed, or that stands for several rows now."""
+    """Yields a sentence for every row that `--set` has renamed, or merged with others."""
     for row in rows:
         if len(row.instead) == 1:
             yield f"--set goes before the table: {row.instead[0]} is now {row.key}."
@@ -154,6 +153,6 @@ def renamed(rows: Iterable[Row]) -> Iterator[str]:
 
 
 def run_of(table: Table, row: Row, scale: str, settings: Settings) -> str:
-    """Key that is equal for rows with the same runs."""
+    """Key of a row's runs, equal for rows with the same runs."""
     works = [row_workload(table, network, row, scale, settings) for network in table.networks]
     return repr((row.method, row_method(table, row, settings).describe(), works, row.delays))
