@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.errors import UserError
-from benchmarks.workloads import tasks
 from benchmarks.workloads.data.cards import DataCard, card
 from benchmarks.workloads.networks.names import OwnNetwork
-from benchmarks.workloads.tasks import OwnTask, Task
+from benchmarks.workloads.tasks import OwnTask
 
 
 @dataclass(frozen=True)
@@ -56,11 +55,6 @@ class Own:
     def own_task(self, name: str) -> OwnTask | None:
         """Returns the user's task, if it has that name."""
         return self.task if self.task is not None and self.task.task.name == name else None
-
-    def task_of(self, name: str) -> Task:
-        """Returns the task of that name. Raises UserError where there is none, offering the nearest."""
-        own_task = self.own_task(name)
-        return tasks.task(name) if own_task is None else own_task.task
 
     def card_of(self, name: str) -> DataCard:
         """Returns the data card of that name. Raises as `cards.card`."""

@@ -53,7 +53,8 @@ def check_memory(work: Workload, card: DataCard) -> None:
     outputs, scores = 4 * COPIES * math.prod(shape), 0
     if attends is not None:
         tested = min(test_batch(work, card), work.samples_of(card)[1] or TESTED)
-        scores = attends.scores_bytes * max(work.batch * (attends.blocks + PASSING), tested * PASSING)
+        scores_bytes = 4 * attends.heads * attends.places**2  # of a sample in one block: one for each pair of places
+        scores = scores_bytes * max(work.batch * (attends.blocks + PASSING), tested * PASSING)
     needed, available = outputs + scores, machine_memory()
     if needed > available // SHARE:
         reason, mend = f"outputs of {' x '.join(f'{length:,}' for length in shape)} numbers", "context or vocabulary"
@@ -67,7 +68,7 @@ def check_memory(work: Workload, card: DataCard) -> None:
 
 
 def test_batch(work: Workload, card: DataCard) -> int:
-    """Samples of a test batch at most: fewer over many tokens or places, but as many as of a training batch."""
+    """Returns the most samples of a test batch: fewer over many places, but as many as of a training batch."""
     if work.tokens is not None:
         places = work.tokens.context
     elif (attends := _attention(work, card)) is not None:
@@ -78,16 +79,11 @@ def test_batch(work: Workload, card: DataCard) -> int:
 
 
 class _Attention(NamedTuple):
-    """Attention over so many places, of each head in each block."""
+    """Attention of a network: in each block, each head attends over all places."""
 
     blocks: int
     heads: int
     places: int
-
-    @property
-    def scores_bytes(self) -> int:
-        """Bytes of a sample's scores, one for each pair of places, in one block."""
-        return 4 * self.heads * self.places**2
 
 
 def _attention(work: Workload, card: DataCard) -> _Attention | None:

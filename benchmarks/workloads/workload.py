@@ -216,7 +216,8 @@ class Workload(BaseModel):
     @property
     def trained_for(self) -> Task:
         """Returns the task, the suite's or the user's own."""
-        return self.own.task_of(self.task)
+        own_task = self.own.own_task(self.task)
+        return tasks.task(self.task) if own_task is None else own_task.task
 
     @property
     def card(self) -> DataCard:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +13,7 @@ import pytest
 from benchmarks.workloads.data import cards
 from benchmarks.workloads.data.cards import DataCard, DataFile, card
 from tests.sure import sure
+from tests.workloads.data.files import md5
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def published(folder: Path) -> DataCard:
     """The card of CIFAR-10 with the checksums of the files in this folder."""
     real = card("cifar10")
     assert real.download is not None
-    files = tuple(replace(file, md5=_md5(folder / file.name)) for file in real.download.files)
+    files = tuple(replace(file, md5=md5(folder / file.name)) for file in real.download.files)
     return replace(real, download=replace(real.download, files=files))
 
 
@@ -53,7 +53,3 @@ def _python2_pickle(file: DataFile, number: int) -> bytes:
     pixels = np.random.RandomState(number).randint(0, 256, (10, 3072), np.uint8)
     content = {"batch_label": file.name, "labels": [(number + k) % 10 for k in range(10)], "data": pixels}
     return pickle.dumps(content, protocol=3).replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
-
-
-def _md5(path: Path) -> str:
-    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()

@@ -20,6 +20,7 @@ from benchmarks.workloads.data.text import imdb
 from benchmarks.workloads.data.text.in_memory import read
 from results import reading
 from tests.endless import Make, endless, huge
+from tests.workloads.data.files import everything
 
 REVIEW = "aclImdb/train/neg/{}_1.txt"
 
@@ -84,10 +85,6 @@ def low(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds that small files reach."""
     monkeypatch.setattr(imdb, "BOUNDS", archives.Bounds(unpacked_bytes=2**19, member_bytes=2**14, members=30))
     monkeypatch.setattr(archives, "_CHUNK_BYTES", 2**14)
-
-
-def everything(folder: Path) -> dict[str, int]:
-    return {str(path): path.lstat().st_size for path in folder.rglob("*")}
 
 
 def refused(read: Callable[[], object], words: str, folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pickle
 import re
@@ -26,6 +25,7 @@ from benchmarks.workloads.data.images import cifar
 from benchmarks.workloads.data.load import load
 from benchmarks.workloads.data.places import cache_folder
 from tests.sure import sure
+from tests.workloads.data.files import everything, md5, with_archive
 
 Small = tuple[DataCard, Path]
 
@@ -39,17 +39,6 @@ def archive(small: Small) -> Path:
     with tarfile.open(packed, "w:gz") as tar:
         tar.add(folder / described.download.folder, described.download.folder)
     return packed
-
-
-def with_archive(described: DataCard, packed: Path, *, url: str = "", md5: str = "") -> DataCard:
-    """The card with this archive's checksum, or with another."""
-    assert described.download is not None
-    md5 = md5 or hashlib.md5(packed.read_bytes(), usedforsecurity=False).hexdigest()
-    return replace(described, download=replace(described.download, url=url, md5=md5))
-
-
-def everything(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 class Bomb:
@@ -122,10 +111,7 @@ def test_the_unpickler_calls_nothing_even_if_checksums_match(small: Small, tmp_p
     went_off = plant_bombs(tmp_path / "bombs")
     described = small[0]
     assert described.download is not None
-    files = tuple(
-        replace(file, md5=hashlib.md5((tmp_path / "bombs" / file.name).read_bytes()).hexdigest())
-        for file in described.download.files
-    )
+    files = tuple(replace(file, md5=md5(tmp_path / "bombs" / file.name)) for file in described.download.files)
     described = replace(described, download=replace(described.download, files=files))
     with pytest.raises(pickle.UnpicklingError, match=r"mkdir has no place in a data file"):
         cifar.read_place(described, tmp_path / "bombs")
@@ -174,7 +160,7 @@ def test_a_download_is_verified_and_moved_into_the_cache_whole(small: Small, mon
     cache = cache_folder()
     with served(packed.parent, monkeypatch) as address:
         described = with_archive(small[0], packed, url=f"{address}/{packed.name}")
-        wrong = with_archive(small[0], packed, url=f"{address}/{packed.name}", md5="0" * 32)
+        wrong = with_archive(small[0], packed, url=f"{address}/{packed.name}", checksum="0" * 32)
         with pytest.raises(
             UserError, match=r"downloading cifar-10-python.tar.gz from http.* failed \(File not found or"
         ):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import sys
@@ -23,6 +22,7 @@ from benchmarks.workloads.data.places import SENTIMENTS, cache_folder, locate, s
 from benchmarks.workloads.data.text import imdb
 from benchmarks.workloads.data.text import in_memory as tokens
 from benchmarks.workloads.data.text.reviews import fingerprint, ordered
+from tests.workloads.data.files import everything, with_archive
 
 REAL = os.environ.get("BENCHMARKS_DATA")
 TRAIN = [(0, "Dull, dull film."), (0, "naïve — and bad"), (1, 'A "great" film!'), (1, "Good.<br />Good.")]
@@ -59,12 +59,6 @@ def pack(small: Small, name: str, mode: str = "w:gz", prefix: str = "") -> Path:
     return packed
 
 
-def with_md5(described: DataCard, packed: Path) -> DataCard:
-    assert described.download is not None
-    md5 = hashlib.md5(packed.read_bytes(), usedforsecurity=False).hexdigest()
-    return replace(described, download=replace(described.download, md5=md5))
-
-
 def pretend_hub(monkeypatch: pytest.MonkeyPatch, load: Callable[[str], Any]) -> None:
     """A package `datasets` with this function, and a server that answers."""
     package = ModuleType("datasets")
@@ -75,10 +69,6 @@ def pretend_hub(monkeypatch: pytest.MonkeyPatch, load: Callable[[str], Any]) -> 
 
 def columns(reviews: list[tuple[int, str]]) -> dict[str, list[Any]]:
     return {"label": [label for label, _ in reviews], "text": [text for _, text in reviews]}
-
-
-def everything(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
 def test_reviews_are_sorted_by_label_and_text_whatever_the_files_are_called(small: Small) -> None:
@@ -103,13 +93,13 @@ def test_folder_parent_and_archives_hold_the_same_reviews(small: Small) -> None:
         pack(small, "aclImdb_v1.tar"[:-4] + end, mode)
         for end, mode in ((".tar.gz", "w:gz"), (".tar.xz", "w:xz"), (".tar", "w"))
     ]
-    described = with_md5(described, archives[0])
+    described = with_archive(described, archives[0])
     inside = pack(small, "mine.tgz", prefix="./somewhere/")
     for place in (folder / "aclImdb", inside, *archives, *(archive.parent for archive in archives)):
         assert imdb.read(described, folder=place) == published
     renamed = (folder / "aclImdb").rename(folder / "renamed")
     assert imdb.read(described, folder=renamed) == published
-    assert everything(archives[0].parent) == [archives[0].name]  # nothing was unpacked there
+    assert list(everything(archives[0].parent)) == [archives[0].name]  # nothing was unpacked there
 
 
 def test_an_archive_with_the_published_name_must_have_its_checksum(small: Small) -> None:
@@ -127,11 +117,7 @@ def test_a_damaged_archive_is_named(small: Small, name: str, mode: str, kept: fl
     with pytest.raises(UserError, match=rf"IMDb.*{name}.*: (move it away, then )?download https://ai") as caught:
         tokens.read(small[0], folder=packed)
     assert "\n" not in str(caught.value)
-    assert not everything_in_cache()
-
-
-def everything_in_cache() -> list[str]:
-    return everything(cache_folder()) if cache_folder().exists() else []
+    assert not everything(cache_folder())
 
 
 def test_a_huge_member_is_not_read(small: Small) -> None:
@@ -153,7 +139,7 @@ def test_a_folder_with_another_layout_is_told(small: Small) -> None:
     empty.mkdir(parents=True)
     with pytest.raises(UserError, match="has no folder train/neg"):
         tokens.read(described, folder=folder / "other")
-    assert not everything_in_cache()
+    assert not everything(cache_folder())
 
 
 def test_a_file_that_is_not_utf8_is_named(small: Small) -> None:
@@ -166,7 +152,7 @@ def test_a_file_that_is_not_utf8_is_named(small: Small) -> None:
         tokens.read(described, folder=folder)
     with pytest.raises(UserError, match=r"train/pos/0_10\.txt in .*mine\.tar"):
         tokens.read(described, folder=pack(small, "mine.tar", "w"))
-    assert not everything_in_cache()
+    assert not everything(cache_folder())
 
 
 def test_other_reviews_are_refused(small: Small) -> None:
@@ -184,7 +170,7 @@ def test_other_reviews_are_refused(small: Small) -> None:
         match=r"holds \[1, 2, 2, 2\] reviews in train/neg, .*, not the published \[2, 2, 2, 2\]; it was left",
     ):
         tokens.read(described, folder=folder)
-    assert not everything_in_cache()
+    assert not everything(cache_folder())
 
 
 def test_what_is_missing_is_said_and_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +192,7 @@ def test_what_is_missing_is_said_and_how_to_get_it(tmp_path: Path, monkeypatch: 
     complaint = r"/a, then in .*/cache/benchmarks, then at Hugging Face .* datasets is not installed; download https"
     with pytest.raises(UserError, match=complaint):
         tokens.read(card("imdb"))
-    assert not everything_in_cache()
+    assert not everything(cache_folder())
 
 
 def test_hugging_face_gives_the_same_reviews_once(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,7 +275,7 @@ def test_nothing_is_left_of_a_cache_that_could_not_be_written(small: Small, monk
 
     monkeypatch.setattr(np, "savez", full)
     assert len(tokens.read(small[0], folder=small[1])[1].labels) == 8
-    assert not [name for name in everything_in_cache() if "npz" in name or name.startswith("text/.")]
+    assert not [name for name in everything(cache_folder()) if "npz" in name or name.startswith("text/.")]
     cache_folder().parent.rename(cache_folder().parent.with_name("away"))
     cache_folder().parent.write_bytes(b"a file where the cache should be")
     assert len(tokens.read(small[0], folder=small[1])[1].labels) == 8
