@@ -88,37 +88,30 @@ def show(
             rows differ, here and in the paper's setting.
     """
     import methods
+    from benchmarks.commands import engines, listing
     from benchmarks.commands.resolve import choose, jobs_at_once
     from benchmarks.experiments import GROUPS, members
     from benchmarks.hardware import cards
     from benchmarks.tables.own import is_file
 
     _load(selection.plugin)
-    if len(tables) == 1 and tables[0] in ("workload", *methods.names()):
+    name, card_names = tables[0] if len(tables) == 1 else "", [*cards.names(), "this-machine"]
+    if name in ("workload", *methods.names()):
         from benchmarks.commands.option_list import show_options
 
-        show_options(tables[0], _console())
-        return
-    card_names = [*cards.names(), "this-machine"]
-    card = len(tables) == 1 and (tables[0] in card_names or (tables[0].endswith(".toml") and not is_file(tables[0])))
-    if card or (len(tables) == 1 and tables[0] in GROUPS):
-        from benchmarks.commands.listing import list_experiments, show_card
-
-        if tables[0] in GROUPS:
-            list_experiments(members(tables[0]), _console())
-        if card:
-            show_card(cards.load(tables[0], out=selection.out), _console())
-        return
-    from benchmarks.commands import engines
+        return show_options(name, _console())
+    if name in GROUPS:
+        return listing.list_experiments(members(name), _console())
+    if name in card_names or (name.endswith(".toml") and not is_file(name)):
+        return listing.show_card(cards.load(name, out=selection.out), _console())
     from benchmarks.commands.show import show_audit, show_experiments
 
     slurm = engines.configure(engine, selection.out, jobs, _console())
     experiments, chosen = choose(selection, tables, hardware=card_names, node=slurm.node if slurm else None)
     if audit:
-        show_audit(experiments, chosen, selection.out, _console())
-        return
+        return show_audit(experiments, chosen, selection.out, _console())
     side_by_side = jobs_at_once(jobs, chosen) if slurm is None else 1
-    show_experiments(experiments, chosen, selection.out, side_by_side, _console(), slurm)
+    return show_experiments(experiments, chosen, selection.out, side_by_side, _console(), slurm)
 
 
 @app.command
@@ -198,13 +191,21 @@ def submit(
         out: Folder of results; runs that are there are not repeated.
         to: File of the bundle. Default: in OUT/submissions.
     """
-    from benchmarks.commands.submit import Declared, trainer_of
     from benchmarks.commands.submit import submit as train
-    from benchmarks.views.submissions.tracks import track_of
 
-    file = Path(method) if method.endswith(".py") else plugin
-    trainer = trainer_of(track_of(track).edition(edition), out, data, file, jobs, _console())
-    return train(method, track, edition, Declared(author, label), trainer, to, plugin)
+    return train(
+        method,
+        track,
+        edition,
+        plugin=plugin,
+        author=author,
+        label=label,
+        data=data,
+        out=out,
+        to=to,
+        jobs=jobs,
+        console=_console(),
+    )
 
 
 @app.command

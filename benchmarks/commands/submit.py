@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -22,7 +22,7 @@ from benchmarks.views.submissions import bundle, pages
 from benchmarks.views.submissions.board import rank
 from benchmarks.views.submissions.bundle import Manifest
 from benchmarks.views.submissions.rules import check, code_digest
-from benchmarks.views.submissions.track import Edition, Track, choices, row_of
+from benchmarks.views.submissions.track import Track, choices, row_of
 from benchmarks.views.submissions.tracks import track_of
 from benchmarks.views.tuning.search import at_best
 from results.records import Record
@@ -30,67 +30,59 @@ from results.records import Record
 _UNFIT = re.compile(r"[^\w.=-]+")
 
 
-@dataclass(frozen=True)
-class Declared:
-    """Unchecked texts of a submission about itself."""
-
-    author: str = ""
-    label: str = ""
-
-
 def submit(
-    name: str, track_id: str, edition: str, declared: Declared, trainer: Trainer, to: Path | None, plugin: Path | None
+    name: str,
+    track_id: str,
+    edition_name: str,
+    *,
+    plugin: Path | None,
+    author: str,
+    label: str,
+    data: Path | None,
+    out: Path,
+    to: Path | None,
+    jobs: int | None,
+    console: Console,
 ) -> int:
     """Trains what is missing, writes the bundle and checks it -> the exit code: 0, or 1 if a run failed.
 
-    name: a row's name ("my_sgd@period=4"), or the file of a single method.
+    name: a row's name ("my_sgd@period=4"), or the file of a single method. author, label: unchecked texts.
 
     Raises UserError or MethodError before anything is trained, ResultsError where nothing can be written.
     """
     track = track_of(track_id)
+    edition = track.edition(edition_name)
+    chosen = choices(edition, data, Path(name) if name.endswith(".py") else plugin)
+    trainer = Trainer(chosen, out, RecoveryOptions(), console, jobs_at_once(jobs, chosen))
     row, code = row_of(name, plugin)
-    table = track.table(edition, row)
-    grid = resolve(table, trainer.chosen)
+    grid = resolve(track.table(edition_name, row), chosen)
     _check(grid, track, row, code, trainer)
-    budget = track.edition(edition).budget
     submitted = replace(grid, cells=tuple(cell for cell in grid.cells if cell.row.key == row.key))
-    say(trainer.console, f"{row.label} to the track {track.id}, edition {edition}: {budget.words}, by validation")
-    searches = search_rows(submitted, trainer, budget)
-    if all(search.over for search in searches):
-        best = at_best(submitted, searches)
-        train_missing(grid, trainer, [*baseline(grid), *best.runs], "Ranked runs, and backpropagation's")
+    say(console, f"{row.label} to the track {track.id}, edition {edition_name}: {edition.budget.words}, by validation")
+    searches = search_rows(submitted, trainer, edition.budget)
+    over = all(search.over for search in searches)
+    baseline = [run for cell in grid.cells if cell.row.key == BASELINE.key for run in cell.runs]
+    if over:
+        ranked = [*baseline, *at_best(submitted, searches).runs]
+        train_missing(grid, trainer, ranked, "Ranked runs, and backpropagation's")
     trainer.print_failures()
-    if trainer.failed or not all(search.over for search in searches):
-        say(trainer.console, "No bundle is written, since a run failed.")
+    if trainer.failed or not over:
+        say(console, "No bundle is written, since a run failed.")
         return 1
     manifest = Manifest(
         track=track.id,
-        edition=edition,
+        edition=edition_name,
         method=row.key,
         file="" if code is None else code.name,
         title=row.label,
-        author=declared.author,
-        label=declared.label,
+        author=author,
+        label=label,
         sha256={},
     )
-    runs = _records([*baseline(grid), *best.runs], trainer.out)
     trials = [record for search in searches for record in search.records]
-    path = to or trainer.out / "submissions" / f"{_UNFIT.sub('-', row.key)}-{track.id}-{edition}.zip"
-    bundle.write(path, manifest, None if code is None else code.read_bytes(), runs, trials)
-    return _show(path, trainer.console)
-
-
-def trainer_of(
-    edition: Edition, out: Path, data: Path | None, plugin: Path | None, jobs: int | None, console: Console
-) -> Trainer:
-    """Returns a trainer for the runs of an edition. Raises UserError where --jobs is out of bounds."""
-    chosen = choices(edition, data, plugin)
-    return Trainer(chosen, out, RecoveryOptions(), console, jobs_at_once(jobs, chosen))
-
-
-def baseline(grid: Grid) -> list[Run]:
-    """Returns the runs of backpropagation at the track's rates."""
-    return [run for cell in grid.cells if cell.row.key == BASELINE.key for run in cell.runs]
+    path = to or out / "submissions" / f"{_UNFIT.sub('-', row.key)}-{track.id}-{edition_name}.zip"
+    bundle.write(path, manifest, None if code is None else code.read_bytes(), _records(ranked, out), trials)
+    return _show(path, console)
 
 
 def _check(grid: Grid, track: Track, row: Row, code: Path | None, trainer: Trainer) -> None:
