@@ -100,10 +100,13 @@ def show(
         from benchmarks.commands.option_list import show_options
 
         return show_options(name, _console())
-    if name in GROUPS:
-        return listing.list_experiments(members(name), _console())
-    if name in card_names or (name.endswith(".toml") and not is_file(name)):
-        return listing.show_card(cards.load(name, out=selection.out), _console())
+    is_card = name in card_names or (name.endswith(".toml") and not is_file(name))
+    if name in GROUPS:  # paper-a and paper-b are groups and cards
+        listing.list_experiments(members(name), _console())
+    if is_card:
+        listing.show_card(cards.load(name, out=selection.out), _console())
+    if is_card or name in GROUPS:
+        return None
     from benchmarks.commands.show import show_audit, show_experiments
 
     slurm = engines.configure(engine, selection.out, jobs, _console())
