@@ -12,7 +12,7 @@ from benchmarks.workloads.networks.names import title_of
 from reports.figures import curves as learning
 from reports.figures.curves import Curve, coinciding
 from reports.figures.dots import Dot, dots
-from reports.figures.names import drawable
+from reports.figures.looks import drawable
 from results.files import own_folder
 from results.measures import MEASURES, need
 from results.records import Evaluation, Record

@@ -1,7 +1,7 @@
-"""Base of all pictures: a figure without a window, two media, the legend, and files that repeat byte for byte.
+"""Draws pictures without a window, for the screen and for a paper, with a legend; files repeat byte for byte.
 
 On the screen a picture has a title and room, and is PNG and SVG. For a paper it is PDF: as wide as a column, or as the
-text of two; letters of 7 and 8 points, embedded as TrueType; its title is the caption's business.
+text of two; letters of 7 and 8 points, embedded as TrueType; without a title, which is the caption.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 COLUMN, TEXT = 3.25, 6.75
 """Inches: the width of a column in a page of two, and of both."""
 DOTS_PER_INCH = 150
+ABREAST = 3
+"""Panels side by side, at most."""
 _SHARED: dict[Any, Any] = {
     "svg.hashsalt": "async-sgd-benchmarks",
     "axes.spines.top": False,
@@ -40,7 +42,7 @@ _LEGEND_LINE = 0.15  # inches
 
 @dataclass(frozen=True)
 class Medium:
-    """A medium to draw for. line, marker: their sizes in points; files: ending -> metadata without a date."""
+    """A medium to draw for. line, marker: sizes in points. files: ending -> metadata without a date."""
 
     style: Mapping[Any, Any]
     files: Mapping[str, Mapping[str, Any]]
@@ -81,9 +83,9 @@ Painter = Callable[["Figure", Medium], None]
 
 @dataclass(frozen=True)
 class Sizes:
-    """Inches, (width, height): on the screen, and of the axes of a paper's picture, below which a legend comes.
+    """Inches, (width, height): on the screen, and of the axes of a paper's picture.
 
-    labels: those of the legend, for which there has to be room.
+    labels: of the legend, for which a paper's picture is made higher.
     """
 
     screen: tuple[float, float]
@@ -99,9 +101,9 @@ class Sizes:
 
 
 def picture(paint: Painter, stem: Path, sizes: Sizes, title: str) -> tuple[Path, ...]:
-    """Draw it for the screen and for a paper -> stem.png, .svg, .pdf. Raises ResultsError where one cannot be written.
+    """Draws a picture for the screen and for a paper -> stem.png, .svg, .pdf.
 
-    The same data give the same bytes (per version of matplotlib).
+    The same data give the same bytes (per version of matplotlib). Raises ResultsError where a file cannot be written.
     """
     paths: list[Path] = []
     for medium in (SCREEN, PAPER):
@@ -115,7 +117,7 @@ def picture(paint: Painter, stem: Path, sizes: Sizes, title: str) -> tuple[Path,
 
 @contextmanager
 def _drawing(medium: Medium, size: tuple[float, float]) -> Iterator[Figure]:
-    """A figure of its own, of no window and no global state. size: inches."""
+    """Yields a figure without a window and without changes to global state. size: inches."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -126,17 +128,26 @@ def _drawing(medium: Medium, size: tuple[float, float]) -> Iterator[Figure]:
         yield figure
 
 
+def panels(figure: Figure, count: int) -> list[Axes]:
+    """Returns the axes of so many panels, at most ABREAST in a row."""
+    columns = min(count, ABREAST)
+    grid = list(figure.subplots(-(-count // columns), columns, squeeze=False).flat)
+    for axes in grid[count:]:
+        axes.remove()
+    return grid[:count]
+
+
 def legend(figure: Figure, several: Sequence[Axes], medium: Medium) -> None:
-    """One legend for all panels: to their right on the screen, below them in a paper."""
-    known: dict[str, Any] = {}
+    """Draws one legend for all panels: to their right on the screen, below them in a paper."""
+    entries: dict[str, Any] = {}
     for axes in several:
-        handles, labels = axes.get_legend_handles_labels()
-        known |= {label: handle for handle, label in zip(handles, labels, strict=True) if label not in known}
-    key(figure, known, medium)
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    key(figure, entries, medium)
 
 
 def key(figure: Figure, handles: Mapping[str, Any], medium: Medium) -> None:
-    """A legend of these handles by their labels, clear of a long title."""
+    """Draws a legend of handles by their labels, clear of a long title."""
     if not handles:
         return
     if medium.titled:
@@ -148,7 +159,7 @@ def key(figure: Figure, handles: Mapping[str, Any], medium: Medium) -> None:
 
 
 def columns(width: float, labels: Sequence[str]) -> int:
-    """Number of a legend's entries that fit side by side into `width` inches."""
+    """Returns how many entries of a legend fit side by side into `width` inches."""
     longest = max(map(len, labels), default=0)
     return max(1, min(len(labels), int(width / (_HANDLE + _LETTER * longest))))
 

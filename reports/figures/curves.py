@@ -1,10 +1,11 @@
-"""Learning curves: every seed, and the mean of a method's seeds."""
+"""Draws learning curves: every seed, and the mean of a method's seeds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from reports.figures import canvas, coincidence
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
 
 TINY = 1e-3
 MARKS = 6
-"""Markers along a line, about: each line has them at other places."""
+"""Markers along a line, about; each line has them at other places."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One run's values. xs: axis label -> positions, such as {"epoch": ..., "simulated seconds": ...}.
+    """One run's values. xs: axis label -> positions, such as {"epoch": [...], "simulated seconds": [...]}.
 
     Curves with the same label and panel are the seeds of one method on one network. key: of the method's row.
     """
@@ -43,18 +44,17 @@ def curves(
     targets: Mapping[str, float] | None = None,
     unequal: bool = False,
 ) -> tuple[Path, ...]:
-    """Panels side by side, one row of panels per axis of `Curve.xs`; a single panel's axes abreast.
+    """Draws panels side by side, a row of them per axis of `Curve.xs`; the axes of a single panel in one row.
 
-    Every seed is a thin line and their mean a thick one, as far as all seeds of it go; means that coincide lie on
-    each other in widths of their own. targets: panel -> a level to draw a line at. unequal: an axis on which some run
-    goes five times as far as another is logarithmic. Raises ResultsError where the files
-    cannot be written.
+    Every seed is a thin line and their mean a thick one, as far as all seeds go; means that coincide differ in width.
+    targets: panel -> a level to draw a line at. unequal: an axis on which some run goes five times as far as another is
+    logarithmic. Raises ResultsError where the files cannot be written.
     """
     panels = list(dict.fromkeys(run.panel for run in runs))
     axes_labels = list(dict.fromkeys(label for run in runs for label in run.xs))
     alone = len(panels) == 1
     rows, columns = (1, len(axes_labels)) if alone else (len(axes_labels), len(panels))
-    labels, known = list(dict.fromkeys(run.label for run in runs)), looks(run.key for run in runs)
+    labels, looks_of = list(dict.fromkeys(run.label for run in runs)), looks(run.key for run in runs)
     wide = canvas.COLUMN if columns <= 2 else canvas.TEXT
     sizes = Sizes((4.4 * columns + 1.6, 2.9 * rows + 0.6), (wide, 1.6 * rows), labels)
 
@@ -66,7 +66,7 @@ def curves(
             if medium.titled or not alone:
                 axes.set_title(panel)
             shown = [run for run in runs if run.panel == panel]
-            _draw(axes, shown, known, x_label, medium)
+            _draw(axes, shown, looks_of, x_label, medium)
             if unequal and _apart(shown, x_label):
                 axes.set_xscale("log", nonpositive="mask")
                 axes.xaxis.set_major_formatter("{x:g}")
@@ -82,16 +82,16 @@ def curves(
 
 
 def draw(axes: Axes, runs: Sequence[Curve], x_label: str) -> None:
-    """Draws every seed thin and their means thick into axes of the caller's, with labels for a legend."""
+    """Draws every seed thin and their means thick into the caller's axes, with labels for a legend."""
     _draw(axes, runs, looks(run.key for run in runs), x_label, canvas.SCREEN)
 
 
-def _draw(axes: Axes, runs: Sequence[Curve], known: Mapping[str, LineLook], x_label: str, medium: Medium) -> None:
+def _draw(axes: Axes, runs: Sequence[Curve], looks_of: Mapping[str, LineLook], x_label: str, medium: Medium) -> None:
     means = _means(runs, x_label)
     width = coincidence.widths(means)
     for number, (label, points) in enumerate(means.items()):
         seeds = [run for run in runs if run.label == label and x_label in run.xs]
-        look = known[seeds[0].key]
+        look = looks_of[seeds[0].key]
         if len(seeds) > 1:
             for run in seeds:
                 axes.plot(run.xs[x_label], run.values, linewidth=medium.line / 3, alpha=0.4, **look.line)
@@ -107,39 +107,34 @@ def _apart(runs: Sequence[Curve], x_label: str) -> bool:
 
 
 def tick_in_full(axes: Axes) -> None:
-    """Write tiny positions as they are, and few: a common factor of them would stand on the axis' name."""
+    """Writes few ticks, in full, on an axis of tiny positions: a common factor would cover the axis' name."""
     if abs(axes.get_xlim()[1]) < TINY:
         axes.locator_params(axis="x", nbins=2)
         axes.xaxis.set_major_formatter("{x:g}")
 
 
 def _means(runs: Sequence[Curve], x_label: str) -> dict[str, list[tuple[float, float]]]:
-    """Label -> the mean of its seeds as points, as far as the shortest goes."""
-    found = {}
-    for label in dict.fromkeys(run.label for run in runs):
+    """Returns by label the mean of its seeds as points, as far as the shortest goes."""
+    means = {}
+    for label in dict.fromkeys(run.label for run in runs if x_label in run.xs):
         seeds = [run for run in runs if run.label == label and x_label in run.xs]
-        if seeds:
-            xs, ys = _mean([run.xs[x_label] for run in seeds]), _mean([run.values for run in seeds])
-            found[label] = list(zip(xs, ys, strict=True))
-    return found
+        xs = zip(*(run.xs[x_label] for run in seeds), strict=False)
+        ys = zip(*(run.values for run in seeds), strict=False)
+        means[label] = [(fmean(x), fmean(y)) for x, y in zip(xs, ys, strict=True)]
+    return means
 
 
 def coinciding(runs: Sequence[Curve]) -> str:
-    """A sentence for a caption on the means that lie on each other over every axis; "" where there are none."""
+    """Returns a sentence for a caption on the means that coincide over every axis; "" where there are none."""
     panels = {}
     for panel in dict.fromkeys(run.panel for run in runs):
-        mine = [run for run in runs if run.panel == panel]
-        panels[panel] = [_means(mine, x_label) for x_label in dict.fromkeys(label for run in mine for label in run.xs)]
+        of_panel = [run for run in runs if run.panel == panel]
+        panels[panel] = [_means(of_panel, x) for x in dict.fromkeys(label for run in of_panel for label in run.xs)]
     return coincidence.caption(panels)
 
 
-def _mean(series: Sequence[Sequence[float]]) -> list[float]:
-    """Position by position, as far as the shortest goes."""
-    return [sum(values) / len(values) for values in zip(*series, strict=False)]
-
-
 def _name(axes: Axes, level: float) -> None:
-    """Write the target beside the axes, where no curve goes."""
+    """Writes the target beside the axes."""
     place: dict[str, Any] = {"xytext": (3, 0), "textcoords": "offset points", "annotation_clip": False}
     axes.annotate(
         f"target\n{level:g}", (1, level), xycoords=("axes fraction", "data"), va="center", fontsize=7, **place

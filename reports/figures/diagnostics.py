@@ -1,4 +1,4 @@
-"""Pictures of the report alone: staleness layer by layer, and what a speed-up is made of."""
+"""Draws staleness layer by layer, and the factors of a speed-up."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports.figures import canvas, coincidence
 from reports.figures.canvas import Medium, Sizes
-from reports.figures.looks import LineLook, looks
-from reports.figures.names import drawable
+from reports.figures.looks import LineLook, drawable, looks
 from reports.speedups import FACTORS, SpeedupSplit
 
 if TYPE_CHECKING:
@@ -44,10 +43,10 @@ class Ageing:
 
 
 def staleness(values: Sequence[Ageing], stem: Path, *, title: str, seconds: str) -> tuple[Path, ...]:
-    """A row of panels per network: staleness in updates, and in seconds, from the first layer to the last.
+    """Draws a row of panels per network: staleness in updates, and in seconds, from the first layer to the last.
 
-    seconds: the label of the second. Lines that coincide lie on each other in widths of their own. Raises ResultsError
-    where the files cannot be written.
+    seconds: the second panel's label. Lines that coincide differ in width. Raises ResultsError where the files cannot
+    be written.
     """
     panels = list(dict.fromkeys(ageing.panel for ageing in values))
     labels, looks_of = list(dict.fromkeys(ageing.label for ageing in values)), looks(ageing.key for ageing in values)
@@ -69,7 +68,7 @@ def staleness(values: Sequence[Ageing], stem: Path, *, title: str, seconds: str)
 
 
 def coinciding(values: Sequence[Ageing]) -> str:
-    """A sentence for a caption on the methods whose lines lie on each other in both panels; "" where there are none."""
+    """Returns a sentence for a caption on the methods whose lines coincide in both panels; "" where there are none."""
     panels = {}
     for panel in dict.fromkeys(ageing.panel for ageing in values):
         shown = [ageing for ageing in values if ageing.panel == panel]
@@ -78,7 +77,7 @@ def coinciding(values: Sequence[Ageing]) -> str:
 
 
 def draw(axes: Axes, values: Sequence[Ageing], field: str) -> None:
-    """Draws the staleness layer by layer into axes of the caller's. field: "updates" or "seconds"."""
+    """Draws the staleness layer by layer into the caller's axes. field: "updates" or "seconds"."""
     _ages(axes, values, field, looks(ageing.key for ageing in values), canvas.SCREEN)
     _names(axes, values[0].layers, FULL_NAMES)
     axes.set_ylim(bottom=0)
@@ -123,21 +122,19 @@ def splits(panels: Mapping[str, Sequence[SpeedupSplit]], stem: Path, *, title: s
 def _factors(axes: Axes, splits_shown: Sequence[SpeedupSplit], medium: Medium) -> None:
     """Speed-ups are black; their parts, which are no methods and so have no colour, are grey."""
     ys = [-float(number) for number in range(len(splits_shown))]
-    known = [split.factor(name) for split in splits_shown for name in FACTORS]
-    ends = [end for factor in known for end in factor.ends if end == factor.value or TICKS[0] <= end <= TICKS[-1]]
+    factors = [split.factor(name) for split in splits_shown for name in FACTORS]
+    ends = [end for factor in factors for end in factor.ends if end == factor.value or TICKS[0] <= end <= TICKS[-1]]
     low, high = min([*ends, 0.8]) / 1.15, max([*ends, 1.25]) * 1.15
     looks_of = zip(FACTORS.items(), ((0.0, "D", "black"), (0.26, "<", "0.45"), (-0.26, ">", "0.45")), strict=True)
     for (name, label), (offset, marker, shade) in looks_of:
-        factors = [split.factor(name) for split in splits_shown]
-        for y, factor in zip(ys, factors, strict=True):
+        of_name = [split.factor(name) for split in splits_shown]
+        for y, factor in zip(ys, of_name, strict=True):
             if (interval := factor.interval) is not None:
-                xs = (
-                    max(interval.low, low / 2),
-                    min(interval.high, 2 * high),
-                )  # an end beyond the ticks reaches the axes' edge
+                # An end beyond the ticks reaches the edge of the axes.
+                xs = max(interval.low, low / 2), min(interval.high, 2 * high)
                 axes.plot(xs, [y + offset] * 2, color=shade, linewidth=0.7 * medium.line)
         point: dict[str, Any] = {"color": shade, "markerfacecolor": "white", "markersize": medium.marker}
-        axes.plot([factor.value for factor in factors], [y + offset for y in ys], marker, label=label, **point)
+        axes.plot([factor.value for factor in of_name], [y + offset for y in ys], marker, label=label, **point)
     axes.set(xscale="log", xlim=(low, high))
     axes.axvline(1, color="black", linewidth=0.8, zorder=1)
     ticks = [tick for tick in TICKS if low <= tick <= high]

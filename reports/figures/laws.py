@@ -1,4 +1,4 @@
-"""Laws as lines, and what was measured of them as points."""
+"""Draws laws as lines, and measured values as points."""
 
 from __future__ import annotations
 
@@ -17,14 +17,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PANELS_ABREAST = 3
-
 
 @dataclass(frozen=True)
 class Law:
-    """A law as a line, and what was measured as points on the same positions or on some of them.
+    """A law as a line, and measured values as points, at the same positions or at `measured_xs`.
 
-    spans: (low, high) of each measured point, where it has any. key: of a method's row, where it is one's.
+    spans: (low, high) of each measured point, if there are any. key: of a method's row, if it is a method's line.
     """
 
     label: str
@@ -37,7 +35,7 @@ class Law:
 
     @property
     def points(self) -> list[tuple[float, float]]:
-        """Points that were measured."""
+        """The measured points."""
         return list(zip(self.measured_xs or self.xs, self.measured, strict=True)) if self.measured else []
 
 
@@ -53,30 +51,28 @@ class Panel:
 
 
 def laws(panels: Sequence[Panel], stem: Path, *, title: str) -> tuple[Path, ...]:
-    """Laws as lines and measured values as points of the same colour; at most three panels side by side.
+    """Draws laws as lines and measured values as points of the same colour.
 
-    The same label looks the same in every panel. Of lines that only join what was measured, those that coincide lie on
-    each other in widths of their own. Raises ResultsError where the files cannot be written.
+    The same label looks the same in every panel. Lines between measured points that coincide differ in width.
+    Raises ResultsError where the files cannot be written.
     """
     looks_of = _looks([law for panel in panels for law in panel.laws])
-    columns = min(len(panels), PANELS_ABREAST)
+    columns = min(len(panels), canvas.ABREAST)
     rows = math.ceil(len(panels) / columns)
     wide = canvas.COLUMN if columns == 1 else canvas.TEXT
     sizes = Sizes((3.9 * columns + 1.4, 3.1 * rows + 0.5), (wide, 2.2 * rows), list(looks_of))
 
     def paint(figure: Figure, medium: Medium) -> None:
-        grid = [axes for row in figure.subplots(rows, columns, squeeze=False) for axes in row]
-        for axes in grid[len(panels) :]:
-            axes.remove()
-        for axes, panel in zip(grid, panels, strict=False):
+        grid = canvas.panels(figure, len(panels))
+        for axes, panel in zip(grid, panels, strict=True):
             _panel(axes, panel, looks_of, medium)
-        canvas.legend(figure, grid[: len(panels)], medium)
+        canvas.legend(figure, grid, medium)
 
     return canvas.picture(paint, stem, sizes, title)
 
 
 def _looks(every: Sequence[Law]) -> dict[str, LineLook]:
-    """Looks by label: methods as everywhere, all else in the other colours."""
+    """Returns looks by label: methods look as everywhere, all else has the other colours."""
     of_methods = looks(law.key for law in every if law.key)
     of_labels = {law.label: of_methods[law.key] for law in every if law.key}
     taken = {look.colour for look in of_labels.values()}

@@ -1,7 +1,7 @@
-"""Looks of methods by their names alone: one colour, line style and marker in every figure.
+"""Chooses how a method looks, by its name: one colour, line style and marker in every figure.
 
-Rows of one method that differ in options have its colour, and a line style and a marker of their own. A name that is
-not listed, such as a plug-in's, has its look by its digest, so that it keeps it from figure to figure.
+Rows of one method that differ in options share its colour, and have a line style and a marker of their own. A name that
+is not listed, such as a plug-in's, has a look by its digest, so that it looks alike in every figure.
 
 Colours are petroff10, chosen to be told apart by colour-blind readers (arXiv:2107.02270).
 """
@@ -12,6 +12,8 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
+from reports.tables.texts import printable
 
 COLOURS = (
     "#3f90da #ffa90e #bd1f01 #94a4a2 #832db6 #a96b59 #e76300 #b9ac70 #717581 #92dadd"
@@ -74,20 +76,19 @@ class LineLook:
 
 
 def looks(keys: Iterable[str]) -> dict[str, LineLook]:
-    """keys: of a figure's rows, such as 'lapsgd' and 'lapsgd@updaters=2' -> how each looks, no two alike.
+    """Returns a look for each key of a figure's rows, such as 'lapsgd' and 'lapsgd@updaters=2'; no two are alike.
 
-    A row looks the same in every figure, unless it would be taken for one of its method that stands before it: as long
-    as there are markers, no two of them have one.
+    A row looks the same in every figure, unless an earlier row of its method looks like it: while markers last, rows of
+    one method have different ones.
     """
-    found: dict[str, LineLook] = {}
-    ordered = sorted(dict.fromkeys(keys), key=lambda key: "@" in key)  # what a method's own row has is its own
-    for key in ordered:
+    chosen: dict[str, LineLook] = {}
+    for key in sorted(dict.fromkeys(keys), key=lambda key: "@" in key):  # a method's plain row chooses first
         method, _, options = key.partition("@")
-        fitting = [look for look in _candidates(method, options) if look not in found.values()]
-        mine = [look for look in fitting if look.colour == fitting[0].colour]
-        used = {look.marker for look in found.values() if look.colour == fitting[0].colour}
-        found[key] = next((look for look in mine if look.marker not in used), fitting[0])
-    return found
+        free = [look for look in _candidates(method, options) if look not in chosen.values()]
+        markers = {look.marker for look in chosen.values() if look.colour == free[0].colour}
+        fitting = (look for look in free if look.colour == free[0].colour and look.marker not in markers)
+        chosen[key] = next(fitting, free[0])
+    return chosen
 
 
 def _candidates(method: str, options: str) -> Iterable[LineLook]:
@@ -98,7 +99,7 @@ def _candidates(method: str, options: str) -> Iterable[LineLook]:
     for dash, marker in (*_VARIATIONS[start:], *_VARIATIONS[:start]):
         if dash != own.dash and marker != own.marker:
             yield LineLook(own.colour, dash, marker)
-    for colour in COLOURS:  # of a figure with more rows of a method than there are variations
+    for colour in COLOURS:  # for a figure with more rows of a method than there are variations
         yield from (LineLook(colour, dash, marker) for dash, marker in _VARIATIONS)
 
 
@@ -116,10 +117,16 @@ def _digest(text: str) -> int:
 
 
 def numbered(number: int) -> LineLook:
-    """Look of a series that is not a method's, such as a law or a layer, by its number."""
+    """Returns the look of a series that is no method, such as a law or a layer, by its number."""
     dashes = list(DASHES)
     return LineLook(colour(number), dashes[number // 2 % len(dashes)], MARKERS[number % len(MARKERS)])
 
 
 def colour(number: int) -> str:
     return COLOURS[number % len(COLOURS)]
+
+
+def drawable(label: str) -> str:
+    """Returns a label that matplotlib shows literally: no mathematics or control characters, in legends as well."""
+    text = printable(label).replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text

@@ -1,4 +1,4 @@
-"""Best values over the learning rate, method by method: those that a search has tried, and the one it chose."""
+"""Draws the best values over the learning rates that a search has tried, method by method, and its choice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from reports.figures import canvas
 from reports.figures.canvas import Medium, Sizes
-from reports.figures.laws import PANELS_ABREAST
 from reports.figures.looks import LineLook, looks
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LEVEL_TICKS = 6
-"""So many labels fit beside each other."""
+"""Labels of ticks that fit beside each other."""
 
 
 @dataclass(frozen=True)
@@ -37,30 +36,28 @@ class RateCurve:
 
 
 def rates(curves: Sequence[RateCurve], stem: Path, *, title: str, y_label: str) -> tuple[Path, ...]:
-    """A panel per network, its learning rates on a logarithmic axis; the best is filled, the published a vertical line.
+    """Draws a panel per network over learning rates; the best rate is filled, the published one a vertical line.
 
     A cross on the lower edge is a rate at which a run diverged. Raises ResultsError where the files cannot be written.
     """
     panels = list(dict.fromkeys(curve.panel for curve in curves))
     labels = list(dict.fromkeys(curve.label for curve in curves))
     known = looks(curve.key for curve in curves)
-    columns = min(len(panels), PANELS_ABREAST)
+    columns = min(len(panels), canvas.ABREAST)
     rows = -(-len(panels) // columns)
     wide = canvas.COLUMN if columns == 1 else canvas.TEXT
     sizes = Sizes((4.6 * columns + 2.4, 3.4 * rows + 0.7), (wide, 1.9 * rows), [*labels, "published", "diverged"])
 
     def paint(figure: Figure, medium: Medium) -> None:
-        grid = [axes for row in figure.subplots(rows, columns, squeeze=False) for axes in row]
-        for axes in grid[len(panels) :]:
-            axes.remove()
-        for axes, panel in zip(grid, panels, strict=False):
-            mine = [curve for curve in curves if curve.panel == panel]
+        grid = canvas.panels(figure, len(panels))
+        for axes, panel in zip(grid, panels, strict=True):
+            of_panel = [curve for curve in curves if curve.panel == panel]
             axes.set(xlabel="learning rate", ylabel=f"best {y_label}, tuning seeds" if medium.titled else y_label)
             axes.set_title(panel)
-            for number, curve in enumerate(mine):
+            for number, curve in enumerate(of_panel):
                 _draw(axes, curve, known[curve.key], number, medium)
-            _axis(axes, mine)
-        canvas.legend(figure, grid[: len(panels)], medium)
+            _axis(axes, of_panel)
+        canvas.legend(figure, grid, medium)
 
     return canvas.picture(paint, stem, sizes, title)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.views.submissions.board import Entry, Leaderboard, Ranking
-from reports.figures.names import drawable
+from reports.figures.looks import drawable
 from reports.figures.profiles import Profile, profiles
 from reports.site.leaderboard import Section, write
 from reports.site.pages import Grid, Picture

@@ -9,7 +9,7 @@ from benchmarks.runner.tuning.search import GRID, Factors
 from benchmarks.runner.tuning.trials import tuned as at
 from benchmarks.views.tuning.tuned import Search, TunedTable
 from benchmarks.workloads.networks.names import title_of
-from reports.figures.names import drawable
+from reports.figures.looks import drawable
 from reports.figures.rates import RateCurve, rates
 
 
