@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.executors.distributed import buckets, cross_device
-from benchmarks.executors.distributed.buckets import BucketReduction, split_into_buckets
+from benchmarks.executors.distributed import collectives, cross_device
+from benchmarks.executors.distributed.collectives import Reduction, split_into_buckets
 from benchmarks.executors.distributed.cross_device import cross_device_channels
-from benchmarks.executors.distributed.transport import Task, Transport
 from benchmarks.executors.errors import WorkerFailed
 from benchmarks.executors.numerics.team import TorchTeam
 from methods import AllReduce, Group, NextBatch, Program, Replica, Team, Update, Worker, backward, forward
@@ -61,8 +60,8 @@ def rounds(training: Small) -> dict[str, list[int]]:
 def test_a_bucket_ends_with_the_layer_that_fills_it(monkeypatch: pytest.MonkeyPatch) -> None:
     layers: list[Any] = list(reversed(Small("ddp").team.replicas[0].layers))
     sizes = [4 * layer.size for layer in layers]
-    monkeypatch.setattr(buckets, "FIRST_BYTES", sizes[0] + 1)
-    monkeypatch.setattr(buckets, "BYTES", sizes[2])
+    monkeypatch.setattr(collectives, "FIRST_BYTES", sizes[0] + 1)
+    monkeypatch.setattr(collectives, "BYTES", sizes[2])
     assert [[layer.name for layer in one] for one in split_into_buckets(layers)] == [
         ["head", "pool"],
         ["block"],
@@ -70,71 +69,56 @@ def test_a_bucket_ends_with_the_layer_that_fills_it(monkeypatch: pytest.MonkeyPa
     ]
 
 
-@pytest.mark.parametrize(("devices", "limits"), [(2, (1, 1)), (3, (1, 2**20)), (2, (2**20, 1))])
-def test_what_is_sent_together_changes_no_bit(
-    limits: tuple[int, int], devices: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given, give = list[int](), Transport.send_rows
-
-    def noted(self: Transport, tag: int, *rest: Any) -> Task:
-        given.append(tag)
-        return give(self, tag, *rest)
-
-    monkeypatch.setattr(Transport, "send_rows", noted)
-    monkeypatch.setattr(buckets, "FIRST_BYTES", limits[0])
-    monkeypatch.setattr(buckets, "BYTES", limits[1])
-    alone = Small("ddp", {"devices": devices})
-    alone.epoch(0)
-    with led("ddp", {"devices": devices}) as training:
-        training.epoch(0)
-        assert bits(training.team) == bits(alone.team)
-    messages = {(1, 1): 4, (1, 2**20): 2, (2**20, 1): 1}[limits]
-    assert len(given) == messages * training.team.steps_per_epoch
+@pytest.fixture
+def bucket_per_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collectives, "FIRST_BYTES", 1)
+    monkeypatch.setattr(collectives, "BYTES", 1)
 
 
-def noted_awaits(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[str]]:
-    """Lists of what each rank does, which its waits for buckets are appended to; each layer is a bucket."""
-    noted: dict[int, list[str]] = {0: [], 1: []}
-    wait_for_means = BucketReduction.wait_for_means
+def recorded_steps(monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], Small]:
+    """Runs an epoch of DDP on two ranks -> what rank 0 did with buckets and layers, in order."""
+    steps, send, wait, update = list[str](), Reduction.send, Reduction.wait, TorchTeam.update_layer
 
-    def awaiting(self: BucketReduction) -> None:
-        if not self.complete:
-            noted[self.bucket.transport.rank].append("is awaited")
-        wait_for_means(self)
+    def sending(self: Reduction, *rest: Any) -> None:
+        if self.transport.rank == 0:
+            steps.append("sent")
+        send(self, *rest)
 
-    monkeypatch.setattr(BucketReduction, "wait_for_means", awaiting)
-    monkeypatch.setattr(buckets, "FIRST_BYTES", 1)
-    monkeypatch.setattr(buckets, "BYTES", 1)
-    return noted
-
-
-def check_steps(noted: dict[int, list[str]], step: list[str]) -> None:
-    """In an epoch of DDP, each rank does the same over and over."""
-    with led("ddp", {"devices": 2}) as training:
-        training.epoch(0)
-    assert noted[0] == noted[1] == step * (len(noted[0]) // len(step)) != []
-
-
-def test_no_bucket_is_awaited_before_all_of_its_round_have_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    noted, give = noted_awaits(monkeypatch), Transport.send_rows
-
-    def leaving(self: Transport, tag: int, *rest: Any) -> Task:
-        noted[self.rank].append("leaves")
-        return give(self, tag, *rest)
-
-    monkeypatch.setattr(Transport, "send_rows", leaving)
-    check_steps(noted, ["leaves"] * 4 + ["is awaited"] * 4)
-
-
-def test_what_came_is_applied_while_the_last_bucket_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    noted, update = noted_awaits(monkeypatch), TorchTeam.update_layer
+    def waiting(self: Reduction) -> None:
+        if self.transport.rank == 0 and not self.complete:
+            steps.append("awaited")
+        wait(self)
 
     def updating(self: TorchTeam, layer: Any, *rest: Any) -> None:
-        noted[layer.device].append("is updated")
+        if layer.device == 0:
+            steps.append("updated")
         update(self, layer, *rest)
 
+    monkeypatch.setattr(Reduction, "send", sending)
+    monkeypatch.setattr(Reduction, "wait", waiting)
     monkeypatch.setattr(TorchTeam, "update_layer", updating)
-    check_steps(noted, ["is awaited"] * 3 + ["is updated"] * 3 + ["is awaited", "is updated"])
+    with led("ddp", {"devices": 2}) as training:
+        training.epoch(0)
+    return steps, training
+
+
+def check_bits(training: Small) -> None:
+    alone = Small("ddp", {"devices": 2})
+    alone.epoch(0)
+    assert bits(training.team) == bits(alone.team)
+
+
+@pytest.mark.usefixtures("bucket_per_layer")
+def test_means_are_applied_as_they_come_once_all_buckets_have_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps, training = recorded_steps(monkeypatch)
+    assert steps == (["sent"] * 4 + ["awaited", "updated"] * 4) * (len(steps) // 12)
+    check_bits(training)
+
+
+def test_layers_are_sent_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps, training = recorded_steps(monkeypatch)
+    assert steps == ["sent", "awaited", *["updated"] * 4] * (len(steps) // 6)
+    check_bits(training)
 
 
 def test_layers_come_round_after_round() -> None:

@@ -89,7 +89,7 @@ class Barrier:
     def wait(self, one: RankExecutor) -> None:
         one.session.publish(f"ended {one.session.rank}", True)
         for rank in range(one.session.ranks):
-            one.session.wait_for(f"ended {rank}", bool, one.check)
+            one.session.wait_for(f"ended {rank}", bool, one._monitor.check)
 
 
 def build(team: Any, price: object, threads: int) -> Together:

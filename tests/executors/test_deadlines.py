@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.executors.distributed.monitor import RankMonitor
+from benchmarks.executors.distributed.watch import RankMonitor
 from benchmarks.executors.errors import ScheduleMismatch, Stalled
 from benchmarks.executors.replay.executor import ReplayExecutor
 from benchmarks.executors.threads.executor import ThreadsExecutor

@@ -1,7 +1,4 @@
-"""Channels whose reader is on another rank.
-
-Gradients are all that they carry: a header of numbers, then the tensors.
-"""
+"""Channels whose reader is on another rank. They carry gradients: a header of numbers, then the tensors."""
 
 from __future__ import annotations
 
@@ -13,20 +10,24 @@ import torch
 from torch import Tensor
 
 from benchmarks.executors.accounting import Moment, Read
-from benchmarks.executors.distributed.packing import PackedLayout
-from benchmarks.executors.distributed.transport import HEADER, PAYLOAD, LinkLost, Transport, tag_of
+from benchmarks.executors.distributed.transport import HEADER, PAYLOAD, LinkLost, Transport, channel_number
+from benchmarks.executors.distributed.watch import RankMonitor
 from benchmarks.executors.numerics.layer import TorchGradient, TorchLayer
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.threads.channels import SharedChannels, SharedQueue
-from benchmarks.executors.threads.monitor import Monitor, Wait
+from benchmarks.executors.threads.monitor import Wait
 from benchmarks.executors.traffic import Traffic
 from methods import effects as e
 
-GRADIENT, CLOSE = 1, 2
 CLOCK_OFFSET = time.time() - time.perf_counter()
-"""Seconds from this process's clock to the wall's, by which ranks tell each other moments."""
+"""Seconds from this process's clock to the wall's, in which ranks send each other moments."""
+CLOSE = -1.0
+"""Instead of a layer's index: a producer has closed the channel."""
+HEADER_NUMBERS = 10
+"""Part, channel, layer (or CLOSE), replica, ticket, version, settled, batches, and the moments read and ready."""
 
-Message = tuple[list[int], list[Tensor]]
+Message = tuple[list[float], list[Tensor]]
+"""Header and tensors of a gradient."""
 
 
 class MessageReceiver:
@@ -38,8 +39,7 @@ class MessageReceiver:
     """
 
     def __init__(self, transport: Transport, layers: Sequence[TorchLayer], on_lost: Callable[[LinkLost], None]) -> None:
-        self.transport, self.on_lost = transport, on_lost
-        self.layouts = [PackedLayout(layer.params) for layer in layers]
+        self.transport, self.layers, self.on_lost = transport, layers, on_lost
         self.part, self._early = 0, list[Message]()
         self.deliver: Callable[[Message], None] = self._early.append
         self._lock = threading.Lock()
@@ -57,31 +57,25 @@ class MessageReceiver:
     def _listen(self, peer: int) -> None:
         try:
             while True:
-                numbers = torch.empty(len(HEAD), dtype=torch.int64)
-                self.transport.receive(peer, HEADER, numbers)
+                numbers = torch.empty(HEADER_NUMBERS, dtype=torch.float64)
+                self.transport.receive(peer, (HEADER, numbers))
                 header = numbers.tolist()
+                tensors = [] if header[2] == CLOSE else self._tensors(peer, self.layers[int(header[2])])
                 with self._lock:
-                    self._dispatch((header, self._payload(peer, header)))
+                    self._dispatch((header, tensors))
         except LinkLost as error:
             self.on_lost(error)
 
-    def _payload(self, peer: int, header: list[int]) -> list[Tensor]:
-        if header[0] == CLOSE:
-            return []
-        layout = self.layouts[header[LAYER]]
-        row = layout.empty_row()
-        self.transport.receive(peer, PAYLOAD, row)
-        return layout.tensors(row)
+    def _tensors(self, peer: int, layer: TorchLayer) -> list[Tensor]:
+        tensors = [torch.empty(p.shape, dtype=p.dtype) for p in layer.params]
+        self.transport.receive(peer, *((PAYLOAD, tensor) for tensor in tensors))
+        return tensors
 
     def _dispatch(self, message: Message) -> None:
-        if message[0][PART] == self.part:
+        if message[0][0] == self.part:
             self.deliver(message)
         else:
             self._early.append(message)
-
-
-HEAD = ("kind", "part", "channel", "layer", "replica", "ticket", "updates", "settled", "batches", "read", "ready")
-PART, CHANNEL, LAYER, REPLICA, TICKET, UPDATES, SETTLED, BATCHES, READ, READY = range(1, len(HEAD))
 
 
 class RankChannels(SharedChannels):
@@ -93,7 +87,7 @@ class RankChannels(SharedChannels):
 
     def __init__(
         self,
-        monitor: Monitor,
+        monitor: RankMonitor,
         traffic: Traffic,
         team: TorchTeam,
         transport: Transport,
@@ -104,18 +98,17 @@ class RankChannels(SharedChannels):
         super().__init__(monitor, traffic)
         self.team, self.transport, self.homes, self.part = team, transport, homes, part
         self.sent = self.received = 0
-        self._named = {tag_of(name): SharedQueue(self.make_items()) for name in homes}
+        self._numbered = {channel_number(name): SharedQueue(self.make_items()) for name in homes}
         if receiver is not None:
-            self.layouts = receiver.layouts
             receiver.begin(part, self._take)
 
     def _queue(self, channel: e.Channel) -> SharedQueue:
-        return self._named[tag_of(channel.name)] if channel.name in self.homes else super()._queue(channel)
+        return self._numbered[channel_number(channel.name)] if channel.name in self.homes else super()._queue(channel)
 
     def put(self, worker: e.Worker, effect: e.Put) -> Wait | None:
-        if (home := self.homes.get(effect.channel.name, self.transport.rank)) == self.transport.rank:
+        home, item = self.homes.get(effect.channel.name, self.transport.rank), effect.item
+        if home == self.transport.rank:
             return super().put(worker, effect)
-        item = effect.item
         single = isinstance(item, TorchGradient) and item.batches and not item.parts
         if not (isinstance(item, TorchGradient) and single) or effect.channel.capacity is not None:
             raise ValueError(
@@ -127,65 +120,54 @@ class RankChannels(SharedChannels):
         return None
 
     def close(self, worker: e.Worker, effect: e.Close) -> None:
-        port = effect.port
-        if (
-            isinstance(port, e.Counter)
-            or (home := self.homes.get(port.name, self.transport.rank)) == self.transport.rank
-        ):
+        port, rank = effect.port, self.transport.rank
+        home = self.homes.get(port.name, rank) if isinstance(port, e.Channel) else rank
+        if home == rank:
             super().close(worker, effect)
-            return
-        self._count()
-        header = [CLOSE, self.part, tag_of(port.name)]
-        self.transport.send(home, (HEADER, torch.tensor(header + [0] * (len(HEAD) - len(header)))))
+        else:
+            self._message(home, [self.part, channel_number(port.name), CLOSE])
 
     def _send(self, home: int, channel: e.Channel, gradient: TorchGradient) -> None:
-        """Sends a copy of the gradient to the rank that reads the channel.
+        """Sends the gradient to the rank that reads the channel.
 
         In this rank's accounts it is settled by that; the header says whether it was settled (applied) here before.
         """
-        settled, layout = gradient.settled, self.layouts[gradient.layer.index]
+        settled, layer, read = gradient.settled, gradient.layer, gradient.read
         self.team.accounts.settle([gradient])
-        row = layout.empty_row()
         with gradient.stream:
-            layout.fill(row, gradient.tensors)
-        moments = torch.tensor(
-            [CLOCK_OFFSET + _seconds(gradient.read.time), CLOCK_OFFSET + _seconds(gradient.ready)]
-        ).double()
-        layer, read = gradient.layer, gradient.read
-        place = [GRADIENT, self.part, tag_of(channel.name), layer.index, layer.device]
-        numbers = [*place, gradient.index, read.version(own=False)]
-        header = torch.cat([torch.tensor([*numbers, settled, gradient.batches]), moments.view(torch.int64)])
-        self._count()
-        self.transport.send(home, (HEADER, header), (PAYLOAD, row))
+            tensors = [tensor.contiguous().cpu() for tensor in gradient.tensors]
+        moments = (CLOCK_OFFSET + _seconds(moment) for moment in (read.time, gradient.ready))
+        numbers = [self.part, channel_number(channel.name), layer.index, layer.device, gradient.index]
+        self._message(home, [*numbers, read.version(own=False), settled, gradient.batches, *moments], tensors)
 
-    def _count(self) -> None:
+    def _message(self, home: int, header: Sequence[float], tensors: Sequence[Tensor] = ()) -> None:
+        numbers = torch.zeros(HEADER_NUMBERS, dtype=torch.float64)
+        numbers[: len(header)] = torch.tensor(header, dtype=torch.float64)
         with self.monitor:
             self.sent += 1
+        self.transport.send(home, (HEADER, numbers), *((PAYLOAD, tensor) for tensor in tensors))
 
     def _take(self, message: Message) -> None:
-        """Appends a received gradient to its queue, or counts a Close.
-
-        Runs on the thread that listens to the sender.
-        """
+        """Appends a received gradient to its queue, or counts a Close; on the thread that listens to the sender."""
         header, tensors = message
-        queue, item = self._named[header[CHANNEL]], None
-        if header[0] == GRADIENT:
-            item = self._gradient(header, tensors)
+        queue = self._numbered[int(header[1])]
+        gradient = None if header[2] == CLOSE else self._gradient(header, tensors)
         with self.monitor:
             self.received += 1
-            if item is None:
+            if gradient is None:
                 queue.closed += 1
             else:
-                queue.items.append((item, None))
+                queue.items.append((gradient, None))
             self.monitor.changed()
 
-    def _gradient(self, header: list[int], tensors: list[Tensor]) -> TorchGradient:
-        layer = self.team.replicas[header[REPLICA]].layers[header[LAYER]]
-        now, moments = time.perf_counter(), torch.tensor(header[READ:]).view(torch.float64) - CLOCK_OFFSET
-        read, ready = (min(moment, now) for moment in moments.tolist())
-        tensors_here = tuple(tensor.to(self.team.device) for tensor in tensors)
-        gradient = TorchGradient(layer, header[TICKET], Read(header[UPDATES], read), ready, tensors_here)
-        gradient.settled, gradient.batches = bool(header[SETTLED]), header[BATCHES]
+    def _gradient(self, header: Sequence[float], tensors: Sequence[Tensor]) -> TorchGradient:
+        index, replica, ticket, version, settled, batches = map(int, header[2:8])
+        layer, now = self.team.replicas[replica].layers[index], time.perf_counter()
+        read, ready = (min(moment - CLOCK_OFFSET, now) for moment in header[8:])
+        gradient = TorchGradient(
+            layer, ticket, Read(version, read), ready, tuple(tensor.to(self.team.device) for tensor in tensors)
+        )
+        gradient.settled, gradient.batches = bool(settled), batches
         self.team.accounts.count_received(gradient)
         return gradient
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from typing import cast
 
 from benchmarks.executors.accounting import Gradient, Layer
 from benchmarks.executors.errors import Stalled
 from benchmarks.executors.team import SimulatedTeam, Team, checked
-from benchmarks.executors.threads.executor import Handler, ThreadsExecutor
+from benchmarks.executors.threads.executor import ThreadsExecutor
 from methods import effects as e
 
 STEPS = 4
@@ -135,83 +134,62 @@ def _rounds(uses: Uses) -> Iterable[tuple[str, Sequence[int]]]:
             yield name, first[:length]
 
 
+def used_items(effect: e.Effect, homes: Mapping[str, int]) -> Sequence[object]:
+    """Returns what an effect uses the tensors of: gradients, or the item of a channel between devices (`homes`)."""
+    match effect:
+        case e.Update() | e.Accumulate():
+            return effect.gradients
+        case e.Outer():
+            return effect.deltas
+        case e.Compress():
+            return (effect.gradient,)
+        case e.Put() if effect.channel.name in homes:
+            return (effect.item,)
+    return ()
+
+
+@dataclass(slots=True)
+class LateGradient(Gradient):
+    """A mean that comes after the last layer of its round. due: waits for that layer, of every member."""
+
+    due: Sequence[e.Await] = ()
+
+
 def _can_be_late(cross_device: CrossDeviceChannels, workers: Workers, team: Team) -> bool:
-    """Returns whether the method runs on when every mean comes only after the round's last layer was reduced."""
+    """Returns whether the method runs on when every mean comes only after the round's last layer was reduced.
+
+    Else its workers wait for each other forever, and its gradients cannot be sent in buckets.
+    """
     simulated = _simulated(team)
+    counters = {name: [e.Counter(name=f"layers of {name}") for _ in simulated.replicas] for name in cross_device.rounds}
+    late = [replace(worker, program=_late(worker, cross_device, counters)) for worker in workers(simulated)]
     try:
-        LateExecutor(simulated, cross_device).run(workers(simulated))
+        ThreadsExecutor(simulated).run(late)
     except Stalled:
         return False
     return True
 
 
-@dataclass(slots=True)
-class LateGradient(Gradient):
-    """A mean that comes together with all others of round number `turn` of its group."""
-
-    group: e.Group | None = None
-    turn: int = 0
-
-
-class LateExecutor(ThreadsExecutor):
-    """Simulates the latest possible AllReduce: a mean comes after its round's last layer; who uses it before waits.
-
-    A method that would wait for ever this way raises Stalled: its gradients cannot be sent in buckets.
-    """
-
-    def __init__(self, team: SimulatedTeam, cross_device: CrossDeviceChannels) -> None:
-        super().__init__(team)
-        self.cross_device, self._brought = cross_device, Counter[tuple[str, int]]()
-
-    def _thread_count(self, workers: int) -> int:
-        """Returns one thread per worker: a worker that waits for a late mean blocks its thread."""
-        return workers
-
-    def _make_handlers(self) -> dict[type[e.Effect], Handler]:
-        handlers = super()._make_handlers()
-        reduce, put = cast(Callable[[e.Worker, e.AllReduce], object], handlers[e.AllReduce]), self._channels.put
-
-        def late_put(worker: e.Worker, effect: e.Put) -> object:
-            if effect.channel.name in self.cross_device.homes:
-                self._await(worker, effect.item)
-            return put(worker, effect)
-
-        def late_update(worker: e.Worker, effect: e.Update) -> None:
-            for gradient in effect.gradients:
-                self._await(worker, gradient)
-            self._update(worker, effect)
-
-        def late_accumulate(worker: e.Worker, effect: e.Accumulate) -> Gradient:
-            for gradient in effect.gradients:
-                self._await(worker, gradient)
-            return self._accumulate(worker, effect)
-
-        def late_compress(worker: e.Worker, effect: e.Compress) -> object:
-            self._await(worker, effect.gradient)
-            return self._compress(worker, effect)
-
-        def late_reduce(worker: e.Worker, effect: e.AllReduce) -> object:
-            together = effect.group.name in self.cross_device.rounds and checked(Gradient, effect.gradient).batches
-            return self._bring(effect) if together else reduce(worker, effect)
-
-        reducing: dict[type[e.Effect], Handler] = {e.AllReduce: late_reduce, e.Accumulate: late_accumulate}
-        return handlers | reducing | {e.Put: late_put, e.Update: late_update, e.Compress: late_compress}
-
-    def _bring(self, effect: e.AllReduce) -> LateGradient:
-        name, gradient = effect.group.name, checked(Gradient, effect.gradient)
-        with self._monitor:
-            turn = self._brought[name, effect.replica.index] // len(self.cross_device.rounds[name])
-            self._brought[name, effect.replica.index] += 1
-            self._monitor.changed()
-        mean = LateGradient(gradient.layer, gradient.index, gradient.read)
-        mean.group, mean.turn = effect.group, turn
-        return mean
-
-    def _await(self, worker: e.Worker, gradient: object) -> None:
-        if isinstance(gradient, LateGradient) and (group := gradient.group) is not None:
-            least = (gradient.turn + 1) * len(self.cross_device.rounds[group.name])
-            members = range(group.members)
-            with self._monitor:
-                self._monitor.wait(
-                    worker, group.name, lambda: all(self._brought[group.name, q] >= least for q in members)
-                )
+def _late(
+    worker: e.Worker, cross_device: CrossDeviceChannels, counters: Mapping[str, Sequence[e.Counter]]
+) -> e.Program:
+    """Runs the worker's program, with late means; an effect that uses one waits for it."""
+    value: object = None
+    while True:
+        try:
+            effect = worker.program.send(value)
+        except StopIteration:
+            return
+        for item in used_items(effect, cross_device.homes):
+            if isinstance(item, LateGradient):
+                for wait in item.due:  # noqa: UP028  # a list takes no values that are sent
+                    yield wait
+        if isinstance(effect, e.AllReduce) and effect.group.name in counters:
+            gradient = checked(Gradient, effect.gradient)
+            if gradient.batches:
+                layers, members = len(cross_device.rounds[effect.group.name]), counters[effect.group.name]
+                before = yield e.Count(members[effect.replica.index])
+                value = mean = LateGradient(gradient.layer, gradient.index, gradient.read)
+                mean.due = [e.Await(member, (before // layers + 1) * layers) for member in members]
+                continue
+        value = yield effect

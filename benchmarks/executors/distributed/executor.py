@@ -62,13 +62,13 @@ class LeadingExecutor(RankExecutor):
         """
         transport, tensors = self.session.transport, {}
         reports = {
-            peer: self.session.wait_for(f"report {self.parts} of {peer}", Report, self.check)
+            peer: self.session.wait_for(f"report {self.parts} of {peer}", Report, self._monitor.check)
             for peer in transport.others
         }
         begun = time.perf_counter()
         try:
             for peer in transport.others:
-                tensors[peer] = report.receive(transport, peer, reports[peer].tensors)
+                tensors[peer] = report.receive(transport, peer, reports[peer])
         except LinkLost as error:
             raise self.watch.cause(error) from None
         report.merge(self.torch_team, order, reports, tensors, losses)
@@ -88,7 +88,7 @@ class FollowingExecutor(RankExecutor):
             report.apply_order(team, order)
             with self.part(cross_device_channels(session.workers, team), taken=sum(order.counts.taken)):
                 if (replica := order.replicas.get(session.rank)) is not None:
-                    report.restore(team, session.rank, replica, report.receive(session.transport, 0, replica.tensors))
+                    report.restore(team, session.rank, replica, report.receive(session.transport, 0, replica))
                 self.run(session.workers(team))
                 message, tensors = report.make_report(team, session.rank)
                 session.publish(f"report {part} of {session.rank}", message)

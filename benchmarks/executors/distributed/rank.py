@@ -10,15 +10,14 @@ from typing import Never
 
 from benchmarks.executors.accounting import Gradient, Step, Weights
 from benchmarks.executors.distributed.channels import MessageReceiver, RankChannels
-from benchmarks.executors.distributed.collectives import GroupBuckets, RankCollectives
-from benchmarks.executors.distributed.cross_device import CrossDeviceChannels
-from benchmarks.executors.distributed.monitor import RankMonitor
+from benchmarks.executors.distributed.collectives import RankCollectives
+from benchmarks.executors.distributed.cross_device import CrossDeviceChannels, used_items
 from benchmarks.executors.distributed.session import RankSession
-from benchmarks.executors.distributed.transport import LinkLost, NcclTransport, Transport, gpu_uuid
-from benchmarks.executors.distributed.watch import RankFailed, RankWatch
+from benchmarks.executors.distributed.transport import MESSAGES, LinkLost, gpu_uuid
+from benchmarks.executors.distributed.watch import RankFailed, RankMonitor, RankWatch
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.threads.executor import GRACE_SECONDS, Handler, ThreadsExecutor
-from benchmarks.executors.threads.monitor import Wait, WorkerTurn
+from benchmarks.executors.threads.monitor import WorkerTurn
 from methods import effects as e
 
 CROSS_RANK = (e.AllReduce, e.Average, e.Update, e.Accumulate, e.Compress, e.Outer, e.Put, e.Close)
@@ -38,9 +37,7 @@ class RankExecutor(ThreadsExecutor):
         self.torch_team, self.session = team, session
         self.watch = RankWatch(session)
         self._part, self._base, self._cross_device = 0, 0, CrossDeviceChannels()
-        self._group_buckets: dict[str, GroupBuckets] = {}
         self._receiver: MessageReceiver | None = None
-        self._gradient_transport: Transport | NcclTransport | None = None
         session.gpu = gpu_uuid(team.device)
         self._latest_monitor: RankMonitor | None = None
         self._remote_failure: RankFailed | None = None
@@ -55,11 +52,13 @@ class RankExecutor(ThreadsExecutor):
         taken: how many batches of the epoch were taken before this part.
         """
         self._part, self._base, self._cross_device = self._part + 1, taken, cross_device
+        transport = self.session.transport
         try:
-            transport = self.session.transport
+            if not transport.connected(MESSAGES):
+                self.session.connect(MESSAGES)
         except RuntimeError as error:
             raise self.watch.cause(LinkLost(-1, error)) from None
-        if cross_device.homes and self._receiver is None:
+        if self._receiver is None:  # also without such channels: it notices at once that a rank has ended
             self._receiver = MessageReceiver(
                 transport, self.torch_team.replicas[transport.rank].layers, self._on_link_lost
             )
@@ -85,11 +84,6 @@ class RankExecutor(ThreadsExecutor):
         """Returns one thread per worker: one that waits for another rank blocks its thread."""
         return workers
 
-    def check(self) -> None:
-        """Raises the failure of another rank's workers, if there was one."""
-        if self._monitor.failure is not None:
-            raise self._monitor.failure
-
     def _make_monitor(self, turns: list[WorkerTurn]) -> RankMonitor:
         monitor = RankMonitor(turns, self.watch.report_failure)
         with self._making:
@@ -106,17 +100,20 @@ class RankExecutor(ThreadsExecutor):
         )
 
     def _make_handlers(self) -> dict[type[e.Effect], Handler]:
-        team, rounds = self.torch_team, self._cross_device.rounds
-        collectives = RankCollectives(
-            team,
-            self._monitor,
-            self._traffic,
-            self.session.transport,
-            self._choose_transport(),
-            self._group_buckets,
-            rounds,
-        )
+        team, session, channels_between = self.torch_team, self.session, self._cross_device.homes
+        rounds = self._cross_device.rounds
+        collectives = RankCollectives(team, self._monitor, self._traffic, session, rounds)
         handlers = super()._make_handlers() | {e.AllReduce: collectives.all_reduce, e.Average: collectives.average}
+
+        def after_means(handler: Handler) -> Handler:
+            """Returns the handler, called once the means are known that the effect uses."""
+
+            def carry_out(worker: e.Worker, effect: e.Effect) -> object:
+                for item in used_items(effect, channels_between):
+                    collectives.wait_for_mean(worker, item)
+                return handler(worker, effect)  # type: ignore[arg-type]  # the handler of its kind
+
+            return carry_out
 
         def update_with_means(worker: e.Worker, effect: e.Update) -> None:
             if (clip := team.updates.clip) is not None and clip.all:
@@ -127,45 +124,18 @@ class RankExecutor(ThreadsExecutor):
             for gradients in collectives.grouped_by_arrival(worker, effect.gradients):
                 team.apply_gradients(gradients, worker.name, time.perf_counter(), effect.replica, effect.scale)
 
-        def accumulate_means(worker: e.Worker, effect: e.Accumulate) -> Gradient:
-            for gradient in effect.gradients:
-                collectives.wait_for_mean(worker, gradient)
-            return self._accumulate(worker, effect)
-
-        def compress_mean(worker: e.Worker, effect: e.Compress) -> tuple[Gradient, Weights]:
-            collectives.wait_for_mean(worker, effect.gradient)
+        def compress_dense(worker: e.Worker, effect: e.Compress) -> tuple[Gradient, Weights]:
             sent, error = self._compress(worker, effect)
-            sent.sent_bytes = None  # it travels dense
+            sent.sent_bytes = None  # an all-reduce sends all entries
             return sent, error
 
-        def put_with_mean(worker: e.Worker, effect: e.Put) -> Wait | None:
-            if effect.channel.name in self._cross_device.homes:
-                collectives.wait_for_mean(worker, effect.item)
-            return self._channels.put(worker, effect)
-
-        def outer_with_means(worker: e.Worker, effect: e.Outer) -> Weights:
-            for delta in effect.deltas:
-                collectives.wait_for_mean(worker, delta)
-            return self._outer(worker, effect)
-
-        handlers |= {e.Update: update_with_means, e.Accumulate: accumulate_means}
-        handlers |= {e.Outer: outer_with_means, e.Put: put_with_mean, e.Compress: compress_mean}
+        handlers |= {e.Update: update_with_means, e.Compress: after_means(compress_dense)}
+        handlers |= {kind: after_means(handlers[kind]) for kind in (e.Accumulate, e.Outer, e.Put)}
         channels = self._channels
-        self.watch.messages = lambda: (channels.sent, channels.received)
+        self._monitor.messages = lambda: (channels.sent, channels.received)
         self.watch.monitor = self._monitor
         between = {kind: self._explain_link_loss(handlers[kind]) for kind in CROSS_RANK}
         return handlers | between
-
-    def _choose_transport(self) -> Transport | NcclTransport:
-        """Returns what carries gradients, gloo or NCCL, as rank 0 has chosen."""
-        if self._gradient_transport is None:
-            team, session = self.torch_team, self.session
-            self._gradient_transport = session.transport
-            if session.read("backend", str) == "nccl" and team.device_streams is not None:
-                self._gradient_transport = NcclTransport(
-                    session.store, session.transport, team.device, team.device_streams
-                )
-        return self._gradient_transport
 
     def _explain_link_loss(self, handler: Handler) -> Handler:
         """Returns the handler, with a lost connection raised as the failure of the rank at its other end."""

@@ -9,23 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from typing import TypeVar
+from typing import Any
 
 import torch
 from pydantic import JsonValue
 from torch import Tensor
 
 from benchmarks.executors.accounting import Weights
-from benchmarks.executors.counts import (
-    EffectCounts,
-    KeptWeights,
-    LinkBytes,
-    StalenessSums,
-    TeamCounts,
-    TeamValues,
-    no_effects,
-)
-from benchmarks.executors.distributed.packing import Descriptions, PackedLayout, describe_tensors, meta_tensors
+from benchmarks.executors.counts import KeptWeights, TeamCounts, TeamValues, no_effects
 from benchmarks.executors.distributed.place import Message
 from benchmarks.executors.distributed.transport import STATE, Transport
 from benchmarks.executors.numerics import state
@@ -34,12 +25,15 @@ from benchmarks.executors.numerics.state import TeamState
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.team import checked
 
+Tensors = dict[str, Tensor]
+"""By name."""
+
 
 class Replicas(Message):
-    """One replica's values other than tensors, and names, dtypes and shapes of the tensors that are sent separately."""
+    """One replica's values, and name, dtype and shape of each of its tensors, which are sent separately."""
 
     values: TeamValues
-    tensors: Descriptions
+    tensors: list[tuple[str, str, list[int]]]
 
 
 class PartOrder(Message):
@@ -74,24 +68,20 @@ def apply_order(team: TorchTeam, order: PartOrder) -> None:
     """
     team.begin_epoch(order.counts.epoch)
     layers = len(team.replica.layers)
-    zeros = {"staleness": _no_staleness(layers), "effects": no_effects(layers), "begun": 0, "dropped": 0}
-    zeros["sent_bytes"] = {}
+    staleness = {"count": [0] * layers, "updates": [0] * layers, "seconds": [0.0] * layers, "wait": [0.0] * layers}
+    zeros = {"staleness": staleness, "effects": no_effects(layers), "begun": 0, "dropped": 0, "sent_bytes": {}}
     team.resume(order.counts.model_copy(update=zeros))
     team.accounts.drain_after(order.end)
 
 
-def _no_staleness(layers: int) -> StalenessSums:
-    return {"count": [0] * layers, "updates": [0] * layers, "seconds": [0.0] * layers, "wait": [0.0] * layers}
-
-
-def make_report(team: TorchTeam, rank: int) -> tuple[Report, dict[str, Tensor]]:
+def make_report(team: TorchTeam, rank: int) -> tuple[Report, Tensors]:
     """Waits for the device, then returns this rank's report and its tensors by name."""
     team.synchronize()
     values, tensors = replica_values(team, rank, counted=True)
-    return Report(values=values, tensors=describe_tensors(tensors), unused=team.accounts.unused), tensors
+    return Report(values=values, tensors=_described(tensors), unused=team.accounts.unused), tensors
 
 
-def replica_values(team: TorchTeam, rank: int, *, counted: bool) -> tuple[TeamValues, dict[str, Tensor]]:
+def replica_values(team: TorchTeam, rank: int, *, counted: bool) -> tuple[TeamValues, Tensors]:
     """Returns one replica's values and tensors. counted: with losses and samples that this rank has counted as well."""
     layers = team.replicas[rank].layers
     values = TeamValues(
@@ -107,152 +97,124 @@ def replica_values(team: TorchTeam, rank: int, *, counted: bool) -> tuple[TeamVa
 # ---- rank 0
 
 
-def make_order(team: TorchTeam, *, loaded: bool) -> tuple[PartOrder, dict[int, dict[str, Tensor]]]:
+def make_order(team: TorchTeam, *, loaded: bool) -> tuple[PartOrder, dict[int, Tensors]]:
     """Makes the order for the team's next part -> the order, and by rank the tensors to send after it.
 
     loaded: the team was loaded from a checkpoint since the last part, so that the other ranks need their replicas
     (layers' weights, buffers, optimizer states); otherwise there is nothing to send. Raises ValueError where the method
     keeps something in team.state that JSON cannot hold.
     """
-    ranks = range(1, len(team.replicas)) if loaded else ()
-    shares = {rank: replica_values(team, rank, counted=False) for rank in ranks}
-    replicas = {rank: Replicas(values=values, tensors=describe_tensors(of)) for rank, (values, of) in shares.items()}
-    return PartOrder(counts=team.counts(), end=team.accounts.end, replicas=replicas), {
-        rank: of for rank, (_, of) in shares.items()
-    }
+    replicas, tensors = dict[int, Replicas](), dict[int, Tensors]()
+    for rank in range(1, len(team.replicas)) if loaded else ():
+        values, tensors[rank] = replica_values(team, rank, counted=False)
+        replicas[rank] = Replicas(values=values, tensors=_described(tensors[rank]))
+    return PartOrder(counts=team.counts(), end=team.accounts.end, replicas=replicas), tensors
 
 
-N = TypeVar("N", int, float)
-Tensors = Mapping[int, Mapping[str, Tensor]]
-"""By rank and name."""
-
-
-def merge(team: TorchTeam, order: PartOrder, reports: Mapping[int, Report], tensors: Tensors, losses: int) -> None:
-    """Merges the other ranks' reports into rank 0's team. tensors: by rank and name.
-
-    losses: how many there were before.
+def merge(
+    team: TorchTeam,
+    order: PartOrder,
+    reports: Mapping[int, Report],
+    tensors: Mapping[int, Tensors],
+    losses: int,
+) -> None:
+    """Merges the other ranks' reports into rank 0's team. tensors: by rank. losses: how many there were before.
 
     Raises ValueError where two ranks have written different values under one key of team.state.
     """
-    own_counts, unused = team.counts(), team.accounts.unused
-    peer_counts = {rank: report.values.counts for rank, report in reports.items()}
-    everyone = [own_counts, *peer_counts.values()]
-    sums = [counts.staleness for counts in everyone]
-    team.resume(
-        TeamCounts(
-            epoch=own_counts.epoch,
-            taken=[peer_counts.get(rank, own_counts).taken[rank] for rank in range(len(own_counts.taken))],
-            begun=sum(counts.begun for counts in everyone),
-            dropped=sum(counts.dropped for counts in everyone),
-            staleness={
-                "count": _sum_columns([counts["count"] for counts in sums]),
-                "updates": _sum_columns([counts["updates"] for counts in sums]),
-                "seconds": _sum_columns([counts["seconds"] for counts in sums]),
-                "wait": _sum_columns([counts["wait"] for counts in sums]),
-            },
-            effects=_sum_effects([counts.effects for counts in everyone]),
-            state=_merge_state(order.counts.state, everyone),
-            weights=_merge_weights(order.counts.weights, {0: own_counts, **peer_counts}),
-            sent_bytes=_sum_links([counts.sent_bytes for counts in everyone]),
-        )
-    )
+    own, unused = team.counts(), team.accounts.unused
+    by_rank = {0: own, **{rank: report.values.counts for rank, report in reports.items()}}
+    everyone = list(by_rank.values())
+    merged = {name: _sum([getattr(counts, name) for counts in everyone]) for name in ("begun", "dropped")}
+    merged |= {name: _sum([getattr(counts, name) for counts in everyone]) for name in ("staleness", "effects")}
+    links = Counter[str]()
+    for counts in everyone:
+        links.update(counts.sent_bytes or {})
+    merged["taken"] = [by_rank.get(rank, own).taken[rank] for rank in range(len(own.taken))]
+    merged["state"] = _merge_state(order.counts.state, everyone)
+    merged["weights"] = _merge_weights(order.counts.weights, by_rank)
+    merged["sent_bytes"] = None if own.sent_bytes is None else dict(links)
+    team.resume(own.model_copy(update=merged))
     team.accounts.unused = unused + sum(report.unused for report in reports.values())
     for rank, report in reports.items():
         restore(team, rank, report, tensors[rank])
-        for layer, counts in zip(team.replicas[rank].layers, report.values.conflicts, strict=True):
-            layer.access_counter.load(total([layer.access_counter.counts(), counts]))
+        for layer, conflicts in zip(team.replicas[rank].layers, report.values.conflicts, strict=True):
+            layer.access_counter.load(total([layer.access_counter.counts(), conflicts]))
     _merge_losses(team, reports, tensors, losses)
 
 
-def restore(team: TorchTeam, rank: int, report: Replicas, tensors: Mapping[str, Tensor]) -> None:
+def restore(team: TorchTeam, rank: int, report: Replicas, tensors: Tensors) -> None:
     """Loads a reported replica into the team. Raises ValueError, before any change, where it is of another network."""
     state.restore(team.replicas[rank].layers, TeamState(tensors, report.values), team.updates)
     team.load_weights(tensors, rank)
 
 
-def _merge_losses(team: TorchTeam, reports: Mapping[int, Report], tensors: Tensors, begun: int) -> None:
+def _merge_losses(team: TorchTeam, reports: Mapping[int, Report], tensors: Mapping[int, Tensors], begun: int) -> None:
     """Appends the ranks' losses, interleaved: their true order between ranks is unknown."""
     columns = [list(zip(team.losses[begun:], team.right[begun:], team.tickets[begun:], strict=True))]
     for rank in sorted(reports):
         parts = [tensors[rank].get(name, torch.empty(0)) for name in ("losses", "right", "tickets")]
         columns.append([(a.to(team.device), b.to(team.device), int(c)) for a, b, c in zip(*parts, strict=True)])
-    turns = [batch for turn in zip_longest(*columns) for batch in turn if batch is not None]
-    team.losses[begun:] = [loss for loss, _, _ in turns]
-    team.right[begun:] = [right for _, right, _ in turns]
-    team.tickets[begun:] = [ticket for _, _, ticket in turns]
+    batches = [batch for turn in zip_longest(*columns) for batch in turn if batch is not None]
+    team.losses[begun:] = [loss for loss, _, _ in batches]
+    team.right[begun:] = [right for _, right, _ in batches]
+    team.tickets[begun:] = [ticket for _, _, ticket in batches]
     team.targets += sum(report.values.samples for report in reports.values())
 
 
 def _merge_state(before: Mapping[str, JsonValue], everyone: Sequence[TeamCounts]) -> dict[str, JsonValue]:
+    """Returns team.state with what each rank has changed in it."""
     merged = dict(before)
-    for key in {key for counts in everyone for key in counts.state}:
-        changed = [
-            counts.state[key] for counts in everyone if key in counts.state and counts.state[key] != before.get(key)
-        ]
-        if any(value != changed[0] for value in changed[1:]):
-            raise ValueError(
-                f"workers of several devices write to team.state['{key}'], which no process sees of another"
-            )
-        merged |= {key: changed[0]} if changed else {}
+    for counts in everyone:
+        for key, value in counts.state.items():
+            if key in before and value == before[key]:
+                continue
+            if key in merged and merged[key] not in (before.get(key), value):
+                raise ValueError(
+                    f"workers of several devices write to team.state['{key}'], which no process sees of another"
+                )
+            merged[key] = value
     return merged
 
 
 def _merge_weights(before: Mapping[str, KeptWeights], by_rank: Mapping[int, TeamCounts]) -> dict[str, KeptWeights]:
     """Merges what the ranks keep in team.weights, each of its own replica; a name that one of them has dropped goes."""
-    merged, everyone = dict[str, KeptWeights](), list(by_rank.values())
-    for name in {name: None for counts in everyone for name in counts.weights}:
-        theirs = [counts.weights[name] for counts in everyone if name in counts.weights]
-        if any((one.replica, one.layers) != (theirs[0].replica, theirs[0].layers) for one in theirs):
+    merged = dict[str, KeptWeights]()
+    for name in {name: None for counts in by_rank.values() for name in counts.weights}:
+        copies = [counts.weights[name] for counts in by_rank.values() if name in counts.weights]
+        if any((copy.replica, copy.layers) != (copies[0].replica, copies[0].layers) for copy in copies):
             raise ValueError(f"workers of several devices write to team.weights['{name}'], each in its own process")
-        if name not in before or len(theirs) == len(everyone):
-            merged[name] = by_rank[theirs[0].replica].weights.get(name, theirs[0])
+        if name not in before or len(copies) == len(by_rank):
+            merged[name] = by_rank[copies[0].replica].weights.get(name, copies[0])
     return merged
 
 
-def _sum_columns(columns: Sequence[Sequence[N]]) -> list[N]:
-    return [sum(numbers) for numbers in zip(*columns, strict=True)]
+def _sum(values: Sequence[Any]) -> Any:  # type: ignore[explicit-any]  # numbers, in whatever they lie
+    """Returns the sum of numbers, or of lists or dictionaries of numbers, place by place."""
+    if isinstance(values[0], dict):
+        return {key: _sum([value[key] for value in values]) for key in values[0]}
+    return [sum(column) for column in zip(*values, strict=True)] if isinstance(values[0], list) else sum(values)
 
 
-def _sum_effects(everyone: Sequence[EffectCounts]) -> EffectCounts:
-    """Returns the sums over ranks of each count."""
-    return {
-        "shared_batches": sum(counts["shared_batches"] for counts in everyone),
-        "gradients": sum(counts["gradients"] for counts in everyone),
-        "pinned": sum(counts["pinned"] for counts in everyone),
-        "moved": sum(counts["moved"] for counts in everyone),
-        "updates": _sum_columns([counts["updates"] for counts in everyone]),
-        "applied": sum(counts["applied"] for counts in everyone),
-        "applied_batches": sum(counts["applied_batches"] for counts in everyone),
-        "averages": sum(counts["averages"] for counts in everyone),
-        "state_averages": sum(counts["state_averages"] for counts in everyone),
-    }
+# ---- sending tensors
 
 
-def _sum_links(everyone: Sequence[LinkBytes | None]) -> LinkBytes | None:
-    """Returns the sums over ranks of each link's bytes; None where rank 0 does not count them."""
-    if everyone[0] is None:
-        return None
-    sums = Counter[str]()
-    for links in everyone:
-        sums.update(links or {})
-    return dict(sums)
+def _described(tensors: Tensors) -> list[tuple[str, str, list[int]]]:
+    """Returns name, dtype and shape of each tensor, as JSON."""
+    return [(name, str(t.dtype).removeprefix("torch."), list(t.shape)) for name, t in tensors.items()]
 
 
-# ---- the tensors' way
+def send(transport: Transport, peer: int, tensors: Tensors) -> None:
+    """Sends tensors in their order. Raises LinkLost."""
+    transport.send(peer, *((STATE, tensor) for tensor in tensors.values()))
 
 
-def send(transport: Transport, peer: int, tensors: Mapping[str, Tensor]) -> None:
-    """Sends tensors as one message, packed in their order."""
-    layout = PackedLayout(list(tensors.values()))
-    row = layout.empty_row()
-    layout.fill(row, list(tensors.values()))
-    transport.send(peer, (STATE, row))
-
-
-def receive(transport: Transport, peer: int, description: Descriptions) -> dict[str, Tensor]:
-    """Receives tensors, described by their sender, by name. Raises LinkLost; ValueError for an unknown dtype."""
-    blanks = dict(meta_tensors(description))
-    layout = PackedLayout(list(blanks.values()))
-    row = layout.empty_row()
-    transport.receive(peer, STATE, row)
-    return dict(zip(blanks, layout.tensors(row), strict=True))
+def receive(transport: Transport, peer: int, report: Replicas) -> Tensors:
+    """Receives the tensors that a report describes, by name. Raises LinkLost; ValueError for an unknown dtype."""
+    tensors = {}
+    for name, kind, shape in report.tensors:
+        if not isinstance(dtype := getattr(torch, kind, None), torch.dtype):
+            raise ValueError(f"{kind} is no kind of tensor")
+        tensors[name] = torch.empty(shape, dtype=dtype)
+    transport.receive(peer, *((STATE, tensor) for tensor in tensors.values()))
+    return tensors

@@ -1,6 +1,6 @@
 """The runs that a command's ranks carry out together: rank 0 announces each, the others join.
 
-Ranks tell each other facts through one key-value store (torch's TCPStore), as JSON; tensors go by the transport.
+Ranks exchange short values as JSON through one key-value store (torch's TCPStore), and tensors by the transport.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
@@ -31,7 +30,7 @@ Workers = Callable[[Team], Iterable[Worker]]
 T = TypeVar("T")
 
 FIRST_NAP, LONGEST_NAP = 0.001, 0.02
-"""Seconds between two looks at the store: torch's own waits speak on stderr."""
+"""Seconds between two looks at the store; torch's own waits write to stderr."""
 
 
 def poll_store() -> Iterator[None]:
@@ -72,8 +71,8 @@ def connect(place: RankPlace, timeout_seconds: float) -> Store:
         return store
     except dist.DistError:
         raise UserError(
-            f"Rank {place.rank} found nobody at {place.address}:{place.port} within {timeout_seconds:g} s: rank 0 "
-            "serves there; MASTER_ADDR and MASTER_PORT are to be the same for all ranks, and its machine reachable."
+            f"Rank {place.rank} could not connect to rank 0 at {place.address}:{place.port} within "
+            f"{timeout_seconds:g} s: give all ranks the same MASTER_ADDR and MASTER_PORT, of a machine they can reach."
         ) from None
 
 
@@ -87,10 +86,10 @@ class Ready(Message):
 
 
 class RankSession:
-    """One run as seen by one of its ranks: the other ranks' messages, and the connection to them.
+    """One run as seen by one of its ranks: values in the store that all ranks read, and the connection to the others.
 
-    It exists so that executor, watch and runner need not know the store's keys: `publish("ready 2", ...)` on rank 2 is
-    what `wait_for("ready 2", Ready)` returns on rank 0.
+        session.publish("ready 2", ready)           # on rank 2
+        session.wait_for("ready 2", Ready)          # on rank 0 -> ready
 
     root: the store of the whole command; self.store: this run's keys in it. number: of the run, from 1. rank: this
     process's, of `ranks`. workers: makes the method's workers for a team. timeout_seconds: how long to wait for a
@@ -111,30 +110,24 @@ class RankSession:
         self.root, self.number, self.rank, self.ranks, self.workers = root, number, rank, ranks, workers
         self.timeout_seconds = timeout_seconds
         self.store: Store = dist.PrefixStore(f"run {number}", root)
-        self.host, self.gpu, self.closed = host, "", False
-        self._transport: Transport | None = None
-        self._connecting = threading.Lock()
+        self.transport = Transport(self.store, rank, ranks, timeout_seconds=timeout_seconds, host=host)
+        self.gpu, self.closed = "", False
 
-    @property
-    def transport(self) -> Transport:
-        """The connection to the other ranks, made when first asked for; returns once all ranks are connected.
+    def connect(self, group: str, check: Callable[[], None] | None = None, *, nccl: bool = False) -> None:
+        """Connects a process group with all ranks; returns once all ranks have connected it.
 
-        Raises RuntimeError (gloo's) where they do not come together; UserError where another rank's process has ended.
+        check: raises to end the wait for them; None: it ends after timeout_seconds. Raises RuntimeError (torch's)
+        where they do not connect; UserError where another rank's process has ended.
         """
-        with self._connecting:
-            if self._transport is None:
-                seconds = self.timeout_seconds
-                self._transport = Transport(self.store, self.rank, self.ranks, timeout_seconds=seconds, host=self.host)
-                self.publish(f"connected {self.rank}", True)
-                list(self._wait_for_others("connected", bool))
-            return self._transport
+        self._meet(f"connecting {group}", check)  # else torch waits, and nothing could end that
+        self.transport.connect(group, nccl=nccl)
+        self._meet(f"connected {group}", check)
 
-    def abort(self) -> None:
-        """Ends all waits for messages of other ranks."""
-        if self._transport is not None:
-            self._transport.abort()
+    def _meet(self, key: str, check: Callable[[], None] | None) -> None:
+        self.publish(f"{key} {self.rank}", True)
+        list(self._wait_for_others(key, bool, check))
 
-    # ---- what is said
+    # ---- values in the store
 
     def publish(self, key: str, document: object) -> None:
         """Writes a value, as JSON, under a key of this run that all ranks can read."""
@@ -144,24 +137,21 @@ class RankSession:
         """Returns the value under a key, validated as `kind`; None where nobody has published it yet."""
         return TypeAdapter(kind).validate_json(self.store.get(key)) if self.store.check([key]) else None
 
-    def wait_for(self, key: str, kind: type[T], look: Callable[[], None] = lambda: None) -> T:
-        """Waits until a key is published -> its value. look: is called in between, and may raise to end the wait."""
+    def wait_for(self, key: str, kind: type[T], check: Callable[[], None] = lambda: None) -> T:
+        """Waits until a key is published -> its value. check: is called in between, and may raise to end the wait."""
         for _ in poll_store():
             if self.store.check([key]):
                 break
-            look()
+            check()
         return TypeAdapter(kind).validate_json(self.store.get(key))
 
     def next_part(self, part: int, kind: type[T]) -> T | None:
-        """Waits for rank 0's order of a part -> the order.
-
-        None where the run is over, or rank 0 died and began another.
-        """
+        """Waits for rank 0's order of a part; None where the run is over, or rank 0 died and began another."""
         for _ in poll_store():
             if (order := self.read(f"part {part}", kind)) is not None:
                 return order
             if self.store.check(["over"]) or self.root.check(["over"]) or self.root.add("runs", 0) > self.number:
-                return None
+                break
         return None
 
     def publish_ready(self, reason: str = "") -> None:
@@ -170,53 +160,48 @@ class RankSession:
         self.publish(f"ready {self.rank}", ready)
 
     def process_loss(self) -> str:
-        """Returns a sentence about a rank's process that has ended, published by whoever started it.
-
-        "" where none has.
-        """
+        """Returns a sentence about a rank's process that has ended, from whoever started it; "" where none has."""
         return str(self.root.get("lost").decode()) if self.root.check(["lost"]) else ""
 
     def await_ready(self) -> None:
-        """Waits until every other rank is ready.
-
-        Raises UserError where one cannot take part, or is silent for too long.
-        """
+        """Waits until every other rank is ready. Raises UserError where one cannot take part, or is silent."""
         for rank, ready in self._wait_for_others("ready", Ready):
             if ready.reason:
                 raise UserError(f"Rank {rank} cannot take part: {ready.reason}")
 
-    def _wait_for_others(self, key: str, kind: type[T]) -> Iterator[tuple[int, T]]:
+    def _wait_for_others(
+        self, key: str, kind: type[T], check: Callable[[], None] | None = None
+    ) -> Iterator[tuple[int, T]]:
         """Waits for "KEY RANK" of every other rank in turn -> yields (rank, value), such as (2, Ready(...)).
 
-        Raises UserError where a rank's process has ended, or it has not published within timeout_seconds.
+        Raises UserError where a rank's process has ended, or it has not published within timeout_seconds; with `check`
+        what that raises, and there is no limit.
         """
         deadline = time.monotonic() + self.timeout_seconds
 
         def look() -> None:
             if message := self.process_loss():
                 raise UserError(message)
-            if time.monotonic() > deadline:
+            if check is not None:
+                check()
+            elif time.monotonic() > deadline:
                 raise UserError(
-                    f"Rank {rank} of {self.ranks} was not there within {self.timeout_seconds:g} s: see what it said, "
-                    f"or set {places.TIMEOUT} to more seconds."
+                    f"Rank {rank} of {self.ranks} was not there within {self.timeout_seconds:g} s: see its own "
+                    f"output, or set {places.TIMEOUT} to more seconds."
                 )
 
-        for rank in range(self.ranks):
-            if rank != self.rank:
-                yield rank, self.wait_for(f"{key} {rank}", kind, look)
+        for rank in self.transport.others:
+            yield rank, self.wait_for(f"{key} {rank}", kind, look)
 
     def choose_backend(self, groups: int) -> None:
         """Publishes, on rank 0, which backend carries gradients. groups: that reduce them. Raises UserError."""
-        peers = [rank for rank in range(self.ranks) if rank != self.rank]
-        gpus = [self.gpu, *(self.wait_for(f"ready {rank}", Ready).gpu for rank in peers)]
+        gpus = [self.gpu, *(self.wait_for(f"ready {rank}", Ready).gpu for rank in self.transport.others)]
         chosen = places.backend(places.requested_backend(), gpus, groups, available=dist.is_nccl_available())
         self.publish("backend", chosen)
 
     def close(self) -> None:
         self.closed = True
-        self.abort()
-        if self._transport is not None:
-            self._transport.close()
+        self.transport.abort()
 
 
 class RankCommand:
@@ -252,7 +237,7 @@ class RankCommand:
         session.publish_ready(reason)
 
     def next(self) -> tuple[int, RunSpec] | None:
-        """Waits, on another rank, for the next run -> its number and spec; None when there are no more."""
+        """Waits, on a nonzero rank, for the next run -> its number and spec; None when there are no more."""
         self.last_run += 1
         for _ in poll_store():
             if self.store.check([f"run {self.last_run}"]):

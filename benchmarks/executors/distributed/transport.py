@@ -1,16 +1,16 @@
-"""Messages between the ranks of one run, over gloo (host memory to host memory) or NCCL (GPU to GPU).
+"""Tensors between the ranks of one run, by torch's process groups: gloo (host memory) or NCCL (GPU memory).
 
-One communication thread per process makes every call that sends or receives; who needs the result waits for its Future.
-A message is matched by its tag, so ranks need not ask in the same order. gloo's own timeouts are long: the watch
-(watch.py) notices a dead rank, and ends all waits by `abort`.
+A process group takes one call at a time, and workers call from several threads: so calls are made under a lock, and
+waited for outside it. gloo's own timeouts are long: the watch (watch.py) notices a dead rank, and ends all waits by
+`abort`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from importlib import import_module
 from typing import Protocol
@@ -20,12 +20,12 @@ import torch
 from torch import Tensor
 
 from benchmarks.executors.distributed.place import LOOPBACK, RankPlace
-from benchmarks.executors.numerics.streams import DeviceStreams, Event
 
 dist = import_module("torch.distributed")  # untyped: it does not say what it exports
 ABORT, STATE, HEADER, PAYLOAD = range(4)
-"""Tags; a group's are its name's, from RESERVED on."""
-RESERVED = 16
+"""Tags of messages from one rank to another."""
+MESSAGES = "messages"
+"""The process group of messages from one rank to another."""
 NO_LIMIT = timedelta(days=30)
 
 
@@ -42,18 +42,25 @@ class Store(Protocol):
 
 
 class Work(Protocol):
-    """A send or receive under way, as torch.distributed returns it."""
+    """A collective, send or receive under way, as torch.distributed returns it."""
 
-    def wait(self, limit: timedelta) -> object: ...
+    def wait(self, limit: timedelta = ...) -> object: ...
 
 
-Works = list[tuple[int, Work]]
-"""Sends and receives under way, by peer."""
-Task = Future[Works]
+class ProcessGroup(Protocol):
+    """The methods used of torch's process groups."""
+
+    def allreduce(self, tensors: list[Tensor], options: object) -> Work: ...
+    def send(self, tensors: list[Tensor], peer: int, tag: int) -> Work: ...
+    def recv(self, tensors: list[Tensor], peer: int, tag: int) -> Work: ...
+    def abort(self) -> None: ...
 
 
 class LinkLost(Exception):
-    """A message to or from a rank will never come: that rank's process has ended, or this one was told to stop."""
+    """A message to or from a rank will never come: that rank's process has ended, or this one was told to stop.
+
+    peer: the rank; -1 where any of them may be the cause.
+    """
 
     def __init__(self, peer: int, cause: BaseException) -> None:
         super().__init__(f"the connection with rank {peer} is lost")
@@ -61,210 +68,105 @@ class LinkLost(Exception):
         self.__cause__ = cause
 
 
+@contextlib.contextmanager
+def link_to(peer: int = -1) -> Iterator[None]:
+    """Raises LinkLost instead of torch's RuntimeError within the block."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise LinkLost(peer, error) from error
+
+
 def gpu_uuid(device: torch.device) -> str:
     """Returns the UUID of a CUDA device; "" for any other device."""
     return str(torch.cuda.get_device_properties(device).uuid) if device.type == "cuda" else ""
 
 
-def tag_of(name: str) -> int:
-    """Returns the message tag of a group or channel, a hash of its name."""
-    return RESERVED + crc32(name.encode()) % (2**31 - RESERVED)
+def channel_number(name: str) -> int:
+    """Returns the number that stands for a channel in messages, a hash of its name."""
+    return crc32(name.encode())
 
 
 class Transport:
-    """Sends and receives tensors between this rank and all others, by gloo, in host memory.
+    """Sends and receives tensors between this rank and all others.
 
-    It exists because gloo may be called by one thread at a time, while many workers send and receive: they hand their
-    calls to the communication thread and get a Task (a Future of works), which `wait_all` waits for.
+        transport.connect(MESSAGES)                     # on all ranks; returns when all are connected
+        transport.send(1, (HEADER, torch.ones(3)))      # on rank 0
+        transport.receive(0, (HEADER, torch.empty(3)))  # on rank 1
 
-        task = transport.receive_rows(tag, rows)          # rows (ranks, bytes); row r comes from rank r
-        wait_all([task, transport.send_rows(tag, rows)])  # sends this rank's own row to all others
+        transport.connect("gradients")
+        transport.all_reduce("gradients", vector).wait()  # vector (n,) now holds the sum over the ranks
 
-    store: this run's, to exchange addresses. timeout_seconds: for the ranks to find each other. host: address to listen
-    at. Raises RuntimeError (gloo's) where they do not.
+    store: this run's, to exchange addresses. timeout_seconds: for the ranks to connect. host: address to listen at.
     """
 
     def __init__(self, store: Store, rank: int, ranks: int, *, timeout_seconds: float, host: str = LOOPBACK) -> None:
-        self.rank, self.ranks = rank, ranks
+        self.store, self.rank, self.ranks, self.timeout_seconds, self.host = store, rank, ranks, timeout_seconds, host
         self.others = [peer for peer in range(ranks) if peer != rank]
-        backend = dist.ProcessGroupGloo
-        options = backend._Options()
-        options._devices = [backend.create_device(hostname=host)]
-        options._timeout = timedelta(seconds=timeout_seconds)
-        self._group = backend(dist.PrefixStore("gloo", store), rank, ranks, options)
-        self.device = torch.device("cpu")
-        self.event: Callable[[], Event | None] = _no_event
-        self._only = self.others[0] if len(self.others) == 1 else -1
-        self.communication = ThreadPoolExecutor(1, thread_name_prefix="communication")
-        self.abort_hooks: list[Callable[[], None]] = []  # of what else the communication thread carries
-        self._threads = [self.communication]
+        self._groups: dict[str, ProcessGroup] = {}
+        self._lock, self._aborted = threading.Lock(), False
 
-    def thread(self, name: str) -> ThreadPoolExecutor:
-        """Makes a thread that may wait for messages and compute, with the caller's number of torch threads."""
-        pool = ThreadPoolExecutor(1, name, initializer=_set_torch_threads, initargs=(torch.get_num_threads(),))
-        self._threads.append(pool)
-        return pool
+    def connect(self, name: str, *, nccl: bool = False) -> None:
+        """Makes a process group; returns once all ranks have called this. Raises RuntimeError where one does not."""
+        store = dist.PrefixStore(name, self.store)
+        if nccl:
+            group = dist.ProcessGroupNCCL(store, self.rank, self.ranks)
+        else:
+            options = dist.ProcessGroupGloo._Options()
+            options._devices = [dist.ProcessGroupGloo.create_device(hostname=self.host)]
+            options._timeout = timedelta(seconds=self.timeout_seconds)
+            group = dist.ProcessGroupGloo(store, self.rank, self.ranks, options)
+        with self._lock:
+            self._groups[name] = group
+            if self._aborted:
+                raise RuntimeError("aborted")
 
-    def receive_rows(self, tag: int, rows: Tensor) -> Task:
-        """Begins to receive every other rank's row of rows (ranks, n); earliest before it is sent."""
-        return self.receive_pieces(tag, rows.unbind(0))
+    def connected(self, name: str) -> bool:
+        """Returns whether `connect` has made the process group."""
+        return name in self._groups
 
-    def send_rows(self, tag: int, rows: Tensor, filled: Sequence[Event | None] = ()) -> Task:
-        """Begins to send this rank's row of rows (ranks, n) to all others.
+    def all_reduce(self, group: str, tensor: Tensor, operation: str = "SUM") -> Work:
+        """Begins to replace the tensor by its sum over the ranks (`operation="MIN"`: its minimum). Raises LinkLost.
 
-        filled: ignored here, since rows are host memory.
+        All ranks call it with tensors of one size, in one order within a group.
         """
-        return self.send_pieces(tag, [rows[self.rank]] * self.ranks)
+        options = dist.AllreduceOptions()
+        options.reduceOp, options.timeout = getattr(dist.ReduceOp, operation), NO_LIMIT
+        with self._lock, link_to():
+            return self._groups[group].allreduce([tensor], options)
 
-    def receive_pieces(self, tag: int, pieces: Sequence[Tensor]) -> Task:
-        """Begins to receive pieces[r] from every other rank r; an empty piece is neither sent nor received."""
-        return self.communication.submit(self._post_receives, tag, pieces)
-
-    def send_pieces(self, tag: int, pieces: Sequence[Tensor]) -> Task:
-        """Begins to send pieces[r] to every other rank r."""
-        return self.communication.submit(self._post_sends, tag, pieces)
-
-    def _post_receives(self, tag: int, pieces: Sequence[Tensor]) -> Works:
-        with _Link(self._only):
-            return [(peer, self._group.recv([pieces[peer]], peer, tag)) for peer in self.others if pieces[peer].numel()]
-
-    def _post_sends(self, tag: int, pieces: Sequence[Tensor]) -> Works:
-        with _Link(self._only):
-            return [(peer, self._group.send([pieces[peer]], peer, tag)) for peer in self.others if pieces[peer].numel()]
+    def wait(self, *works: Work) -> None:
+        """Waits until collectives have ended (by NCCL: makes the current stream wait). Raises LinkLost."""
+        with link_to(self.others[0] if len(self.others) == 1 else -1):
+            for work in works:
+                work.wait()
 
     def send(self, peer: int, *messages: tuple[int, Tensor]) -> None:
-        """Sends (tag, tensor) messages to one rank in this order; returns once they are taken or under way.
+        """Sends (tag, tensor) messages to one rank, in this order. Raises LinkLost."""
+        self._carry(peer, lambda group: [group.send([tensor], peer, tag) for tag, tensor in messages if tensor.numel()])
 
-        Raises LinkLost.
-        """
-        wait_all([self.communication.submit(self._send, peer, messages)])
+    def receive(self, peer: int, *messages: tuple[int, Tensor]) -> None:
+        """Receives (tag, tensor) messages from one rank into these tensors, and waits for them. Raises LinkLost."""
+        self._carry(peer, lambda group: [group.recv([tensor], peer, tag) for tag, tensor in messages if tensor.numel()])
 
-    def _send(self, peer: int, messages: Sequence[tuple[int, Tensor]]) -> Works:
-        with _Link(peer):
-            return [(peer, self._group.send([tensor], peer, tag)) for tag, tensor in messages if tensor.numel()]
-
-    def receive(self, peer: int, tag: int, into: Tensor) -> None:
-        """Receives one tensor into `into`, and waits for it. Raises LinkLost."""
-        if into.numel():
-            with _Link(peer):  # the line may be shut down already
-                wait_all([self.communication.submit(self._receive, peer, tag, into)])
-
-    def _receive(self, peer: int, tag: int, into: Tensor) -> Works:
-        with _Link(peer):
-            return [(peer, self._group.recv([into], peer, tag))]
-
-    def abort(self) -> None:
-        """Ends all waits on this rank, and those of other ranks for it.
-
-        gloo closes a connection on which a receive has timed out.
-        """
-        for end in self.abort_hooks:
-            end()
-        for peer in self.others:
-            with contextlib.suppress(RuntimeError):
-                self._group.recv([torch.empty(1)], peer, ABORT).wait(timedelta(milliseconds=1))
-
-    def close(self) -> None:
-        for thread in self._threads:
-            thread.shutdown(wait=False, cancel_futures=True)
-
-
-def _no_event() -> None:
-    """Returns None: a copy into host memory is done when its call returns."""
-
-
-class NcclTransport:
-    """Sends rows from GPU to GPU by NCCL's all-gather, on a stream of its own; called by the communication thread.
-
-    NCCL needs the same order of calls on all ranks, so this carries one group's. The host waits where a stream could:
-    simpler, and never executed so far, for want of a machine with two GPUs. streams: of the device.
-    """
-
-    def __init__(self, store: Store, transport: Transport, device: torch.device, streams: DeviceStreams) -> None:
-        self.rank, self.ranks, self.device = transport.rank, transport.ranks, device
-        self.event: Callable[[], Event | None] = streams.event
-        self.streams, self._communication, self._stream = streams, transport.communication, streams.stream()
-        self._group = dist.ProcessGroupNCCL(dist.PrefixStore("nccl", store), transport.rank, transport.ranks)
-        self._aborted = False
-        transport.abort_hooks.append(self.abort)
-
-    def receive_rows(self, tag: int, rows: Tensor) -> Task:
-        """Returns a finished task: the all-gather of `send_rows` receives as well."""
-        task: Task = Future()
-        task.set_result([])
-        return task
-
-    def send_rows(self, tag: int, rows: Tensor, filled: Sequence[Event | None] = ()) -> Task:
-        """Begins to all-gather rows (ranks, n).
-
-        filled: events of the device after which this rank's own row is complete.
-        """
-        return self._communication.submit(self._gather, rows, list(filled))
-
-    def _gather(self, rows: Tensor, filled: Sequence[Event | None]) -> Works:
-        for event in filled:
-            if event is not None:
-                event.synchronize()
-        before = self.streams.current()
-        self.streams.use(self._stream)
-        try:
-            with _Link(-1):
-                work = self._group.allgather([list(rows.unbind(0))], [rows[self.rank].clone()])
-                work.wait()  # the stream does, for NCCL's own
-            return [(-1, _GatherWork(self, self.streams.event()))]
-        finally:
-            self.streams.use(before)
-
-    def abort(self) -> None:
-        """Ends all waits on this rank; the watch does so on the others."""
-        self._aborted = True
-        with contextlib.suppress(RuntimeError):
-            self._group.abort()
-
-    def check(self) -> None:
-        """Raises RuntimeError after an abort, when rows may hold anything."""
-        if self._aborted:
-            raise RuntimeError("aborted")
-
-
-class _GatherWork:
-    """An all-gather under way, with the `wait` of a gloo work."""
-
-    def __init__(self, transport: NcclTransport, event: Event) -> None:
-        self.transport, self.event = transport, event
-
-    def wait(self, limit: timedelta) -> None:
-        self.event.synchronize()
-        self.transport.check()
-
-
-def _set_torch_threads(threads: int) -> None:
-    """Sets what a thread does not inherit: torch's number of threads, and flushing of denormals."""
-    torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)
-
-
-def wait_all(tasks: Sequence[Task]) -> None:
-    """Waits until every send and receive of the tasks has ended. Raises LinkLost."""
-    for task in tasks:
-        for peer, work in task.result():
-            with _Link(peer):
+    def _carry(self, peer: int, begin: Callable[[ProcessGroup], list[Work]]) -> None:
+        with link_to(peer):
+            with self._lock:
+                works = begin(self._groups[MESSAGES])
+            for work in works:
                 work.wait(NO_LIMIT)
 
-
-class _Link:
-    """`with _Link(peer):` turns what torch raises into LinkLost."""
-
-    __slots__ = ("peer",)
-
-    def __init__(self, peer: int) -> None:
-        self.peer = peer
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, RuntimeError | CancelledError):
-            raise LinkLost(self.peer, error)
+    def abort(self) -> None:
+        """Ends all waits on this rank, and those of other ranks for it."""
+        with self._lock:
+            self._aborted = True
+            for group in self._groups.values():
+                if isinstance(group, dist.ProcessGroupGloo):
+                    for peer in self.others:  # gloo closes a connection on which a receive has timed out
+                        with contextlib.suppress(RuntimeError):
+                            group.recv([torch.empty(1)], peer, ABORT).wait(timedelta(milliseconds=1))
+                else:
+                    group.abort()
 
 
 def address_towards(place: RankPlace) -> str:

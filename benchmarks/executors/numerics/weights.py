@@ -63,13 +63,13 @@ def add_up(gradients: Sequence[TorchGradient], streams: DeviceStreams | None, *,
 def _combined(gradients: Sequence[TorchGradient], streams: DeviceStreams | None, *, mean: bool) -> tuple[Tensor, ...]:
     """Returns the mean or sum, a tensor for each of the layer's parameters; added up in this order."""
     for gradient in gradients:
-        _wait_for(gradient, streams)
+        wait_for_gradient(gradient, streams)
     parts = zip(*(g.tensors for g in gradients), strict=True)
     stacks = (torch.stack([p.to(copies[0].device) for p in copies]) for copies in parts)
     return tuple(stack.mean(0) if mean else stack.sum(0) for stack in stacks)
 
 
-def _wait_for(gradient: TorchGradient, streams: DeviceStreams | None) -> None:
+def wait_for_gradient(gradient: TorchGradient, streams: DeviceStreams | None) -> None:
     """Has the caller's stream wait for a gradient that its batch's stream computes."""
     if streams is not None and gradient.stream is not NO_CONTEXT:
         streams.wait(cast(Event, gradient.ready))
@@ -196,7 +196,7 @@ def compressed(
 
     Running statistics, which follow the tensors of a pseudo-gradient, stay as they are. streams: as in mean_gradients.
     """
-    _wait_for(gradient, streams)
+    wait_for_gradient(gradient, streams)
     count = len(gradient.layer.params)
     wanted = gradient.tensors[:count]
     if error is not None:
