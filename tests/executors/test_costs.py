@@ -1,4 +1,4 @@
-"""The virtual clock: what takes how long."""
+"""The virtual clock: the seconds of transfers, updates and collectives."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def passed_on(team: SimulatedTeam) -> Step:
 def asking_after(
     team: SimulatedTeam, price: Price, channel: Channel, *puts: Put, devices: tuple[int, int]
 ) -> list[float]:
-    """When each of the items was there for a worker that computes one forward pass, and then asks for them."""
+    """Returns the times at which a worker that computes one forward pass, and then asks, has each of the items."""
     times, executor = list[float](), VirtualExecutor(team, price)
 
     def gets() -> Program:
@@ -70,33 +70,33 @@ def asking_after(
     return times
 
 
-@pytest.mark.parametrize(("computing", "there"), [(0.25, 1.0), (3.0, 3.0)])
-def test_a_transfer_starts_when_it_is_sent(computing: float, there: float) -> None:
+@pytest.mark.parametrize(("computing", "arrival"), [(0.25, 1.0), (3.0, 3.0)])
+def test_a_transfer_starts_when_it_is_sent(computing: float, arrival: float) -> None:
     """Latency 0.5, and 4 bytes at 8 a second: under way from 0 to 1, whenever it is asked for."""
     channel, price = Channel(capacity=None), Price([computing], [0.0], [0.0], [0.0], 0.5, 8.0)
-    assert asking_after(team_of(), price, channel, Put(channel, "a loss"), devices=(0, 1)) == [there]
+    assert asking_after(team_of(), price, channel, Put(channel, "a loss"), devices=(0, 1)) == [arrival]
 
 
-@pytest.mark.parametrize(("capacity", "there"), [(0, [4, 5, 6]), (1, [3, 4, 4]), (2, [3, 3, 4])])
-def test_who_waits_for_room_sends_when_there_is(capacity: int, there: list[float]) -> None:
-    """The getter asks at 3, and then whenever it was given an item; a transfer takes 1.
+@pytest.mark.parametrize(("capacity", "arrivals"), [(0, [4, 5, 6]), (1, [3, 4, 4]), (2, [3, 3, 4])])
+def test_a_put_that_waits_for_room_sends_when_there_is_room(capacity: int, arrivals: list[float]) -> None:
+    """The getter asks at 3, and again after each item; a transfer takes 1.
 
-    Capacity 1: the first one, sent at 0, leaves its room to the second at 3. That one is asked for at once and is there
-    at 4; its room was the third's from 3 on.
+    Capacity 1: the first item, sent at 0, makes room for the second at 3. The getter asks for that at once and has it
+    at 4; its room has been the third's since 3.
     """
     channel, price = Channel(capacity=capacity), Price([3.0], [0.0], [0.0], [0.0], 0.5, 8.0)
-    assert asking_after(team_of(), price, channel, *[Put(channel, "a loss")] * 3, devices=(0, 1)) == there
+    assert asking_after(team_of(), price, channel, *[Put(channel, "a loss")] * 3, devices=(0, 1)) == arrivals
 
 
 def test_a_batch_is_sent_with_its_activations() -> None:
-    """Where they are charged: 4 bytes of the loss and 28 of two layers' activations, at 8 a second; a word has none."""
+    """4 bytes of the loss and 28 of two layers' activations, at 8 a second; a word has no activations."""
     channel, team = Channel(capacity=None), team_of()
     price = Price([0.25], [0.0], [0.0], [0.0], 0.5, 8.0, activations=Activations([8.0, 20.0], [12.0, 4.0]))
     for item, size in ((passed_on(team), 32), ("a word", 4)):
         assert asking_after(team, price, channel, Put(channel, item), devices=(0, 1)) == [0.5 + size / 8]
 
 
-def test_stages_send_what_lies_between_them() -> None:
+def test_stages_send_the_output_between_them() -> None:
     """The output of the first of two layers, and its gradient the way back: 12 and 4 bytes at 8 a second."""
     team, down, up = team_of(layers=2, steps=1), Channel(capacity=None), Channel(capacity=None)
     free = [0.0, 0.0]
@@ -111,7 +111,7 @@ def test_stages_send_what_lies_between_them() -> None:
 
 
 def test_an_update_of_the_workers_own_replica_pays_for_no_transfer() -> None:
-    """The gradient has paid its way over the channel; an update of the other's replica would pay."""
+    """The channel has charged the gradient's transfer; an update of the other device's replica is charged one more."""
     for q, transfer in ((1, 0.0), (0, 0.5 + 40 / 8)):
         team, channel = team_of(replicas=2, steps=2), Channel(capacity=None)
         price = Price([1.0], [1.0], [1.0], [40.0], 0.5, 8.0, 0.25, 160.0)

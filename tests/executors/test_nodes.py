@@ -1,4 +1,4 @@
-"""The virtual clock over several nodes: who is far from whom, messages that queue, and a device's own account."""
+"""The virtual clock over several nodes: links, messages that queue, and the seconds that devices count."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOBODY = SimulatedTeam.of([("only", 1)], steps_per_epoch=1)
 
 
 def received(price: Price, getter: int, *givers: int) -> list[float]:
-    """Everyone gives one item at 0 -> when the getter, who asked before, has each."""
+    """Each giver sends an item at 0 -> the times at which the getter, which asked before, has them."""
     times, channel = list[float](), Channel(capacity=None)
     executor = VirtualExecutor(NOBODY, price)
 
@@ -68,10 +68,10 @@ def test_an_all_reduce_counts_the_nodes_of_its_members() -> None:
         group = Group(members=2)
 
         def reduces(replica: int, team: SimulatedTeam = team, group: Group = group) -> Program:
-            mine = team.replicas[replica]
-            step = yield NextBatch(mine)
-            yield Forward(mine.layers[0], step)
-            yield AllReduce(group, mine, (yield Backward(mine.layers[0], step)))
+            own = team.replicas[replica]
+            step = yield NextBatch(own)
+            yield Forward(own.layers[0], step)
+            yield AllReduce(group, own, (yield Backward(own.layers[0], step)))
 
         executor = VirtualExecutor(team, price)
         executor.run(crew(reduces(0), reduces(1), devices=devices))
@@ -81,28 +81,28 @@ def test_an_all_reduce_counts_the_nodes_of_its_members() -> None:
 
 
 @pytest.mark.parametrize(("name", "lanes"), [("bp", 1), ("ddp", 2), ("lapsgd", 2), ("pdasgd", 1), ("async_lu", 2)])
-def test_devices_keep_account_of_what_spans_tell(name: str, lanes: int) -> None:
+def test_devices_count_the_seconds_of_spans(name: str, lanes: int) -> None:
     """A device's busy seconds are the time that its workers' spans cover, its lost ones those of delays."""
     price = Price([0.1, 0.2], [0.1, 0.2], [0.1, 0.3], [1e3, 2e3], 1e-3, 1e6, lanes=lanes)
     price = replace(price, delays=(Delay(kind="constant", device=0, steps=0.5),))
     method = methods.create(name, {"devices": 3} if name not in ("bp", "async_lu") else {})
     team = SimulatedTeam.of([("a", 1), ("b", 1)], replicas=method.replicas, steps_per_epoch=12)
-    told: list[Span] = []
-    executor = VirtualExecutor(team, price, listen=told.append)
+    spans: list[Span] = []
+    executor = VirtualExecutor(team, price, listen=spans.append)
     executor.run(method.workers(team))
-    on_devices = [span for span in told if span.effect not in ("AllReduce", "Average")]
+    on_devices = [span for span in spans if span.effect not in ("AllReduce", "Average")]
     for number, device in executor.devices.items():
-        mine = [(span.start, span.end) for span in on_devices if span.device == number]
+        intervals = [(span.start, span.end) for span in on_devices if span.device == number]
         lost = sum(span.seconds for span in on_devices if (span.device, span.effect) == (number, DELAY))
-        assert device.busy_seconds == pytest.approx(covered(mine))
+        assert device.busy_seconds == pytest.approx(covered(intervals))
         assert device.lost_seconds == pytest.approx(lost)
     assert executor.devices[0].lost_seconds > 0
 
 
-def covered(spans: list[tuple[float, float]]) -> float:
-    """Seconds in which at least one of them is under way."""
+def covered(intervals: list[tuple[float, float]]) -> float:
+    """Returns the seconds that at least one of the intervals covers."""
     total = end = 0.0
-    for start, stop in sorted(spans):
+    for start, stop in sorted(intervals):
         total += max(0.0, stop - max(start, end))
         end = max(end, stop)
     return total

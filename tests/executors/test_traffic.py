@@ -85,16 +85,16 @@ def test_twice_the_period_is_half_the_bytes(method: str) -> None:
 @EVERYWHERE
 def test_gradients_for_weights_elsewhere(executor: str) -> None:
     """Async LU sends a batch's loss to a device with backward workers, and every gradient back."""
-    found = sent("async_lu", executor, backward_workers=1)
-    assert found == {"0 to 1": STEPS * 4.0, "1 to 0": STEPS * sum(BYTES)}
+    links = sent("async_lu", executor, backward_workers=1)
+    assert links == {"0 to 1": STEPS * 4.0, "1 to 0": STEPS * sum(BYTES)}
     pipeline = sent("pipeline", executor, stages=2)  # layers live with the workers that update them
     assert pipeline == {"0 to 1": STEPS * 4.0, "1 to 0": STEPS * 4.0}
 
 
 @EVERYWHERE
 def test_a_server_sends_weights_with_each_batch(executor: str) -> None:
-    found = sent("asgd", executor, devices=1)
-    assert found == {"0 to 1": STEPS * (sum(BYTES) + 4), "1 to 0": STEPS * (sum(BYTES) + 4)}
+    links = sent("asgd", executor, devices=1)
+    assert links == {"0 to 1": STEPS * (sum(BYTES) + 4), "1 to 0": STEPS * (sum(BYTES) + 4)}
 
 
 @EVERYWHERE
@@ -110,13 +110,13 @@ def test_weights_that_are_read_and_changed_from_another_device(executor: str) ->
         yield Mix(team.replicas[2], message["weights"], share=0.5)
 
     size = sum(BYTES[:2])
-    found = carried_out(executor, team, crew(fetch(), mix(), devices=(1, 0)))
-    assert found == {"0 to 1": size, "0 to 2": size, "1 to 0": size}
+    links = carried_out(executor, team, crew(fetch(), mix(), devices=(1, 0)))
+    assert links == {"0 to 1": size, "0 to 2": size, "1 to 0": size}
 
 
 @EVERYWHERE
-def test_what_a_codec_has_left_goes_to_every_other_member(executor: str) -> None:
-    """By all-gather: a device sends Q - 1 times what is left; the clock charges as many hops."""
+def test_a_compressed_gradient_goes_to_every_other_member(executor: str) -> None:
+    """By all-gather: a device sends its bytes Q - 1 times; the clock charges as many hops."""
     team, everyone = team_of(3), Group(3)
 
     def reduce(device: int) -> Program:
@@ -125,8 +125,8 @@ def test_what_a_codec_has_left_goes_to_every_other_member(executor: str) -> None
         yield AllReduce(everyone, team.replicas[device], gradient)
 
     charged = price(bytes_per_second=4.0, latency_seconds=0.5)
-    found = carried_out(executor, team, crew(*map(reduce, range(3))), charged)
-    assert found == {"0 to 1": 32.0, "1 to 2": 32.0, "2 to 0": 32.0}
+    links = carried_out(executor, team, crew(*map(reduce, range(3))), charged)
+    assert links == {"0 to 1": 32.0, "1 to 2": 32.0, "2 to 0": 32.0}
     assert charged.all_gather(16.0, range(3)) == 2 * (0.5 + 4)
 
 
@@ -231,15 +231,15 @@ def test_all_executors_count_the_same(method: str, options: dict[str, int]) -> N
     runs = {name: Small(method, options, executor=name) for name in (*EXECUTORS, together.NAME, "replay")}
     followed = checked(ReplayExecutor, runs["replay"].executor)
     followed.follow(parts)
-    found = {}
+    by_executor = {}
     for name, training in runs.items():
         metrics = training.epoch(0)
-        found[name] = sure(training.team.accounts.sent_bytes)
-        assert metrics["sent_bytes"] == sum(found[name].values()) > 0
-    assert len({str(links) for links in found.values()}) == 1, found
+        by_executor[name] = sure(training.team.accounts.sent_bytes)
+        assert metrics["sent_bytes"] == sum(by_executor[name].values()) > 0
+    assert len({str(links) for links in by_executor.values()}) == 1, by_executor
 
 
-def test_a_run_whose_bytes_were_not_counted_stays_one() -> None:
+def test_a_run_whose_bytes_were_not_counted_goes_on_without() -> None:
     """A checkpoint of an earlier version has none."""
     first, second = Small("lsgd"), Small("lsgd")
     checkpoint = first.checkpoint(first.train(1), 1.0)

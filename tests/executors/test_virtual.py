@@ -155,7 +155,7 @@ def test_weights_are_read_when_the_device_grants_it_and_written_at_the_end() -> 
     assert seen == {"early": (0, 3.0), "late": (1, 3.5)}
 
 
-def test_a_span_tells_whose_device_and_whose_weights() -> None:
+def test_a_span_has_the_workers_device_and_that_of_the_weights() -> None:
     """A worker elsewhere reads and writes the weights of device 0; what it sends to replica 1 is written there."""
     team = team_of(replicas=2, steps=2)
 
