@@ -29,8 +29,8 @@ def carry_out(
 ) -> None:
     """Runs the workers to completion on this executor; raises its errors."""
     team = team or team_of()
-    made = executors.executor(executor).build(team, Price.uniform(len(team.replica.layers), 1.0, 1.0), 1)
-    bounded(lambda: made.run(crew(*programs, devices=devices)))
+    runner = executors.executor(executor).build(team, Price.uniform(len(team.replica.layers), 1.0, 1.0), 1)
+    bounded(lambda: runner.run(crew(*programs, devices=devices)))
 
 
 def program(*effects: Effect, into: list[Any] | None = None) -> Program:

@@ -145,19 +145,19 @@ class FakeDevice(DeviceStreams):
 
     def last(self) -> tuple[int, int]:
         """The calling thread's last access: its stream and time."""
-        found: tuple[int, int] = getattr(self._thread, "last", (0, 0))
-        return found
+        last: tuple[int, int] = getattr(self._thread, "last", (0, 0))
+        return last
 
     # ---- accesses
 
-    def access(self, reads: Iterable[Tensor], writes: Iterable[Tensor], made: Iterable[Tensor]) -> None:
+    def access(self, reads: Iterable[Tensor], writes: Iterable[Tensor], created: Iterable[Tensor]) -> None:
         with self.lock:
             stream, doing = self.current(), getattr(self._thread, "doing", "between epochs")
             clock = self.clocks[stream]
             clock[stream] += 1
             self.now += 1
             self._thread.last = stream, clock[stream]
-            for tensor in made:
+            for tensor in created:
                 if tensor.untyped_storage()._cdata not in self.memories:
                     self._memory(tensor).owner = stream
                     self._write(tensor, stream, clock, doing)
@@ -186,12 +186,12 @@ class FakeDevice(DeviceStreams):
             self._check(memory, (reader, time, what), stream, clock, f"{doing} writes what {what} read")
         memory.written, memory.reads = (stream, clock[stream], doing), {}
 
-    def _check(self, memory: Memory, earlier: tuple[int, int, str], stream: int, clock: VectorClock, said: str) -> None:
+    def _check(self, memory: Memory, earlier: tuple[int, int, str], stream: int, clock: VectorClock, text: str) -> None:
         other, time, _ = earlier
         if other == stream:
             return
         if clock.get(other, 0) < time:
-            self.unordered.append(said)
+            self.unordered.append(text)
         else:
             self.pairs[memory.storage._cdata] += 1
 
@@ -206,15 +206,15 @@ class Launches(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        given = kwargs or {}
-        result = func(*args, **given)
+        named = kwargs or {}
+        result = func(*args, **named)
         schema = func._schema
         if any(r.alias_info is not None and not r.alias_info.is_write for r in schema.returns):
             return result  # a view: no memory is touched
         reads: list[Tensor] = []
         writes: list[Tensor] = []
         for i, argument in enumerate(schema.arguments):
-            value = args[i] if i < len(args) else given.get(argument.name)
+            value = args[i] if i < len(args) else named.get(argument.name)
             running = RUNNING.get(schema.name, "") if i in (3, 4) else ""
             written = running == "written" or (argument.alias_info is not None and argument.alias_info.is_write)
             if running != "unused":

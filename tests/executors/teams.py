@@ -30,7 +30,7 @@ def sgd(**settings: float) -> Callable[..., torch.optim.Optimizer]:
 
 
 def team_of(*networks: dict[str, nn.Module], optimizer: Any = None, steps: int = 6, **settings: Any) -> TorchTeam:
-    made = TorchTeam(
+    team = TorchTeam(
         networks or [network()],
         optimizer=optimizer or sgd(),
         loss=settings.pop("loss", classification.loss),
@@ -41,8 +41,8 @@ def team_of(*networks: dict[str, nn.Module], optimizer: Any = None, steps: int =
         epochs=2,
         **settings,
     )
-    made.begin_epoch(0)
-    return made
+    team.begin_epoch(0)
+    return team
 
 
 def forward(team: TorchTeam, replica: int = 0, pin: bool = False) -> TorchStep:
@@ -87,7 +87,7 @@ class Summand(nn.Module):
 
 def summands(*gradients: float, steps: int, **settings: Any) -> TorchTeam:
     """Returns a team with a replica for each number, the gradient of its two layers of one weight; SGD at rate 1."""
-    made = TorchTeam(
+    team = TorchTeam(
         [{"first": Summand(), "last": Summand()} for _ in gradients],
         optimizer=settings.pop("optimizer", sgd()),
         loss=lambda outputs, slopes: (outputs * slopes).sum(),
@@ -98,5 +98,5 @@ def summands(*gradients: float, steps: int, **settings: Any) -> TorchTeam:
         epochs=2,
         **settings,
     )
-    made.begin_epoch(0)
-    return made
+    team.begin_epoch(0)
+    return team

@@ -249,10 +249,12 @@ def test_averagers_leave_together(executor: str) -> None:
     team, group = team_of(replicas=2), Group(2)
     first, second = list[Any](), list[Any]()
 
-    def said(replica: int, *lasts: bool, into: list[Any]) -> Program:
+    def averages(replica: int, *lasts: bool, into: list[Any]) -> Program:
         return program(*[Average(group, team.replicas[replica], last) for last in lasts], into=into)
 
-    carry_out(executor, said(0, True, False, True, into=first), said(1, False, True, True, into=second), team=team)
+    carry_out(
+        executor, averages(0, True, False, True, into=first), averages(1, False, True, True, into=second), team=team
+    )
     assert first == second == [False, False, True]
     assert {layer.averages for replica in team.replicas for layer in replica.layers} == {3}
     assert {layer.updates for replica in team.replicas for layer in replica.layers} == {0}
@@ -320,7 +322,7 @@ def forgets() -> Program:
 
 
 @pytest.mark.parametrize(
-    ("fails", "said", "where"),
+    ("fails", "words", "where"),
     [
         (raises, r"failed: ValueError: .* \((\S+)\)$", "# raised here"),
         (asks_for_nonsense, r"failed: TypeError: it yielded 'nonsense', .* \((\S+)\)$", "# asked for here"),
@@ -329,14 +331,14 @@ def forgets() -> Program:
     ],
 )
 def test_a_failure_names_the_line_of_the_method(
-    executor: str, fails: Callable[[], Program], said: str, where: str
+    executor: str, fails: Callable[[], Program], words: str, where: str
 ) -> None:
     """Also where the program is closed by the time that somebody asks, or an executor raised it."""
     with pytest.raises((WorkerFailed, Stalled)) as caught:
         carry_out(executor, program(), fails())
-    found = re.search(said, str(caught.value))
-    assert found is not None, caught.value
-    assert found[1] == line_of(where)
+    result = re.search(words, str(caught.value))
+    assert result is not None, caught.value
+    assert result[1] == line_of(where)
 
 
 def test_what_fails_in_the_team_fails_the_worker_that_asked(executor: str) -> None:
@@ -369,7 +371,7 @@ def test_what_a_worker_is_at_can_be_seen(executor: str) -> None:
     seen = list[tuple[str, int]]()
 
     def look() -> None:
-        seen.extend((without_line(one), one.effect_count) for one in made.activities)
+        seen.extend((without_line(one), one.effect_count) for one in runner.activities)
 
     class Looking(SimulatedTeam):
         def forward(self, layer: Any, step: Any, now: float) -> None:
@@ -383,11 +385,11 @@ def test_what_a_worker_is_at_can_be_seen(executor: str) -> None:
         look()
         yield Put(Channel(capacity=None, name="losses"), step)
 
-    made = executors.executor(executor).build(team, Price.uniform(1, 1.0, 1.0), 1)
-    assert made.activities == []
-    bounded(lambda: made.run(crew(trains())))
+    runner = executors.executor(executor).build(team, Price.uniform(1, 1.0, 1.0), 1)
+    assert runner.activities == []
+    bounded(lambda: runner.run(crew(trains())))
     assert seen == [("w 0 on device 0 at Forward (layer0)", 2), ("w 0 on device 0 in the method's own code", 2)]
-    assert made.activities == []
+    assert runner.activities == []
 
 
 def test_no_workers_is_no_work(executor: str) -> None:

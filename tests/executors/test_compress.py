@@ -77,14 +77,14 @@ def test_of_equal_entries_the_first_are_sent() -> None:
 @every
 def test_what_was_sent_and_the_error_are_all_gradients(executor: str, codec: CodecOptions) -> None:
     team, steps = team_of(steps=5), 5
-    given, sent, errors = list[list[Tensor]](), list[list[Tensor]](), dict[int, Any]()
+    originals, sent, errors = list[list[Tensor]](), list[list[Tensor]](), dict[int, Any]()
 
     def trains() -> Program:
         for _ in range(steps):
             step = yield NextBatch(team.replica)
             yield from forward(team.replica, step)
             parts: list[Any] = yield from backward(team.replica, step)
-            given.append([part.tensors[0].clone() for part in parts])
+            originals.append([part.tensors[0].clone() for part in parts])
             for i, part in enumerate(parts):
                 kept: Any = errors.get(i)
                 before = kept and kept.copies[0].tensors[0].clone()
@@ -95,7 +95,7 @@ def test_what_was_sent_and_the_error_are_all_gradients(executor: str, codec: Cod
 
     carry_out(executor, trains(), team=team)
     for i, error in errors.items():
-        whole, arrived = (sum(step[i] for step in steps) for steps in (given, sent))
+        whole, arrived = (sum(step[i] for step in steps) for steps in (originals, sent))
         torch.testing.assert_close(arrived + error.copies[0].tensors[0], whole)
         assert not torch.equal(torch.as_tensor(arrived), torch.as_tensor(whole))
     team.accounts.end_epoch()

@@ -145,9 +145,9 @@ def pass_during_an_update(team: TorchTeam, slow: Slow) -> dict[str, Any]:
 
 def test_a_pass_sees_half_of_a_locked_update_since_it_takes_no_lock() -> None:
     slow = Slow()
-    found = pass_during_an_update(team_of({**network(), "first": slow}, streams=True), slow)
-    assert (found["weight_reads"], found["overlapping_reads"], found["torn_reads"]) == (1, 1, 1)
-    assert found["overlapping_updates"] == found["lost_updates"] == 0
+    result = pass_during_an_update(team_of({**network(), "first": slow}, streams=True), slow)
+    assert (result["weight_reads"], result["overlapping_reads"], result["torn_reads"]) == (1, 1, 1)
+    assert result["overlapping_updates"] == result["lost_updates"] == 0
 
 
 def test_lock_free_updates_overlap() -> None:
@@ -169,11 +169,11 @@ def test_lock_free_updates_overlap() -> None:
         stepper.start()
     for stepper in steppers:
         stepper.join()
-    found = team.conflicts()[0]
-    assert found["overlapping_updates"] == 2
+    result = team.conflicts()[0]
+    assert result["overlapping_updates"] == 2
     assert (shadow := team.replica.layers[0].shadow) is not None
     assert shadow.increments == 2
-    assert 0 <= found["lost_updates"] <= 1
+    assert 0 <= result["lost_updates"] <= 1
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)

@@ -38,9 +38,9 @@ def test_what_is_dropped_is_no_update(executor: str) -> None:
                     yield Drop(gradient)
             turn += 1
 
-    found = counted(third, executor)
-    assert found["updates"] == [3] * LAYERS  # of 7 batches
-    assert (found["gradients"], found["dropped"]) == (STEPS * LAYERS, 4 * LAYERS)
+    result = counted(third, executor)
+    assert result["updates"] == [3] * LAYERS  # of 7 batches
+    assert (result["gradients"], result["dropped"]) == (STEPS * LAYERS, 4 * LAYERS)
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
@@ -54,9 +54,9 @@ def test_gradients_that_are_applied_at_once_are_one_update(executor: str) -> Non
                 yield Update(*kept)
                 kept = []
 
-    found = counted(two, executor)
-    assert found["updates"] == [4] * LAYERS
-    assert found["applied"] == found["applied_batches"] == STEPS * LAYERS
+    result = counted(two, executor)
+    assert result["updates"] == [4] * LAYERS
+    assert result["applied"] == result["applied_batches"] == STEPS * LAYERS
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
@@ -75,8 +75,8 @@ def test_pinned_weights_are_told_from_those_of_now(executor: str) -> None:
                 before.append((yield Backward(layer, step)))
         yield Update(*before)
 
-    found = counted(late, executor)
-    assert (found["pinned"], found["moved"]) == (STEPS, (STEPS - 1) * (LAYERS - 1))
+    result = counted(late, executor)
+    assert (result["pinned"], result["moved"]) == (STEPS, (STEPS - 1) * (LAYERS - 1))
 
 
 def test_a_run_that_goes_on_goes_on_counting() -> None:

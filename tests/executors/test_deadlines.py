@@ -164,10 +164,10 @@ def test_a_worker_at_work_gives_its_thread_to_one_whose_deadline_is_past() -> No
 
 
 def test_real_time_goes_on_where_it_was() -> None:
-    made, seen = ThreadsExecutor(team_of()), list[Any]()
-    made.resume(100.0)
+    threads, seen = ThreadsExecutor(team_of()), list[Any]()
+    threads.resume(100.0)
     for _ in range(2):
-        made.run(crew(program(Now(), into=seen)))
+        threads.run(crew(program(Now(), into=seen)))
     assert 100.0 <= seen[0] <= seen[1] < 160.0
 
 

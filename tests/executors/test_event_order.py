@@ -79,15 +79,15 @@ def digest(method: str, executor: type[VirtualExecutor]) -> str:
     """Returns a digest of two epochs under every price: spans in order, staleness, versions, seconds."""
     sha256 = hashlib.sha256()
     for price in PRICES.values():
-        made = methods.create(method, SETTINGS[method])
+        algorithm = methods.create(method, SETTINGS[method])
         layers = [(f"layer {number}", 1) for number in range(LAYERS)]
-        team = SimulatedTeam.of(layers, replicas=made.replicas, steps_per_epoch=24)
+        team = SimulatedTeam.of(layers, replicas=algorithm.replicas, steps_per_epoch=24)
         team.accounts.epochs = 2
         spans = list[Span]()
         virtual = executor(team, price, listen=spans.append)
         for epoch in range(2):
             team.begin_epoch(epoch)
-            virtual.run(made.workers(team))
+            virtual.run(algorithm.workers(team))
             team.accounts.end_epoch()
         versions = [(layer.updates, layer.averages) for replica in team.replicas for layer in replica.layers]
         sha256.update(repr((spans, team.accounts.staleness.per_layer(), versions, virtual.now)).encode())

@@ -57,9 +57,9 @@ def test_leads_are_in_what_a_checkpoint_keeps() -> None:
 
 
 def test_others_are_held_up_and_so_is_everybody_on_one_machine() -> None:
-    for made, outlives in ((VirtualExecutor, False), (OneMachine, True)):
+    for executor_class, outlives in ((VirtualExecutor, False), (OneMachine, True)):
         team = team_of()
-        executor = made(team, PRICE)
+        executor = executor_class(team, PRICE)
         _, end = epoch(executor, team, outlives=outlives)
         later, _ = epoch(executor, team, 1, outlives=outlives)
         assert [begun for device, begun, _ in later if device != 9] == [end, end]

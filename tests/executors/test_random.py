@@ -6,10 +6,10 @@ from benchmarks.executors.team import SimulatedTeam
 
 
 def team(seed: int = 0) -> SimulatedTeam:
-    made = SimulatedTeam.of([("a", 1)], steps_per_epoch=8)
-    made.seed, made.accounts.epochs = seed, 3
-    made.begin_epoch(1)
-    return made
+    simulated = SimulatedTeam.of([("a", 1)], steps_per_epoch=8)
+    simulated.seed, simulated.accounts.epochs = seed, 3
+    simulated.begin_epoch(1)
+    return simulated
 
 
 def drawn(team: SimulatedTeam, worker: str = "updater 0") -> float:

@@ -36,9 +36,9 @@ def test_the_properties_of_our_own() -> None:
 
 def test_what_shares_memory_between_devices_needs_one_process(apart: ExecutorKind) -> None:
     for name, runs in (("bp", True), ("ddp", True), ("pdasgd", True), ("async_lu", False), ("adpsgd", False)):
-        made = methods.create(name)
-        assert (not made.refuses(apart)) == runs
-        assert all(not made.refuses(registry.executor(one)) for one in ("virtual", "threads"))
+        algorithm = methods.create(name)
+        assert (not algorithm.refuses(apart)) == runs
+        assert all(not algorithm.refuses(registry.executor(one)) for one in ("virtual", "threads"))
 
 
 def test_the_plan_refuses_a_method_that_does_not_run_there(apart: ExecutorKind) -> None:

@@ -58,7 +58,7 @@ def test_a_scale_that_is_none(scale: Scale) -> None:
 def test_versions_then_and_now(executor: str) -> None:
     """Versions at the step's read and now, on the gradient's replica or another; the update's own scale agrees."""
     team, met, seen, asked = dry_team_of(replicas=2), Channel(), list[Any](), list[int]()
-    mine, other = team.replicas
+    own, other = team.replicas
 
     def step_of(replica: Any) -> Any:
         step = yield NextBatch(replica)
@@ -67,7 +67,7 @@ def test_versions_then_and_now(executor: str) -> None:
         return (yield Backward(replica.layers[0], step))
 
     def slow() -> Program:
-        gradient = yield from step_of(mine)
+        gradient = yield from step_of(own)
         yield Get(met)
         seen.append((yield Lag(gradient)))
         seen.append((yield Lag(gradient, other)))
@@ -76,7 +76,7 @@ def test_versions_then_and_now(executor: str) -> None:
     def fast() -> Program:
         for _ in range(3):
             gradient = yield from step_of(other)
-            yield Update(gradient, replica=mine)
+            yield Update(gradient, replica=own)
             if team.replicas[1].layers[0].updates == 0:
                 yield Update(gradient)
         yield Put(met, None)

@@ -25,18 +25,18 @@ def test_workers_of_one_replica_get_their_own_devices_batches(executor: str) -> 
     team = team_of(network(), steps=6, shards=2)
     team.batches = lambda epoch, index: (asked.append(index), team_batches(epoch, index))[1]  # type: ignore[func-returns-value]
 
-    def worker(replica: Replica, mine: Channel, other: Channel, turns: int) -> Program:
+    def worker(replica: Replica, own: Channel, other: Channel, turns: int) -> Program:
         for _ in range(turns):
-            yield Get(mine)
+            yield Get(own)
             yield NextBatch(replica, shared=True)
             yield Put(other, None)
         yield Close(other)
 
-    def first(replica: Replica, mine: Channel, other: Channel) -> Program:
+    def first(replica: Replica, own: Channel, other: Channel) -> Program:
         for _ in range(3):
             yield NextBatch(replica, shared=True)
         yield Put(other, None)
-        yield from worker(replica, mine, other, 1)
+        yield from worker(replica, own, other, 1)
 
     team_batches = team_of().batches
     one, two = Channel(None), Channel(None)
@@ -51,15 +51,15 @@ def test_a_device_without_a_shard_is_told() -> None:
 
 
 def test_shards_are_the_same_on_every_executor() -> None:
-    found = set()
+    result = set()
     for executor in ("virtual", "threads"):
         training = Small("ddp", {"devices": 2}, executor=executor, settings=SHARDS)
         training.train(2)
-        found.add(bits(training.team))
+        result.add(bits(training.team))
     plain = Small("ddp", {"devices": 2}, settings={"batch": 2, "epochs": 2})
     plain.train(2)
-    assert len(found) == 1
-    assert bits(plain.team) not in found
+    assert len(result) == 1
+    assert bits(plain.team) not in result
 
 
 @pytest.mark.parametrize("method", ["asgd", "lapsgd"])

@@ -19,8 +19,8 @@ FREE_LINKS = Price.uniform(4, 1.0, 2.0)
 STEPS = 60
 
 
-def slow(steps: float = 1.0, device: int = 0, **given: Any) -> Delay:
-    return Delay.model_validate({"kind": "constant", "device": device, "steps": steps, **given})
+def slow(steps: float = 1.0, device: int = 0, **fields: Any) -> Delay:
+    return Delay.model_validate({"kind": "constant", "device": device, "steps": steps, **fields})
 
 
 def traced(*values: float) -> Delay:
@@ -29,11 +29,11 @@ def traced(*values: float) -> Delay:
 
 def epoch(method: str, *delays: Delay, price: Price = FREE_LINKS, **options: Any) -> tuple[float, SimulatedTeam]:
     """Simulated seconds of one epoch of so many steps."""
-    made = methods.create(method, options)
-    team = SimulatedTeam.of([(f"layer{i}", 1) for i in range(4)], replicas=made.replicas, steps_per_epoch=STEPS)
+    algorithm = methods.create(method, options)
+    team = SimulatedTeam.of([(f"layer{i}", 1) for i in range(4)], replicas=algorithm.replicas, steps_per_epoch=STEPS)
     team.accounts.epoch = team.accounts.epochs = 1
     executor = VirtualExecutor(team, replace(price, delays=delays))
-    executor.run(made.workers(team))
+    executor.run(algorithm.workers(team))
     return executor.now, team
 
 

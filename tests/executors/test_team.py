@@ -128,11 +128,11 @@ def test_an_overwriting_update_loses_what_others_added_meanwhile() -> None:
     """theta <- (the copy from the beginning of this layer's backward pass) - eta G."""
     team = team_of(overwrite=True)
     before = weight(team).clone()
-    mine, theirs = (backward(team, step)[1] for step in [forward(team), forward(team)])
-    team.update([theirs], "another", 0.0)
-    torch.testing.assert_close(weight(team), before - RATE * theirs.tensors[0])
-    team.update([mine], "w", 0.0)
-    torch.testing.assert_close(weight(team), before - RATE * mine.tensors[0])
+    own, others = (backward(team, step)[1] for step in [forward(team), forward(team)])
+    team.update([others], "another", 0.0)
+    torch.testing.assert_close(weight(team), before - RATE * others.tensors[0])
+    team.update([own], "w", 0.0)
+    torch.testing.assert_close(weight(team), before - RATE * own.tensors[0])
     later = backward(team, forward(team))[1]
     now = weight(team).clone()
     team.update([later], "another", 0.0)
@@ -236,14 +236,14 @@ def test_an_optimizers_state_is_made_before_another_worker_uses_it(name: Literal
         except Exception as error:
             failures.append(error)
 
-    def zeros_like(*given: Any, **settings: Any) -> Tensor:
+    def zeros_like(*args: Any, **settings: Any) -> Tensor:
         if not others:
             others.append(threading.Thread(target=second))
             others[0].start()
             others[0].join(0.2)  # it waits for the state; that it could fail meanwhile is what is tested
-        return made(*given, **settings)
+        return original(*args, **settings)
 
-    made = torch.zeros_like
+    original = torch.zeros_like
     with patch.object(torch, "zeros_like", zeros_like):
         team.update(gradients[0], "first", 0.0)
         others[0].join()

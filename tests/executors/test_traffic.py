@@ -35,17 +35,17 @@ def price(layers: int = 4, **fields: Any) -> Price:
 
 def carried_out(executor: str, team: SimulatedTeam, workers: Any, charged: Price | None = None) -> dict[str, float]:
     """-> the bytes of each link."""
-    made = executors.executor(executor).build(team, charged or price(), 1)
-    bounded(lambda: made.run(workers))
+    created = executors.executor(executor).build(team, charged or price(), 1)
+    bounded(lambda: created.run(workers))
     return sure(team.accounts.sent_bytes)
 
 
 def sent(method: str, executor: str = "virtual", steps: int = STEPS, **options: Any) -> dict[str, float]:
     """Bytes of each link in an epoch of so many batches for each replica."""
-    made = methods.create(method, options)
-    team = SimulatedTeam.of(LAYERS, replicas=made.replicas, steps_per_epoch=steps * made.replicas)
+    created = methods.create(method, options)
+    team = SimulatedTeam.of(LAYERS, replicas=created.replicas, steps_per_epoch=steps * created.replicas)
     team.accounts.epochs = 2
-    return carried_out(executor, team, made.workers(team))
+    return carried_out(executor, team, created.workers(team))
 
 
 def team_of(replicas: int) -> SimulatedTeam:
@@ -215,9 +215,9 @@ def test_weights_that_are_pinned_from_another_device_come_over_the_link(executor
     assert carried_out(executor, team, crew(pins(0), pins(1))) == {"0 to 1": BYTES[1]}
     if executor == "virtual":
         slow, team = price(bytes_per_second=8.0, latency_seconds=0.5), SimulatedTeam.of(LAYERS, steps_per_epoch=1)
-        made = executors.executor(executor).build(team, slow, 1)
-        made.run(crew(pins(1), devices=(1,)))
-        assert made.now == 0.5 + BYTES[1] / 8
+        created = executors.executor(executor).build(team, slow, 1)
+        created.run(crew(pins(1), devices=(1,)))
+        assert created.now == 0.5 + BYTES[1] / 8
 
 
 # ---- executors, of real networks

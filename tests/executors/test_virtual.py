@@ -168,8 +168,8 @@ def test_a_span_has_the_workers_device_and_that_of_the_weights() -> None:
         yield Update(gradient, replica=team.replicas[1])
 
     executor = run(team, ONE, elsewhere(), devices=(3,))
-    told = [(span.effect, span.device, span.home) for span in executor.spans]
-    assert told == [("Forward", 3, 0), ("Backward", 3, 0), ("Update", 3, 0), ("Update", 3, 1)]
+    reported = [(span.effect, span.device, span.home) for span in executor.spans]
+    assert reported == [("Forward", 3, 0), ("Backward", 3, 0), ("Update", 3, 0), ("Update", 3, 1)]
 
 
 def test_a_worker_that_has_ended_keeps_no_step() -> None:

@@ -29,11 +29,11 @@ def test_an_average_with_weights(executor: str) -> None:
     assert {float(weight(team, 0, q).mean()) for q in (0, 1)} == {4.0}
 
 
-@pytest.mark.parametrize("given", [0.0, -1.0, math.inf])
-def test_weights_that_are_none(given: float) -> None:
+@pytest.mark.parametrize("value", [0.0, -1.0, math.inf])
+def test_weights_that_are_none(value: float) -> None:
     team = team_of()
     with pytest.raises(WorkerFailed, match="a finite number above 0"):
-        carry_out("virtual", program(Average(Group(1), team.replica, weight=given)), team=team)
+        carry_out("virtual", program(Average(Group(1), team.replica, weight=value)), team=team)
 
 
 def weighing(monkeypatch: pytest.MonkeyPatch, *weights: float) -> None:

@@ -93,19 +93,19 @@ def test_an_anchor_stays_what_it_was(executor: str) -> None:
 )
 def test_outer_steps_are_those_of_sgd(executor: str, optimizer: OuterOptimizer, after: list[float]) -> None:
     """By a pseudo-gradient of 2, twice: the buffer is 2, then 3; Nesterov's step 2 + 0.5 x 2, then 2 + 0.5 x 3."""
-    team, made = summands(2.0, steps=1), list[Any]()
+    team, created = summands(2.0, steps=1), list[Any]()
 
     def trains() -> Program:
         anchor = yield Anchor(team.replica, team.replica.layers)
         yield from local_step(team.replica)
         deltas = yield Delta(anchor, team.replica)
         for _ in range(2):
-            made.append(anchor)
+            created.append(anchor)
             anchor = yield Outer(anchor, *reversed(deltas), optimizer=optimizer)
-        made.append(anchor)
+        created.append(anchor)
 
     carry_out(executor, trains(), team=team)
-    assert list(map(tensors, made)) == [[value] * 2 for value in (1.0, *after)]
+    assert list(map(tensors, created)) == [[value] * 2 for value in (1.0, *after)]
 
 
 @both
@@ -146,10 +146,10 @@ def test_with_fresh_weights_optimizers_begin_anew(executor: str, fresh: bool, af
 
 def normed(seed: int) -> dict[str, nn.Module]:
     """Two layers, the first with running statistics of its own: its variance is below 1."""
-    made = network(seed)
+    created = network(seed)
     norm = nn.BatchNorm1d(5)
     norm.running_var = torch.full([5], 0.1 * (seed + 1))
-    return {"first": nn.Sequential(made["first"], norm), "last": made["last"]}
+    return {"first": nn.Sequential(created["first"], norm), "last": created["last"]}
 
 
 def statistics(team: TorchTeam, replica: int) -> list[Tensor]:
@@ -310,7 +310,7 @@ def test_gradients_and_pseudo_gradients_are_not_reduced_together(executor: str) 
 @both
 def test_accumulated_pseudo_gradients_are_one_of_no_batch(executor: str) -> None:
     """Two replicas lie 2 and 4 below their anchor: the outer step is by the mean, 1 - 2 x 3; their sum is refused."""
-    team, made = summands(2.0, 4.0, steps=1), list[Any]()
+    team, created = summands(2.0, 4.0, steps=1), list[Any]()
 
     def serves() -> Program:
         anchor, brought = (yield Anchor(team.replica, team.replica.layers)), []
@@ -320,12 +320,12 @@ def test_accumulated_pseudo_gradients_are_one_of_no_batch(executor: str) -> None
         means = []
         for same in zip(*brought, strict=True):
             means.append((yield Accumulate(*same)))
-        made.append((yield Outer(anchor, *means, optimizer=PLAIN)))
+        created.append((yield Outer(anchor, *means, optimizer=PLAIN)))
         yield Accumulate(*(deltas[0] for deltas in brought), mean=False)
 
     with pytest.raises(WorkerFailed, match="and not their sum"):
         carry_out(executor, serves(), team=team)
-    assert tensors(made[0]) == [-5.0, -5.0]
+    assert tensors(created[0]) == [-5.0, -5.0]
     team.accounts.end_epoch()
 
 
@@ -383,9 +383,9 @@ def test_weights_that_are_sent_pay_for_all_that_goes(momentum: float, copies: in
     team, channel = summands(2.0, 2.0, steps=1), Channel(None)
     anchor = team.anchor(team.replica, team.replica.layers)
     deltas = team.delta(anchor, team.replica, 0.0)
-    made = team.outer(Outer(anchor, *deltas, optimizer=OUTER(name="sgd", lr=1.0, momentum=momentum)))
+    created = team.outer(Outer(anchor, *deltas, optimizer=OUTER(name="sgd", lr=1.0, momentum=momentum)))
     executor = VirtualExecutor(team, replace(PRICE, update_latency_seconds=0.0, update_bytes_per_second=1e9))
-    executor.run(crew(program(Put(channel, made)), program(Get(channel))))
+    executor.run(crew(program(Put(channel, created)), program(Get(channel))))
     assert executor.now == 0.5 + copies * 12 / 2
 
 
@@ -412,12 +412,12 @@ def stepped(team: TorchTeam) -> None:
 
 def next_step(team: TorchTeam) -> list[Any]:
     """Weights after one more outer step of each."""
-    made = []
+    created = []
     for replica in team.replicas:
         anchor = team.weights[f"anchor of {replica.index}"]
         deltas = team.delta(anchor, replica, 0.0)
-        made.append(tensors(team.outer(Outer(anchor, *deltas, optimizer=OUTER()))))
-    return made
+        created.append(tensors(team.outer(Outer(anchor, *deltas, optimizer=OUTER()))))
+    return created
 
 
 def test_weights_and_outer_momentum_are_in_a_checkpoint() -> None:
@@ -462,10 +462,10 @@ def test_weights_that_are_not_the_teams_are_refused() -> None:
 @pytest.mark.parametrize("effect", ["anchor", "delta", "mix"])
 def test_another_ranks_replica_is_not_here(effect: str) -> None:
     def worker(team: Any) -> Program:
-        mine, other = team.replicas
-        anchor = yield Anchor(other if effect == "anchor" else mine, mine.layers)
-        yield Delta(anchor, other if effect == "delta" else mine)
-        yield Mix(other if effect == "mix" else mine, anchor, 0.5)
+        own, other = team.replicas
+        anchor = yield Anchor(other if effect == "anchor" else own, own.layers)
+        yield Delta(anchor, other if effect == "delta" else own)
+        yield Mix(other if effect == "mix" else own, anchor, 0.5)
 
     def workers(team: Any) -> list[Worker]:
         return [Worker(worker(team), device=0, role="w")]

@@ -46,7 +46,7 @@ class TracedThreads(ThreadsExecutor):
         return {kind: self._told(kind.__name__, handler) for kind, handler in super()._make_handlers().items()}
 
     def _told(self, kind: str, handler: Callable[[Worker, Any], Any]) -> Callable[[Worker, Any], Any]:
-        def told(worker: Worker, effect: Effect) -> Any:
+        def reported(worker: Worker, effect: Effect) -> Any:
             layer = getattr(effect, "layer", None)
             doing = f"{kind} {layer.name if layer is not None else ''} by {worker.name} #{sum(self.all.values())}"
             last = self._last.get(worker, (0, 0))
@@ -61,16 +61,16 @@ class TracedThreads(ThreadsExecutor):
                     self._note(kind, doing, worker, last, value)
                 return value
 
-            found = noted(lambda: handler(worker, effect))
-            if isinstance(found, Wait):
-                return replace(found, use=lambda met: noted(lambda: found.use(met)))
-            return found
+            result = noted(lambda: handler(worker, effect))
+            if isinstance(result, Wait):
+                return replace(result, use=lambda met: noted(lambda: result.use(met)))
+            return result
 
-        return told
+        return reported
 
     def _note(self, kind: str, doing: str, worker: Worker, last: tuple[int, int], value: Any) -> None:
         self.all[kind] += 1
-        self.unordered[kind] += any(said.startswith(doing + " ") for said in self.device.unordered)
+        self.unordered[kind] += any(text.startswith(doing + " ") for text in self.device.unordered)
         if isinstance(value, Step):
             left = self._left[worker]
             left.append(last)

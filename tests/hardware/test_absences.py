@@ -28,10 +28,10 @@ AWAY = Absence(device=1, from_seconds=10, until_seconds=100)
 
 def watched(name: str, options: dict[str, object], *absent: Absence, batches: int = 24) -> Watched:
     """A method's epoch on devices of 1 s a forward pass and 2 s a backward pass of the one layer."""
-    made = methods.create(name, options)
-    team = SimulatedTeam.of([("only", 1)], replicas=made.replicas, steps_per_epoch=batches)
+    algorithm = methods.create(name, options)
+    team = SimulatedTeam.of([("only", 1)], replicas=algorithm.replicas, steps_per_epoch=batches)
     executor = Watched(team, replace(ONE, absent=absent))
-    executor.run(made.workers(team))
+    executor.run(algorithm.workers(team))
     return executor
 
 

@@ -90,8 +90,8 @@ def test_a_card_knows_a_network_by_its_images_and_its_stem() -> None:
 
 
 def test_a_batch_costs_its_fixed_share_and_the_rest_in_proportion() -> None:
-    known = SMALL.networks["resnet18"].model_copy(update={"fixed_share": 0.25})
-    one, double = SMALL.price(known), SMALL.price(known, batch=256)
+    seconds_known = SMALL.networks["resnet18"].model_copy(update={"fixed_share": 0.25})
+    one, double = SMALL.price(seconds_known), SMALL.price(seconds_known, batch=256)
     assert double.forward_seconds == pytest.approx(one.forward_seconds * (0.25 + 0.75 * 2))
     assert double.parameter_bytes == one.parameter_bytes
 
@@ -165,9 +165,9 @@ def test_the_activations_of_a_layer() -> None:
         "stem": nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU()),
         "head": nn.Sequential(nn.Flatten(), nn.Linear(4 * 8 * 8, 10)),
     }
-    found = activations(layers, (2, 3, 8, 8))
-    assert found.kept == [2 * (3 + 4) * 8 * 8 * 4, 2 * 4 * 8 * 8 * 4]
-    assert found.output == [2 * 4 * 8 * 8 * 4, 2 * 10 * 4]
+    result = activations(layers, (2, 3, 8, 8))
+    assert result.kept == [2 * (3 + 4) * 8 * 8 * 4, 2 * 4 * 8 * 8 * 4]
+    assert result.output == [2 * 4 * 8 * 8 * 4, 2 * 10 * 4]
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -183,8 +183,8 @@ def test_flops_are_those_that_torch_counts(network: str) -> None:
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             x = module(x)
         expected.append(counter.get_total_flops())
-    found = layer_work(build(network, classes=10, shape=shape, width=4, vocabulary=vocabulary), (2, *shape), dtype)
-    assert [layer.forward_flops for layer in found] == expected
+    result = layer_work(build(network, classes=10, shape=shape, width=4, vocabulary=vocabulary), (2, *shape), dtype)
+    assert [layer.forward_flops for layer in result] == expected
 
 
 def test_what_a_price_charges() -> None:

@@ -14,8 +14,8 @@ from tests.endless import Make, endless
 MANY = 4000
 
 
-def delay(**given: Any) -> Delay:
-    return Delay.model_validate({"device": 1, **given})
+def delay(**fields: Any) -> Delay:
+    return Delay.model_validate({"device": 1, **fields})
 
 
 def test_a_constant_delay() -> None:
@@ -56,10 +56,10 @@ def test_a_trace_begins_again_at_its_end() -> None:
 def test_a_half_normal_delay() -> None:
     """The size of a normal number: 68.3 % are below its deviation, and 79.8 % of that is the mean."""
     noise = delay(kind="half_normal", steps=0.05)
-    found = [noise.before(n) for n in range(MANY)]
-    assert min(found) > 0
-    assert sum(one < 0.05 for one in found) / MANY == pytest.approx(0.683, abs=0.02)
-    assert sum(found) / MANY == pytest.approx(noise.mean, rel=0.05)
+    result = [noise.before(n) for n in range(MANY)]
+    assert min(result) > 0
+    assert sum(one < 0.05 for one in result) / MANY == pytest.approx(0.683, abs=0.02)
+    assert sum(result) / MANY == pytest.approx(noise.mean, rel=0.05)
     assert noise.mean == pytest.approx(0.05 * 0.797885, rel=1e-5)
 
 
@@ -89,20 +89,20 @@ def test_a_trace_is_read_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """Beside the card, or in the working directory; what is kept is the numbers."""
     text = "# steps\n0.5\n\n2   # a pause\n 1e-1 \n"
     (tmp_path / "beside.csv").write_text(text, encoding="utf-8")
-    made = Delay.model_validate({"kind": "trace", "device": 0, "trace": "beside.csv"}, context={"folder": tmp_path})
-    assert made.values == (0.5, 2.0, 0.1)
-    assert made.trace == ""
-    assert Delay.model_validate(made.model_dump()) == made
+    trace = Delay.model_validate({"kind": "trace", "device": 0, "trace": "beside.csv"}, context={"folder": tmp_path})
+    assert trace.values == (0.5, 2.0, 0.1)
+    assert trace.trace == ""
+    assert Delay.model_validate(trace.model_dump()) == trace
     monkeypatch.chdir(tmp_path)
-    assert delay(kind="trace", trace="beside.csv").values == made.values
-    assert delay(kind="trace", trace=str(tmp_path / "beside.csv")).values == made.values
+    assert delay(kind="trace", trace="beside.csv").values == trace.values
+    assert delay(kind="trace", trace=str(tmp_path / "beside.csv")).values == trace.values
 
 
 def test_a_bad_trace_says_where(tmp_path: Path) -> None:
     path = tmp_path / "trace.csv"
     with pytest.raises(ValueError, match="cannot be read"):
         read_trace(path)
-    for content, said in (
+    for content, message in (
         (b"1\nfast\n", "line 2 .*'fast'"),
         (b"1\n\n-1\n", "line 3 .*'-1'"),
         (b"1e18\n", "line 1 .*'1e18'"),
@@ -111,7 +111,7 @@ def test_a_bad_trace_says_where(tmp_path: Path) -> None:
         (b"\xff\xfe1", "not UTF-8"),
     ):
         path.write_bytes(content)
-        with pytest.raises(ValidationError, match=said):
+        with pytest.raises(ValidationError, match=message):
             delay(kind="trace", trace=str(path))
 
 
@@ -119,7 +119,7 @@ def test_a_bad_trace_says_where(tmp_path: Path) -> None:
 
 
 def test_bad_delays_are_refused() -> None:
-    for given, said in (
+    for fields, message in (
         ({"kind": "trace"}, "needs values"),
         ({"kind": "constant", "values": [1]}, "needs values"),
         ({"kind": "trace", "values": [1], "trace": "x"}, "either trace or values"),
@@ -128,8 +128,8 @@ def test_bad_delays_are_refused() -> None:
         ({"kind": "trace", "values": [1e18]}, "100000"),
         ({"kind": "constant", "steps": float("inf")}, "finite"),
     ):
-        with pytest.raises(ValidationError, match=said):
-            delay(**given)
+        with pytest.raises(ValidationError, match=message):
+            delay(**fields)
 
 
 # ---- words
@@ -137,8 +137,8 @@ def test_bad_delays_are_refused() -> None:
 
 def test_a_delay_in_words() -> None:
     assert delay(kind="constant", steps=2).label == "device 1 waits: 2 steps before every batch"
-    for given, word in (({"kind": "heavy_tailed"}, "alpha 2"), ({"kind": "bursts"}, "5 of every 20 batches")):
-        assert word in delay(**given).label
+    for fields, word in (({"kind": "heavy_tailed"}, "alpha 2"), ({"kind": "bursts"}, "5 of every 20 batches")):
+        assert word in delay(**fields).label
 
 
 @endless

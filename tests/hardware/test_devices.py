@@ -53,10 +53,10 @@ def test_a_synchronous_round_ends_with_the_slowest() -> None:
     price = step_of("asyncdiloco-4")
     layers = [(f"layer{i}", 1) for i in range(len(price.forward))]
     for rounds in (1, 10):
-        made = methods.create("lsgd", {"devices": 4, "period": 20})
+        algorithm = methods.create("lsgd", {"devices": 4, "period": 20})
         team = SimulatedTeam.of(layers, replicas=4, steps_per_epoch=80 * rounds)
         executor = VirtualExecutor(team, price)
-        executor.run(made.workers(team))
+        executor.run(algorithm.workers(team))
         assert executor.now == pytest.approx(66.60 * rounds, abs=1e-6)
 
 
@@ -78,8 +78,8 @@ def test_noise_is_of_the_devices_own_steps() -> None:
 
 def test_factors_alone_leave_the_cards_seconds(tmp_path: Path) -> None:
     """Updates and links are no passes."""
-    found = card_of("[devices]\nfactors = [1.0, 3.0]\n", tmp_path)
-    price = found.costs(replace(ONE, update_latency_seconds=0.5))
+    result = card_of("[devices]\nfactors = [1.0, 3.0]\n", tmp_path)
+    price = result.costs(replace(ONE, update_latency_seconds=0.5))
     assert (price.forward, price.factor(1), price.factor(2)) == (ONE.forward, 3.0, 1.0)
     team = team_of(steps=1)
     timed = run(team, replace(price, update_latency_seconds=0.5), steps(team), devices=(1,)).timed
@@ -90,10 +90,12 @@ def test_factors_alone_leave_the_cards_seconds(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("said", ["factors = []", "factors = [0.0]", "factors = [1.0]\nnoise = -1.0", "speeds = [1.0]"])
-def test_speeds_that_are_none(said: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "words", ["factors = []", "factors = [0.0]", "factors = [1.0]\nnoise = -1.0", "speeds = [1.0]"]
+)
+def test_speeds_that_are_none(words: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"mine\.toml is not valid: devices"):
-        card_of(f"[devices]\n{said}\n", tmp_path)
+        card_of(f"[devices]\n{words}\n", tmp_path)
 
 
 def test_more_devices_than_speeds_are_refused() -> None:
@@ -105,6 +107,6 @@ def test_more_devices_than_speeds_are_refused() -> None:
 
 
 def test_a_card_of_devices_that_are_alike_is_what_it_was() -> None:
-    found = cards.load("paper-a")
-    assert found.devices is None
-    assert found.sha256.startswith("93fde30d5fc9")
+    result = cards.load("paper-a")
+    assert result.devices is None
+    assert result.sha256.startswith("93fde30d5fc9")

@@ -89,7 +89,7 @@ def test_halos_has_the_rates_of_its_repository() -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "fields",
     [
         {"bytes_per_second": [[1, 2]]},
         {"bytes_per_second": [[1, 2], [3]]},
@@ -101,9 +101,9 @@ def test_halos_has_the_rates_of_its_repository() -> None:
         {"latency_seconds": [[1]]},
     ],
 )
-def test_links_that_are_none_are_refused(given: dict[str, object]) -> None:
+def test_links_that_are_none_are_refused(fields: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        NodeLinks.model_validate({"devices": 2, **given})
+        NodeLinks.model_validate({"devices": 2, **fields})
 
 
 def test_links_of_pairs_are_part_of_the_fingerprint() -> None:

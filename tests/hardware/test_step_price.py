@@ -30,9 +30,9 @@ def test_a_narrow_network_is_charged_the_published_seconds() -> None:
 
 def test_a_network_that_the_card_does_not_know_is_charged_the_papers_flops() -> None:
     """ResNet-50 on ImageNet: 4.1 G multiply-adds forward an image, 300 images, three times less the stem."""
-    made = charged(workload("imagenet", "resnet50", "smoke"))
-    assert made.step_flops == pytest.approx(3 * 2 * 4.1e9 * 300, rel=0.03)
-    assert made.price.forward_seconds == pytest.approx(2 * 4.1e9 * 300 / 2.459e13, rel=0.03)
+    step = charged(workload("imagenet", "resnet50", "smoke"))
+    assert step.step_flops == pytest.approx(3 * 2 * 4.1e9 * 300, rel=0.03)
+    assert step.price.forward_seconds == pytest.approx(2 * 4.1e9 * 300 / 2.459e13, rel=0.03)
 
 
 def test_a_rows_batch_is_charged_as_published() -> None:
@@ -63,13 +63,13 @@ def test_activations_cost_their_bytes_where_they_are_charged() -> None:
 def test_a_transformer_is_charged_its_products(scale: str) -> None:
     """Charges published blocks that a narrow network stands in for, or its own FLOPs: 24 d^2 T + 4 d T^2 a block."""
     for price, its in (("published", "paper"), ("flops", scale)):
-        made = charged(workload("tinyshakespeare", "gpt", scale, {"price": price}))
+        step = charged(workload("tinyshakespeare", "gpt", scale, {"price": price}))
         whose = workload("tinyshakespeare", "gpt", its)
         assert whose.tokens is not None
         d, t = whose.width, whose.tokens.context
         block = (24 * d**2 * t + 4 * d * t**2) * whose.batch / 2.459e13
-        assert list(made.price.forward[1:-1]) == pytest.approx([block] * 4, rel=1e-3)
-        assert made.price.forward[0] == 0.0
+        assert list(step.price.forward[1:-1]) == pytest.approx([block] * 4, rel=1e-3)
+        assert step.price.forward[0] == 0.0
 
 
 # ---- paper-b's predictions
@@ -80,5 +80,5 @@ def test_paper_b_reproduces_what_it_was_fitted_to(id: str) -> None:
     one, b = table(id), cards.load("paper-b")
     for row in one.rows:
         if kind("paper-b", id, one.networks[0], row.key) == "fitted":
-            theirs = published.load(id)[one.networks[0], row.key, "train_time_seconds"].mean
-            assert training_seconds(b, one, row) == pytest.approx(theirs, rel=0.01)
+            other = published.load(id)[one.networks[0], row.key, "train_time_seconds"].mean
+            assert training_seconds(b, one, row) == pytest.approx(other, rel=0.01)

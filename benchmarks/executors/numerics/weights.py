@@ -198,11 +198,11 @@ def compressed(
     """
     wait_for_gradient(gradient, streams)
     count = len(gradient.layer.params)
-    wanted = gradient.tensors[:count]
+    corrected = gradient.tensors[:count]
     if error is not None:
-        wanted = tuple(tensor + lost for tensor, lost in zip(wanted, error.copies[0].tensors, strict=True))
-    sent = decoded(codec, wanted)
-    lost = [tensor - part for tensor, part in zip(wanted, sent, strict=True)]
+        corrected = tuple(tensor + lost for tensor, lost in zip(corrected, error.copies[0].tensors, strict=True))
+    sent = decoded(codec, corrected)
+    lost = [tensor - part for tensor, part in zip(corrected, sent, strict=True)]
     received = replace(gradient, tensors=(*sent, *gradient.tensors[count:]), stream=NO_CONTEXT)
     return received, TorchWeights(replica, [gradient.layer], [LayerWeights(lost, ())])
 
