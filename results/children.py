@@ -1,4 +1,4 @@
-"""Processes that multiprocessing starts for a process of the suite: they end with it, and leave its signals to it."""
+"""Child processes of multiprocessing: they end with their parent, which alone handles signals to the group."""
 
 from __future__ import annotations
 
@@ -16,16 +16,13 @@ from multiprocessing.process import BaseProcess
 
 PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 GRACE_SECONDS = 3.0
-PARENTS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGHUP", "SIGUSR2") if hasattr(signal, name))
-"""Signals that reach the parent as well, which ends its children; the last one is a cluster's."""
+PARENTS = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)
+"""Signals that reach the parent as well, which ends its children; clusters send the last one."""
 
 
 @contextlib.contextmanager
 def blocked() -> Iterator[None]:
-    """Start a process inside: no signal to the group ends it during its imports, since it inherits what is blocked."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
+    """Start a child inside: it inherits the blocked signals, so that none ends it during its imports."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, PARENTS)
     try:
         yield
@@ -34,10 +31,10 @@ def blocked() -> Iterator[None]:
 
 
 def follow_parent() -> None:
-    """End this child with its parent, at the latest GRACE_SECONDS after it, and leave the parent's signals to it.
+    """Make this child ignore PARENTS, and end at most GRACE_SECONDS after its parent.
 
-    On Linux the kernel kills it, also while a thread keeps Python's lock to itself: a run then loses what it did since
-    its last line or checkpoint. Elsewhere a thread waits for the parent's end, and asks first.
+    On Linux the kernel kills it, even while a thread holds Python's lock: a run then loses what it did since its last
+    line or checkpoint. Elsewhere a thread waits for the parent's end, then sends SIGTERM.
     """
     for number in PARENTS:
         signal.signal(number, signal.SIG_IGN)
@@ -46,12 +43,12 @@ def follow_parent() -> None:
         return
     if not _killed_with_parent():
         threading.Thread(target=_follow, args=(parent,), name="orphans", daemon=True).start()
-    elif os.getppid() != parent.pid:  # it went before the kernel was told
+    elif os.getppid() != parent.pid:  # it ended before the call
         os._exit(1)
 
 
 def _killed_with_parent() -> bool:
-    """Whether the kernel will do it, once the thread that started this process has gone."""
+    """Whether the kernel will kill this process once the thread that started it has ended."""
     if sys.platform != "linux":
         return False
     try:
@@ -67,21 +64,21 @@ def _follow(parent: BaseProcess) -> None:
 
 
 def gone(processes: Iterable[BaseProcess], seconds: float) -> None:
-    """Wait until these children have ended, so many seconds in all; who has not then is killed."""
+    """Wait at most so many seconds, in all, for these children to end, and kill those that have not."""
     deadline = time.monotonic() + seconds
-    for one in processes:
-        one.join(max(0.0, deadline - time.monotonic()))
-        if one.is_alive():
-            one.kill()
-            one.join()
+    for process in processes:
+        process.join(max(0.0, deadline - time.monotonic()))
+        if process.is_alive():
+            process.kill()
+            process.join()
 
 
 def end_within(seconds: float, code: int) -> None:
-    """End this process so many seconds from now, whatever its threads do then; safe in a handler of signals."""
+    """End this process in so many seconds, whatever its threads do; safe in a handler of signals."""
 
     def end() -> None:
         time.sleep(seconds)
         os._exit(code)
 
     with contextlib.suppress(RuntimeError):  # no memory for a thread
-        _thread.start_new_thread(end, ())  # threading.Thread takes locks that the interrupted code may hold
+        _thread.start_new_thread(end, ())  # threading.Thread needs locks that the interrupted code may hold

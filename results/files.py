@@ -1,11 +1,11 @@
-"""Files that are whole or not there, and written nowhere but where they are meant to be."""
+"""Writes files whole or not at all, and only inside the folder of results."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -18,10 +18,9 @@ _IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENX
 
 
 def own_folder(root: Path, folder: Path) -> Path:
-    """The folder, to write into or to remove from: on the way from `root`, a folder of results, no link is followed.
+    """The folder, after a check that it lies below `root`, a folder of results, and that no folder between is a link.
 
-    Raises:
-        ResultsError: a folder below `root` is a link, or the folder is not below it.
+    Raises ResultsError where it does not, or one is.
     """
     place = root
     for part in folder.relative_to(root).parts if folder.is_relative_to(root) else ("..",):
@@ -33,7 +32,7 @@ def own_folder(root: Path, folder: Path) -> Path:
 
 
 def unwritable(path: Path, error: OSError, then: str = "") -> ResultsError:
-    """A sentence on a file that cannot be written, and what to do about it. then: what follows that."""
+    """The error for a file that cannot be written, with what to do. then: the end of the sentence."""
     reason = error.strerror or str(error)
     mend = "choose another --out"
     if isinstance(error, Unfit) or error.errno in _IN_THE_WAY:
@@ -44,10 +43,9 @@ def unwritable(path: Path, error: OSError, then: str = "") -> ResultsError:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Write the file, in a folder that is made if need be: whole, or not at all.
+    """Write the file whole, or not at all, in a folder that is made if need be.
 
-    Raises:
-        ResultsError: the folder cannot be written, or the disk is full.
+    Raises ResultsError where the folder cannot be written, or the disk is full.
     """
     with whole(path) as file:
         file.write(data)
@@ -55,40 +53,30 @@ def replace(path: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, in a folder that is made if need be: `path` once the block has ended, nothing if it raises.
+    """Gives a file to write to, in a folder that is made if need be; it becomes `path` unless the block raises.
 
-    Raises:
-        ResultsError: the folder cannot be written, or the disk is full.
+    Raises ResultsError where the folder cannot be written, or the disk is full.
     """
+    half = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _renamed(path) as file:
-            yield file
-    except OSError as error:
-        raise unwritable(path, error) from error
-
-
-@contextlib.contextmanager
-def _renamed(path: Path) -> Iterator[BinaryIO]:
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.{os.getpid()}.", dir=path.parent)
-    try:
-        with open(descriptor, "wb") as file:
+        with half.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException:
+        half.replace(path)
+    except BaseException as error:
         with contextlib.suppress(OSError):
-            os.unlink(name)
+            half.unlink()
+        if isinstance(error, OSError):
+            raise unwritable(path, error) from error
         raise
 
 
 def moved(path: Path, folder: Path) -> Path:
-    """The file in the folder, which is made if need be; it takes the place of one of its name.
+    """Move a file into a folder, which is made if need be, over one of its name; returns its new path.
 
-    Raises:
-        ResultsError: the folder cannot be written.
+    Raises ResultsError where the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -99,18 +87,8 @@ def moved(path: Path, folder: Path) -> Path:
 
 
 def set_aside(path: Path, word: str) -> None:
-    """Rename the file to NAME.WORD-1, or the next number that is free: what may be somebody's only trace stays.
-
-    Raises OSError where the folder cannot be written.
-    """
+    """Rename a file to NAME.WORD-1, or the next free number. Raises OSError where the folder cannot be written."""
     number = 1
     while os.path.lexists(name := path.with_name(f"{path.stem}.{word}-{number}{path.suffix}")):
         number += 1
     os.replace(path, name)
-
-
-def _umask() -> int:
-    # mkstemp makes private files; reports are as readable as any other file. The mask cannot be read without setting.
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -47,7 +47,7 @@ from results.measures import MEASURES, Context, Measure, best_measure, named
 from results.records import Record
 from results.statistics import judge_of
 from results.statistics.budgets import BUDGETS, smallest
-from results.statistics.inference import mean_interval
+from results.statistics.intervals import mean_interval
 from tools.findings_list import FINDINGS, REPRODUCED, RUNGS, TUNED, Finding, Reproduced, Rungs, Tuned
 
 if TYPE_CHECKING:

@@ -27,8 +27,8 @@ from reports.figures.trends import Line, Panel, Point, trends
 from results.measures import ALONE, Measure, best_measure, by_seed
 from results.records import Record
 from results.statistics import Summary
-from results.statistics.inference import margin_of, mean_interval
-from results.statistics.intervals import Interval
+from results.statistics.inference import margin_of
+from results.statistics.intervals import Interval, mean_interval
 from results.statistics.trend import Rung, Trend, forecast, trend
 from results.tables import Conditions, ResultCell, ResultRow, ResultTable
 

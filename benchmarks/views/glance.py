@@ -20,7 +20,8 @@ from results.measures import ALONE, MEASURES, Measure, best_measure, named, word
 from results.published import Key, Published
 from results.records import Record
 from results.statistics.censoring import restricted_ratio
-from results.statistics.inference import Interval, mean_interval, weak
+from results.statistics.inference import weak
+from results.statistics.intervals import Interval, mean_interval
 from results.statistics.seeds import difference
 from results.tables import Bound, Glance, GlanceLine, GlanceValue
 

@@ -9,14 +9,8 @@ from reports.tables.texts import BLANK, measured_text, published_text, ratio_tex
 from results.measures import Measure
 from results.statistics import Summary
 from results.statistics.censoring import Times, restricted_mean
-from results.statistics.inference import (
-    ACCURACY_MARGIN_POINTS,
-    RELATIVE_MARGIN,
-    Interval,
-    equivalence,
-    margin_of,
-    weak,
-)
+from results.statistics.inference import ACCURACY_MARGIN_POINTS, RELATIVE_MARGIN, equivalence, margin_of, weak
+from results.statistics.intervals import Interval
 from results.statistics.seeds import Seeds
 from results.tables import ResultCell
 

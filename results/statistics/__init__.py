@@ -207,15 +207,6 @@ def summary(
     return Summary(mean, _sample_std(known, mean), len(known), resolution=wide or None)
 
 
-def reached(records: Sequence[Record], target: float) -> tuple[Summary, Summary]:
-    """Seconds and epochs to the target over these runs, each with its lower bound where runs are censored."""
-    ways = [reach(record, target) for record in records]
-    ends = [extent(record) for record in records]
-    seconds = summary(*([point.seconds if point is not None else None for point in side] for side in (ways, ends)))
-    epochs = summary(*([point.epochs if point is not None else None for point in side] for side in (ways, ends)))
-    return seconds, epochs
-
-
 def _lower(values: Sequence[float | None], bounds: Sequence[float | None] | None) -> list[float]:
     """The values, and for runs without one how far they went; [] where that is not known of all of these."""
     if bounds is None:

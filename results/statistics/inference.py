@@ -12,35 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from results.statistics.intervals import (
-    LEVEL,
-    Interval,
-    Spread,
-    finite,
-    mean_interval,
-    ratio_interval,
-    spread,
-)
+from results.statistics.intervals import LEVEL, Interval, Spread, finite, spread
 from results.statistics.resolution import Bracketed, difference_hull
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike
-
-__all__ = [
-    "Equivalence",
-    "Interval",
-    "chance_beyond",
-    "effect_size",
-    "equivalence",
-    "margin_of",
-    "mean_interval",
-    "permutation_test",
-    "ratio_interval",
-    "seeds_for_effect",
-    "seeds_needed",
-    "weak",
-]
 
 WEAK_RUNS = 3
 

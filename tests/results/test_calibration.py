@@ -13,13 +13,8 @@ import pytest
 
 from results.statistics import intervals
 from results.statistics.censoring import Times, restricted_mean, restricted_ratio
-from results.statistics.inference import (
-    equivalence,
-    mean_interval,
-    permutation_test,
-    ratio_interval,
-    seeds_for_effect,
-)
+from results.statistics.inference import equivalence, permutation_test, seeds_for_effect
+from results.statistics.intervals import mean_interval, ratio_interval
 
 SHAPES = ("normal", "skewed")
 COVERAGE = (0.93, 0.97)

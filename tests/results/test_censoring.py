@@ -15,7 +15,7 @@ from results.statistics.censoring import (
     restricted_mean,
     restricted_ratio,
 )
-from results.statistics.inference import mean_interval, ratio_interval
+from results.statistics.intervals import mean_interval, ratio_interval
 from tests.results.samples import write
 from tests.sure import sure
 

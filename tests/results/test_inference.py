@@ -11,17 +11,22 @@ import pytest
 
 from results.measures import MEASURES
 from results.statistics.inference import (
-    Interval,
     effect_size,
     equivalence,
     margin_of,
-    mean_interval,
     permutation_test,
-    ratio_interval,
     seeds_for_effect,
     seeds_needed,
 )
-from results.statistics.intervals import Spread, log_ratio_interval, spread, welch_freedom
+from results.statistics.intervals import (
+    Interval,
+    Spread,
+    log_ratio_interval,
+    mean_interval,
+    ratio_interval,
+    spread,
+    welch_freedom,
+)
 from tests.sure import sure
 
 # Student (1908): additional hours of sleep of ten patients with two drugs.

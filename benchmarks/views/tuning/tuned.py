@@ -16,8 +16,7 @@ from results.measures import MEASURES, Measure, best_measure, named
 from results.records import Record
 from results.statistics import Summary, extent
 from results.statistics.budgets import BUDGETS
-from results.statistics.inference import mean_interval
-from results.statistics.intervals import Interval
+from results.statistics.intervals import Interval, mean_interval
 
 FOLDER = "tuning"
 """Below --out: these tables are of no paper, so that no reproduction keeps them and no claim reads them."""
