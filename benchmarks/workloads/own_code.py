@@ -30,7 +30,7 @@ def load(file: Path, option: str, prefix: str) -> ModuleType:
     module.__file__ = str(file)
     sys.modules[module.__name__] = module  # dataclasses and pickle look there
     with error_in_file(file, "it cannot be loaded"):
-        exec(compile(file.read_bytes(), str(file), "exec"), vars(module))
+        exec(compile(file.read_bytes(), str(file), "exec", dont_inherit=True), vars(module))
     return module
 
 

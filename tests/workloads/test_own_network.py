@@ -60,6 +60,12 @@ def test_a_function_is_a_network_by_its_name(tmp_path: Path) -> None:
     assert not torch.equal(weights[0], weights[2])
 
 
+def test_annotations_are_those_of_its_file(tmp_path: Path) -> None:
+    """A file is compiled without the `from __future__` imports of the suite's."""
+    path = network(tmp_path, MLP.replace("def mlp(shape,", "def mlp(shape: tuple,"))
+    assert own.load(str(path)).function.__annotations__ == {"shape": tuple}
+
+
 def test_of_several_functions_one_is_named(tmp_path: Path) -> None:
     path = network(tmp_path, MLP + MLP.replace("def mlp", "def wide"))
     with pytest.raises(UserError, match=r"mynet\.py has several networks \(mlp, wide\): say which, as in --network"):
