@@ -49,7 +49,7 @@ def list_classes(folder: Path, endings: tuple[str, ...], *, strict: bool = False
     be listed.
     """
     try:
-        entries = _entries(folder, follow_links=not strict)
+        entries = _entries(folder, (), follow_links=not strict)
         names = sorted(name for name, status in entries if stat.S_ISDIR(status.st_mode))
         if strict and len(names) < len(entries):
             stray = next(name for name, _ in entries if name not in names)
@@ -142,11 +142,7 @@ def check_class_count(place: Path, classes: Collection[str]) -> None:
 
 
 def _list_files(folder: Path, endings: tuple[str, ...], strict: bool) -> list[Entry]:
-    files = [
-        (name, status)
-        for name, status in _entries(folder, follow_links=not strict)
-        if strict or name.lower().endswith(endings)
-    ]
+    files = _entries(folder, () if strict else endings, follow_links=not strict)
     for name, status in files:
         if not stat.S_ISREG(status.st_mode):
             raise UserError(f"{folder / name} is no regular file, as every sample has to be: remove it.")
@@ -155,11 +151,11 @@ def _list_files(folder: Path, endings: tuple[str, ...], strict: bool) -> list[En
     return sorted(Entry(name, status.st_size, status.st_mtime_ns) for name, status in files)
 
 
-def _entries(folder: Path, *, follow_links: bool) -> list[tuple[str, os.stat_result]]:
-    """Returns name and status of a folder's entries that are not hidden."""
+def _entries(folder: Path, endings: tuple[str, ...], *, follow_links: bool) -> list[tuple[str, os.stat_result]]:
+    """Returns name and status of a folder's entries that are not hidden. endings: of their names; (): any."""
     with os.scandir(folder) as entries:
         return [
             (entry.name, entry.stat(follow_symlinks=follow_links))
             for entry in entries
-            if not entry.name.startswith(".")
+            if not entry.name.startswith(".") and entry.name.lower().endswith(endings or ("",))
         ]

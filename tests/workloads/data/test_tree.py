@@ -129,7 +129,7 @@ def test_missing_data_says_where_it_was_looked_for_and_how_to_get_it(tmp_path: P
 def test_a_tree_is_listed_in_order(tmp_path: Path) -> None:
     place = plant(tmp_path)
     (place / "train" / "a" / ".hidden.JPEG").write_bytes(b"")
-    (place / "train" / "a" / "notes.txt").write_bytes(b"")
+    (place / "train" / "a" / "notes.txt").symlink_to("nowhere")
     (place / "train" / ".cache").mkdir()
     (place / "train" / "b" / "B.Png").write_bytes(b"")
     found = listed(place)
