@@ -35,7 +35,7 @@ _SUBJECT = {
     "commit": "string",
     "status": "string",
 }
-"""Columns of every frame: which run it is of, and under what conditions that was made."""
+"""Columns of every frame: the run and the conditions under which it was made."""
 RUNS = _SUBJECT | {
     "method_title": "string",
     "network_label": "string",
@@ -89,8 +89,13 @@ From `lost_updates` on they are counts of the last epoch, of which runs of earli
 def runs(records: Iterable[Record]) -> DataFrame:
     """One row per run, incomplete ones too, with the columns of RUNS, the measures and the last metrics.
 
+    Units stand in the columns' names: `_seconds` are of the run's clock, `_percent` from 0 to 100.
+
     Raises:
-        ResultsError: a spec lacks what every run has, or an evaluation its clock.
+        ResultsError: an evaluation lacks the run's clock.
+
+    Example:
+        `runs(records).groupby("row")["best_accuracy_percent"].mean()`
     """
     found = list(records)
     numbers = [*(measure.key for measure in measures()), *(f"final_{name}" for name in _metrics(found))]
@@ -98,18 +103,18 @@ def runs(records: Iterable[Record]) -> DataFrame:
 
 
 def evaluations(records: Iterable[Record]) -> DataFrame:
-    """One row per run and evaluation, with the columns of EVALUATIONS and every metric; raises as `runs`."""
+    """One row per run and evaluation, with the columns of EVALUATIONS and every metric. Raises as `runs`."""
     found = list(records)
     return _frame((row for record in found for row in _curve(record)), EVALUATIONS, _metrics(found))
 
 
 def staleness(records: Iterable[Record]) -> DataFrame:
-    """One row per run and layer, with the columns of STALENESS, for runs that ended; raises as `runs`."""
+    """One row per run and layer, with the columns of STALENESS, for runs that ended."""
     return _frame((row for record in records for row in _layers(record)), STALENESS, ())
 
 
 def measures() -> list[Measure]:
-    """Measures that a run has by itself, without a target or other runs."""
+    """Measures that need no target, budget or other runs."""
     return [measure for measure in of_runs() if not measure.needs]
 
 
@@ -201,28 +206,28 @@ def _layers(record: Record) -> Iterator[dict[str, Any]]:
 
 
 def hardware(record: Record) -> str:
-    """The hardware card's name, or the machine's in real time."""
+    """Name of the hardware profile, or of the machine in real time."""
     return record.spec.hardware.name
 
 
 def card(record: Record) -> str:
-    """The hardware with the beginning of its card's digest, where it is a card."""
+    """Name of the hardware, and the first digits of its digest where it is a profile."""
     digest = record.spec.hardware.sha256
     return f"{hardware(record)} ({digest[:8]})" if digest else hardware(record)
 
 
 def torch(record: Record) -> str:
-    """The release of torch that the run was made with."""
+    """Release of torch that made the run."""
     return str((record.environment.get("packages") or {}).get("torch") or record.spec.torch)
 
 
 def commit(record: Record) -> str:
-    """The commit that the run was made at; "" where it is not known."""
+    """Commit that made the run; "" where unknown."""
     return checkout(record.environment.get("commit"), record.environment.get("modified"))
 
 
 def _text(value: Any) -> str:
-    """Text that a file can hold: names come from users, and may hold bytes that are no text."""
+    """The value as text that a file can hold: names of users may have bytes that are no text."""
     return "" if value is None else str(value).encode("utf-8", "backslashreplace").decode()
 
 

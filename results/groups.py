@@ -14,11 +14,11 @@ from results.statistics import Summary, against_chance, paper_target, summary
 from results.statistics.chance import Chance
 
 FIRST_TRIAL_SEED = 1000
-"""Seeds from here choose a learning rate (`tune`), and are no row's: a mean over a row's seeds leaves them out."""
+"""Seeds from here on are trials of `tune`: a mean over a row's seeds leaves them out."""
 Runs = tuple[str, frozenset[str]]
-"""A row, and the ids of its runs that are complete: what a value is of. No two settings have a run in common."""
+"""A row and the ids of its complete runs, of which a value is taken. No two settings share a run."""
 ChanceOf = Callable[[Record], Chance | None]
-"""Guessing on the data of a run; None where it is not known."""
+"""Gives the chance of guessing on a run's data; None where unknown."""
 Measured = Mapping[Runs, Mapping[str, Summary]]
 """Measured values of runs by measure; the target stands under "target_percent"."""
 
@@ -58,7 +58,7 @@ class SeedGroup:
 
 
 def unknown_chance(record: Record) -> None:
-    """The chance of every run, where it is not known of any."""
+    """A `ChanceOf` that knows no run's chance."""
 
 
 def runs_of(row: str, records: Iterable[Record]) -> Runs:
@@ -67,7 +67,7 @@ def runs_of(row: str, records: Iterable[Record]) -> Runs:
 
 
 def group(records: Iterable[Record]) -> list[SeedGroup]:
-    """The records by spec without the seed, each group ordered by seed, the groups by their first start; no trials."""
+    """Groups of records whose specs differ in the seed alone, by first start, each ordered by seed; without trials."""
     found: dict[str, list[Record]] = {}
     for record in (record for record in records if record.seed < FIRST_TRIAL_SEED):
         found.setdefault(identity([record.spec.document(without=("seed",)), record.row]), []).append(record)
@@ -81,9 +81,9 @@ def targets(
     published: Mapping[str, Mapping[Key, Published]],
     chance: ChanceOf = unknown_chance,
 ) -> dict[str, float]:
-    """The target of every group: the given one, else the table's rule (`paper_target`) within the group's context.
+    """Target of each group by its key: the measured one, else that of `paper_target` among groups of its context.
 
-    A group has none whose target runs may reach that have learnt nothing.
+    A group has no target where runs that have learnt nothing may reach it.
     """
     contexts: dict[str, dict[str, SeedGroup]] = {}
     for seed_group in groups:  # of two groups in one row, as after a change of the sources, the later one counts
