@@ -1,4 +1,4 @@
-"""The split of a time to target into epochs times seconds per epoch, and the share of each in a speed-up.
+"""Splits a time to target into epochs times seconds per epoch, and finds the share of each in a speed-up.
 
 With T = E s for the seconds T, the epochs E and the seconds per epoch s = T / E, a speed-up over a reference is
 T_ref / T = (E_ref / E) (s_ref / s), so that log(T_ref / T) = log(E_ref / E) + log(s_ref / s): the logarithms add up,
@@ -33,9 +33,9 @@ FACTORS: dict[FactorName, str] = {
 
 @dataclass(frozen=True, slots=True)
 class TimedRuns:
-    """One method's runs: means of seconds and epochs to the target, and both of every run, where they are known.
+    """One method's runs: mean seconds and epochs to the target, and (seconds, epochs) of every run where known.
 
-    widths: of both of every run, by how much they may be too long, since the evaluation before.
+    widths: by how much both may be too long in every run: the time since the evaluation before.
     """
 
     seconds: float
@@ -49,12 +49,14 @@ class TimedRuns:
         return self.seconds > 0 and self.epochs > 0 and math.isfinite(self.seconds + self.epochs)
 
     def spreads(self, name: FactorName) -> Spreads | None:
-        """The earliest and the latest T or E, or T / E, with squared standard errors; None for fewer than two runs."""
+        """Returns the earliest and the latest T, E or T / E, with their variances; None for fewer than two runs."""
         if name == "by_seconds":
             shares = [t / self.seconds - e / self.epochs for t, e in self.per_run]
-            found, pace = spread(shares), self.seconds / self.epochs
-            exact = None if found is None else Spread(pace, found.variance * pace**2, found.freedom)
-            return None if exact is None else (exact, exact)
+            relative, pace = spread(shares), self.seconds / self.epochs
+            if relative is None:
+                return None
+            exact = Spread(pace, relative.variance * pace**2, relative.freedom)
+            return exact, exact
         at = 0 if name == "speedup" else 1
         return Bracketed.of([run[at] for run in self.per_run], [width[at] for width in self.widths]).spreads
 
@@ -103,9 +105,9 @@ Splits = dict[tuple[str, str, str], tuple[str, list[SpeedupSplit]]]
 
 
 def split(values: Mapping[str, TimedRuns]) -> tuple[str, list[SpeedupSplit]]:
-    """values: label -> its runs to the target. -> the slowest label, which is the reference, and all splits.
+    """Returns the slowest label, which is the reference, and the splits of all labels. values: runs by label.
 
-    What is not positive and finite is left out. Raises ValueError where nothing is left.
+    Values that are not positive and finite are left out. Raises ValueError where none is left.
     """
     usable = {label: runs for label, runs in values.items() if runs.known}
     if not usable:
@@ -114,13 +116,13 @@ def split(values: Mapping[str, TimedRuns]) -> tuple[str, list[SpeedupSplit]]:
     return reference, [_split(label, runs, usable[reference]) for label, runs in usable.items()]
 
 
-def _split(label: str, mine: TimedRuns, slowest: TimedRuns) -> SpeedupSplit:
-    speedup, by_epochs = slowest.seconds / mine.seconds, slowest.epochs / mine.epochs
-    by_seconds = (slowest.seconds / slowest.epochs) / (mine.seconds / mine.epochs)
-    found = {} if mine is slowest else {name: its for name in FACTORS if (its := _interval(name, mine, slowest))}
-    return SpeedupSplit(label, mine.seconds, mine.epochs, speedup, by_epochs, by_seconds, found)
-
-
-def _interval(name: FactorName, mine: TimedRuns, slowest: TimedRuns) -> Interval | None:
-    base, ours = slowest.spreads(name), mine.spreads(name)
-    return None if base is None or ours is None else ratio_hull(base, ours, LEVEL)
+def _split(label: str, runs: TimedRuns, slowest: TimedRuns) -> SpeedupSplit:
+    speedup, by_epochs = slowest.seconds / runs.seconds, slowest.epochs / runs.epochs
+    by_seconds = (slowest.seconds / slowest.epochs) / (runs.seconds / runs.epochs)
+    intervals = {}
+    for name in FACTORS if runs is not slowest else ():
+        base, of_runs = slowest.spreads(name), runs.spreads(name)
+        interval = None if base is None or of_runs is None else ratio_hull(base, of_runs, LEVEL)
+        if interval:
+            intervals[name] = interval
+    return SpeedupSplit(label, runs.seconds, runs.epochs, speedup, by_epochs, by_seconds, intervals)

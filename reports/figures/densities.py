@@ -1,4 +1,4 @@
-"""Densities: a histogram of what was measured, and the lines that formulas give, panel by panel."""
+"""Draws densities: a measured histogram and the lines of formulas, panel by panel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LINES = (("-", 1.45), ("--", 0.9), (":", 1.05))
-"""Dashes, and widths in those of a line: what lies below looks out."""
+"""Dashes, and widths in those of a line: a line below another stays visible."""
 _HEADROOM = 1.25  # above the highest line, for a remark
 
 
@@ -39,7 +39,7 @@ class Density:
 def densities(
     rows: Sequence[Sequence[Density]], labels: Sequence[str], stem: Path, *, title: str, x_label: str
 ) -> tuple[Path, ...]:
-    """A grid of panels, of rows of equal length. labels: those of the lines, which fixes their looks in every panel.
+    """Draws rows of panels of equal length. labels: of the lines, in the order that decides their looks.
 
     The same data give the same bytes (per version of matplotlib). Raises ResultsError where files cannot be written.
     """

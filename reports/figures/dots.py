@@ -1,6 +1,6 @@
-"""Values of methods in groups: a dot each with its interval, and hollow diamonds for what was published.
+"""Draws values of methods in groups: a dot each with its interval, and hollow diamonds for published values.
 
-A bar's length says nothing on a logarithmic axis, which has no zero: where the values lie is all that is drawn.
+Bars would mislead: on a logarithmic axis, which has no zero, their length means nothing.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ class Dot:
 def dots(
     values: Sequence[Dot], stem: Path, *, title: str, y_label: str, log_y: bool = False, published: str = "published"
 ) -> tuple[Path, ...]:
-    """Groups side by side, in each the methods in their order. published: the legend's word for the diamonds.
+    """Draws groups side by side, each with the methods in their order. published: the diamonds' name in the legend.
 
     Raises ResultsError where the files cannot be written.
     """
     groups = list(dict.fromkeys(dot.group for dot in values))
     first = {dot.label: dot.key for dot in reversed(values)}
     labels = list(dict.fromkeys(dot.label for dot in values))
-    known = looks(first[label] for label in labels)
+    looks_of = looks(first[label] for label in labels)
     steps = {label: SPREAD * ((place + 0.5) / len(labels) - 0.5) for place, label in enumerate(labels)}
     sizes = Sizes(
         (max(5.0, 0.22 * len(groups) * (len(labels) + 1) + 2.6), 3.8), (canvas.COLUMN, 1.9), [*labels, published]
@@ -57,8 +57,8 @@ def dots(
     def paint(figure: Figure, medium: Medium) -> None:
         axes = figure.subplots()
         for label in labels:
-            mine = [(groups.index(dot.group) + steps[label], dot) for dot in values if dot.label == label]
-            _draw(axes, mine, known[first[label]], label, medium)
+            of_label = [(groups.index(dot.group) + steps[label], dot) for dot in values if dot.label == label]
+            _draw(axes, of_label, looks_of[first[label]], label, medium)
         _published(axes, values, groups, steps, published, medium)
         axes.set_xticks(range(len(groups)), groups)
         axes.set_xlim(-0.5, len(groups) - 0.5)
@@ -71,12 +71,12 @@ def dots(
     return canvas.picture(paint, stem, sizes, title)
 
 
-def _draw(axes: Axes, mine: Sequence[tuple[float, Dot]], look: LineLook, label: str, medium: Medium) -> None:
-    for x, dot in mine:
+def _draw(axes: Axes, of_label: Sequence[tuple[float, Dot]], look: LineLook, label: str, medium: Medium) -> None:
+    for x, dot in of_label:
         if dot.low is not None and dot.high is not None:
             axes.plot([x, x], [dot.low, dot.high], color=look.colour, linewidth=0.7 * medium.line)
-    there = [(x, dot.measured) for x, dot in mine if dot.measured is not None]
-    xs, ys = zip(*there, strict=True) if there else ((), ())
+    points = [(x, dot.measured) for x, dot in of_label if dot.measured is not None]
+    xs, ys = zip(*points, strict=True) if points else ((), ())
     mark: dict[str, Any] = {"color": look.colour, "markersize": medium.marker}
     axes.plot(xs, ys, look.marker, label=label, **mark)
 
@@ -89,8 +89,10 @@ def _published(
     label: str,
     medium: Medium,
 ) -> None:
-    there = [(groups.index(dot.group) + steps[dot.label], dot.published) for dot in values if dot.published is not None]
-    if there:
-        xs, ys = zip(*there, strict=True)
+    points = [
+        (groups.index(dot.group) + steps[dot.label], dot.published) for dot in values if dot.published is not None
+    ]
+    if points:
+        xs, ys = zip(*points, strict=True)
         look: dict[str, Any] = {"markerfacecolor": "white", "color": "black", "markersize": 0.9 * medium.marker}
         axes.plot(xs, ys, "d", label=label, **look)

@@ -1,4 +1,4 @@
-"""Performance profiles: shares of runs that have at least a score, over the score (arXiv:2108.13264, section 4.2)."""
+"""Draws performance profiles: the share of runs with at least a score, over the score (arXiv:2108.13264, sec. 4.2)."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Profile:
 
 
 def profiles(at: Sequence[float], curves: Sequence[Profile], stem: Path, *, title: str) -> tuple[Path, ...]:
-    """Draw a step for each method -> the files. at: scores, rising. Raises ResultsError where one cannot be written."""
-    known = looks(f"{curve.key}{'' if number == 0 else f'#{number}'}" for number, curve in enumerate(curves))
+    """Draws a step for each method. at: scores, rising. Raises ResultsError where a file cannot be written."""
+    looks_of = looks(f"{curve.key}{'' if number == 0 else f'#{number}'}" for number, curve in enumerate(curves))
     sizes = Sizes((7.5, 3.8), (canvas.COLUMN, 1.9), [curve.label for curve in curves])
 
     def paint(figure: Figure, medium: Medium) -> None:
         axes = figure.subplots()
-        for curve, look in zip(curves, known.values(), strict=True):
+        for curve, look in zip(curves, looks_of.values(), strict=True):
             axes.step(at, curve.shares, where="pre", label=curve.label, linewidth=medium.line, **look.line)
         axes.set(xlabel="score (1: as fast as backpropagation)", ylabel="share of runs", ylim=(-0.03, 1.03))
         axes.axvline(1.0, color="0.6", linewidth=0.8)

@@ -1,4 +1,4 @@
-"""A timeline: workers as rows, layers as bars, arrows for what waits for what (paper A, Figure 1)."""
+"""Draws a timeline: workers as rows, layers as bars, arrows for waits (paper A, Figure 1)."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _LEGEND_LAYERS = 20
 
 @dataclass(frozen=True, slots=True)
 class WorkerBar:
-    """An action of a worker, from start to end. layer: None where it was for several; batch: None where for none.
+    """An action of a worker, from start to end. layer: None for several. batch: None for an action on no batch.
 
-    An update, or anything else that took no time, becomes a mark.
+    An update, or an action that took no time, becomes a mark.
     """
 
     row: str
@@ -68,7 +68,7 @@ def timeline(
     title: str,
     x_label: str,
 ) -> tuple[Path, ...]:
-    """rows: the workers, from the top; layers: names by index. -> the paths of the files.
+    """Draws a timeline -> the paths of its files. rows: the workers, from the top. layers: names by index.
 
     Raises ResultsError where the files cannot be written.
     """
@@ -141,7 +141,7 @@ def _draw(axes: Axes, bar: WorkerBar, y: float, shades: Sequence[Any], name: str
 
 
 def _passes(bars: Sequence[WorkerBar]) -> Iterator[tuple[str, str, int, float]]:
-    """(row, letter, batch, start) of every forward and backward pass."""
+    """Yields (row, letter, batch, start) of every forward and backward pass."""
     starts: dict[tuple[str, str, int], float] = {}
     for bar in bars:
         if bar.kind in LETTERS and bar.batch is not None:
@@ -152,7 +152,7 @@ def _passes(bars: Sequence[WorkerBar]) -> Iterator[tuple[str, str, int, float]]:
 
 
 def _arrow(axes: Axes, arrow: Arrow, heights: dict[str, float], shades: Sequence[Any]) -> None:
-    """A loss goes with a bold arrow, an update with a thin bent one of its layer's colour; both pass behind bars."""
+    """Draws a bold arrow for a loss, a thin bent one in its layer's colour for an update; both pass behind bars."""
     start, end = heights[arrow.from_row], heights[arrow.to_row]
     down = end < start
     loss = arrow.layer is None
@@ -177,7 +177,7 @@ def _arrow(axes: Axes, arrow: Arrow, heights: dict[str, float], shades: Sequence
 
 
 def _shades(layers: int) -> list[Any]:
-    """One colour per layer: distinct ones as far as they go, else steps from dark to light."""
+    """Returns one colour per layer: distinct ones, or steps from dark to light for more than eight layers."""
     if layers <= 8:
         return [colour(number) for number in range(layers)]
     import matplotlib
@@ -188,7 +188,7 @@ def _shades(layers: int) -> list[Any]:
 def _entries(
     layers: Sequence[str], shades: Sequence[Any], bars: Sequence[WorkerBar], arrows: Sequence[Arrow]
 ) -> dict[str, Any]:
-    """Entries of the legend: label -> handle."""
+    """Returns the legend's entries: label -> handle."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 

@@ -1,4 +1,4 @@
-"""Differences over budgets: points with intervals, a line through them, and dotted what is forecast."""
+"""Draws differences over budgets: points with intervals, a line through them, and a dotted forecast."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """A row's differences. fitted: both ends of the line through them. ahead: what is forecast."""
+    """A row's differences. fitted: both ends of the line through them. ahead: the forecast."""
 
     key: str
     label: str

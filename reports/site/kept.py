@@ -1,7 +1,7 @@
 """Stores reports so that a later one adds to them: every page as JSON beside its HTML, and an index.
 
 report/<condition>/<id>/page.json     a Page, of which its HTML, Markdown and LaTeX are made
-report/index.json                     what was ever asked for, the claims' columns, and the files that reports wrote
+report/index.json                     ids of all pages asked for, the claims' columns, and the files that reports wrote
 """
 
 from __future__ import annotations
@@ -54,12 +54,8 @@ def read(folder: Path) -> Kept:
 
 
 def page_json(page: Page, folder: Path) -> bytes:
-    """folder: of the report, from which its pictures are named, so that it can be moved."""
-
-    def inside(stem: Path) -> Path:
-        return stem.relative_to(folder) if stem.is_relative_to(folder) else stem
-
-    return _json(Page, _moved(page, inside))
+    """Returns a page as JSON; pictures are named from the report's folder, so that it can be moved."""
+    return _json(Page, _moved(page, lambda stem: stem.relative_to(folder) if stem.is_relative_to(folder) else stem))
 
 
 def index_json(asked: Collection[str], columns: Collection[ClaimColumn], files: Collection[str]) -> bytes:
@@ -67,7 +63,7 @@ def index_json(asked: Collection[str], columns: Collection[ClaimColumn], files: 
 
 
 def picture_files(folder: Path, pages: Iterable[Page]) -> Iterator[Path]:
-    """The files of the pages' pictures that are there, each beside its page: a report draws none elsewhere."""
+    """Yields the existing files of the pages' pictures; those of a report lie beside its page."""
     for page in pages:
         stems = [picture.stem for picture in page.pictures if picture.stem.parent == folder / page.place]
         paths = [stem.with_name(f"{stem.name}.{ending}") for stem in stems for ending in ENDINGS]
@@ -75,29 +71,29 @@ def picture_files(folder: Path, pages: Iterable[Page]) -> Iterator[Path]:
 
 
 def remove(folder: Path, files: Iterable[str]) -> list[Path]:
-    """Remove files of earlier reports, and folders that they leave empty -> the folders of pages among them.
+    """Removes files of earlier reports, and folders that they leave empty -> the folders of pages among them.
 
-    files: that were noted as written. What is no file below the folder, or behind a link, is left as it is.
+    files: paths from the folder. A path that is no file below the folder, or lies behind a link, is left alone.
     """
-    gone = []
+    removed = []
     for path in filter(None, (_noted(folder, name) for name in sorted(files))):
         path.unlink(missing_ok=True)
         if path.name == "index.html":
-            gone.append(path.parent)
+            removed.append(path.parent)
         for parent in (path.parent, path.parent.parent):
             if parent.is_relative_to(folder) and parent != folder and not any(parent.iterdir()):
                 parent.rmdir()
-    return gone
+    return removed
 
 
 def _noted(folder: Path, name: str) -> Path | None:
-    """The file of that name where it is one, below the folder."""
+    """Returns the path of a regular file below the folder; None for anything else."""
     path = folder / PurePosixPath(name)
     try:
-        there = stat.S_ISREG((own_folder(folder, path.parent) / path.name).lstat().st_mode)
+        regular = stat.S_ISREG((own_folder(folder, path.parent) / path.name).lstat().st_mode)
     except (OSError, ResultsError, ValueError):
         return None
-    return path if there else None
+    return path if regular else None
 
 
 def _pages(folder: Path) -> list[Path]:
@@ -113,28 +109,24 @@ def _moved(page: Page, where: Callable[[Path], Path]) -> Page:
 
 
 def _json(kind: type[Page] | type[Kept], content: Any) -> bytes:
-    said = {"schema": SCHEMA, **_adapter(kind).dump_python(content, mode="json")}
-    return (json.dumps(strict(said), ensure_ascii=False, allow_nan=False) + "\n").encode()
+    fields = {"schema": SCHEMA, **_adapters()[kind].dump_python(content, mode="json")}
+    return (json.dumps(strict(fields), ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _read(kind: type[Page] | type[Kept], path: Path, unreadable: list[str]) -> Any:
-    """None, and a sentence, where it cannot be read: `report` makes it anew."""
+    """Reads a file; where it cannot be read, adds a sentence to `unreadable` and returns None."""
     try:
         content = parsed_json(path, TEXT_BYTES)
         if not isinstance(content, dict) or (schema := content.pop("schema", None)) != SCHEMA:
             raise ValueError(f"its schema is {schema!r}, and {SCHEMA} is read")
-        found = _adapter(kind).validate_python(content)
-        if isinstance(found, Page) and {"", ".", ".."} & {*found.place.split("/")}:
-            raise ValueError(f"its place is {found.place!r}")
-        return found
+        stored = _adapters()[kind].validate_python(content)
+        if isinstance(stored, Page) and {"", ".", ".."} & {*stored.place.split("/")}:
+            raise ValueError(f"its place is {stored.place!r}")
+        return stored
     except (OSError, ValueError) as error:  # pydantic's error is a ValueError
         first = str(error).splitlines()[0]
         unreadable.append(f"{path} is of another version, or damaged ({first}), and was left out.")
         return None
-
-
-def _adapter(kind: type[Page] | type[Kept]) -> TypeAdapter[Any]:
-    return _adapters()[kind]
 
 
 @cache

@@ -1,6 +1,6 @@
-r"""A report as LaTeX: every page's tables with their verdicts in a file, and report.tex, a document of them all.
+r"""Writes a report as LaTeX: a file with the tables and verdicts of each page, and report.tex with all of them.
 
-For a paper `reports.latex.paper` has what is smaller. A table needs booktabs and graphicx and an encoding of UTF-8.
+`reports.latex.paper` makes the smaller tables of a paper. A table needs booktabs, graphicx and UTF-8.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from reports.site.pages import Claims, Grid, Page, Picture, Site
 
 
 def page(one: Page) -> str:
-    """All tables of a page, each a float with its caption and label, and the notes below them."""
-    said = "; ".join(one.captions)
+    """Returns all tables of a page, each a float with its caption and label, and the notes below them."""
+    captions = "; ".join(one.captions)
     measured = [
-        replace(grid, caption=f"{one.title}. {grid.caption}. {said}. ± is the sample standard deviation over runs.")
+        replace(grid, caption=f"{one.title}. {grid.caption}. {captions}. ± is the sample standard deviation over runs.")
         for block in one.blocks
         for grid in one.measured(block)
     ]
@@ -30,13 +30,13 @@ def page(one: Page) -> str:
 
 
 def claims(all_: Claims) -> str:
-    """LaTeX of the claims: a table of verdicts by claim and condition, then the details under each condition."""
+    """Returns a table of verdicts by claim and condition, then the details under each condition."""
     grids = all_.matrix, *(all_.grid(index) for index in range(len(all_.conditions)))
     return "\n\n".join(_listing(grid, f"tab:claims-{number}") for number, grid in enumerate(grids)) + "\n"
 
 
 def _listing(grid: Grid, mark: str) -> str:
-    """Any grid as a table with its notes; one of long texts, over several pages, has columns that wrap."""
+    """Returns a table with its notes; long texts wrap, over several pages if need be."""
     count = len(grid.headers)
     longest = max((len(cell) for row in grid.rows for cell in row), default=0)
     if longest > 60 and count <= 6:
@@ -63,7 +63,7 @@ def _notes(notes: Sequence[str]) -> str:
 
 
 def document(site: Site, folder: Path) -> str:
-    """A document that takes in every table, with the pictures; for pdfLaTeX, from the report's folder."""
+    """Returns a document with every table and picture; for pdfLaTeX, in the report's folder."""
     head = [
         r"\documentclass[a4paper]{article}",
         r"\usepackage[utf8]{inputenc}",

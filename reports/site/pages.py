@@ -1,4 +1,4 @@
-"""Contents of a report, page by page, as plain data: `reports.site` writes it as HTML, Markdown and LaTeX.
+"""Holds the contents of a report, page by page, as plain data: `reports.site` writes HTML, Markdown and LaTeX.
 
 Texts from runs and plug-ins are not escaped here; each writer escapes them for its format.
 """
@@ -30,9 +30,9 @@ MEANINGS: dict[Status, str] = {
     "agrees": "within the stated margin of the published value",
     "differs": "outside the stated margin of the published value",
     "undecided": "too few runs, or too much spread, to say",
-    "not reached": "some or all runs never got there",
+    "not reached": "some or all runs never reached the target",
     "not comparable": "measured, but not under the paper's conditions, at a smaller scale",
-    "not measured": "nothing was measured, the page says why",
+    "not measured": "nothing was measured; the page says why",
     "no reference": "measured; the paper gives no value",
 }
 
@@ -194,13 +194,11 @@ class Page:
         return "/".join(filter(None, (self.condition.slug, self.id)))
 
     @property
-    def lights(self) -> list[VerdictBadge]:
-        return [entry.light for block in self.blocks for line in block.lines for entry in line.entries]
-
-    @property
     def counts(self) -> list[tuple[VerdictBadge, int]]:
-        """Statuses with their numbers of cells, in the order of the legend."""
-        return counts(self.lights)
+        """Statuses with their numbers of cells, in the order of `SYMBOLS`."""
+        entries = (entry for block in self.blocks for line in block.lines for entry in line.entries)
+        numbers = Counter(entry.light.status for entry in entries)
+        return [(VerdictBadge(status), numbers[status]) for status in SYMBOLS if numbers[status]]
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -365,20 +363,14 @@ class Site:
         return again(self.pages)
 
 
-def counts(lights: Iterable[VerdictBadge]) -> list[tuple[VerdictBadge, int]]:
-    """The statuses that occur with their numbers, in the order of `SYMBOLS`."""
-    numbers = Counter(light.status for light in lights)
-    return [(VerdictBadge(status), numbers[status]) for status in SYMBOLS if numbers[status]]
-
-
 def again(pages: Iterable[Page]) -> str:
-    """The heading above commands that train the runs of pages; it says how many planned runs they would add."""
-    lost = {id for page in pages for id, state in page.made_of.items() if not state}
-    return f"To repeat it, and to train {len(lost)} more that are planned and not there:" if lost else "To repeat it:"
+    """Returns the heading above commands that repeat pages, with the number of planned runs that they would add."""
+    missing = {id for page in pages for id, state in page.made_of.items() if not state}
+    return f"To repeat it, and to train {len(missing)} more planned runs:" if missing else "To repeat it:"
 
 
 def legend() -> list[tuple[VerdictBadge, str]]:
-    """Every status with its meaning."""
+    """Returns every status with its meaning."""
     return [(VerdictBadge(status), meaning) for status, meaning in MEANINGS.items()]
 
 

@@ -1,4 +1,4 @@
-"""Verdicts of cells: the runs' value beside the published one, as text, interval and verdict."""
+"""Compares the runs' value with the published one, cell by cell: text, interval and verdict."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RULES = (
 
 
 def entry(cell: ResultCell, measure: Measure, scale: str, other_data: str = "") -> ShownCell:
-    """One cell as shown. other_data: what the runs are on, where that is not the paper's data."""
+    """Returns one cell as shown. other_data: the data of the runs, where they are not the paper's."""
     return ShownCell(
         published=published_text(cell.published, measure),
         measured=measured_text(cell, measure, n=cell.measured.n if cell.measured is not None else None),
@@ -41,14 +41,14 @@ def entry(cell: ResultCell, measure: Measure, scale: str, other_data: str = "") 
 
 
 def count_text(value: Summary | None) -> str:
-    """'n = 3 is weak', 'n = 10'."""
+    """Returns 'n = 3 is weak', 'n = 10'."""
     if value is None or value.n == 0:
         return BLANK
     return WEAK.format(value.n) if weak(value.n) else f"n = {value.n}"
 
 
 def interval_text(seeds: Seeds, measure: Measure) -> str:
-    """'[0.4, 0.6]' of the mean; of censored times the restricted mean; a dash for a single run."""
+    """Returns '[0.4, 0.6]', the mean's interval; the restricted mean of censored times; a dash for a single run."""
     if measure.exact or len(seeds.values) < 2:
         return BLANK
     if len(seeds.known) < len(seeds.values):
@@ -70,7 +70,7 @@ def _range(interval: Interval) -> str:
 
 
 def light(cell: ResultCell, measure: Measure, scale: str, other_data: str = "") -> VerdictBadge:
-    """Verdict on a cell: "not comparable" where scale or data are not the paper's."""
+    """Returns the verdict on a cell: "not comparable" where scale or data are not the paper's."""
     value = cell.measured
     if value is None or not cell.has_value:
         return VerdictBadge("not measured", cell.reason)
@@ -93,7 +93,7 @@ def light(cell: ResultCell, measure: Measure, scale: str, other_data: str = "") 
 
 
 def _short(value: float) -> str:
-    """Three significant digits, without an exponent where that is short."""
+    """Returns three significant digits, without an exponent where that is short."""
     if not math.isfinite(value):
         return str(value)
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
