@@ -1,6 +1,6 @@
-"""Numbers of a table from its runs' curves: targets, times to a target, mean and standard deviation.
+"""Computes a table's numbers from its runs' curves: targets, times to a target, means and standard deviations.
 
-All of it is computed from the records afterwards, so that a target can change without a new run.
+All are computed from the records afterwards: a target can change without a new run.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from results.statistics.chance import Chance
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """A point on a run's way: seconds on the record's clock, and epochs."""
+    """A point of a run: seconds on the record's clock, and epochs."""
 
     seconds: float
     epochs: float
@@ -25,7 +25,7 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """A run's best value of what it is judged by, and when it was reached first."""
+    """A run's best value of its judge's metric, with the seconds and epochs of its first evaluation."""
 
     value: float
     seconds: float
@@ -34,9 +34,9 @@ class Best:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A value to reach, the row that sets it, and the rows without any run that could take part.
+    """A value to reach, and the row that sets it. left_out: rows of which no run has finished.
 
-    near_chance: why it is none, in words, where runs that have learnt nothing may reach it; else "".
+    near_chance: why it is no target, where runs that have learnt nothing may reach it; else "".
     """
 
     value: float
@@ -48,12 +48,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Runs taken together: sample mean and standard deviation (ddof = 1; None for one run) over n runs.
+    """Mean and standard deviation of n runs.
 
-    `censored` of the n runs have no value. Then mean and std are None, and `at_least` is a lower bound of the mean,
-    if every censored run came with one; `at_least_std` is the standard deviation of what it is the mean of: the values,
-    and for censored runs how far they went. `resolution`: the mean, or the bound, may be too high by up to so much,
-    since its values were found at evaluations; None: by nothing.
+    mean, std: of the sample (ddof = 1); std is None for one run, both where runs are censored. censored: runs without a
+    value. at_least: where runs are censored, a lower bound of the mean: how far a run went stands for its value; None
+    where that is unknown. at_least_std: the standard deviation of those values. resolution: how much too high the mean,
+    or the bound, may be, since values were found at evaluations; None: it is exact.
+
+    Example:
+        `summary([1.0, 3.0])  # Summary(mean=2.0, std=1.414..., n=2)`
     """
 
     mean: float | None
@@ -66,10 +69,7 @@ class Summary:
 
 
 def reach(record: Record, target: float) -> Reach | None:
-    """The first evaluation as good as the target, on the record's clock; None if there is none (censored).
-
-    A run that diverged has arrived nowhere, whatever it had reached before it fell apart.
-    """
+    """The first evaluation as good as the target; None if there is none (censored), or the run diverged."""
     if record.status == "diverged":
         return None
     for point in record.evaluations:
@@ -79,10 +79,7 @@ def reach(record: Record, target: float) -> Reach | None:
 
 
 def best(record: Record) -> Best | None:
-    """The best value of the curve and its first time; None if no evaluation has a finite one.
-
-    A diverged run keeps the best value it had before; whoever shows it says that it diverged.
-    """
+    """The best value of the curve; None if no evaluation has a finite one. A diverged run keeps its best value."""
     return _best_by(record, record.judge, record.judge)
 
 
@@ -112,7 +109,7 @@ def _best_by(record: Record, monitor: Judge, shown: Judge) -> Best | None:
 
 
 def extent(record: Record) -> Reach | None:
-    """Clock and epochs of the run's last evaluation: lower bounds of a censored time."""
+    """Seconds and epochs of the run's last evaluation: lower bounds of a censored time."""
     if not record.evaluations:
         return None
     last = record.evaluations[-1]
@@ -120,7 +117,7 @@ def extent(record: Record) -> Reach | None:
 
 
 def since(record: Record, point: Reach | Best) -> Reach:
-    """The way to an evaluation from the one before: what was found at it may have been there up to so much earlier."""
+    """Seconds and epochs from the evaluation before: a value may have been reached up to so much earlier."""
     before = [earlier for earlier in record.evaluations if earlier.epoch < point.epochs]
     if not before:
         return Reach(point.seconds, point.epochs)
@@ -188,16 +185,17 @@ def summary(
 ) -> Summary:
     """Mean and sample standard deviation of one value per run.
 
-    None, or a value that is not finite, is a censored run. It is never dropped: there is no mean then. `bounds` says
-    for every run how far it went, in the unit of the values; a censored run's value is at least that. `resolutions`
-    says by how much a run's value may be too long at most.
+    Args:
+        values: None, or a value that is not finite, is a censored run. Then there is no mean.
+        bounds: how far each run went, in the unit of the values: a lower bound of a censored run's value.
+        resolutions: how much too high each run's value may be.
 
     Raises:
         ValueError: values and bounds differ in length.
     """
     known = [value for value in values if value is not None and math.isfinite(value)]
     censored = len(values) - len(known)
-    wide = math.fsum(one for one in resolutions if one is not None) / len(values) if values else 0.0
+    wide = math.fsum(width for width in resolutions if width is not None) / len(values) if values else 0.0
     if censored or not values:
         lower = _lower(values, bounds) if censored else []
         mean = math.fsum(lower) / len(lower) if lower else None
@@ -208,7 +206,7 @@ def summary(
 
 
 def _lower(values: Sequence[float | None], bounds: Sequence[float | None] | None) -> list[float]:
-    """The values, and for runs without one how far they went; [] where that is not known of all of these."""
+    """The values, with bounds in the place of missing ones; [] where one of these is unknown."""
     if bounds is None:
         return []
     lower = [
@@ -222,13 +220,13 @@ def _lower(values: Sequence[float | None], bounds: Sequence[float | None] | None
 def _sample_std(values: Sequence[float], mean: float) -> float | None:
     if len(values) < 2:
         return None
-    if min(values) == max(values):  # which may differ from their mean by a rounding error, which is no spread
+    if min(values) == max(values):  # their mean may differ from them by a rounding error
         return 0.0
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
 def judge_of(runs: Iterable[Record]) -> Judge:
-    """Returns what runs of one table and network are judged by."""
+    """The judge of runs of one table and network: the first run's."""
     return next((run.judge for run in runs), ACCURACY)
 
 
