@@ -61,6 +61,7 @@ from methods.effects import (
     Worker,
     backward,
     forward,
+    train,
 )
 from methods.errors import MethodError, unknown
 from methods.later import Later
@@ -151,6 +152,7 @@ __all__ = [
     "recorded",
     "register",
     "scale_of",
+    "train",
     "unknown",
     "with_defaults",
 ]

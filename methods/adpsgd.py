@@ -41,12 +41,10 @@ from methods import (
     Replica,
     SharingOptions,
     Team,
-    Update,
     Worker,
-    backward,
-    forward,
     options,
     register,
+    train,
 )
 
 
@@ -82,9 +80,7 @@ class ADPSGD(LocalSteps):
     def trainer(self, replica: Replica, counter: Counter) -> Program:
         pin = "start" if self.options.weights == "forward" else "never"
         while (step := (yield NextBatch(replica, shared=self.shares_batches))) is not None:
-            yield from forward(replica, step, pin=pin)
-            gradients = yield from backward(replica, step)
-            yield Update(*gradients)
+            yield from train(replica, step, pin=pin)
             yield Count(counter)
         yield Close(counter)
 

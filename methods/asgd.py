@@ -17,7 +17,7 @@ Departures and choices:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import Field
 
@@ -79,21 +79,10 @@ class ASGD(Method):
     def devices(self) -> int:
         return int(self.options.devices) + self.servers
 
-    @property
-    def servers(self) -> int:
-        return 1
-
-    @property
-    def shares_batches(self) -> bool:
-        return True
-
-    @property
-    def gradient_at(self) -> Literal["forward"]:
-        return "forward"
-
-    @property
-    def updates_whole_gradients(self) -> bool:
-        return True
+    servers = 1
+    shares_batches = True
+    gradient_at = "forward"
+    updates_whole_gradients = True
 
     @property
     def special_case(self) -> str:

@@ -14,9 +14,7 @@ from methods.async_lu import Decoupled
 class AsyncBU(Decoupled):
     """One forward worker, K backward workers; all layers are updated at the end of a backward pass."""
 
-    @property
-    def updates_whole_gradients(self) -> bool:
-        return True
+    updates_whole_gradients = True
 
     def backward(self, replica: Replica, losses: Channel) -> Program:
         while (step := (yield Get(losses))) is not None:

@@ -29,7 +29,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from methods import DelayedOptions, Method, Program, Replica, Team, Worker, backward, forward, options, register
+from methods import DelayedOptions, Method, Program, Replica, Team, Worker, options, register, train
 from methods import effects as e
 from methods.asgd import ServerOptions
 from methods.later import Later
@@ -93,8 +93,7 @@ class AsyncLocalSGD(Method):
             if (step := (yield e.NextBatch(replica, shared=True))) is None:
                 yield e.Put(inbox, Message(q))
                 break
-            yield from forward(replica, step)
-            yield e.Update(*(yield from backward(replica, step)))
+            yield from train(replica, step)
             task["done"] += 1
             if task["done"] == task["steps"]:
                 yield e.Put(inbox, Message(q, (yield e.Delta(team.weights[name], replica))))

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, Protocol
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from methods.effects import Layer, Team, Worker
+from methods.effects import Layer, Replica, Team, Worker
 from methods.later import left_out
 
 Devices = Annotated[int, Field(ge=1, le=1024)]
@@ -356,10 +356,11 @@ class Replicated(Method):
 class LocalSteps(Replicated):
     """A method whose replicas take steps by whole gradients of their own, and are averaged or mixed now and then."""
 
-    @property
-    def averages_replicas(self) -> bool:
-        return True
+    averages_replicas = True
+    updates_whole_gradients = True
 
-    @property
-    def updates_whole_gradients(self) -> bool:
-        return True
+    def count_step(self, team: Team, replica: Replica) -> int:
+        """Counts a local step of the replica in team.state -> how many it has made, over all epochs."""
+        key = f"local steps of device {replica.index}"
+        team.state[key] = steps = int(team.state.get(key, 0)) + 1
+        return steps

@@ -43,10 +43,7 @@ class Backpropagation(Method):
     """Forward, backward, update: one worker; nothing is stale unless it is asked for."""
 
     Options = BackpropagationOptions
-
-    @property
-    def updates_whole_gradients(self) -> bool:
-        return True
+    updates_whole_gradients = True
 
     def workers(self, team: Team) -> Iterable[Worker]:
         yield Worker(self.train(team.replica), device=0, role="trainer")

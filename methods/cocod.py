@@ -34,12 +34,10 @@ from methods import (
     Put,
     Replica,
     Team,
-    Update,
     Worker,
-    backward,
-    forward,
     options,
     register,
+    train,
 )
 from methods.lsgd import AveragingOptions
 
@@ -71,9 +69,7 @@ class CoCoDSGD(LocalSteps):
                 if steps:
                     yield Correct((yield Get(means)))
                 yield Put(rounds, "begins")  # at the same step for all: devices have equally many batches
-            yield from forward(replica, step)
-            gradients = yield from backward(replica, step)
-            yield Update(*gradients)
+            yield from train(replica, step)
             steps += 1
         if steps:
             yield Correct((yield Get(means)))

@@ -47,9 +47,7 @@ class DDP(Replicated):
     def batches_per_update(self) -> int:
         return self.replicas
 
-    @property
-    def updates_whole_gradients(self) -> bool:
-        return True
+    updates_whole_gradients = True
 
     def workers(self, team: Team) -> Iterable[Worker]:
         everyone = Group(members=len(team.replicas), name="all-reduce")

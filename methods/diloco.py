@@ -50,13 +50,11 @@ from methods import (
     Replica,
     ReplicatedOptions,
     Team,
-    Update,
     Worker,
-    backward,
     compressed,
-    forward,
     options,
     register,
+    train,
 )
 
 
@@ -100,7 +98,7 @@ class DiLoCo(LocalSteps):
             yield Worker(program, device=replica.device, role="communicator")
 
     def trainer(self, team: Team, replica: Replica, local: Channel, means: Channel) -> Program:
-        o, local_steps = self.options, f"local steps of device {replica.index}"
+        o = self.options
         turn = o.period // o.fragments
         anchors = [f"anchor of fragment {p} of device {replica.index}" for p in range(o.fragments)]
         for p, name in enumerate(anchors):
@@ -108,10 +106,8 @@ class DiLoCo(LocalSteps):
                 team.weights[name] = yield Anchor(replica, self.fragment(replica, p))
         under_way = None  # the anchor whose pseudo-gradient is on its way
         while (step := (yield NextBatch(replica))) is not None:
-            yield from forward(replica, step)
-            gradients = yield from backward(replica, step)
-            yield Update(*gradients)
-            team.state[local_steps] = done = team.state.get(local_steps, 0) + 1
+            yield from train(replica, step)
+            done = self.count_step(team, replica)
             if (done + o.delay) % turn == 0:  # at the same step for all: devices have equally many batches
                 under_way = anchors[((done + o.delay) // turn - 1) % o.fragments]
                 for delta in (yield Delta(team.weights[under_way], replica)):

@@ -71,29 +71,16 @@ class EASGD(Method):
     def replicas(self) -> int:
         return int(self.options.devices) + self.servers
 
-    @property
-    def servers(self) -> int:
-        return 1
+    servers = 1
 
     @property
     def evaluated(self) -> Sequence[int]:
         return [self.options.devices]
 
-    @property
-    def needs_one_process(self) -> bool:
-        return True
-
-    @property
-    def shares_batches(self) -> bool:
-        return True
-
-    @property
-    def averages_replicas(self) -> bool:
-        return True
-
-    @property
-    def updates_whole_gradients(self) -> bool:
-        return True
+    needs_one_process = True
+    shares_batches = True
+    averages_replicas = True
+    updates_whole_gradients = True
 
     def workers(self, team: Team) -> Iterable[Worker]:
         *replicas, centre = team.replicas

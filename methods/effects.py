@@ -594,3 +594,16 @@ def backward(replica: Replica, step: Step) -> Generator[Effect, Any, list[Gradie
     for layer in reversed(replica.layers):
         gradients.append((yield Backward(layer, step)))
     return gradients
+
+
+def train(replica: Replica, step: Step, *, pin: str = "never", scale: Scale = 1.0) -> Program:
+    """Yields the effects of one step by a whole gradient: forward pass, backward pass, and one update of all layers.
+
+    pin: as in `forward`. scale: as in `Update`.
+
+        while (step := (yield NextBatch(replica))) is not None:
+            yield from train(replica, step)
+    """
+    yield from forward(replica, step, pin=pin)
+    gradients = yield from backward(replica, step)
+    yield Update(*gradients, scale=scale)

@@ -28,18 +28,13 @@ class Hogwild(LAPSGD):
     """U updaters share one replica, each with its own forward and backward passes."""
 
     Options = HogwildOptions
-
-    @property
-    def replicas(self) -> int:
-        return 1
+    replicas = 1
 
     @property
     def learning_rate_factor(self) -> float:
         return 1.0
 
-    @property
-    def averages_replicas(self) -> bool:
-        return False
+    averages_replicas = False
 
     def workers(self, team: Team) -> Iterable[Worker]:
         counter = Counter(producers=self.options.updaters, name="S")

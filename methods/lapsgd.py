@@ -74,10 +74,7 @@ class LAPSGD(Replicated):
     """Q devices; U updaters share each device's replica; an averager per device mixes the replicas in passing."""
 
     Options: ClassVar[Any] = LapOptions
-
-    @property
-    def averages_replicas(self) -> bool:
-        return True
+    averages_replicas = True
 
     @property
     def scale(self) -> Scale:

@@ -74,10 +74,7 @@ class LayUp(Replicated):
     """A trainer per device, and a communicator that sends its layers and mixes in those of others."""
 
     Options = LayerGossipOptions
-
-    @property
-    def averages_replicas(self) -> bool:
-        return True
+    averages_replicas = True
 
     @property
     def needs_one_process(self) -> bool:

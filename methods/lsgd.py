@@ -29,12 +29,10 @@ from methods import (
     Replica,
     ReplicatedOptions,
     Team,
-    Update,
     Worker,
-    backward,
-    forward,
     options,
     register,
+    train,
 )
 from methods.later import Later
 from methods.mbsgd import MinibatchOptions
@@ -66,13 +64,11 @@ class LocalSGD(LocalSteps):
             yield Worker(self.trainer(team, replica, everyone), device=replica.device, role="trainer")
 
     def trainer(self, team: Team, replica: Replica, everyone: Group) -> Program:
-        local_steps = f"local steps of device {replica.index}"
         while (step := (yield NextBatch(replica))) is not None:
-            yield from forward(replica, step)
-            gradients = yield from backward(replica, step)
-            yield Update(*gradients)
-            team.state[local_steps] = steps = team.state.get(local_steps, 0) + 1
-            if steps % self.period(team) == 0:  # at the same step for all: devices have equally many batches
+            yield from train(replica, step)
+            if (
+                self.count_step(team, replica) % self.period(team) == 0
+            ):  # at the same step for all: devices have equally many batches
                 yield Average(everyone, replica, state=self.averages_state)
 
     def period(self, team: Team) -> int:

@@ -43,12 +43,10 @@ from methods import (
     Replica,
     ReplicatedOptions,
     Team,
-    Update,
     Worker,
-    backward,
-    forward,
     options,
     register,
+    train,
 )
 
 Pair = tuple[int, int]
@@ -85,14 +83,12 @@ class NoLoCo(LocalSteps):
             yield Worker(self.trainer(team, replica, pairs), device=replica.device, role="trainer")
 
     def trainer(self, team: Team, replica: Replica, pairs: Mapping[Pair, Group]) -> Program:
-        local_steps, anchor = f"local steps of device {replica.index}", f"anchor of device {replica.index}"
+        anchor = f"anchor of device {replica.index}"
         if anchor not in team.weights:
             team.weights[anchor] = yield Anchor(replica, replica.layers)
         while (step := (yield NextBatch(replica))) is not None:
-            yield from forward(replica, step)
-            gradients = yield from backward(replica, step)
-            yield Update(*gradients)
-            team.state[local_steps] = done = team.state.get(local_steps, 0) + 1
+            yield from train(replica, step)
+            done = self.count_step(team, replica)
             if done % self.options.period == 0:  # at the same step for all: devices have equally many batches
                 pair = self.pair_of(team, replica, done // self.options.period)
                 if pair is not None:

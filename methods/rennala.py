@@ -37,9 +37,7 @@ class Rennala(ASGD):
     def batches_per_update(self) -> int:
         return int(self.options.gradients)
 
-    @property
-    def drops_gradients(self) -> bool:
-        return True
+    drops_gradients = True
 
     def server(self, replica: Replica, inbox: Channel) -> Program:
         collected: list[Sequence[Gradient]] = []

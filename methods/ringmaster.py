@@ -30,10 +30,7 @@ class Ringmaster(ASGD):
     """A server that looks at a gradient's delay first."""
 
     Options = RingmasterOptions
-
-    @property
-    def drops_gradients(self) -> bool:
-        return True
+    drops_gradients = True
 
     def receive(self, gradients: Sequence[Gradient]) -> Program:
         lag = yield Lag(gradients[0])  # of all layers the same: the server alone updates, and all of them at once

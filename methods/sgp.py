@@ -39,13 +39,11 @@ from methods import (
     Replica,
     ReplicatedOptions,
     Team,
-    Update,
     Weights,
     Worker,
-    backward,
-    forward,
     options,
     register,
+    train,
 )
 
 Links = Mapping[tuple[int, int], Channel]
@@ -84,14 +82,11 @@ class SGP(LocalSteps):
             yield Worker(self.trainer(team, replica, links), device=replica.device, role="trainer")
 
     def trainer(self, team: Team, replica: Replica, links: Links) -> Program:
-        weight, local_steps = weight_of(replica), f"local steps of device {replica.index}"
+        weight = weight_of(replica)
         under_way: list[Sequence[int]] = []  # the distances of peers whose messages are to come, step by step
         while (step := (yield NextBatch(replica))) is not None:
-            yield from forward(replica, step)
-            gradients = yield from backward(replica, step)
-            yield Update(*gradients, scale=1 / team.state.setdefault(weight, 1.0))
-            done = team.state.get(local_steps, 0)
-            team.state[local_steps] = done + 1
+            yield from train(replica, step, scale=1 / team.state.setdefault(weight, 1.0))
+            done = self.count_step(team, replica) - 1
             under_way.append(self.distances(done))
             yield from self.send(team, replica, links, under_way[-1])
             if len(under_way) > self.options.delay:
