@@ -229,7 +229,7 @@ def both(options: dict[str, Any], **settings: Any) -> Iterator[tuple[Small, Smal
     "options",
     [
         {"devices": 2, "period": 3},
-        {**STREAMING, "devices": 3},
+        STREAMING,
         {"devices": 2, "period": 1, "bn_buffers": "per_device"},
     ],
     ids=str,
