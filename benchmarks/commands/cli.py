@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cyclopts import App
 from rich.console import Console
@@ -123,6 +123,8 @@ def run(
     selection: Selection = DEFAULT,
     options: TrainOptions = TRAIN,
     keep_weights: Flag = False,
+    until: Literal["decided"] | None = None,
+    hours: float = 3.0,
     engine: EngineOptions = ENGINE,
 ) -> int:
     """Run tables, figures and analyses: train what is missing, print measured beside published, feed MLflow.
@@ -130,11 +132,17 @@ def run(
     Args:
         tables: Such as table3; all, paper-a and paper-b name many.
         keep_weights: Write the weights that each run's last evaluation judged, to OUT/runs/ID/weights.safetensors.
+        until: Train seeds 0 to 11 of a table, as far as its rows still are to be told from the baseline.
+        hours: Begin no run of --until later than that.
     """
     from benchmarks.commands import run
+    from benchmarks.commands.resolve import one_table
+    from benchmarks.commands.until import until_decided
 
-    experiments, trainer = _trainer(tables, selection, options, engine)
+    experiments, trainer = _trainer(tables, selection, options, engine, detachable=until is None)
     trainer.keep_weights = keep_weights
+    if until is not None:
+        return until_decided(one_table(experiments, ", ".join(tables)), trainer, hours)
     return run.run(experiments, trainer)
 
 

@@ -77,22 +77,27 @@ def run(experiments: Sequence[Experiment], trainer: Trainer) -> int:
         elif isinstance(experiment, Analysis):
             _analyse(experiment, chosen, out, console)
         else:
-            _show(experiment, trained.tables[experiment.id], out, console)
+            show(experiment, trained.tables[experiment.id], out, console)
     trainer.print_failures()
     used = list(trained.tables.values())
     whole: list[TableRuns] = []
     if trainer.tracked and used:
         whole = list(find_all_runs(trained.other_grids, trained.existing))
-        try:
-            say(console, str(tracked.feed(whole, used, out)))
-        except ResultsError as error:
-            say(console, f"Not tracked: {error}", style="yellow")
+        feed(whole, used, out, console)
     note(console, [made_elsewhere([*whole, *used])])
     recorded = [record for table_runs in used for record in table_runs.used if record.complete] if chosen.record else []
     if recorded:
         say(console, "One of them again, to the last bit:")
         say(console, replay(recorded[0].id[:12], chosen, out))
     return 1 if trainer.failed else 0
+
+
+def feed(whole: Sequence[TableRuns], used: Sequence[TableRuns], out: Path, console: Console) -> None:
+    """Feeds the runs of tables into MLflow, and says what came of it. whole: all tables that share runs with them."""
+    try:
+        say(console, str(tracked.feed(whole, used, out)))
+    except ResultsError as error:
+        say(console, f"Not tracked: {error}", style="yellow")
 
 
 def train(experiments: Sequence[Experiment], trainer: Trainer) -> Trained | None:
@@ -161,7 +166,8 @@ def _named(own_runs: Sequence[Run], other_grids: Sequence[Grid]) -> list[Run]:
     )  # in the order, and under the rows, that were asked for
 
 
-def _show(experiment: Table, table_runs: TableRuns, out: Path, console: Console) -> None:
+def show(experiment: Table, table_runs: TableRuns, out: Path, console: Console) -> None:
+    """Prints a table, and writes its files and pictures."""
     table = assemble(table_runs)
     drawn, words = pictures.draw(table_runs, table, out)
     table = table.with_pictures(drawn, out, words)

@@ -1,0 +1,56 @@
+"""`run --until decided`: which pairs get seeds, and what is said of those that stay open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from benchmarks.commands.until import Pair, verdict
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
+from benchmarks.tables.registry import table
+from benchmarks.views.journals import Journals
+from results.statistics.sequential import FIRST, LAST
+from tests.commands.commands import TINY, Cli
+
+GRID = resolve(table("table1"), Choices(scale="smoke", networks=("resnet18",), seeds=tuple(range(LAST))))
+NONE = Journals((), ())
+
+
+def pair(differences: Sequence[float]) -> Pair:
+    baseline = next(cell for cell in GRID.cells if cell.row.key == "bp")
+    return Pair(next(cell for cell in GRID.cells if cell.row.key == "async_lu"), baseline, differences)
+
+
+def test_a_pair_wants_the_seeds_that_may_decide_it() -> None:
+    assert pair([]).seeds_wanted == FIRST
+    assert FIRST < pair([1.0, 3.0, 2.0, 0.2, 2.4]).seeds_wanted <= LAST
+    assert pair([-1.0, 1.0, -1.1, 1.2]).seeds_wanted > LAST
+    assert pair([5.0, 5.1, 4.9, 5.0]).decided
+
+
+@pytest.mark.parametrize(
+    ("differences", "word"),
+    [([5.0, 5.1, 4.9, 5.0], "more, decided with 4"), ([-5.0, -5.1, -4.9, -5.0], "less, decided with 4"), ([], "open")],
+)
+def test_the_verdict_names_its_direction(differences: Sequence[float], word: str) -> None:
+    assert word in verdict(pair(differences), NONE)
+
+
+def test_no_run_begins_after_the_hours(cli: Cli, tmp_path: Path) -> None:
+    said = cli.ok(
+        "run", "table1", "--until=decided", "--hours=1e-9", "--method=bp,async_lu", *TINY, f"--out={tmp_path}"
+    )
+    assert "open with 0 seeds" in said.out
+    assert not list(tmp_path.glob("runs/*"))
+
+
+@pytest.mark.parametrize("option", ["--hours=0", "--engine=slurm"])
+def test_what_cannot_be_is_refused(cli: Cli, tmp_path: Path, option: str) -> None:
+    cli.refused("run", "table1", "--until=decided", option, f"--out={tmp_path}")
+
+
+def test_several_tables_are_refused(cli: Cli, tmp_path: Path) -> None:
+    cli.refused("run", "table1", "table2", "--until=decided", f"--out={tmp_path}")

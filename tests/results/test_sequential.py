@@ -1,0 +1,66 @@
+"""The sequential test keeps its error whenever one stops, and stops earlier than a fixed number of seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy.stats import t
+
+from results.statistics import sequential
+from results.statistics.sequential import FIRST, LAST
+
+EXPERIMENTS = 3000
+Draw = Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
+EQUAL: dict[str, Draw] = {
+    "normal": lambda rng, shape: rng.standard_normal(shape),
+    "skewed scores": lambda rng, shape: rng.exponential(size=shape) - rng.exponential(size=shape),
+    "tied": lambda rng, shape: np.round(rng.standard_normal(shape)),
+}
+"""Differences of rows that are equal: their scores have one distribution, so that differences are symmetric."""
+
+
+def stops(differences: np.ndarray) -> list[int | None]:
+    return [sequential.decided_at(row) for row in differences.tolist()]
+
+
+@pytest.mark.parametrize("kind", EQUAL)
+def test_equal_rows_are_rarely_told_apart_whenever_one_stops(kind: str) -> None:
+    """At most 5 %, within three standard errors of the simulation."""
+    found = stops(EQUAL[kind](np.random.default_rng(3), (EXPERIMENTS, LAST)))
+    wrong = sum(n is not None for n in found) / EXPERIMENTS
+    assert wrong <= 0.05 + 3 * (0.05 * 0.95 / EXPERIMENTS) ** 0.5
+
+
+def test_a_difference_takes_fewer_seeds_than_a_fixed_design_of_the_same_power() -> None:
+    effect = 1.2  # in standard deviations of a difference
+    rng = np.random.default_rng(4)
+    found = stops(rng.standard_normal((EXPERIMENTS, LAST)) + effect)
+    power = sum(n is not None for n in found) / EXPERIMENTS
+    seeds = sum(LAST if n is None else n for n in found) / EXPERIMENTS
+    fixed = next(n for n in range(2, 40) if fixed_power(rng, effect, n) >= power)
+    assert power > 0.9
+    assert seeds <= 0.8 * fixed
+
+
+def fixed_power(rng: np.random.Generator, effect: float, n: int) -> float:
+    values = rng.standard_normal((20_000, n)) + effect
+    statistic = values.mean(1) / (values.std(1, ddof=1) / n**0.5)
+    return float((abs(statistic) > t.isf(0.025, n - 1)).mean())
+
+
+def test_nothing_is_decided_before_the_first_look_or_after_the_last() -> None:
+    sure = [5.0, 5.1, 4.9, 5.0, *[5.05, 4.95] * 6]
+    assert sequential.interval(sure[: FIRST - 1]) is None
+    assert sequential.interval(sure) is None
+    assert sequential.decided_at(sure) == FIRST
+
+
+def test_seeds_to_decide_are_those_at_which_the_seen_spread_does() -> None:
+    values = [1.0, 3.0, 2.0, 0.2, 2.4]
+    assert sequential.decided_at(values) is None
+    wanted = sequential.seeds_to_decide(values)
+    assert wanted is not None
+    assert FIRST < wanted <= LAST
+    assert sequential.seeds_to_decide([-1.0, 1.0, -1.1, 1.2]) is None
