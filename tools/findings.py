@@ -34,9 +34,8 @@ from benchmarks.views.table import assemble
 from benchmarks.views.table_runs import TableRuns, find_runs
 from benchmarks.views.tuning.order import RowPair, pairs
 from benchmarks.views.tuning.picture import draw
-from benchmarks.views.tuning.search import search as search_of
-from benchmarks.views.tuning.search import tuned_table
-from benchmarks.views.tuning.tuned import SIDES, Search, Side, TunedTable
+from benchmarks.views.tuning.tuned import SIDES, Search, Side, TunedTable, tuned_table
+from benchmarks.views.tuning.tuned import search as search_of
 from reports.figures import canvas
 from reports.figures.canvas import Medium, Sizes
 from reports.figures.curves import curves

@@ -24,7 +24,7 @@ from benchmarks.views.submissions.bundle import Manifest
 from benchmarks.views.submissions.rules import check, code_digest
 from benchmarks.views.submissions.track import Track, choices, row_of
 from benchmarks.views.submissions.tracks import track_of
-from benchmarks.views.tuning.search import at_best
+from benchmarks.views.tuning.tuned import at_best
 from results.records import Record
 
 _UNFIT = re.compile(r"[^\w.=-]+")

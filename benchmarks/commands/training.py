@@ -28,8 +28,7 @@ from benchmarks.runner.progress import runs as many
 from benchmarks.runner.tuning.search import TuningBudget
 from benchmarks.views import journals
 from benchmarks.views.journals import Journals
-from benchmarks.views.tuning.search import search
-from benchmarks.views.tuning.tuned import Search
+from benchmarks.views.tuning.tuned import Search, search
 from benchmarks.workloads.data.present import check_downloadable
 from results.records import Record, folder_of
 

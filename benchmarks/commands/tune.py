@@ -21,12 +21,10 @@ from benchmarks.tables.definition import Table
 from benchmarks.views import journals, tracked
 from benchmarks.views.notes import clocks
 from benchmarks.views.table_runs import find_all_runs
-from benchmarks.views.tuning.notes import captions, caveats, notes
 from benchmarks.views.tuning.order import pairs
 from benchmarks.views.tuning.picture import draw
-from benchmarks.views.tuning.search import at_best, tuned_table
 from benchmarks.views.tuning.tables import conditions_of, pairs_table, rows_table, runs_table
-from benchmarks.views.tuning.tuned import FOLDER, TunedTable, name_of
+from benchmarks.views.tuning.tuned import FOLDER, TunedTable, at_best, name_of, tuned_table
 from reports.tables.files import write
 from reports.tables.screen import to_rich
 from results.errors import ResultsError
@@ -93,8 +91,7 @@ def _show(tuned: TunedTable, command: str, out: Path, console: Console) -> None:
     conditions = conditions_of(tuned)
     drawn = draw(tuned, own_folder(out, conditions.folder(out / "figures")) / name)
     row_pairs = list(pairs(tuned))
-    words = captions(tuned), caveats(tuned, row_pairs), notes(tuned, command)
-    rows = rows_table(tuned, *words, command).with_pictures(drawn, out)
+    rows = rows_table(tuned, row_pairs, command).with_pictures(drawn, out)
     console.print()
     console.print(to_rich(rows))
     other_tables = (pairs_table(tuned, row_pairs), runs_table(tuned))

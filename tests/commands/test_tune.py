@@ -184,7 +184,7 @@ def test_diverged_trials_and_edges_are_said(cli: Cli, fake: Fake) -> None:
     fake.rule = lambda run: 90 - 100 * run.work.schedule.lr
     cli("tune", "table1", "--seeds=1", "--grid=3", "--fresh", *ROWS)
     text = written(Path("out"), "tune-table1.md").read_text(encoding="utf-8")
-    assert "its best is the lowest learning rate tried, so that it is not tuned; widen --span." in text
+    assert "its best is the lowest learning rate tried" in text
 
 
 def test_a_trial_that_fails_leaves_its_row_out(cli: Cli, fake: Fake) -> None:
