@@ -218,7 +218,7 @@ _ROWS = (
         "`report` SIGKILLed while it draws",
         "no process of it after 5 s",
         attempts=5,
-        also=(f"{QUEUE}::test_who_draws_ends_with_a_command_that_is_killed",),
+        also=(f"{QUEUE}::test_drawing_processes_end_with_a_command_that_is_killed",),
     ),
     Row(
         "report-asked-to-end",
@@ -227,8 +227,8 @@ _ROWS = (
         attempts=3,
         within_seconds=3.0,
         also=(
-            f"{QUEUE}::test_a_command_that_is_asked_to_end_ends_who_draws_and_leaves_no_half",
-            f"{QUEUE}::test_a_process_that_was_killed_as_it_drew_is_a_sentence",
+            f"{QUEUE}::test_an_interrupted_command_finishes_only_the_pictures_that_were_begun",
+            f"{QUEUE}::test_a_killed_drawing_process_is_one_sentence",
         ),
     ),
     Row(

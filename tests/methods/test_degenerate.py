@@ -14,6 +14,7 @@ import methods
 from benchmarks.executors import registry as executors
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
+from benchmarks.workloads.data.transfer import memory_format
 from methods import Program, Replica, Update, backward
 from methods.async_lu import Decoupled
 from tests.conformance.small import EPOCHS, SETTINGS, Small, network
@@ -50,6 +51,8 @@ def plain_sgd(clip: float | None = None, delay: int = 0) -> list[Tensor]:
     """The loop that everybody writes: one network, one optimizer. delay: steps that a gradient waits."""
     like = Small("bp")
     model = nn.Sequential(*network(like.seed).values()).train()
+    # As in training: a norm adds up in the order of memory, which decides its last bit.
+    model.to(memory_format=memory_format(torch.device("cpu")))
     chosen, schedule = like.work.optimizer, like.work.schedule
     optimizer = torch.optim.SGD(
         model.parameters(), lr=schedule.lr, momentum=chosen.momentum, weight_decay=chosen.weight_decay, fused=True

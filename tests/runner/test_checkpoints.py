@@ -277,7 +277,7 @@ def test_a_folder_that_was_deleted_is_not_made_again(tmp_path: Path) -> None:
 def test_a_failed_write_leaves_the_older_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ended(tmp_path)
     before = {path: path.read_bytes() for path in folder(tmp_path, ID).iterdir()}
-    for place in ("replace", "fsync", "chmod"):
+    for place in ("replace", "fsync"):
         monkeypatch.setattr(os, place, no_room)
         kept(tmp_path, every_seconds=0).offer(taken(3))
         monkeypatch.undo()
