@@ -36,11 +36,10 @@ PRELOADED = ("libtcmalloc", "libjemalloc", "libmimalloc")
 
 
 def describe(device: str = "cpu") -> dict[str, Any]:
-    """Machine, packages, settings, commit, a digest of the numerics' files, and the command line, as JSON.
+    """Machine, packages, variables, commit, digest of the numerics' files, and command line, as JSON.
 
-    What cannot be found out is None or left out.
-
-    device: "cuda" adds the GPUs, their driver and torch's CUDA. Raises UserError where there are none of one kind.
+    Unknown facts are None or left out. device: "cuda" adds the GPUs, their driver and torch's CUDA. Raises
+    UserError as `gpus.found`.
     """
     return {
         "python": platform.python_version(),
@@ -57,7 +56,7 @@ def describe(device: str = "cpu") -> dict[str, Any]:
 
 
 def of_process() -> dict[str, Any]:
-    """Variables and wait policy of this process: a training process may have another policy than the command."""
+    """Variables and OpenMP wait policy of this process, which may differ from the command's."""
     return {
         "variables": {name: os.environ[name] for name in SETTINGS if name in os.environ},
         "wait_policy": os.environ.get("OMP_WAIT_POLICY") or "the runtime's default",
@@ -65,10 +64,10 @@ def of_process() -> dict[str, Any]:
 
 
 def of_training() -> dict[str, Any]:
-    """Environment of a training process, with its allocator and the instructions that torch chose, such as AVX512.
+    """Environment of a training process: also its allocator, usable cores, and torch's instructions, such as AVX512.
 
-    The bits of a run hang on them, and a CPU's name, which may be that of a whole family, need not tell them. The
-    executor of real threads has a thread for each usable core, which taskset and cgroups may make fewer than there are.
+    The bits of a run depend on the instructions, which the CPU's name need not tell. taskset and cgroups may
+    leave fewer usable cores than there are.
     """
     import torch
 
@@ -81,7 +80,7 @@ def of_training() -> dict[str, Any]:
 
 
 def allocator() -> str:
-    """The file name of the preloaded library whose malloc this process has; else the C library and its version."""
+    """File name of the preloaded allocator; without one the C library and its version."""
     with contextlib.suppress(OSError):
         names = (line.rpartition("/")[2] for line in MAPS.read_text(encoding="utf-8").splitlines())
         if loaded := next((name for name in names if name.startswith(PRELOADED)), None):
@@ -90,7 +89,7 @@ def allocator() -> str:
 
 
 def origin() -> dict[str, Any]:
-    """The commit of the sources, or the version of the wheel, and whether they were modified; None where unknown."""
+    """Commit of the sources, or version of the wheel, and whether they were modified; None for unknown."""
     if INSTALLED:
         return {"commit": f"wheel {release()}", "modified": False}
     if not is_tracked():
@@ -101,9 +100,8 @@ def origin() -> dict[str, Any]:
 
 def version() -> str:
     """The suite's version, the commit of its checkout, and torch's, on a line."""
-    made = origin()
-    whence = " (wheel)" if INSTALLED else f", commit {identity.checkout(**made) or 'unknown'}"
-    return f"{DISTRIBUTION} {release()}{whence}, torch {package('torch') or 'not installed'}"
+    source = " (wheel)" if INSTALLED else f", commit {checkout() or 'unknown'}"
+    return f"{DISTRIBUTION} {release()}{source}, torch {package('torch') or 'not installed'}"
 
 
 @cache
@@ -123,7 +121,7 @@ def package(name: str) -> str:
 
 @cache
 def checkout() -> str:
-    """The commit or wheel that runs here, as `results.frames.commit` says it of a run; "" where it is not known."""
+    """The commit or wheel that runs here, written as `results.frames.commit` writes a run's; "" for unknown."""
     return identity.checkout(**origin())
 
 

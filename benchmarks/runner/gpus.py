@@ -1,4 +1,4 @@
-"""The GPUs that runs may use, and nodes of a cluster. Imports torch where CUDA was chosen, and not before."""
+"""The GPUs that runs may use, and nodes of a cluster. Imports torch only where CUDA was chosen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DRIVER_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Gpus:
-    """GPUs of one kind, as many as CUDA_VISIBLE_DEVICES lets this process see. tf32: from Ampere on."""
+    """The GPUs, of one kind, that this process sees. tf32: whether they have it (from Ampere on)."""
 
     name: str
     count: int
@@ -25,7 +25,7 @@ class Gpus:
 
 @dataclass(frozen=True)
 class Node:
-    """The facts on a machine that are part of its runs' identity. gpus: those that a job is given, or None."""
+    """The facts on a machine that are part of its runs' identity. gpus: of a job, or None."""
 
     cpu: str
     cores: int
@@ -33,12 +33,12 @@ class Node:
 
     @property
     def device(self) -> str:
-        """The device that --device auto means there."""
+        """The device that --device auto chooses there."""
         return "cuda" if self.gpus is not None else "cpu"
 
 
 def usable() -> bool:
-    """Whether torch can use one. A driver's device file costs nothing to look for; torch is asked only where it is."""
+    """Whether torch can use a GPU. torch is imported only where a driver's device file exists."""
     if not any(os.path.exists(path) for path in ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd")):
         return False
     import torch
@@ -54,16 +54,16 @@ def found() -> Gpus:
     if not names:
         raise UserError("--device cuda: torch sees no GPU here; `python -m benchmarks doctor` says why.")
     if len(set(names)) > 1:
-        said = ", ".join(f"{index}: {name}" for index, name in enumerate(names))
-        raise UserError(f"The GPUs here differ ({said}): show equal ones, as by {VISIBLE}=0, or say --device cpu.")
+        listed = ", ".join(f"{index}: {name}" for index, name in enumerate(names))
+        raise UserError(f"The GPUs here differ ({listed}): show equal ones, as by {VISIBLE}=0, or say --device cpu.")
     return Gpus(names[0], len(names), torch.cuda.get_device_capability(0) >= (8, 0))
 
 
 def choose(numbers: Sequence[str]) -> None:
-    """Let this process, and those that it starts, see these of the GPUs alone, in this order.
+    """Restricts this process and its children to these GPUs, in this order, before torch looks for them.
 
-    numbers: "0" is the first of those that CUDA_VISIBLE_DEVICES lets it see now. Asked before torch looks for them.
-    Raises UserError on what is no such number, on one that is there twice, and on one beyond the variable's list.
+    numbers: "0" is the first GPU that CUDA_VISIBLE_DEVICES allows now. Raises UserError for anything but numbers, for a
+    number twice, and for one beyond the variable's list.
     """
     listed = [name.strip() for name in os.environ.get(VISIBLE, "").split(",") if name.strip()]
     for number in numbers:
@@ -78,13 +78,13 @@ def choose(numbers: Sequence[str]) -> None:
 
 
 def each() -> tuple[str, ...]:
-    """Values of CUDA_VISIBLE_DEVICES that show a process one GPU alone, one for each. Raises UserError as `found`."""
+    """Values of CUDA_VISIBLE_DEVICES, each for one GPU. Raises UserError as `found`."""
     count, listed = found().count, [name.strip() for name in os.environ.get(VISIBLE, "").split(",")]
     return tuple(listed[:count]) if any(listed) else tuple(map(str, range(count)))
 
 
 def describe() -> dict[str, Any]:
-    """Environment to record: the GPUs, their driver, and what torch was built with; None: not found out."""
+    """GPUs, driver and CUDA versions to record; None for an unknown one."""
     import torch
 
     seen = found()
@@ -99,7 +99,7 @@ def describe() -> dict[str, Any]:
 
 
 def driver() -> str | None:
-    """The driver's version, which torch does not tell; None where nvidia-smi does not either."""
+    """The driver's version by nvidia-smi, since torch does not tell it; None where that fails."""
     command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=DRIVER_SECONDS)

@@ -1,4 +1,4 @@
-"""Estimates how long training takes on this machine, from similar runs that have finished here, else by a guess."""
+"""Estimates how long training takes on this machine: from similar runs that finished here, else by a guess."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ ROUGH_BATCH_SECONDS = {
     "gpt": {"smoke": 0.012, "small": 0.04, "paper": 0.08},
     "vit": {"smoke": 0.015, "small": 0.1, "paper": 2.0},
 }
-"""By network; any other may take any time, and begins with ResNet-18's."""
+"""By network; others begin with ResNet-18's."""
 START_SECONDS = 6.0
 """Seconds until a process trains its first run."""
 LATEST = 5
-"""Runs of a kind that are asked: how busy a machine is changes."""
+"""Latest runs of a kind that are used, since the load of a machine changes."""
 
 
 class Pace:
-    """Wall-clock seconds of an epoch, its evaluation included, with as many runs side by side as there were.
+    """Estimates wall-clock seconds of an epoch and its evaluation.
 
-    records: in the order of their start; those that finished on this machine, or on the node that there is in its
-    place, in one go, are learnt from.
+    records: in the order of their start; those that finished on this machine, without resuming, are learnt from. node:
+    the machine that trains, if it is not this one.
     """
 
     def __init__(self, records: Iterable[Record] = (), node: Node | None = None) -> None:
@@ -59,9 +59,9 @@ class Pace:
                 self._quotients.setdefault(kind, []).append(float(record.end["wall_seconds"]) / guess)
 
     def epoch_seconds(self, spec: RunSpec, samples: int | None = None) -> float:
-        """Seconds that the latest similar runs took: the same but for the seed, else of its workload, else its scale.
+        """Seconds of an epoch by the latest similar runs: equal but for the seed, else of the workload, else of the scale.
 
-        samples: of an epoch, where its data's card does not tell.
+        samples: of an epoch, where the data's card does not tell them.
         """
         for kind in _kinds(spec):
             if kind in self._quotients:
@@ -69,9 +69,9 @@ class Pace:
         return rough_seconds(spec.workload, samples)
 
     def of(self, run: Run) -> float:
-        """Seconds of an epoch of a planned run, on the data as they were found."""
-        there, _ = run.data.counted or (run.data.train_samples, 0)
-        return self.epoch_seconds(run.spec, there)
+        """Seconds of an epoch of a planned run, on the data on this machine."""
+        samples, _ = run.data.counted or (run.data.train_samples, 0)
+        return self.epoch_seconds(run.spec, samples)
 
     def run_seconds(self, run: Run) -> float:
         """Seconds of all epochs of a planned run."""
@@ -100,14 +100,13 @@ def together(seconds: Sequence[float], jobs: int) -> float:
     return max(max(seconds, default=0.0), sum(seconds) / max(1, jobs))
 
 
-def rough_seconds(work: WorkloadSpec, found: int | None = None) -> float:
+def rough_seconds(work: WorkloadSpec, counted: int | None = None) -> float:
     """Rough seconds of an epoch on one CPU core: a sample costs the same in batches of any size.
 
-    found: training samples that there are, of a corpus tokens, where that is known; else as the data's card has
-    them published.
+    counted: training samples on this machine, of a corpus tokens; None: as published.
     """
     fields = work.document()
-    samples = fields.get("train_samples") or (found or card(work.dataset).train_samples) // _context(fields)
+    samples = fields.get("train_samples") or (counted or card(work.dataset).train_samples) // _context(fields)
     assert isinstance(samples, int)
     like = str(fields.get("like") or work.network)
     seconds = ROUGH_BATCH_SECONDS.get(like, ROUGH_BATCH_SECONDS["resnet18"])[work.scale]
@@ -115,9 +114,9 @@ def rough_seconds(work: WorkloadSpec, found: int | None = None) -> float:
 
 
 def _samples_seen(record: Record) -> int | None:
-    """Samples of an epoch, by the batches trained, of a folder of images or a corpus (its tokens); else None.
+    """Samples of an epoch by the batches trained, for a folder of images or a corpus (its tokens); else None.
 
-    Specs do not say how many these have.
+    Their specs do not have the number.
     """
     last, fields = record.evaluations[-1], record.spec.workload.document()
     batch = fields["batch"]

@@ -1,4 +1,4 @@
-"""Weights that a run keeps at its end, `weights.safetensors` in its folder, for any program that knows the format.
+"""Reads and writes the weights of a run's end, `weights.safetensors` in its folder.
 
 Tensors are named LAYER.PARAMETER, buffers as well; the metadata hold the run's id, the network's name and the epoch.
 """
@@ -21,13 +21,13 @@ _HEADER_BYTES = 2**26
 
 
 def remove(folder: Path) -> None:
-    """Remove what an earlier run of this folder kept, and what was half-written when its process was killed."""
+    """Removes weights of an earlier attempt, and files that a killed process left half-written."""
     for path in (folder / FILE, *folder.glob(f".{FILE}.*")):
         path.unlink(missing_ok=True)
 
 
 def write(folder: Path, layers: Mapping[str, nn.Module], *, network: str, epoch: float) -> None:
-    """Write the layers' weights into the run's folder, whole or not at all; epoch: that they were judged after.
+    """Writes the layers' weights into the run's folder, whole or not at all. epoch: of their evaluation.
 
     Raises ResultsError where the file cannot be written.
     """
@@ -38,16 +38,16 @@ def write(folder: Path, layers: Mapping[str, nn.Module], *, network: str, epoch:
 
 
 def load(path: Path, layers: Mapping[str, nn.Module]) -> None:
-    """Load what `write` wrote into the layers.
+    """Loads what `write` wrote into the layers.
 
     Raises ResultsError where it cannot be read, or has other names, shapes or types than the layers.
     """
-    wanted = _tensors(layers)
-    found = _read(path, _HEADER_BYTES + sum(value.nbytes for value in wanted.values()))
-    if wrong := _difference(found, wanted):
+    expected = _tensors(layers)
+    read = _read(path, _HEADER_BYTES + sum(value.nbytes for value in expected.values()))
+    if wrong := _difference(read, expected):
         raise ResultsError(f"{path} has weights of another network: {wrong}.")
     for layer, module in layers.items():
-        module.load_state_dict({name: found[f"{layer}.{name}"] for name in module.state_dict()})
+        module.load_state_dict({name: read[f"{layer}.{name}"] for name in module.state_dict()})
 
 
 def _tensors(layers: Mapping[str, nn.Module]) -> dict[str, Tensor]:
@@ -66,12 +66,12 @@ def _read(path: Path, at_most: int) -> dict[str, Tensor]:
         raise ResultsError(f"{path} is no whole file of weights ({error}).") from error
 
 
-def _difference(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
-    """The first tensor that is not as it has to be, in words; "" where all are."""
-    for name in (*wanted, *found):
-        if name not in found or name not in wanted:
-            return f"it has {'no' if name in wanted else 'a'} tensor {name}"
-        is_, has_to_be = (f"{tuple(one.shape)} of {one.dtype}" for one in (found[name], wanted[name]))
-        if is_ != has_to_be:
-            return f"{name} is {is_}, and has to be {has_to_be}"
+def _difference(read: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+    """Names the first tensor that is not as expected; "" for none."""
+    for name in (*expected, *read):
+        if name not in read or name not in expected:
+            return f"it has {'no' if name in expected else 'a'} tensor {name}"
+        actual, needed = (f"{tuple(tensor.shape)} of {tensor.dtype}" for tensor in (read[name], expected[name]))
+        if actual != needed:
+            return f"{name} is {actual}, and has to be {needed}"
     return ""

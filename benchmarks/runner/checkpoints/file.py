@@ -1,8 +1,8 @@
-"""A checkpoint's file: where a run stands at a drain, from which it can go on in another process.
+"""Reads and writes files of checkpoints: the state of a run at a drain, from which another process can resume it.
 
-It is of the format safetensors, all that is no tensor as JSON in its metadata; nothing is ever unpickled. Its name
-tells how far the run was, and the sha256 of its bytes. It is written beside its place, synced and renamed, so that it
-is whole or not there.
+The format is safetensors, with everything but tensors as JSON in the metadata; nothing is unpickled. The name has the
+run's position and the sha256 of the bytes. A file is written beside its place, synced and renamed, so it is whole or
+absent.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class _Strict(BaseModel):
 
 
 class Stint(_Strict):
-    """Environment that a run was trained in, up to an epoch, and a batch of the next."""
+    """Environment that a run was trained in until an epoch and a batch of the next."""
 
     epoch: Natural
     batch: Natural
@@ -52,7 +52,7 @@ class Stint(_Strict):
 
 
 class Progress(_Strict):
-    """The part of a checkpoint that is no tensor. evaluations: metrics of each; simulated_seconds: if any."""
+    """All of a checkpoint but its tensors. evaluations: metrics of each. stints: environments so far."""
 
     format: Literal[1] = 1
     run: str = ""
@@ -68,7 +68,7 @@ class Progress(_Strict):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A run at a drain. tensors: on the host, by name; nobody changes them."""
+    """The state of a run at a drain. tensors: copies on the host, by name."""
 
     progress: Progress
     tensors: Mapping[str, Tensor]
@@ -95,7 +95,7 @@ def folder(out: Path, id: str) -> Path:
 
 
 def found(out: Path, id: str) -> list[Path]:
-    """The files of such names there, the furthest first."""
+    """Checkpoints of a run, the furthest first."""
     try:
         names = [path for path in folder(out, id).iterdir() if _NAME.fullmatch(path.name)]
     except OSError:
@@ -104,7 +104,7 @@ def found(out: Path, id: str) -> list[Path]:
 
 
 def remove(out: Path, id: str) -> None:
-    """Remove a run's checkpoints, with those that were set aside; nothing else, and nothing that a link leads to."""
+    """Removes a run's checkpoints, also those set aside, but follows no link."""
     remove_staged(out, id)
     _remove(out, id, _OURS)
     with contextlib.suppress(OSError):
@@ -112,7 +112,7 @@ def remove(out: Path, id: str) -> None:
 
 
 def remove_staged(out: Path, id: str) -> None:
-    """Remove what a process that was killed has left half-written."""
+    """Removes files that a killed process has left half-written."""
     _remove(out, id, _STAGED)
 
 
@@ -130,7 +130,7 @@ def _place(path: Path) -> tuple[int, int]:
 
 
 def read(path: Path, id: str) -> Checkpoint:
-    """Raises ResultsError where it is damaged, of another run or version, or no checkpoint at all."""
+    """Reads a checkpoint of this run. Raises ResultsError where it is damaged, or of another run or version."""
     try:
         _check_bytes(path)
         progress, tensors = _parsed(content(path, MOST_BYTES))
@@ -146,7 +146,10 @@ def read(path: Path, id: str) -> Checkpoint:
 
 
 def _check_bytes(path: Path) -> None:
-    """See that they are those that were written, without holding them: a sparse file may have any number of zeros."""
+    """Compares the file's bytes with the digest in its name, in little memory: a sparse file may be huge.
+
+    Raises ValueError where they differ.
+    """
     parts = _NAME.fullmatch(path.name)
     if parts is None or not stat.S_ISREG(path.lstat().st_mode):
         raise ValueError("it is no file of such a name")
@@ -174,7 +177,7 @@ def _parsed(data: bytes) -> tuple[Progress, dict[str, Tensor]]:
 
 
 def render(checkpoint: Checkpoint) -> tuple[str, bytes]:
-    """-> the file's name and its bytes."""
+    """Returns the name and the bytes of a checkpoint's file."""
     from safetensors.torch import save
 
     data = save(dict(checkpoint.tensors), {_METADATA: json.dumps(checkpoint.progress.model_dump())})
@@ -183,10 +186,10 @@ def render(checkpoint: Checkpoint) -> tuple[str, bytes]:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Raises ResultsError where it cannot be written; nothing of it is there then."""
+    """Writes a file whole or not at all. Raises ResultsError where it cannot be written."""
     with whole(path) as file:
         file.write(data)
-    with contextlib.suppress(OSError):  # the name has to be on the disk as well, where a system can be asked for that
+    with contextlib.suppress(OSError):  # sync the name as well, where the system can
         descriptor = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(descriptor)

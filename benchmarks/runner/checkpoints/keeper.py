@@ -22,19 +22,19 @@ from results.files import own_folder, set_aside
 KEPT = 2
 EVERY_SECONDS = 1.0
 SHARE = 0.01
-"""Share of a run's time that taking, and writing, checkpoints may cost: after a slow one the next comes later."""
+"""Share of a run's time that taking, and writing, checkpoints may cost each: after a slow one the next comes later."""
 RESERVE_BYTES = 16 * 2**20
 """Bytes that a checkpoint leaves free on its disk, for journals."""
 PATIENCE_SECONDS = 5.0
-"""Longest wait of an ending process for its checkpoint: less than `benchmarks/runner/processes/signals.py` gives it."""
+"""Longest wait of an ending process for its checkpoint: less than `processes/signals.py` gives it."""
 
 
 class Checkpoints:
-    """Checkpoints of one run, in its folder. Nobody else writes there, which `check` sees to: it raises JournalLost
-    where the run's lease was lost.
+    """Takes, writes and reads the checkpoints of one run.
 
-    environment: what this process trains in. every_seconds: between two that are written; 0: at every drain, and
-    training waits for it; None: none is written. say: hears what went wrong without ending the run.
+    environment: of this process. every_seconds: between two that are written; 0: at every drain, and training waits for
+    it; None: none is written. say: takes a sentence on a problem that does not end the run. check: raises JournalLost
+    where the run's lease was lost, since only its holder may write.
     """
 
     def __init__(
@@ -50,8 +50,8 @@ class Checkpoints:
         self.out, self.id, self.every_seconds, self.say, self.check = out, id, every_seconds, say, check
         self.environment: dict[str, JsonValue] = json.loads(json.dumps(environment))
         self.folder = folder(out, id)
-        self.last: Checkpoint | None = None  # that was taken
-        self.written: tuple[int, int] | None = None  # the place of the last one on the disk
+        self.last: Checkpoint | None = None  # taken
+        self.written: tuple[int, int] | None = None  # place of the last one on the disk
         self._stints: list[Stint] = []  # before this process's
         self._taken_at = self._written_at = time.monotonic()
         self._taking = self._writing = 0.0  # seconds of the processor that the last one took
@@ -59,9 +59,9 @@ class Checkpoints:
         self._complained = False
 
     def resume(self, use: Callable[[Checkpoint], None]) -> Checkpoint | None:
-        """The last one that is whole, and that `use` can go on from: it raises ValueError where it does not fit.
+        """The furthest whole checkpoint that `use` accepts; None for none. Others are set aside with a sentence.
 
-        Others are set aside, and it is said.
+        use: resumes from it; raises ValueError where it does not fit.
         """
         try:
             own_folder(self.out, self.folder)
@@ -83,15 +83,15 @@ class Checkpoints:
         return None
 
     def offer(self, take: Callable[[], Checkpoint]) -> None:
-        """Take a checkpoint at a drain and have it written, each if it is time; report what cannot be done.
+        """Takes a checkpoint at a drain if it is time for one, and writes it in the background if it is time for that.
 
-        Raises JournalLost where the run is another command's by now.
+        Raises JournalLost where another command has taken over the run.
         """
         if self.every_seconds is None:
             return
         if self.every_seconds and time.monotonic() - self._taken_at < self._taking / SHARE:
             return
-        begun = time.thread_time()  # the processor's: on a busy machine one that waited is not one that cost
+        begun = time.thread_time()  # of the processor: waiting on a busy machine does not count
         try:
             self.last = take()
         except ValueError as error:
@@ -107,7 +107,7 @@ class Checkpoints:
                 self._join(None)
 
     def flush(self) -> tuple[int, int] | None:
-        """Write the last one that was taken, in a few seconds -> the place that a resumed run goes on from."""
+        """Writes the last one taken, within PATIENCE_SECONDS -> the place that a resumed run goes on from."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         self.close()
         if self.last is not None and self.last.place != self.written and self._idle:
@@ -116,13 +116,13 @@ class Checkpoints:
         return self.written
 
     def remove(self) -> None:
-        """Nobody needs any of them any more."""
+        """Removes all checkpoints of the run, which has ended."""
         self.close()
         file.remove(self.out, self.id)
         self.last = self.written = None
 
     def close(self) -> None:
-        """Let the one that is being written be finished."""
+        """Waits for the one that is being written."""
         self._join(PATIENCE_SECONDS)
 
     @property
@@ -141,20 +141,20 @@ class Checkpoints:
         try:
             self._write(self._complete(checkpoint))
             self.written = checkpoint.place
-        except Exception as error:  # whatever it is, the run goes on
+        except Exception as error:  # of any kind: the run goes on
             cause = error.__cause__ or error
             self._complain(cause.strerror or str(cause) if isinstance(cause, OSError) else str(cause))
         self._written_at, self._writing = time.monotonic(), time.thread_time()
 
     def _complete(self, checkpoint: Checkpoint) -> Checkpoint:
-        """The checkpoint with this process's environment, and those before it."""
+        """A copy with this process's environment and those before it."""
         epoch, batch = checkpoint.place
-        mine = Stint(epoch=epoch, batch=batch, environment=self.environment)
-        before = self._stints
-        if before and before[-1].environment == self.environment:
-            before = before[:-1]
-        mine_too = {"run": self.id, "stints": [*before, mine]}
-        return replace(checkpoint, progress=checkpoint.progress.model_copy(update=mine_too))
+        stints = list(self._stints)
+        if stints and stints[-1].environment == self.environment:
+            del stints[-1]
+        stints.append(Stint(epoch=epoch, batch=batch, environment=self.environment))
+        progress = checkpoint.progress.model_copy(update={"run": self.id, "stints": stints})
+        return replace(checkpoint, progress=progress)
 
     def _write(self, checkpoint: Checkpoint) -> None:
         name, data = render(checkpoint)
@@ -167,14 +167,14 @@ class Checkpoints:
             path.unlink(missing_ok=True)
 
     def _complain(self, reason: str) -> None:
-        """Once: what keeps one from being written keeps the next."""
+        """Reports once that none can be written: the next would fail for the same reason."""
         if not self._complained:
             self._complained = True
             self.say(f"a checkpoint cannot be written ({reason}); the run goes on without")
 
 
 def prune(out: Path, ids: Iterable[str]) -> None:
-    """Remove the checkpoints of finished runs, whose processes were killed before they did so."""
+    """Removes checkpoints of finished runs whose processes were killed before they did it."""
     for id in ids:
         if found(out, id):
             file.remove(out, id)
