@@ -1,7 +1,7 @@
-"""This machine's seconds: every effect of a batch, timed on the threads executor as a worker carries it out.
+"""Measures this machine: seconds of every effect of a batch, timed on the threads executor as in a run.
 
-So a layer's seconds hold what its worker spends around it (the executor, the team's locks, Python), a batch's loading,
-its loss and its updates are seconds of their own, and nothing is timed that a run does not do.
+The seconds of a layer include the worker's overhead (executor, locks, Python); loading a batch, its loss and its
+updates have seconds of their own.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ from methods.effects import (
 )
 
 SPLIT = 4
-"""One batch in so many is used to time snapshots and the gradients of inputs alone."""
+"""Every so many batches one is used to time snapshots and gradients of inputs alone."""
 MEMBERS = 3
-"""Members of the means, and of the ring of messages, that are timed."""
+"""Members of the timed means, and of the ring of messages."""
 LAPS = 100
 ALL = slice(None)
 
@@ -53,7 +53,7 @@ Key = tuple[str, int]  # effect, layer
 
 
 class Calibration:
-    """Rounds of timing one workload: an epoch of one worker alone, then one that `workers` share, each on its replica.
+    """Times one workload in rounds: an epoch of one worker, then one that `workers` share, each on its replica.
 
     Raises UserError where an epoch has fewer batches than workers.
     """
@@ -87,18 +87,18 @@ class Calibration:
                 capacity.append(alone / (time.perf_counter() - begun))
 
     def capacity(self, rounds: slice = ALL, *, shared: bool = False) -> float:
-        """Workers' worth of work that the cores do at once, when all workers ask for it: the median of the rounds.
+        """Speed of all workers together over that of one: the median of the rounds, at least 1.
 
-        shared: where they share a replica, whose weights and locks are then in all their hands.
+        shared: whether the workers share one replica, with its locks.
         """
-        found = self._capacity_of_one if shared else self._capacity
-        return max(1.0, statistics.median(found[rounds])) if found else 1.0
+        capacities = self._capacity_of_one if shared else self._capacity
+        return max(1.0, statistics.median(capacities[rounds])) if capacities else 1.0
 
     def seconds(self, rounds: slice = ALL) -> NetworkSeconds:
         """The workload's entry of a card: medians of the rounds."""
         work, names = self.made.work, [layer.name for layer in self.team.replica.layers]
         layers = range(len(names))
-        known = counted(work, data_card(work.dataset), self.made.network(), work.batch)
+        layer_costs = counted(work, data_card(work.dataset), self.made.network(), work.batch)
 
         def of(effect: str, layers: Iterable[int]) -> tuple[float, ...]:
             return tuple(statistics.median(self._rounds[effect, i][rounds]) for i in layers)
@@ -113,7 +113,7 @@ class Calibration:
             forward_seconds=of("forward", layers),
             backward_input_seconds=inputs,
             backward_weight_seconds=tuple(both - one for one, both in zip(inputs, whole, strict=True)),
-            parameter_bytes=tuple(layer.parameter_bytes for layer in known),
+            parameter_bytes=tuple(layer.parameter_bytes for layer in layer_costs),
             effects=MeasuredEffects(
                 next_batch_seconds=of("next batch", [0])[0],
                 loss_seconds=of("loss", [0])[0],
@@ -168,7 +168,7 @@ class Calibration:
             torch.cuda.synchronize(self.device)
 
     def _means(self, gradients: dict[int, Any]) -> None:
-        """Time what a mean costs each member: of a layer's gradients, and of all weights of a replica."""
+        """Times a mean, for each member: of a layer's gradients, and of all weights of a replica."""
         team, replica = self.team, self.team.replica
         for i, gradient in gradients.items():
             begun = time.perf_counter()
@@ -184,7 +184,7 @@ class Calibration:
         self._rounds["average", 0].append((time.perf_counter() - begun) / MEMBERS)
 
     def _messages(self) -> None:
-        """Time either end of a message: workers in a ring, of whom all but one sleep."""
+        """Times sending or receiving a message: workers in a ring, of whom all but one sleep."""
         ring = [Channel(capacity=None) for _ in range(MEMBERS)]
         programs = [_hand_on(ring[k], ring[(k + 1) % MEMBERS], first=k == 0) for k in range(MEMBERS)]
         begun = time.perf_counter()
@@ -192,17 +192,17 @@ class Calibration:
         self._rounds["message", 0].append((time.perf_counter() - begun) / (2 * MEMBERS * LAPS))
 
 
-def _hand_on(mine: Channel, following: Channel, *, first: bool) -> Program:
+def _hand_on(inbox: Channel, outbox: Channel, *, first: bool) -> Program:
     for _ in range(LAPS):
         if first:
-            yield Put(following, None)
-        yield Get(mine)
+            yield Put(outbox, None)
+        yield Get(inbox)
         if not first:
-            yield Put(following, None)
+            yield Put(outbox, None)
 
 
 def random_data(work: Workload, samples: int) -> DataSet:
-    """Always the same images, texts or windows of the workload's shape: where only time matters."""
+    """Random data of the workload's shape, always the same, for measuring time."""
     words, draw = work.vocabulary_on(data_card(work.dataset)), torch.Generator().manual_seed(0)
     if words is None:
         return random_images(work, samples)
@@ -217,7 +217,7 @@ def random_data(work: Workload, samples: int) -> DataSet:
 
 
 def random_images(work: Workload, samples: int | None = None) -> ImageSet:
-    """Always the same, of the data card's shape, by default as many as the workload has: where only time matters."""
+    """Random images of the data card's shape, always the same, by default as many as the workload has."""
     known = data_card(work.dataset)
     count, draw = samples or work.train_samples or known.train_samples, torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (count, *known.shape), dtype=torch.uint8, generator=draw)

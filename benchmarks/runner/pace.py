@@ -59,7 +59,7 @@ class Pace:
                 self._quotients.setdefault(kind, []).append(float(record.end["wall_seconds"]) / guess)
 
     def epoch_seconds(self, spec: RunSpec, samples: int | None = None) -> float:
-        """Seconds of an epoch by the latest similar runs: equal but for the seed, else of the workload, else of the scale.
+        """Seconds of an epoch by the latest similar runs: equal but for the seed, else of its workload, else scale.
 
         samples: of an epoch, where the data's card does not tell them.
         """

@@ -1,4 +1,4 @@
-"""Seeds as people write and read them: how many, or which."""
+"""Reads and writes seeds as people do: how many, or which."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ def parsed(text: str) -> tuple[int, ...]:
         if not 1 <= int(text) <= FIRST_TRIAL_SEED:
             raise UserError(f"--seeds {text}: give the number of seeds, from 1 to {FIRST_TRIAL_SEED}, or which: 0-4,7.")
         return tuple(range(int(text)))
-    found = [seed for part in text.split(",") for seed in _between(part.strip(), text)]
-    return tuple(sorted(set(found)))
+    return tuple(sorted({seed for part in text.split(",") for seed in _between(part.strip(), text)}))
 
 
 def _between(part: str, text: str) -> range:
@@ -41,13 +40,13 @@ def argument(seeds: Sequence[int]) -> str:
     """The text that `parsed` reads as these seeds: "3", or "0-2,7"."""
     if tuple(seeds) == tuple(range(len(seeds))):
         return str(len(seeds))
-    said = ",".join(str(first) if first == last else f"{first}-{last}" for first, last in _stretches(seeds))
-    return said if re.search("[,-]", said) else f"{said}-{said}"
+    text = ",".join(str(first) if first == last else f"{first}-{last}" for first, last in _ranges(seeds))
+    return text if re.search("[,-]", text) else f"{text}-{text}"
 
 
 def words(seeds: Sequence[int]) -> str:
     """Seeds in words: "seed 0", "seeds 0 to 2", "seeds 0 to 2 and 7"."""
-    *others, last = [str(one) if one == end else f"{one} to {end}" for one, end in _stretches(seeds)]
+    *others, last = [str(first) if first == end else f"{first} to {end}" for first, end in _ranges(seeds)]
     return f"seed{'' if len(seeds) == 1 else 's'} {' and '.join([', '.join(others), last] if others else [last])}"
 
 
@@ -55,15 +54,15 @@ def slug(seeds: Sequence[int]) -> str:
     """Seeds for the names of files: "1-seed", "5-seeds" of the first ones; of others which: "seeds-0-4+7"."""
     if tuple(seeds) == tuple(range(len(seeds))):
         return f"{len(seeds)}-seed{'' if len(seeds) == 1 else 's'}"
-    return f"seeds-{'+'.join(str(one) if one == end else f'{one}-{end}' for one, end in _stretches(seeds))}"
+    return f"seeds-{'+'.join(str(first) if first == end else f'{first}-{end}' for first, end in _ranges(seeds))}"
 
 
-def _stretches(seeds: Sequence[int]) -> list[tuple[int, int]]:
-    """(first, last) of each that has no gap."""
-    found: list[tuple[int, int]] = []
+def _ranges(seeds: Sequence[int]) -> list[tuple[int, int]]:
+    """(first, last) of each range without gaps."""
+    ranges: list[tuple[int, int]] = []
     for seed in sorted(seeds):
-        if found and seed == found[-1][1] + 1:
-            found[-1] = found[-1][0], seed
+        if ranges and seed == ranges[-1][1] + 1:
+            ranges[-1] = ranges[-1][0], seed
         else:
-            found.append((seed, seed))
-    return found
+            ranges.append((seed, seed))
+    return ranges

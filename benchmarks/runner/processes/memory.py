@@ -11,7 +11,7 @@ from functools import cache
 
 PRELOAD = "LD_PRELOAD"
 ALLOCATORS = ("tcmalloc", "tcmalloc_minimal", "jemalloc")
-"""In the order of PyTorch's own launcher, torch.backends.xeon.run_cpu, and of their speed; Debian's is the second."""
+"""In the order of PyTorch's own launcher, torch.backends.xeon.run_cpu, and of their speed; Debian has the second."""
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # <malloc.h>
 HEAP_BYTES = 64 << 20
@@ -19,7 +19,7 @@ HEAP_BYTES = 64 << 20
 
 
 def keep_freed_memory() -> bool:
-    """Keep freed blocks for the next batch -> whether the C library could be told so (glibc only).
+    """Keeps freed memory for the next batch -> whether the C library supports that (glibc only).
 
     By default glibc maps a large block afresh and unmaps it when it is freed, so that every batch pays for the page
     faults of its activations again: 10 to 20 % of a batch of a full-width ResNet-18 on a CPU (docs/measurements).
@@ -33,23 +33,23 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False
-    told = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, HEAP_BYTES))
-    return all(bool(mallopt(what, much)) for what, much in told)
+    settings = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, HEAP_BYTES))
+    return all(bool(mallopt(what, much)) for what, much in settings)
 
 
 @cache  # where a library is missing, a compiler is asked for it
 def to_preload() -> str | None:
-    """The shared library of the first of ALLOCATORS that the system has; None where it has none, or is no Linux."""
+    """Shared library of the first of ALLOCATORS that the system has; None without one, or not on Linux."""
     if sys.platform != "linux":
         return None
     return next(filter(None, map(ctypes.util.find_library, ALLOCATORS)), None)
 
 
 def preloaded() -> contextlib.AbstractContextManager[None]:
-    """A process that is started inside has the system's library `to_preload`, if any; a user's LD_PRELOAD stays.
+    """Preloads the library `to_preload` in processes started within the block, unless the user has set LD_PRELOAD.
 
-    They place the tensors of a batch closer to each other than glibc: narrow networks take an eighth less time, wide
-    ones as much as before (docs/measurements). An empty LD_PRELOAD leaves them out.
+    Such allocators place the tensors of a batch closer to each other than glibc: narrow networks take an eighth less
+    time, wide ones as much as before (docs/measurements). An empty LD_PRELOAD leaves them out.
     """
     library = to_preload() if PRELOAD not in os.environ else None
     return variables({PRELOAD: library} if library is not None else {})
@@ -57,7 +57,7 @@ def preloaded() -> contextlib.AbstractContextManager[None]:
 
 @contextlib.contextmanager
 def variables(values: Mapping[str, str]) -> Iterator[None]:
-    """Environment variables for processes that are started inside; afterwards they are what they were."""
+    """Sets environment variables within the block, for processes started there."""
     before = {name: os.environ.get(name) for name in values}
     os.environ |= values
     try:

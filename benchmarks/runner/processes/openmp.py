@@ -1,4 +1,4 @@
-"""Chooses how OpenMP's idle threads wait, from all that computes at once; a process reads the policy when it starts."""
+"""Chooses how OpenMP's idle threads wait. A process reads the policy when it starts."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from benchmarks.workloads.networks.names import NETWORKS, layer_names
 
 VARIABLE = "OMP_WAIT_POLICY"
 LAYERS = 256
-"""Layers assumed of a network that is not the suite's: as many as a method may have updaters, each with its own."""
+"""Layers assumed of a user's network: the most updaters that a method may have, one for each layer."""
 
 
 def wait_policy(jobs: int, threads: int, cores: int) -> Literal["PASSIVE"] | None:
-    """jobs: callers of torch at the same time. threads: torch's, in each of them. None: the runtime's own default.
+    """The policy for `jobs` simultaneous callers of torch with `threads` each; None: the runtime's default.
 
     Threads that spin while they wait go on at once, which is what narrow layers need, as long as every one has a core;
     beyond that they take the cores from threads that compute. OpenMP makes a team for each calling thread, but only
@@ -31,7 +31,7 @@ def wait_policy(jobs: int, threads: int, cores: int) -> Literal["PASSIVE"] | Non
 
 
 def callers(method: methods.Method, *, simulated: bool, network: str = "", blocks: Sequence[int] | None = None) -> int:
-    """Threads that call torch at the same time: on real threads every worker, on a simulated clock one for all."""
+    """Number of threads that call torch at the same time: all workers on real threads, one on a simulated clock."""
     if simulated:
         return 1
     names = layer_names(network, blocks) if network in NETWORKS else map(str, range(LAYERS))
@@ -44,7 +44,7 @@ def callers(method: methods.Method, *, simulated: bool, network: str = "", block
 
 
 def policy_of(run: Run, jobs: int) -> str | None:
-    """Policy for a process that trains the run, beside jobs - 1 others; a user's in the environment overrides it."""
+    """Policy for a process that trains the run beside jobs - 1 others; the user's environment variable wins."""
     work, spec = run.work, run.spec
     threads = work.threads
     if threads == 1 or os.environ.get(VARIABLE):
@@ -56,5 +56,5 @@ def policy_of(run: Run, jobs: int) -> str | None:
 
 
 def applied(policy: str | None) -> contextlib.AbstractContextManager[None]:
-    """A process that is started inside, or torch when it is first imported there, waits so; a user's own stays."""
+    """Sets the policy within the block for new processes and a first import of torch; the user's own stays."""
     return variables({VARIABLE: policy} if policy is not None and not os.environ.get(VARIABLE) else {})

@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP, which ask a process to end: answered once, and within seconds whatever it is at."""
+"""Ends a process within seconds of SIGINT, SIGTERM or SIGHUP, whatever it does."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ TERMINATED = 143
 """The exit code of a process that was asked to end."""
 
 AGAIN_SECONDS = 0.1
-"""Between two looks whether a request was lost."""
+"""Seconds between two checks whether a request was lost."""
 
 
 class Asked(BaseException):
-    """Somebody asked this process to end. number: of the signal; code: the exit code, as shells have it."""
+    """A signal asked this process to end. number: of the signal; code: the exit code, as in shells."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -36,11 +36,11 @@ class Asked(BaseException):
 
 
 class Terminated(Asked):
-    """The parent, or somebody else, asked this training process to end."""
+    """A signal asked this training process to end."""
 
 
 class Signalled(Asked, KeyboardInterrupt):
-    """The command was asked to end. word: what a sentence on it begins with."""
+    """A signal asked the command to end. word: first word of the message about it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -48,27 +48,27 @@ class Signalled(Asked, KeyboardInterrupt):
 
 
 def signalled(error: KeyboardInterrupt) -> Signalled:
-    """Answer the command's request -> it, of a Ctrl-C that Python itself has raised as well."""
+    """Marks the command's request as answered -> the request, also for a Ctrl-C that Python itself raised."""
     command.answered = True
     return error if isinstance(error, Signalled) else Signalled(signal.SIGINT)
 
 
 def of_commands() -> list[int]:
-    """The signals that a command hears: one that was ignored from the start (nohup, background) stays ignored."""
-    there = [getattr(signal, name) for name in WORDS if hasattr(signal, name)]
-    return [number for number in there if signal.getsignal(number) != signal.SIG_IGN]
+    """Signals that a command handles: one that was ignored from the start (nohup, background) stays ignored."""
+    numbers = [getattr(signal, name) for name in WORDS if hasattr(signal, name)]
+    return [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
 
 
 class EndRequest:
-    """A request to end, by signals: the first raises in the main thread, later ones change nothing.
+    """A request to end, by signals: the first one raises in the main thread, later ones change nothing.
 
-    Python drops what is raised in a weakref's callback, in `__del__` or at exit, and a library or a plug-in may swallow
-    it. Until it is `answered`, what was raised is therefore raised again once nothing refers to it any more.
+    Python drops exceptions in weakref callbacks, in `__del__` and at exit, and libraries or plug-ins may swallow them.
+    Until the request is `answered`, it is therefore raised again each time that nothing refers to its exception.
 
     Attributes:
-        asked: the number of the first signal that came.
-        answered: set by whoever acts on it.
-        at_once: there is nothing to write first: the process ends where it is.
+        asked: number of the first signal; None before it.
+        answered: set by the code that handles the request.
+        at_once: end the process at a signal without raising, since it has nothing to write.
     """
 
     def __init__(self) -> None:
@@ -82,12 +82,12 @@ class EndRequest:
         error: Callable[[int], BaseException] = Signalled,
         seconds: float | None = COMMAND_SECONDS,
     ) -> None:
-        """Hear these signals from now on; only the main thread may call it.
+        """Handles these signals from now on; only the main thread may call it.
 
         Args:
             numbers: of the signals.
-            error: what is raised, of a signal's number.
-            seconds: from the request to the end of the process, whatever it is at; None: as long as it takes.
+            error: makes the exception of a signal's number.
+            seconds: from the request to the forced end of the process; None: no limit.
         """
         self._error, self._seconds = error, seconds
         for number in numbers:
@@ -115,7 +115,7 @@ class EndRequest:
             self.at_once = True
 
     def look(self) -> None:
-        """Raise what was asked for, and nobody has answered."""
+        """Raises a request that is not answered yet."""
         if self.asked is not None and not self.answered:
             self._raise()
 
@@ -148,7 +148,7 @@ class EndRequest:
         self._lost = True
 
     def _remind(self) -> None:
-        """Have the handler look again, in the main thread, each time that what it raised was lost."""
+        """Has the handler raise again, in the main thread, each time that its exception was lost."""
         assert self.asked is not None
         while not self.answered:
             time.sleep(AGAIN_SECONDS)
@@ -159,7 +159,7 @@ class EndRequest:
 
 
 def _without_requests(shown: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Python's hook for exceptions that it drops, which says nothing of one that is raised again."""
+    """Python's hook for exceptions that it drops, silent about requests, which are raised again."""
 
     def hook(unraisable: Any) -> None:
         if not isinstance(unraisable.exc_value, Asked):
@@ -169,4 +169,4 @@ def _without_requests(shown: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 command, training = EndRequest(), EndRequest()
-"""The end request of this process, whether it is a command or it trains."""
+"""End requests of this process, as a command and as a training process."""

@@ -1,7 +1,6 @@
-"""Optuna's samplers (Akiba et al., arXiv:1907.10902), in place of the grid. The only file that imports it, lazily.
+"""Draws trials by Optuna's samplers (Akiba et al., arXiv:1907.10902) in place of the grid.
 
-Nothing of a study is stored: it is repeated from the trials that are done, to the same next one, so that the journals
-stay the only truth.
+No study is stored: it is rebuilt from the finished trials, and then draws the same next one.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ def next_drawn(done: Sequence[Trial], budget: TuningBudget, *, outer: bool) -> t
         return ()
     study = _study(budget.sampler)
     for trial in done:
-        asked = study.ask()
-        _factors(asked, budget, outer)
-        study.tell(asked, WORST if trial.score is None else trial.score)
+        drawn = study.ask()
+        _factors(drawn, budget, outer)
+        study.tell(drawn, WORST if trial.score is None else trial.score)
     return (_factors(study.ask(), budget, outer),)
 
 

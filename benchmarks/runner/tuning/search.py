@@ -1,7 +1,7 @@
-"""The search of `tune`: what is tried for a row, and which trial is best, with the same budget for every row.
+"""The search of `tune`: which factors are tried for a row, and which trial is best.
 
-The manner is AlgoPerf's (Dahl et al., arXiv:2306.07179): a method is tuned by a rule and a budget that are fixed
-before, the same for all, and the result says both.
+As in AlgoPerf (Dahl et al., arXiv:2306.07179) the rule and the budget are fixed before and equal for all rows, and
+the result states both.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from methods.errors import unknown
 
 GRID = "grid"
 SAMPLERS = (GRID, "random", "tpe")
-"""The grid needs nothing; the others are Optuna's."""
+"""The grid needs no library; the others are Optuna's."""
 VALIDATION, TEST = "validation", "test"
 """The splits that a rate may be chosen by."""
 DECAY_STEP = 4.0
@@ -80,7 +80,7 @@ class TuningBudget:
         return (*words, *(["--sampler", self.sampler] if self.sampler != GRID else []), *select)
 
     def check(self) -> None:
-        """Raises UserError where one of them is none."""
+        """Raises UserError for an invalid field."""
         if self.grid < 3 or self.grid % 2 == 0:
             raise UserError(f"--grid {self.grid}: give an odd number from 3, so that the table's own rate is on it.")
         if not 1 < self.span <= 1e6:
@@ -96,15 +96,15 @@ class TuningBudget:
 
     @property
     def rates(self) -> tuple[float, ...]:
-        """The factors of the grid, from the least; the one in the middle is 1.
+        """Factors of the grid, from the least; the one in the middle is 1.
 
-        Of so few digits that a wider grid has the very rates of a narrower one, and its runs.
+        They are rounded, so that a wider grid contains the rates of a narrower one and shares its runs.
         """
         return tuple(float(f"{self.span ** (i / (self.grid - 1) - 0.5):.12g}") for i in range(self.grid))
 
     @property
     def words(self) -> str:
-        """Says what a row gets."""
+        """Describes the trials of a row."""
         least, greatest = self.rates[0], self.rates[-1]
         runs = f"{self.trials} trials of {self.seeds} seed{'' if self.seeds == 1 else 's'}"
         more, within = self.trials - self.grid, f"x {least:g} to x {greatest:g} of the table's"
@@ -133,30 +133,30 @@ def around(count: int, step: float) -> tuple[float, ...]:
 
 
 def best(trials: Sequence[Trial]) -> Trial:
-    """The one of the highest score; of equals the one that is nearest to the table's own, then the lower rate.
+    """The trial of the highest score; among equals the one nearest to the table's own, then the lower rate.
 
-    A trial of which a run diverged is worse than any other. Raises ValueError where there is none.
+    A trial with a diverged run is worse than any other. Raises ValueError for no trials.
     """
     return min(trials, key=lambda trial: (-_score(trial), round(trial.factors.far, 9), trial.factors.rate))
 
 
 def best_by_test(trials: Sequence[Trial]) -> Trial:
-    """The one of these that the test split would have chosen, by the same rule. Raises as `best`."""
+    """The trial that the test split would have chosen, by the same rule. Raises as `best`."""
     return best([replace(trial, score=trial.test) for trial in trials])
 
 
 def edges(trials: Sequence[Trial]) -> tuple[str, ...]:
-    """Ends of the tried range that the best lies at, such as "highest learning rate": there it is not tuned."""
-    found, top = [], best(trials).factors
+    """Ends of the tried ranges at which the best trial lies, such as "highest learning rate": it is not tuned there."""
+    ends, top = [], best(trials).factors
     values = {
         "learning rate": ([trial.factors.rate for trial in trials], top.rate),
         "weight decay": ([trial.factors.decay for trial in trials], top.decay),
         "outer rate": ([trial.factors.outer for trial in trials], top.outer),
     }
-    for name, (tried, its) in values.items():
-        if min(tried) < max(tried) and its in (min(tried), max(tried)):
-            found.append(f"{'lowest' if its == min(tried) else 'highest'} {name}")
-    return tuple(found)
+    for name, (tried, chosen) in values.items():
+        if min(tried) < max(tried) and chosen in (min(tried), max(tried)):
+            ends.append(f"{'lowest' if chosen == min(tried) else 'highest'} {name}")
+    return tuple(ends)
 
 
 def _score(trial: Trial) -> float:

@@ -1,4 +1,4 @@
-"""The runs of a trial: a row's own, at other rates and another weight decay, and at seeds that no table has."""
+"""The runs of a trial: a row's runs with other rates and weight decay, at seeds that no table uses."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from results.statistics import Best, best, best_validation
 OUTER_RATE = "outer.lr"
 """The option of methods with an outer optimizer."""
 LEAST, MOST, SHARE = 1000, 5000, 10
-"""Validation samples of a trial: a share of the training samples, within these bounds, as far as there are any left."""
+"""Validation samples of a trial: a tenth of the training samples within these bounds, if as many are left."""
 CHARACTERS = {"characters": 1, "bytes": 1, "bpe": 4}
-"""Of a token, about: a text that is not cut into tokens yet is to have as many windows held out as one that is."""
+"""Characters of a token, about, to estimate the windows of a text that is not cut into tokens yet."""
 TOO_FEW = 100
-"""Validation samples by which nothing is chosen."""
+"""Fewer validation samples than this choose nothing."""
 DECAY_OF_NONE = 1e-4
 """Weight decay that factors multiply where the table's own is 0."""
 
@@ -113,9 +113,9 @@ def at(cell: GridRow, factors: Factors, seeds: Sequence[int]) -> GridRow:
 
 
 def _named(run: Run, factors: Factors) -> Run:
-    """Names a trial by what is tuned, in its labels, which are part of no identity."""
-    said = {"rate": factors.rate, "decay": factors.decay, "outer rate": factors.outer}
-    words = [f"{name} x {value:.4g}" for name, value in said.items() if value != 1]
+    """Names a trial by its factors, in its labels, which are part of no identity."""
+    named = {"rate": factors.rate, "decay": factors.decay, "outer rate": factors.outer}
+    words = [f"{name} x {value:.4g}" for name, value in named.items() if value != 1]
     title = ", ".join([run.labels.method_title, *words])
     return replace(run, labels=run.labels.model_copy(update={"method_title": title}))
 
@@ -128,5 +128,5 @@ def trial(factors: Factors, records: Sequence[Record], select: str = TEST) -> Tr
 
 def _mean_best(records: Sequence[Record], best_of: Callable[[Record], Best | None]) -> float | None:
     tops = [(record, best_of(record)) for record in records if record.status == "finished"]
-    known = [record.judge.rank(top.value) for record, top in tops if top is not None]
-    return sum(known) / len(known) if known and len(known) == len(records) else None
+    ranks = [record.judge.rank(top.value) for record, top in tops if top is not None]
+    return sum(ranks) / len(ranks) if ranks and len(ranks) == len(records) else None
