@@ -96,6 +96,8 @@ def used_elsewhere(method: methods.Method, executor: str, monkeypatch: pytest.Mo
 def test_tensors_that_go_to_another_device_are_counted(
     method: str, executor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if not executors.executor(executor).one_process:
+        pytest.skip("the team has no tensors, which ranks send")
     assert used_elsewhere(methods.create(method), executor, monkeypatch) == []
 
 
