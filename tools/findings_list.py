@@ -442,6 +442,21 @@ FINDINGS = (
             ),
         )
     ),
+    *(
+        Finding(
+            f"lowcomm-images{budget}",
+            f"CIFAR-10, ResNet-20 at scale small, four devices alike: at equal {words}",
+            ("lowcomm-images",),
+            LOW_COMMUNICATION,
+            tuple((row, "ddp") for row in LOW_COMMUNICATION if row != "ddp"),
+            measures,
+            "resnet20",
+        )
+        for budget, words, measures in (
+            ("", "samples", (BEST, "sent_megabytes", "seconds_per_epoch")),
+            ("-seconds", "seconds", ("at_equal_seconds",)),
+        )
+    ),
     Finding(
         "delay",
         "GPT at scale small, eight devices of sqrt(i) s a gradient",
