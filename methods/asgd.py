@@ -1,4 +1,4 @@
-"""Asynchronous SGD with a server: workers take its weights, and it applies each of their gradients as it comes.
+"""Asynchronous SGD with a server: workers take its weights, and it applies each gradient on arrival.
 
 Source: Algorithm 1 of Ringmaster ASGD (arXiv:2501.16168); Mishchenko et al. (arXiv:2206.07638).
 
@@ -7,9 +7,9 @@ Departures and choices:
   the weights that it sends are those of one iterate: a copy, pinned for the batch that they are sent for.
 - Charged on the links, one message each: a gradient with the wish for weights, and the weights (all layers' bytes).
   Their papers take both for free.
-- Batches go to whoever asks, so that devices have shares of them by their speeds. A batch's ticket, which the
-  schedule's rate goes by, is that of its beginning.
-- Workers are drained at the end of an epoch, where whoever is done waits for the slowest; theirs never end.
+- The next batch goes to the device that asks first, so faster devices get more. The schedule's rate is that of the
+  batch's ticket, drawn when the batch begins.
+- Workers are drained at the end of an epoch, where all wait for the slowest; the papers' workers never stop.
 - BatchNorm's running statistics are the server's; forward passes write them as they go, uncharged.
 - The rate is the schedule's; `rate=delay_adaptive` lowers it for gradients of a long delay (rates.py).
 """

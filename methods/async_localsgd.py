@@ -15,7 +15,7 @@ Departures and choices:
 - Tasks outlive epochs, nothing is sent early; on the virtual clock workers are not held up by an epoch's end either
   (docs/decisions/0024-workers-that-outlive-epochs.md). Whoever waits then for others is served in the next epoch.
 - The inner optimizer's state lasts (`inner=new`: new for every task, as in the notebook); its rate is the schedule's.
-- Of BatchNorm the server has the running statistics of whoever came last. The paper's H is 50.
+- The server keeps BatchNorm's running statistics of the device that reported last. The paper's H is 50.
 - `dylu` rounds down, to a step at least; a device's tasks have H until it has said how fast it is.
 - Outer steps that are not delayed are by sqrt(n)/n times the pseudo-gradient, as in the notebook.
 """

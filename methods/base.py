@@ -1,4 +1,4 @@
-"""A method: options that are recorded, and workers that speak in effects."""
+"""The base class of methods: their recorded options, their properties, and workers that yield effects."""
 
 from __future__ import annotations
 
@@ -118,17 +118,17 @@ class Method(ABC):
 
     @property
     def servers(self) -> int:
-        """Devices among them that compute no passes: the last ones."""
+        """The number of devices that compute no passes: the last ones."""
         return 0
 
     @property
     def evaluated(self) -> Sequence[int]:
-        """The replicas that are evaluated, by their numbers, as the option `consensus` says: a server's own, say."""
+        """The numbers of the evaluated replicas, combined as `consensus` says; a server's method names its own."""
         return range(self.replicas)
 
     @property
     def trained_replicas(self) -> int:
-        """The number of replicas that batches are for, from 0 on: all but a server's own."""
+        """The number of replicas that train on batches, from replica 0 on: all except a server's own."""
         return min(self.replicas, self.devices - self.servers)
 
     @property
@@ -163,8 +163,8 @@ class Method(ABC):
         """Returns the layers of each device, in order, where the network is cut into parts; () where it is not."""
         return ()
 
-    # ---- what is audited where rows are compared and no run has counted it: of the options where these say it, else to
-    # be overridden; a default that neither says is "not declared" of a plug-in (`declares`)
+    # ---- properties that comparisons of rows check where no run has counted them. The default reads an option if the
+    # method has it; otherwise override the property. A plug-in that does neither is "not declared" (`declares`).
 
     @property
     def learning_rate_factor(self) -> float:
@@ -236,18 +236,17 @@ class Method(ABC):
 
     @property
     def special_case(self) -> str:
-        """A sentence where the options make it another algorithm, "" else; {rows} stands for the names of its rows."""
+        """A sentence if the options make this another algorithm, else ""; {rows} stands for the names of its rows."""
         return ""
 
     @property
     def same_as(self) -> Method | None:
-        """The other method that these options make it, with the same numbers and seconds; None if there is none."""
+        """Another method that, with these options, has the same numbers and seconds; None if there is none."""
         return None
 
     @property
     def trained_as(self) -> Method:
-        """The method that is trained in its place: `same_as` where this class itself defines it, else the method
-        itself.
+        """The method to train: `same_as` if this class itself defines it, else this method.
 
         An inherited `same_as` does not count, since a subclass may do something else.
         """
@@ -257,9 +256,9 @@ class Method(ABC):
     def declares(self, name: str) -> bool:
         """Returns whether this class itself states the property of this name.
 
-        It does where it defines the property, or an option that the default asks for. A plug-in that inherits from
-        another method, but has workers of its own, does not inherit what that one states. The suite holds its own
-        methods to all of it.
+        It does if it defines the property, or the option that the property's default reads. A plug-in that inherits
+        from another method but defines its own workers does not inherit that method's statements. The suite's own
+        methods declare every property.
         """
         line = type(self).__mro__
         owner = next(i for i, cls in enumerate(line) if name in vars(cls))
@@ -270,7 +269,7 @@ class Method(ABC):
         return not any(map(_has_workers, line[:owner]))
 
     def as_method(self, method: type[Method]) -> Method:
-        """Makes the other method, with this one's values for all of its options."""
+        """Makes another method, with all of its options set to this method's values."""
         return method(
             method.Options(**{key: getattr(self.options, key) for key in method.Options.__dataclass_fields__})
         )
@@ -279,12 +278,12 @@ class Method(ABC):
     def workers(self, team: Team) -> Iterable[Worker]:
         """Yields the workers of an epoch, or of a part of it where a workload drains within epochs.
 
-        Called once for each, always with the same team: what lasts belongs in team.state. A part's workers get no batch
-        beyond it. All of them run to completion: that is the drain.
+        Called once per epoch or part, always with the same team: keep values that outlast it in team.state. Workers get
+        only the batches of their part. The epoch or part ends (drains) when all of them have run to completion.
         """
 
     def describe(self) -> dict[str, Any]:
-        """Returns all options as resolved, by name; those of a part have dotted ones."""
+        """Returns the values of all options by name; names of nested options are dotted, such as "outer.lr"."""
         return flat(_fields_of(self.options))
 
     def recorded(self) -> dict[str, Any]:
@@ -300,7 +299,7 @@ _ASKED_FOR = {
     "gradient_at": "weights",
     "queue": "queue",
 }
-"""The option by which a property's default is decided."""
+"""Property -> the option that its default reads."""
 
 
 def _fields_of(options: Any) -> dict[str, Any]:
@@ -330,7 +329,7 @@ class SharingOptions(ReplicatedOptions):
 
 
 class Replicated(Method):
-    """A method with a replica on each of its devices, which are as many as its option `devices` says (Q, 3 by default).
+    """A method with one replica on each device; the option `devices` is their number (Q, 3 by default).
 
         @register(title="Mine", source="my paper, Algorithm 1")
         class Mine(Replicated):

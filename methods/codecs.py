@@ -1,4 +1,4 @@
-"""The options of a codec, and gradients that go through one with error feedback."""
+"""Options of gradient compression, and compression with error feedback."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ SHARE = Field(gt=0, le=1, description="of a layer's entries that topk keeps, one
 
 @options
 class CodecOptions:
-    """A codec's options, of a method that also goes without one.
+    """Options of a codec, for methods that compress on request.
 
-    topk: the entries of a layer that are largest in magnitude, of equal ones the first. sign: each entry's sign, times
-    the layer's mean magnitude. int8: multiples of 1/127 of the layer's largest magnitude, rounded to the nearest.
+    none: sends all entries unchanged. topk: the entries of a layer with the largest magnitudes; the first of equal
+    ones. sign: each entry's sign times the layer's mean magnitude. int8: each entry rounded to the nearest multiple of
+    1/127 of the layer's largest magnitude. share: the fraction of a layer's entries that topk keeps, at least one.
     """
 
     name: Annotated[
@@ -31,9 +32,10 @@ class CodecOptions:
 
 
 def compressed(team: Team, replica: Replica, gradient: Gradient, codec: Codec) -> Generator[Effect, Any, Gradient]:
-    """Yields what compresses a replica's gradient, or a `Delta`, with the error of its layer -> what is sent.
+    """Compresses a gradient or a `Delta` of one layer with error feedback -> the gradient to send.
 
-    The errors last in `team.weights`. A codec of name "none" leaves the gradient as it is.
+    The layer's previous error is added first; the new error is kept in `team.weights`, one per layer and replica, over
+    all epochs. With the codec "none" it returns the gradient unchanged and yields no effect.
 
         mean = yield AllReduce(everyone, replica, (yield from compressed(team, replica, gradient, codec)))
     """

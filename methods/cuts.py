@@ -1,6 +1,6 @@
 """Cuts a network into contiguous parts: a pipeline's stages, or LPP-SGD's partition.
 
-The published cuts are those of FDG's public code (ZHUANGHP/FDG, `DG_models.py`), in which DDG was run again as well.
+The published cuts are from FDG's public code (ZHUANGHP/FDG, `DG_models.py`), which also reran DDG with them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from methods.effects import Layer
 from methods.errors import MethodError
 
 Place = tuple[int, Fraction]
-"""A group of blocks, 1 the first, and the share of it that lies before the cut."""
+"""A cut: the number of a group of blocks, from 1 on, and the share of that group before the cut."""
 
 
 def _places(blocks: Sequence[int], *cuts: tuple[int, int]) -> tuple[Place, ...]:
@@ -36,10 +36,13 @@ AUTHORS: Mapping[str, Mapping[int, tuple[Place, ...]]] = {
 def split(
     layers: Sequence[Layer], weights: Sequence[float | Fraction], targets: Sequence[Fraction]
 ) -> list[list[Layer]]:
-    """Splits layers into contiguous parts, none empty: one more than there are targets.
+    """Splits layers into len(targets) + 1 contiguous parts, none of them empty.
 
-    Each cut is the boundary whose cumulative weight is nearest to its target, of those that leave every part a layer;
-    of two as near the first. There must be as many layers as parts.
+    weights: one number per layer, in the unit of the targets. targets: the cumulative weight wanted at each cut,
+    ascending. Each cut is the boundary nearest to its target that leaves every part a layer; the first of two equally
+    near ones. Takes at least as many layers as parts.
+
+        split([a, b, c, d], [1, 1, 1, 3], [Fraction(3)])  # [[a, b, c], [d]]
     """
     parts, cuts = len(targets) + 1, [0]
     cumulative = list(accumulate((Fraction(weight) for weight in weights), initial=Fraction(0)))
@@ -50,13 +53,13 @@ def split(
 
 
 def evenly(layers: Sequence[Layer], weights: Sequence[float], parts: int) -> list[list[Layer]]:
-    """Splits layers into parts of about the same weight, as `split` does."""
+    """Splits layers into this many contiguous parts of about equal weight. weights: one number per layer."""
     total = sum((Fraction(weight) for weight in weights), Fraction(0))
     return split(layers, weights, [total * i / parts for i in range(1, parts)])
 
 
 def check_published(network: str, parts: int) -> None:
-    """Raises MethodError where the authors have printed no cut of this network into so many parts."""
+    """Raises MethodError if the authors published no cut of this network into this number of parts."""
     if parts > 1 and parts not in AUTHORS.get(network, {}):
         published = ", ".join(f"{name} into {' or '.join(map(str, cuts))}" for name, cuts in AUTHORS.items())
         raise MethodError(
@@ -66,12 +69,11 @@ def check_published(network: str, parts: int) -> None:
 
 
 def as_published(network: str, layers: Sequence[Layer], parts: int) -> list[list[Layer]]:
-    """Splits layers where the authors cut.
+    """Splits layers at the cuts that the authors published.
 
-    A network with other numbers of blocks is cut at the same shares of its groups.
-
-    Groups are recognised by names: `stage2.0` is the first block of the second group. Raises MethodError as
-    `check_published`, and where layers have no such names.
+    A network with other numbers of blocks is cut at the same shares of its groups. Layer names tell the groups:
+    `stage2.0` is the first block of the second group. Raises MethodError as `check_published` does, and if a group at
+    which the authors cut has no layers.
     """
     check_published(network, parts)
     groups = [layer.name.partition(".")[0] for layer in layers]

@@ -10,7 +10,7 @@ Departures and choices:
 - The centre is a replica on a device of its own, the last, whose server takes one message after the other. A device
   sends x before its gradient's passes and has the answer, the centre before, mixed in after them: what the algorithm
   computes, with the way behind the passes. Each exchange is charged for the weights there and for those back.
-- Batches go to whoever asks, so that devices have shares of them by their speeds.
+- The next batch goes to the device that asks first, so faster devices get more.
 - The momentum of EAMSGD is the optimizer's, each device's own, and so is where Nesterov's gradient is taken.
 - BatchNorm's running statistics are pulled like the weights (`bn_buffers=per_device`: left to each, so that the centre
   keeps those that it began with).

@@ -6,7 +6,7 @@ applied "as soon as they are available without buffering". What it leaves open i
 arXiv:1611.09726), whose gossip it seems to be, layer by layer:
 
 - What is sent: the layer's weights after the update, to one other device, each with equal probability, after every
-  update. Whoever receives them mixes them in at once, whatever batch is on its way.
+  update. The receiver mixes them in at once, also in the middle of a batch.
 - Shares are those of push-sum: a layer has a weight w on each device, 1 at first. The sender keeps half of it and sends
   half; whoever receives w' mixes with the share w' / (w + w') and has w + w'. They are kept per layer, since each layer
   of a batch goes to a device of its own.
@@ -14,7 +14,7 @@ arXiv:1611.09726), whose gossip it seems to be, layer by layer:
 - Forward and backward passes are one worker's, in turn: the abstract says nothing of version 3's threads (pdasgd.py).
 - The backward pass uses the weights of now, which others may have changed since the forward pass (`weights=forward`:
   those that the forward pass read).
-- The next batch goes to whoever asks, so that nobody waits for the slowest (`shares=equal`: as many for all).
+- The next batch goes to the device that asks first, so none waits for the slowest (`shares=equal`: equally many each).
 - What a device has received but not mixed in, while it computes, waits in an unbounded queue.
 - Momentum is each device's own, and is not sent; BatchNorm's running statistics are sent with a layer
   (`bn_buffers=per_device`). An epoch ends in a drain, which receives all that is on its way; what is evaluated is the

@@ -1,4 +1,4 @@
-"""The options of outer optimizers: those that take steps on weights that others are anchored to."""
+"""Options of outer optimizers, which apply averaged pseudo-gradients (anchor - local weights) to the anchor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from methods.base import options
 
 @options
 class OuterOptions:
-    """Those of torch's SGD, whose arithmetic it is. Nesterov's momentum of 0 is none."""
+    """Options of an outer step, computed as torch.optim.SGD does. name=nesterov with momentum=0 is plain SGD.
+
+    OuterOptions(name="nesterov", lr=0.7, momentum=0.9)  # the defaults
+    """
 
     name: Annotated[Literal["sgd", "nesterov"], Field(description="SGD, or with Nesterov's momentum")] = "nesterov"
     lr: Annotated[float, Field(gt=0, allow_inf_nan=False, description="rate of the outer steps")] = 0.7
@@ -20,10 +23,11 @@ class OuterOptions:
 
 @options
 class DelayedOptions(OuterOptions):
-    """Those of a server that takes a step by each pseudo-gradient as it comes.
+    """Options of a server that handles each pseudo-gradient when it arrives.
 
-    delayed_sgd collects N and takes a step of SGD by their mean. delayed_nesterov (arXiv:2401.09135, Algorithm 4) takes
-    one by each, over N, without momentum, and with every N-th refreshes the momentum by their mean.
+    sgd, nesterov: one step per pseudo-gradient. delayed_sgd: collects N of them, then takes one SGD step by their mean.
+    delayed_nesterov (arXiv:2401.09135, Algorithm 4): takes a step by each one divided by N, without momentum, and
+    updates the momentum by their mean at every N-th.
     """
 
     name: Annotated[

@@ -1,19 +1,19 @@
 """The delay-adaptive learning rate of asynchronous SGD: an option of methods whose gradients may be stale.
 
 Source: Mishchenko et al., "Asynchronous SGD Beats Minibatch SGD Under Arbitrary Delays" (arXiv:2206.07638), by the rule
-of their public code (konstmish/asynchronous_sgd): with M workers a gradient of delay d is applied at the rate times
-M / max(M, d). A delay counts the update itself, so that it is 1 more than the staleness, which counts those of others.
+of their public code (konstmish/asynchronous_sgd): with M workers, a gradient of delay d is applied at the rate times
+M / max(M, d). The delay is the staleness plus 1: it also counts the update itself.
 
-What does it do? Of M workers at equal speeds none gets ahead of another, so that no delay is beyond M: the rate is then
-the schedule's, update by update. It is lower where workers differ in speed (`delays` of a hardware card, real threads),
-and where batches wait between workers: those of Async LU's queue, which is at no worker and is not counted in M.
+With M workers of equal speed no delay exceeds M, so every update has the schedule's rate. The rate is lower if workers
+differ in speed (`delays` of a hardware card, real threads), or if batches wait between workers: batches in Async LU's
+queue are not counted in M.
 
 Departures and choices:
-- The delay is each layer's own, since here layers are updated one by one.
-- M are the workers that compute for a replica: Async LU's forward and backward threads, LAP-SGD's updaters. In the
-  public code a worker takes weights and brings a gradient by itself; here forward and backward threads share a batch.
-- The rate is the optimizer's: with momentum the whole step is scaled, not what the gradient leaves in the momentum.
-  (Their analysis and code have no momentum.)
+- Each layer has its own delay, since layers are updated one by one.
+- M is the number of workers that compute for a replica: Async LU's forward and backward threads, LAP-SGD's updaters.
+  In the public code one worker computes a whole batch; here a forward and a backward thread share it.
+- With momentum the whole step is scaled; the momentum buffer takes the unscaled gradient. Their analysis and code have
+  no momentum.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class RateOptions(Options):
 
 
 def scale_of(rate: str, workers: int) -> Scale:
-    """Returns the `scale` for Update. rate: the option's value. workers: M, those that compute for one replica."""
+    """Returns the `scale` of an Update. rate: the option's value. workers: M, workers that compute for one replica."""
     return delay_adaptive(workers) if rate == "delay_adaptive" else 1.0
 
 

@@ -1,4 +1,4 @@
-"""The registry of methods: our own, those of installed packages (entry points), and those of a file (--plugin)."""
+"""The registry of methods: the suite's, those of installed packages (entry points), and those of a file (--plugin)."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def method_class(name: str) -> type[Method]:
 
 
 def option_names(name: str) -> list[str]:
-    """Returns the names of a method's options; those of a part, such as its outer optimizer, have dotted ones."""
+    """Returns the names of a method's options; nested ones, such as its outer optimizer's, are dotted: "outer.lr"."""
     return list(_defaults(method_class(name).Options))
 
 
@@ -225,9 +225,9 @@ def check_option(name: str, option: str, value: Any) -> None:
 
 
 def with_defaults(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a record's options, completed by those that it lacks: as the method did before it had them.
+    """Returns a record's options, with missing ones at the values that describe runs from before they existed.
 
-    An unknown method's options are returned as they are.
+    Returns an unknown method's options unchanged.
     """
     _load_all()
     method = _methods.get(name)
@@ -244,7 +244,7 @@ def _explain(name: str, error: ValidationError) -> str:
 
 
 def _complaint(name: str, error: Mapping[str, Any]) -> str:
-    """Names option and value; what a method says of several options together stands for itself."""
+    """Names option, value and fault; a method's own message about several options is given without the value."""
     option, words = ".".join(map(str, error["loc"])), error["msg"].removeprefix("Value error, ")
     alone = isinstance(error.get("ctx", {}).get("error"), ValueError)
     return f"{name}{'.' * bool(option)}{option}: {words}" if alone else f"{name}.{option}={error['input']!r}: {words}"

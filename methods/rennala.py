@@ -4,7 +4,7 @@ Source: Tyurin, Richtarik (arXiv:2305.12387), as Algorithm 2 of arXiv:2501.16168
 
 Departures and choices:
 - Those of asgd.py. A gradient of earlier weights is ignored, and has cost its batch.
-- Weights are sent for every batch, and charged, also where a worker has had the same before.
+- Weights are sent and charged for every batch, even if a worker already has them.
 - The last step of an epoch is by those that are there, which may be fewer than B: an epoch ends in a drain.
 - The rate is the schedule's at the ticket of the first of the B batches, and is not multiplied by B.
 - B is 2, as in the public code of Ringmaster LMO (vectozavr/ringmaster-lmo); the paper's is max(1, sigma^2 / epsilon).

@@ -4,8 +4,8 @@ Source: Maranjyan, Tyurin, Richtarik (arXiv:2501.16168), Algorithm 4, "without c
 
 Departures and choices:
 - Those of asgd.py. A delay is the number of the server's steps since it sent the weights that a gradient is taken at.
-- A gradient that is ignored has cost its batch: an epoch has no other in its place.
-- Algorithm 5, which stops a gradient under way once it is too late, needs a worker that can be interrupted: not here.
+- The batch of an ignored gradient is lost: the epoch does not replace it.
+- Algorithm 5, which stops a gradient under way once it is too late, needs interruptible workers and is left out.
 - R is 2, as in the public code of Ringmaster LMO (vectozavr/ringmaster-lmo); the paper's is max(1, sigma^2 / epsilon).
 """
 

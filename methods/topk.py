@@ -1,4 +1,4 @@
-"""Top-k SGD with error feedback, or with another codec: DDP that sends a part of every gradient, and the rest later.
+"""Top-k SGD with error feedback, or with another codec: DDP that sends part of each gradient now, the rest later.
 
 Source: Stich, Cordonnier, Jaggi, "Sparsified SGD with Memory" (arXiv:1809.07599), Algorithm 1 with top-k; its
 Algorithm 2 has several workers, which keep an error each, but do not wait for each other. Deep Gradient Compression
