@@ -1,4 +1,4 @@
-"""SGP: stochastic gradient push. Devices push weights to peers, which weight them by push-sum; nobody averages with all.
+"""SGP: stochastic gradient push. Devices push weights to peers, which weight them by push-sum; no all-reduce.
 
 Source: Assran et al., "Stochastic Gradient Push for Distributed Deep Learning" (arXiv:1811.10792), Algorithm 1;
 overlap (their tau-OSGP) is `delay`.
