@@ -117,7 +117,8 @@ def _sources() -> str:
 def _draw_in_parallel(jobs: list[FigureJob], processes: int) -> None:
     """Draws in several processes. An interrupted command waits for the pictures that are being drawn, then ends."""
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=children.follow_parent)
+    with children.blocked():  # multiprocessing's tracker of resources is started here, too, and must outlive a SIGHUP
+        pool = ProcessPoolExecutor(processes, mp_context=context, initializer=children.follow_parent)
     try:
         with children.blocked():
             futures = [pool.submit(job) for job in jobs]
