@@ -50,7 +50,7 @@ NO_TOKENS = "no tokens are predicted, or their FLOPs were not counted yet when i
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a measure may need beside the run.
+    """Facts that a measure may need beside the run.
 
     target: the value to reach. baseline: runs of backpropagation (BP) on the same network. budgets: the samples,
     seconds and bytes at which rows are compared. no_target: why there is no target. chance: guessing on the runs' data;
@@ -166,7 +166,7 @@ class Measure:
         return summary(values, bounds, self.resolutions(records, context)), missing
 
     def resolutions(self, records: Sequence[Record], context: Context = ALONE) -> list[float | None]:
-        """How much too high each run's value may be; None where it has no value, or an exact one."""
+        """Returns by how much each run's value may be too high; None where it has no value, or an exact one."""
         return [self.resolution(record, context) for record in records] if self.resolution is not None else []
 
     def by_run(self, records: Sequence[Record], context: Context) -> Seeds:

@@ -43,7 +43,7 @@ class AnalysisOptions(BaseModel):
 
 @dataclass(frozen=True)
 class Request:
-    """What the command line asks an analysis for. methods, networks: empty for the analysis's own defaults.
+    """A request from the command line to an analysis. methods, networks: empty for the analysis's own defaults.
 
     settings: of methods, by name. choices: the whole command line, for grids of tables. record_of: returns the record
     in `out` of a planned run, if there is one.

@@ -73,7 +73,7 @@ class StalenessPoint:
 
     @property
     def waits(self) -> list[float]:
-        """How much longer each layer's gradient waits under BU."""
+        """Returns the additional wait of each layer's gradient under BU."""
         pairs = zip(self.block, self.layerwise, strict=True)
         return [block["wait_seconds"] - layerwise["wait_seconds"] for block, layerwise in pairs]
 

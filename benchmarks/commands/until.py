@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from benchmarks.commands.resolve import check_out, missing_data
 from benchmarks.commands.run import feed, show
@@ -20,13 +21,17 @@ from benchmarks.tables.shared import BASELINE
 from benchmarks.views import journals
 from benchmarks.views.journals import Journals
 from benchmarks.views.table_runs import TableRuns, find_all_runs, find_runs
-from results.measures import ALONE, best_measure
+from results.measures import ALONE, best_measure, named
 from results.statistics import sequential
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A row and the one that it is compared with, on a network. differences: by seed, in the order of the seeds."""
+    """A row and the one that it is compared with, on a network.
+
+    differences: of seeds 0, 1, 2, ... as far as both rows have a value; later seeds do not count, since looks have an
+    order, and a seed that is left out because its run diverged would be a choice by the result.
+    """
 
     row: GridRow
     baseline: GridRow
@@ -65,14 +70,16 @@ def until_decided(table: Table, trainer: Trainer, hours: float) -> int:
         raise UserError(missing)
     check_out(trainer.out)
     while True:
-        table_runs = find_runs(grid, journals.read(trainer.out))
-        pairs = list(compared(table_runs))
-        remaining = [run for pair in sorted(pairs, key=lambda pair: pair.seeds_wanted) for run in wanted(pair, trainer)]
+        existing = journals.read(trainer.out)
+        table_runs = find_runs(grid, existing)
+        pairs = sorted(compared(table_runs), key=lambda pair: pair.seeds_wanted)
+        remaining = [run for pair in pairs for run in trainer.missing(wanted(pair), existing)]
         if not remaining or time.monotonic() >= end:
             break
         trainer.train(list({run.id: run for run in remaining}.values())[: trainer.jobs], trainer.setting([grid]))
     show(table, table_runs, trainer.out, trainer.console)
-    existing = journals.read(trainer.out)
+    measured = named(best_measure(table_runs.judge), table_runs.judge).heading
+    say(trainer.console, f"{measured}, looked at after every seed; each pair errs in at most 5 % of cases by itself:")
     for pair in pairs:
         say(trainer.console, verdict(pair, existing))
     trainer.print_failures()
@@ -95,16 +102,16 @@ def compared(table_runs: TableRuns) -> Iterator[Pair]:
         for cell in cells:
             if cell.runs[0].id != baseline.runs[0].id:
                 ours = values[cell.row.key]
-                both = sorted(ours.keys() & theirs.keys())
-                yield Pair(cell, baseline, [ours[seed][0] - theirs[seed][0] for seed in both])
+                seeds = takewhile(lambda seed: seed in ours and seed in theirs, range(sequential.LAST))  # noqa: B023
+                yield Pair(cell, baseline, [ours[seed][0] - theirs[seed][0] for seed in seeds])
 
 
-def wanted(pair: Pair, trainer: Trainer) -> list[Run]:
-    """Returns the runs of the pair's next look: of its first seeds that either row lacks."""
+def wanted(pair: Pair) -> list[Run]:
+    """Returns the runs of the pair's next look."""
     if pair.decided or len(pair.differences) >= sequential.LAST:
         return []
     seeds = max(len(pair.differences) + 1, sequential.FIRST)
-    return trainer.missing([*pair.baseline.runs[:seeds], *pair.row.runs[:seeds]], journals.read(trainer.out))
+    return [*pair.baseline.runs[:seeds], *pair.row.runs[:seeds]]
 
 
 def verdict(pair: Pair, existing: Journals) -> str:

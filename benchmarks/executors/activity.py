@@ -1,4 +1,4 @@
-"""What each worker is doing, for a display or watch on another thread."""
+"""Reports what each worker is doing, to a display or watch on another thread."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from results.statistics.resolution import summary_interval
 from results.tables import Glance, GlanceLine, GlanceValue, ResultCell, ResultRow, ResultTable
 
 Part = Literal["published", "measured", "interval", "n", "ratio"]
-"""What a column shows of a measure."""
+"""The parts of a measure that columns show."""
 PARTS: tuple[Part, ...] = get_args(Part)
 BLANK = "–"
 MOST_DECIMALS = 6

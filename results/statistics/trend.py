@@ -29,7 +29,7 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """What a difference does over budgets. slope: per tenfold budget, with its interval.
+    """The trend of a difference over budgets. slope: per tenfold budget, with its interval.
 
     line: (budget, value) of the fitted line at both ends of what was measured. bends: whether a budget between them is
     shown to lie off it, so that nothing is forecast.

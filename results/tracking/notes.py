@@ -31,7 +31,7 @@ def of_group(seed_group: SeedGroup, values: Mapping[str, Summary], published: Ma
 
 
 def of_run(record: Record, dropped: Sequence[str]) -> str:
-    """How the run ended, and what is not in MLflow."""
+    """Returns the run's end in words, and names what is not in MLflow."""
     title = plain(record.labels.method_title or record.method)
     reason = plain((record.end or {}).get("reason", ""))
     lines = [

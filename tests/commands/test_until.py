@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.commands.until import Pair, verdict
+from benchmarks.commands.until import Pair, compared, verdict
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
+from benchmarks.views.table_runs import TableRuns
+from results.records import folder_of, read
 from results.statistics.sequential import FIRST, LAST
 from tests.commands.commands import TINY, Cli
+from tests.results.samples import finish
 
 GRID = resolve(table("table1"), Choices(scale="smoke", networks=("resnet18",), seeds=tuple(range(LAST))))
 NONE = Journals((), ())
@@ -37,6 +40,22 @@ def test_a_pair_wants_the_seeds_that_may_decide_it() -> None:
 )
 def test_the_verdict_names_its_direction(differences: Sequence[float], word: str) -> None:
     assert word in verdict(pair(differences), NONE)
+
+
+def test_a_seed_without_a_value_ends_what_counts(tmp_path: Path) -> None:
+    """Counts the first two of seeds 0, 1 and 3, and none of a row that was not run."""
+    values = {"bp": {0: 60.0, 1: 61.0, 2: 62.0, 3: 63.0}, "async_lu": {0: 59.0, 1: 58.0, 3: 57.0}}
+    cells, journals_read = {cell.row.key: cell for cell in GRID.cells}, {}
+    for key, by_seed in values.items():
+        runs = {run.spec.seed: run for run in cells[key].runs}
+        for seed, accuracy in by_seed.items():
+            finish(tmp_path, runs[seed], accuracy)
+        journals_read[GRID.networks[0], key] = [
+            read(folder_of(tmp_path, runs[seed].id) / "journal.jsonl") for seed in by_seed
+        ]
+    pairs = {pair.row.row.key: pair.differences for pair in compared(TableRuns(GRID, journals_read))}
+    assert pairs["async_lu"] == [-1.0, -3.0]
+    assert pairs["async_bu"] == []
 
 
 def test_no_run_begins_after_the_hours(cli: Cli, tmp_path: Path) -> None:

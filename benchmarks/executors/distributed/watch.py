@@ -28,7 +28,7 @@ EVERY_SECONDS = 0.5
 PATIENCE_SECONDS = 3.0
 """After a connection was lost: how long to wait for the rank's own error, or for a report that its process ended."""
 WAKING_SECONDS = 1.0
-"""How long to wait for the monitor's lock after a failure: a worker that is stuck may hold it."""
+"""Longest wait, in seconds, for the monitor's lock after a failure: a stuck worker may hold it."""
 
 
 class RemoteWait(NamedTuple):

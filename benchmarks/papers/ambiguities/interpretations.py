@@ -49,7 +49,7 @@ def _concerns(ambiguity: Ambiguity, run: Run) -> bool:
 
 
 def _taken(ambiguity: Ambiguity, runs: Sequence[Run], table_id: str) -> str:
-    """What runs take, together those that take the same for the same reason, and how to set the other."""
+    """Describes the interpretations that runs take, those with one reason together, and how to set the other."""
     if not ambiguity.key:
         return f"{ambiguity.ours}."
     if not ambiguity.of_runs:

@@ -36,7 +36,7 @@ _TOO_SMALL = f"more than {MOST} seeds: the effect is too small beside the spread
 
 @dataclass(frozen=True)
 class Need:
-    """What would decide a claim, in words. seeds: how many of every row would; None if more than MOST, or none."""
+    """Evidence that would decide a claim, in words. seeds: of every row; None if more than MOST, or none, would."""
 
     words: str = ""
     seeds: int | None = None
@@ -91,7 +91,7 @@ def chance(point: Outcome, n: int, level: float = LEVEL) -> float:
 
 
 def _gap(estimate: Estimate, bound: float, *, logs: bool) -> tuple[float, float]:
-    """How far a value is above a bound, and its standard error; by logarithms for a quotient, as its interval."""
+    """Returns a value's distance above a bound, and its standard error; for a quotient in logarithms."""
     error, value = math.sqrt(math.fsum(term.variance for term in estimate.terms)), estimate.value
     if logs:
         error, value, bound = error / value, math.log(value), math.log(bound) if bound > 0 else -math.inf

@@ -1,4 +1,4 @@
-"""What a claim compares: cells of tables, as measured and as published, and bounds on their difference or quotient.
+"""The comparisons of claims: cells of tables, as measured and as published, and bounds on their difference or quotient.
 
 How a comparison is decided stands in `quantities`. Two things count for nothing, whatever the interval: speeds of a row
 of which a run diverged, and seconds that the hardware card was fitted to (`benchmarks.papers.fitted`).
@@ -36,7 +36,7 @@ RULE = (
 
 
 class Evidence(Protocol):
-    """What claims are judged by: the runs at hand and the papers' figures."""
+    """Evidence for claims: the existing runs and the papers' figures."""
 
     @property
     def scale(self) -> str:
@@ -177,7 +177,7 @@ def as_published(evidence: Evidence) -> Look:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one comparison of a claim came out. Of a group, only the worst outcome is shown.
+    """The outcome of one comparison of a claim. Of a group, only the worst outcome is shown.
 
     text: what was compared, with its numbers; what was not measured, where it is missing. margin: distance of the value
     to the nearer bound. fitted: it compares seconds that the hardware card was fitted to, or (fixed) that would compare

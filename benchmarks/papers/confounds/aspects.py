@@ -23,7 +23,7 @@ class NotDeclared(Exception):
 
 @dataclass(frozen=True)
 class Counted:
-    """What the runs of a row did, by their journals: counts of all runs, and the sum of their epochs."""
+    """Effects of a row's runs, from their journals: counts of all runs, and the sum of their epochs."""
 
     epochs: float
     runs: tuple[Effects, ...]

@@ -35,7 +35,7 @@ NAMED = 4
 
 @dataclass
 class _FollowedRun:
-    """What was reported of a run.
+    """The latest report on a run.
 
     before: start of the journal that it had before its job. started: of the journal that is read. version: inode and
     size of that file. going: whether its job trains it. checkpoint: the latest when its last job ended.

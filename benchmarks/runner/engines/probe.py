@@ -67,7 +67,7 @@ def answer(path: str) -> None:
 def ask(
     question: Question, out: Path, options: SlurmOptions, say: Callable[[str], None], sleep: Callable[[float], None]
 ) -> Node:
-    """What a node is, by a probe job unless the same question was answered before.
+    """Describes a node by a probe job, unless the same question was answered before.
 
     Raises UserError where the node misses a path, has other versions, or does not answer.
     """

@@ -23,7 +23,7 @@ from results.statistics.aggregate import (
 from results.statistics.intervals import Interval
 
 DIGITS = 4
-"""Of scores and what is computed of them: further ones may differ between machines."""
+"""Digits kept of scores and of values computed from them; further digits may differ between machines."""
 MOST_BUNDLES = 1000
 
 

@@ -30,7 +30,7 @@ from results.records.usable import usable
 from results.reproductions import packed
 
 MOST_BYTES = 2**26
-"""Of a bundle, and of each of its members once unpacked."""
+"""Most bytes of a bundle, and of each of its members once unpacked."""
 MANIFEST, CODE, RUNS, TRIALS = "submission.json", "method.py", "runs.jsonl", "trials.jsonl"
 _DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip can have: equal contents make equal bundles
 Text = Annotated[str, Field(max_length=200), AfterValidator(check_printable)]
@@ -49,7 +49,7 @@ class Refused(UserError):
 
 
 class Manifest(BaseModel):
-    """What a bundle says of itself.
+    """A bundle's own description.
 
     method: name of the row, such as "my_sgd@period=4". file: that its code was in, "" of a method of the suite.
     author, label: declared, and shown as such. sha256: of the other members, by name.

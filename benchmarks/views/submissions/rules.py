@@ -168,7 +168,7 @@ def _pace(reference: Record) -> float:
 
 
 def _shared(spec: RunSpec) -> Document:
-    """What all runs of a track's network have in common."""
+    """Returns the settings that all runs of a track's network share."""
     said = {name: value for name, value in flat(spec.workload.document()).items() if name not in TUNED}
     charged = None if spec.charged is None else spec.charged.document()
     return {**said, "executor": spec.executor, "device": spec.device, "card": spec.hardware.sha256, "charged": charged}
