@@ -119,12 +119,17 @@ def _draw_in_parallel(jobs: list[FigureJob], processes: int) -> None:
     context = multiprocessing.get_context("spawn")
     with children.blocked():  # multiprocessing's tracker of resources is started here, too, and must outlive a SIGHUP
         pool = ProcessPoolExecutor(processes, mp_context=context, initializer=children.follow_parent)
+    drawing: set[int | None] = set()
     try:
         with children.blocked():
             futures = [pool.submit(job) for job in jobs]
+            drawing = {process.pid for process in multiprocessing.active_children()}
         for future in futures:
             future.result()
     except BrokenProcessPool:
+        pool.shutdown()
+        for half in {half for pid in drawing for job in jobs for half in job.stem.parent.glob(f".*.{pid}.*")}:
+            half.unlink(missing_ok=True)  # what a killed process was writing (results.files.whole)
         raise ResultsError("A process that drew was killed (out of memory?); the same command draws again.") from None
     finally:
         pool.shutdown(cancel_futures=True)

@@ -22,12 +22,13 @@ from pathlib import Path
 from benchmarks.runner.processes import signals
 from reports.figures import queue
 from results.errors import ResultsError
+from results.files import whole
 
 
 def slow(seconds, stem):
-    os.write(1, f"{os.getpid()}\\n".encode())
-    time.sleep(seconds)
-    stem.touch()
+    with whole(stem):
+        os.write(1, f"{os.getpid()}\\n".encode())
+        time.sleep(seconds)
 
 
 if __name__ == "__main__":
@@ -83,3 +84,4 @@ def test_a_killed_drawing_process_is_one_sentence(tmp_path: Path) -> None:
     assert (out.count("\n"), err) == (1, "")
     assert "killed" in out
     assert not alive(first)
+    assert list((tmp_path / "report").iterdir()) == [], "no picture is half-written"
