@@ -1,10 +1,10 @@
-"""Makes the numbers and pictures of docs/findings.md from the runs that a reproduction keeps.
+"""Makes docs/findings-tables.md, and the marked tables of docs/findings.md and README.md, from kept runs.
 
-    python tools/findings.py                  # of results/reproductions, into docs/findings.md and docs/pictures
+    python tools/findings.py                  # of results/reproductions; pictures into docs/pictures
     python tools/findings.py --runs out       # of your own folders of results
     python tools/findings.py --check          # write nothing; exit 1 where the pages say otherwise
 
-Only the text between `<!-- NAME -->` and `<!-- end -->` is replaced in a page.
+In docs/findings.md and README.md only the text between `<!-- NAME -->` and `<!-- end -->` is replaced.
 Differences are taken seed by seed, with Student's t interval over the seeds that both rows have (docs/statistics.md).
 """
 
@@ -13,10 +13,11 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for tools.findings_list
@@ -25,7 +26,7 @@ from benchmarks.analyses import ladder
 from benchmarks.analyses.ladder import Ladder
 from benchmarks.checkout import CHECKOUT
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
+from benchmarks.runner.grid import Grid, resolve
 from benchmarks.runner.tuning.search import TuningBudget, edges
 from benchmarks.tables.registry import table
 from benchmarks.views import journals, pictures
@@ -53,9 +54,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAGES = (CHECKOUT / "docs" / "findings.md", CHECKOUT / "README.md")
+APPENDIX = CHECKOUT / "docs" / "findings-tables.md"
 PICTURES = CHECKOUT / "docs" / "pictures"
 KEPT = [reproductions.FOLDER / name for name in ("small", "paper")]
 SEEDS = tuple(range(10))
+APPENDIX_HEAD = """# Tables of the findings
+
+Every finding of [findings.md](findings.md): the command that trains its runs, its table, and a picture where
+three seeds share two rows. `python tools/findings.py` makes this page of the runs in
+[results/reproductions](../results/reproductions); `--check` says whether it is what they say. *All seconds are
+simulated*, but for what a run cost: wall clock of one core of the machine that trained it. Differences are taken
+seed by seed; intervals are Student's t at 95 %, of each pair by itself."""
 FEWEST = 3
 """Seeds that two rows must share before a finding gets a picture."""
 BUDGET = TuningBudget(grid=9, span=256, trials=9, select="test")
@@ -282,40 +291,91 @@ def contrast(pair: RowPair, side: Side) -> str:
 
 def over_budgets(rungs: Rungs, existing: Journals) -> list[Ladder]:
     """Returns a finding's pairs at the budgets that have runs."""
+    return list(ladder.ladders(grids(rungs), existing.of, rungs.pairs))
+
+
+def grids(rungs: Rungs) -> list[Grid]:
+    """Returns the rows of a finding's pairs at each budget."""
     rows = tuple(dict.fromkeys(row for pair in rungs.pairs for row in pair))
     chosen = replace(CHOSEN, methods=rows, networks=(rungs.network,))
-    grids = [resolve(table(rungs.table), replace(chosen, budget=budget)) for budget in rungs.budgets]
-    return list(ladder.ladders(grids, existing.of, rungs.pairs))
+    return [resolve(table(rungs.table), replace(chosen, budget=budget)) for budget in rungs.budgets]
 
 
 # ---- the pages
 
 
-def blocks(existing: Journals) -> tuple[dict[str, str], dict[str, Callable[[Path], Sequence[Path]]]]:
-    """Maps a finding's name -> its Markdown, and the function that draws its picture if it has enough runs."""
-    texts: dict[str, Iterator[str]] = {}
-    drawn: dict[str, Callable[[Path], Sequence[Path]]] = {}
+@dataclass(frozen=True)
+class Section:
+    """A finding of the appendix: its table in Markdown, what trains its runs, these runs, and its picture.
+
+    draw: draws the picture at a path without its ending; None where too few seeds share two rows.
+    """
+
+    name: str
+    command: str
+    runs: Sequence[Record]
+    table: str
+    draw: Callable[[Path], Sequence[Path]] | None = None
+
+    def markdown(self) -> str:
+        """Returns the section: heading, command with its cost, picture and table."""
+        seconds = sorted(run.end["wall_seconds"] for run in self.runs if run.end and run.end.get("wall_seconds"))
+        cost = f", {median(seconds):.0f} s of a core each (median)" if seconds else ""
+        parts = [f"## {self.name}", f"    python -m benchmarks {self.command}    # {len(self.runs)} runs{cost}"]
+        if self.draw is not None:
+            parts.append(f"![{self.name}](pictures/finding-{self.name}.png)")
+        return "\n\n".join((*parts, self.table))
+
+
+def sections(existing: Journals) -> Iterator[Section]:
+    """Yields every finding that has runs, in the order of the lists."""
     for finding in FINDINGS:
         runs = runs_of(finding, existing)
-        texts[finding.name] = block(runs, finding)
-        if finding is FINDINGS[0]:
-            texts["headline"] = headline(runs, finding)
-        if has_enough_seeds(runs, finding):
-            drawn[finding.name] = partial(picture, runs, finding)
+        drawn = partial(picture, runs, finding) if has_enough_seeds(runs, finding) else None
+        records = unique(run for row in finding.rows for run in runs.get(row, ()))
+        command = train(" ".join(finding.tables), finding.network, records)
+        yield Section(finding.name, command, records, "\n".join(block(runs, finding)), drawn)
     for beside in REPRODUCED:
         if (table_runs := reproduced(beside, existing)) is not None:
-            texts[beside.name] = reproduced_block(beside, table_runs)
-            lines = list(pictures.curves(table_runs))
-            drawn[beside.name] = partial(curves, lines, title=beside.title, y_label=f"Test {table_runs.judge.heading}")
+            records = unique(run for row in beside.rows for run in table_runs.complete(beside.network, row))
+            settings = "".join(f" --set workload.{key}={value}" for key, value in beside.settings.items())
+            command = train(beside.table, beside.network, records, "paper") + settings
+            text = "\n".join(reproduced_block(beside, table_runs))
+            y_label = f"Test {table_runs.judge.heading}"
+            draw_it = partial(curves, list(pictures.curves(table_runs)), title=beside.title, y_label=y_label)
+            yield Section(beside.name, command, records, text, draw_it)
     for rows in TUNED:
-        if (tuned_table := tuned(rows, existing)) is not None:
-            texts[rows.name] = tuned_block(rows, tuned_table)
-            drawn[rows.name] = partial(draw, tuned_table)
+        if (rows_tuned := tuned(rows, existing)) is not None:
+            records = unique(run for _, run in rows_tuned.every_record())
+            n = max(len(rows_tuned.records("best", rows.network, search.row)) for search in rows_tuned.searches)
+            command = (
+                f"tune {rows.table} --scale small --network {rows.network} --seeds {n} --method "
+                f"{','.join(rows.methods)} --grid {BUDGET.grid} --span {BUDGET.span:g} --select {BUDGET.select}"
+            )
+            text = "\n".join(tuned_block(rows, rows_tuned))
+            yield Section(rows.name, command, records, text, partial(draw, rows_tuned))
     for rungs in RUNGS:
         if made := over_budgets(rungs, existing):
-            texts[rungs.name] = iter((f"**{rungs.title}**", "", *ladder.lines(made)))
-            drawn[rungs.name] = partial(ladder.draw, made, title=rungs.title)
-    return {name: "\n".join(lines) for name, lines in texts.items()}, drawn
+            text = "\n".join((f"**{rungs.title}**", "", *ladder.lines(made)))
+            planned = [run for grid in grids(rungs) for run in grid.runs]
+            records = unique(run for run in map(existing.of, planned) if run is not None and run.complete)
+            command = f"{train(rungs.table, rungs.network, records)} --budget {rungs.budgets[-1]}"
+            yield Section(rungs.name, command, records, text, partial(ladder.draw, made, title=rungs.title))
+
+
+def train(tables: str, network: str, records: Sequence[Record], scale: str = "small") -> str:
+    """Returns the command that trains the runs."""
+    seeds = 1 + max((run.seed for run in records), default=0)
+    return f"run {tables} --scale {scale} --network {network} --seeds {seeds} --data ~/data"
+
+
+def unique(records: Iterable[Record]) -> Sequence[Record]:
+    return list({record.id: record for record in records}.values())
+
+
+def appendix(made: Sequence[Section]) -> str:
+    """Returns docs/findings-tables.md."""
+    return "\n\n".join((APPENDIX_HEAD, *(section.markdown() for section in made))) + "\n"
 
 
 def fill_page(page: str, blocks_made: Mapping[str, str]) -> str:
@@ -330,15 +390,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     records = [record for folder in chosen.runs for record in journals.some(folder).records]
     records.sort(key=lambda record: (record.started, record.id))
-    texts, drawn = blocks(Journals(tuple(records), ()))
-    pages = {path: fill_page(path.read_text(encoding="utf-8"), texts) for path in PAGES}
+    existing = Journals(tuple(records), ())
+    made = list(sections(existing))
+    texts = {section.name: section.table for section in made}
+    texts["headline"] = "\n".join(headline(runs_of(FINDINGS[0], existing), FINDINGS[0]))
+    pages = {path: fill_page(path.read_text(encoding="utf-8"), texts) for path in PAGES} | {APPENDIX: appendix(made)}
     if chosen.check:
-        return int(any(path.read_text(encoding="utf-8") != now for path, now in pages.items()))
+        return int(any(not path.is_file() or path.read_text(encoding="utf-8") != now for path, now in pages.items()))
     for path, now in pages.items():
         files.replace(path, now.encode())
-    for name, draw_it in drawn.items():
-        for path in draw_it(PICTURES / f"finding-{name}")[1:]:  # the pages show the PNG alone
-            path.unlink()
+    for section in made:
+        if section.draw is not None:
+            for path in section.draw(PICTURES / f"finding-{section.name}")[1:]:  # the pages show the PNG alone
+                path.unlink()
     return 0
 
 

@@ -6,6 +6,7 @@ trains one. Differences are taken seed by seed; docs/statistics.md defines trend
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -217,7 +218,9 @@ def _span(value: float, interval: Interval | None) -> str:
 
 
 def draw(ladders: Sequence[Ladder], stem: Path, title: str) -> tuple[Path, ...]:
-    """Draws a panel for each network and row that others are compared with, a line for each of these."""
+    """Draws a panel for each network and row that several others are compared with, and one for each row that is
+    compared with others one by one; a line for each pair."""
+    compared = Counter((ladder.network, ladder.second.row.key) for ladder in ladders)
     panels: dict[str, list[Line]] = {}
     for ladder in ladders:
         points = [
@@ -226,9 +229,15 @@ def draw(ladders: Sequence[Ladder], stem: Path, title: str) -> tuple[Path, ...]:
         ]
         ahead = Point(ladder.paper, ladder.forecast[0], *_ends(ladder.forecast[1])) if ladder.forecast else None
         verdict, fitted = (ladder.trend.direction, ladder.trend.line) if ladder.trend else ("open", None)
-        line = Line(ladder.first.row.key, f"{ladder.first.row.label}: {verdict}", points, fitted, ahead)
-        panels.setdefault(f"{ladder.network}: minus {ladder.second.row.label}", []).append(line)
-    y_label = f"difference, {ladders[0].measure.name}"
+        first, second = ladder.first.row, ladder.second.row
+        if compared[ladder.network, second.key] > 1:
+            panel, row, label = f"minus {second.label}", first, first.label
+        else:
+            panel, row, label = f"{first.label} minus another", second, f"minus {second.label}"
+        line = Line(row.key, f"{label}: {verdict}", points, fitted, ahead)
+        panels.setdefault(f"{ladder.network}: {panel}", []).append(line)
+    measure = ladders[0].measure
+    y_label = f"difference, {measure.name} ({measure.unit.replace('%', 'points')})"
     return trends([Panel(name, of) for name, of in panels.items()], stem, title=title, y_label=y_label)
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 APART = 0.055
 """Least distance of two labels, in heights of the axes."""
+LABELS = 0.55
+"""Room for the labels at the right, in widths of the lines' part of the axis."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def _panel(axes: Axes, panel: Panel, looks_of: Mapping[str, LineLook], medium: M
     ahead = [line.ahead.budget for line in panel.lines if line.ahead is not None]
     budgets = sorted({point.budget for line in panel.lines for point in line.points})
     last = max([*budgets, *ahead])
-    axes.set_xlim(budgets[0] / 1.3, last * 12)
+    axes.set_xlim(budgets[0] / 1.3, last * max(2.0, last / budgets[0]) ** LABELS)
     axes.plot([budgets[0] / 1.3, last * 1.1], [0, 0], color="black", linewidth=0.8)
     ticks = {**{budget: f"{budget:.0f}" for budget in budgets}, **({ahead[0]: "paper,\nforecast"} if ahead else {})}
     axes.set_xticks(list(ticks), list(ticks.values()))
