@@ -1,4 +1,4 @@
-"""Child processes of multiprocessing: they end with their parent, which alone handles signals to the group."""
+"""Ends child processes of multiprocessing with their parent, which alone handles signals sent to the whole group."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from multiprocessing.process import BaseProcess
 
 PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 GRACE_SECONDS = 3.0
-PARENTS = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)
-"""Signals that reach the parent as well, which ends its children; clusters send the last one."""
+GROUP_SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)
+"""Signals that a terminal or cluster sends to the whole process group; the parent then ends its children."""
 
 
 @contextlib.contextmanager
 def blocked() -> Iterator[None]:
-    """Start a child inside: it inherits the blocked signals, so that none ends it during its imports."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, PARENTS)
+    """Blocks these signals; a child started within the block inherits that, so none kills it during its imports."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, GROUP_SIGNALS)
     try:
         yield
     finally:
@@ -31,12 +31,12 @@ def blocked() -> Iterator[None]:
 
 
 def follow_parent() -> None:
-    """Make this child ignore PARENTS, and end at most GRACE_SECONDS after its parent.
+    """Makes this child ignore GROUP_SIGNALS, and ends it at most GRACE_SECONDS after its parent.
 
-    On Linux the kernel kills it, even while a thread holds Python's lock: a run then loses what it did since its last
-    line or checkpoint. Elsewhere a thread waits for the parent's end, then sends SIGTERM.
+    On Linux the kernel kills it, even while a thread holds Python's lock: a run then loses its work since the last
+    journal line or checkpoint. On other systems a thread waits for the parent's end and sends SIGTERM.
     """
-    for number in PARENTS:
+    for number in GROUP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is None:
@@ -48,7 +48,7 @@ def follow_parent() -> None:
 
 
 def _killed_with_parent() -> bool:
-    """Whether the kernel will kill this process once the thread that started it has ended."""
+    """Asks the kernel to kill this process when its parent ends -> whether the kernel agreed."""
     if sys.platform != "linux":
         return False
     try:
@@ -63,8 +63,8 @@ def _follow(parent: BaseProcess) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def gone(processes: Iterable[BaseProcess], seconds: float) -> None:
-    """Wait at most so many seconds, in all, for these children to end, and kill those that have not."""
+def join_or_kill(processes: Iterable[BaseProcess], seconds: float) -> None:
+    """Waits at most this long in total for the children to end, then kills the rest."""
     deadline = time.monotonic() + seconds
     for process in processes:
         process.join(max(0.0, deadline - time.monotonic()))
@@ -74,7 +74,7 @@ def gone(processes: Iterable[BaseProcess], seconds: float) -> None:
 
 
 def end_within(seconds: float, code: int) -> None:
-    """End this process in so many seconds, whatever its threads do; safe in a handler of signals."""
+    """Ends this process after so many seconds, whatever its threads do; safe in a signal handler."""
 
     def end() -> None:
         time.sleep(seconds)

@@ -6,15 +6,15 @@ from pathlib import Path
 
 
 class ResultsError(Exception):
-    """A record, a store or a file cannot be used; the text says what to do."""
+    """A record, a store or a file cannot be used; the text says how to mend it."""
 
 
 class JournalLost(ResultsError):
-    """The journal of one run cannot be written any more: that run fails, and no other."""
+    """One run's journal can no longer be written: only that run fails."""
 
 
 class LeaseHeld(JournalLost):
-    """Another process has the run now. who: its pid and host."""
+    """Another process trains the run. who: its pid and host."""
 
     def __init__(self, folder: Path, who: str) -> None:
         super().__init__(f"{folder} is another command's ({who}); wait for it, or choose another --out.")
@@ -22,7 +22,7 @@ class LeaseHeld(JournalLost):
 
 
 class AlreadyDone(ResultsError):
-    """The run has a complete journal by now. status, reason: those of its end."""
+    """The run already has a complete journal. status, reason: from the journal's last line."""
 
     def __init__(self, status: str, reason: str) -> None:
         super().__init__(f"The run is {status}, and is not repeated without --fresh.")

@@ -1,4 +1,4 @@
-"""Writes files whole or not at all, and only inside the folder of results."""
+"""Writes files atomically, and only inside the folder of results."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENX
 
 
 def own_folder(root: Path, folder: Path) -> Path:
-    """The folder, after a check that it lies below `root`, a folder of results, and that no folder between is a link.
+    """Returns the folder after checking that it lies below `root` with no link in between.
 
-    Raises ResultsError where it does not, or one is.
+    Raises ResultsError otherwise, so that no file outside the folder of results is changed.
     """
     place = root
     for part in folder.relative_to(root).parts if folder.is_relative_to(root) else ("..",):
@@ -32,49 +32,49 @@ def own_folder(root: Path, folder: Path) -> Path:
 
 
 def unwritable(path: Path, error: OSError, then: str = "") -> ResultsError:
-    """The error for a file that cannot be written, with what to do. then: the end of the sentence."""
+    """Returns the error for a file that cannot be written, with advice. then: end of the sentence."""
     reason = error.strerror or str(error)
-    mend = "choose another --out"
+    advice = "choose another --out"
     if isinstance(error, Unfit) or error.errno in _IN_THE_WAY:
-        mend = f"move away what is at {error.filename2 or error.filename or path}, or {mend}"
+        advice = f"move away what is at {error.filename2 or error.filename or path}, or {advice}"
     elif error.errno in _FULL:
-        mend = f"make room or {mend}"
-    return ResultsError(f"{path} cannot be written ({reason}); {mend}{then}.")
+        advice = f"make room or {advice}"
+    return ResultsError(f"{path} cannot be written ({reason}); {advice}{then}.")
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Write the file whole, or not at all, in a folder that is made if need be.
+    """Writes a file atomically; creates its folder if missing.
 
-    Raises ResultsError where the folder cannot be written, or the disk is full.
+    Raises ResultsError where the folder cannot be written or the disk is full.
     """
-    with whole(path) as file:
+    with atomic_file(path) as file:
         file.write(data)
 
 
 @contextlib.contextmanager
-def whole(path: Path) -> Iterator[BinaryIO]:
-    """Gives a file to write to, in a folder that is made if need be; it becomes `path` unless the block raises.
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """Opens a temporary file that becomes `path` when the block ends without an exception.
 
-    Raises ResultsError where the folder cannot be written, or the disk is full.
+    Creates the folder if missing. Raises ResultsError where the folder cannot be written or the disk is full.
     """
-    half = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with half.open("xb") as file:
+        with temporary.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        half.replace(path)
+        temporary.replace(path)
     except BaseException as error:
         with contextlib.suppress(OSError):
-            half.unlink()
+            temporary.unlink()
         if isinstance(error, OSError):
             raise unwritable(path, error) from error
         raise
 
 
-def moved(path: Path, folder: Path) -> Path:
-    """Move a file into a folder, which is made if need be, over one of its name; returns its new path.
+def move_into(path: Path, folder: Path) -> Path:
+    """Moves a file into a folder, replacing one of the same name -> its new path. Creates the folder if missing.
 
     Raises ResultsError where the folder cannot be written.
     """
@@ -87,8 +87,8 @@ def moved(path: Path, folder: Path) -> Path:
 
 
 def set_aside(path: Path, word: str) -> None:
-    """Rename a file to NAME.WORD-1, or the next free number. Raises OSError where the folder cannot be written."""
+    """Renames a file to NAME.WORD-1, or the next free number. Raises OSError where the folder cannot be written."""
     number = 1
-    while os.path.lexists(name := path.with_name(f"{path.stem}.{word}-{number}{path.suffix}")):
+    while os.path.lexists(renamed := path.with_name(f"{path.stem}.{word}-{number}{path.suffix}")):
         number += 1
-    os.replace(path, name)
+    os.replace(path, renamed)

@@ -1,7 +1,7 @@
-"""Records as tidy pandas frames: one row per run, per run and epoch, or per run and layer.
+"""Turns records into tidy pandas frames: one row per run, per run and evaluation, or per run and layer.
 
-Text is "" and a number NaN where a run has none; `inf` and `nan` that were measured stay what they are. The columns
-stand in one order whatever the records hold; a metric that only some runs have comes after those that all have.
+A missing text is "", a missing number NaN; `inf` and `nan` that were measured are kept. The order of columns does not
+depend on the records: metrics that only some runs have come last.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SUBJECT = {
     "commit": "string",
     "status": "string",
 }
-"""Columns of every frame: the run and the conditions under which it was made."""
+"""Columns of every frame: the run and its conditions."""
 RUNS = _SUBJECT | {
     "method_title": "string",
     "network_label": "string",
@@ -60,13 +60,13 @@ RUNS = _SUBJECT | {
     "options": "string",
     "spec": "string",
 }
-"""The columns of `runs` and their dtypes; the measures and `final_<metric>` of the last evaluation, float64, follow.
+"""Columns of `runs` and their dtypes; measures and `final_<metric>` of the last evaluation follow as float64.
 
-Measures are on the run's clock (`clock` names its metric), `run_wall_seconds` is what it took with evaluation;
-`options` and `spec` are JSON; `started` and `ended` are ISO 8601, UTC.
+Measures are on the run's clock, whose metric `clock` names; `run_wall_seconds` includes evaluation. `options` and
+`spec` are JSON; `started` and `ended` are ISO 8601, UTC.
 """
 EVALUATIONS = _SUBJECT | {"epoch": "float64", "step": "int64"}
-"""The columns of `evaluations` and their dtypes; the metrics, float64, follow. An epoch may be a share of one."""
+"""Columns of `evaluations` and their dtypes; metrics follow as float64. An epoch may be a fraction."""
 STALENESS = _SUBJECT | {
     "layer": "string",
     "updates": "float64",
@@ -79,17 +79,17 @@ STALENESS = _SUBJECT | {
     "torn_reads": "float64",
     "overlapping_reads": "float64",
 }
-"""The columns of `staleness`: means over a run's reads of a layer, in updates and in seconds of the run's clock.
+"""Columns of `staleness`: means over a run's reads of a layer, in updates and in seconds of the run's clock.
 
-From `lost_updates` on they are counts of the last epoch, of which runs of earlier versions have none
-(benchmarks.executors.counts.LayerConflicts says what each is).
+Columns from `lost_updates` on are counts of the last epoch (benchmarks.executors.counts.LayerConflicts explains them);
+runs of earlier versions have none.
 """
 
 
 def runs(records: Iterable[Record]) -> DataFrame:
-    """One row per run, incomplete ones too, with the columns of RUNS, the measures and the last metrics.
+    """Returns one row per run, incomplete ones included, with the columns of RUNS, the measures and the last metrics.
 
-    Units stand in the columns' names: `_seconds` are of the run's clock, `_percent` from 0 to 100.
+    Column names end in their units: `_seconds` on the run's clock, `_percent` from 0 to 100.
 
     Raises:
         ResultsError: an evaluation lacks the run's clock.
@@ -97,24 +97,24 @@ def runs(records: Iterable[Record]) -> DataFrame:
     Example:
         `runs(records).groupby("row")["best_accuracy_percent"].mean()`
     """
-    found = list(records)
-    numbers = [*(measure.key for measure in measures()), *(f"final_{name}" for name in _metrics(found))]
-    return _frame((_run(record) for record in found), RUNS, numbers)
+    records = list(records)
+    numbers = [*(measure.key for measure in measures()), *(f"final_{name}" for name in _metrics(records))]
+    return _frame((_run(record) for record in records), RUNS, numbers)
 
 
 def evaluations(records: Iterable[Record]) -> DataFrame:
-    """One row per run and evaluation, with the columns of EVALUATIONS and every metric. Raises as `runs`."""
-    found = list(records)
-    return _frame((row for record in found for row in _curve(record)), EVALUATIONS, _metrics(found))
+    """Returns one row per run and evaluation, with the columns of EVALUATIONS and every metric. Raises as `runs`."""
+    records = list(records)
+    return _frame((row for record in records for row in _curve(record)), EVALUATIONS, _metrics(records))
 
 
 def staleness(records: Iterable[Record]) -> DataFrame:
-    """One row per run and layer, with the columns of STALENESS, for runs that ended."""
+    """Returns one row per run and layer, with the columns of STALENESS, for runs that ended."""
     return _frame((row for record in records for row in _layers(record)), STALENESS, ())
 
 
 def measures() -> list[Measure]:
-    """Measures that need no target, budget or other runs."""
+    """Returns the measures that need no target, budget or other runs."""
     return [measure for measure in of_runs() if not measure.needs]
 
 
@@ -126,8 +126,8 @@ def _frame(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], metric
 
 
 def _metrics(records: Sequence[Record]) -> list[str]:
-    there = {name for record in records for point in record.evaluations for name in point.metrics}
-    return [*METRICS, *sorted(there - set(METRICS))]
+    names = {name for record in records for point in record.evaluations for name in point.metrics}
+    return [*METRICS, *sorted(names - set(METRICS))]
 
 
 def _subject(record: Record) -> dict[str, Any]:
@@ -206,28 +206,28 @@ def _layers(record: Record) -> Iterator[dict[str, Any]]:
 
 
 def hardware(record: Record) -> str:
-    """Name of the hardware profile, or of the machine in real time."""
+    """Name of the hardware profile, or of the machine for runs in real time."""
     return record.spec.hardware.name
 
 
 def card(record: Record) -> str:
-    """Name of the hardware, and the first digits of its digest where it is a profile."""
+    """Name of the hardware, with the first digits of its digest for a hardware profile."""
     digest = record.spec.hardware.sha256
     return f"{hardware(record)} ({digest[:8]})" if digest else hardware(record)
 
 
 def torch(record: Record) -> str:
-    """Release of torch that made the run."""
+    """Version of torch that trained the run."""
     return str((record.environment.get("packages") or {}).get("torch") or record.spec.torch)
 
 
 def commit(record: Record) -> str:
-    """Commit that made the run; "" where unknown."""
+    """Commit that trained the run; "" if unknown."""
     return checkout(record.environment.get("commit"), record.environment.get("modified"))
 
 
 def _text(value: Any) -> str:
-    """The value as text that a file can hold: names of users may have bytes that are no text."""
+    """Text of a value; bytes that are no valid text, as in some user names, are escaped."""
     return "" if value is None else str(value).encode("utf-8", "backslashreplace").decode()
 
 

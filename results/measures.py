@@ -1,6 +1,6 @@
-"""Measures, each defined once: name, unit, whether more or less is better, and how to compute it from a run's record.
+"""Defines each measure once: name, unit, which values are better, and how to compute it from a run's record.
 
-Tables, MLflow, exports and comparisons all read `MEASURES`: to add a measure, add an entry there.
+Tables, MLflow, exports and comparisons all read `MEASURES`; to add a measure, add an entry there.
 
 Example:
     `MEASURES["best_accuracy_percent"].of(record)  # 87.3, in percent`
@@ -50,11 +50,11 @@ NO_TOKENS = "no tokens are predicted, or their FLOPs were not counted yet when i
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Facts that a measure may need beside the run.
+    """Facts beside a run's record that a measure may need.
 
-    target: the value to reach. baseline: runs of backpropagation (BP) on the same network. budgets: the samples,
-    seconds and bytes at which rows are compared. no_target: why there is no target. chance: guessing on the runs' data;
-    None: unknown.
+    target: the value to reach. baseline: runs of backpropagation (BP) on the same network. budgets: samples, seconds
+    and bytes at which rows are compared. no_target: why there is no target. chance: accuracy or loss of guessing; None
+    if unknown.
     """
 
     target: float | None = None
@@ -70,30 +70,29 @@ class Context:
 
 
 ALONE = Context()
-"""A run by itself, without target or baseline."""
+"""Context of a single run, without target or baseline."""
 OfRun = Callable[[Record, Context], float | None]
-"""A run's value; None where it has none."""
+"""Computes a run's value; None if it has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
     """A quantity, shown in tables as three columns: published, measured, ratio.
 
-    `digits` are the decimals of published means (measured means get at least as many), `std_digits` those of
-    published standard deviations; None prints them as they are. An `exact` value is one that no run can change, such
-    as a law's or a setting's: it is shown with `digits` decimals and without the number of runs.
-
     Args:
+        digits: decimals of published means; measured means get at least as many.
+        std_digits: decimals of published standard deviations; None prints them unrounded.
+        exact: whether no run can change it, as for a law or a setting: the number of runs is not shown.
         better: which values are better; "" for neither.
-        time: whether it is the seconds until something is reached or done, by which methods are compared.
-        clock: whether it depends on the clock alone: where time is simulated, all seeds have the same value.
-        points: whether it agrees with a published value within percentage points; any other within a share of it.
+        time: whether it is the seconds until an event, by which methods are compared.
+        clock: whether it depends on the clock alone: in simulated time all seeds have the same value.
+        points: whether it agrees with a published value within percentage points; others agree within a share of it.
         event: what is reached; seconds to an event are its epochs times seconds per epoch.
         needs: what it cannot be computed without: a target, BP's runs, or a budget.
-        missing: a footnote where no run has a value.
+        missing: footnote where no run has a value.
         of_run: computes a run's value; None for measures of an analysis, which has no runs.
-        bound: a lower bound for a run without a value: how far it went.
-        resolution: how much too high a run's value may be, since it was found at an evaluation.
+        bound: computes a lower bound for a run without a value: how far it went.
+        resolution: computes by how much a run's value may be too high, since it was found at an evaluation.
     """
 
     key: str
@@ -120,35 +119,35 @@ class Measure:
 
     @property
     def name(self) -> str:
-        """Heading within a sentence: "best loss", but "MFU"."""
+        """The heading as it stands within a sentence: "best loss", but "MFU"."""
         bare = self.bare_heading
         return bare if bare[:2].isupper() else bare[:1].lower() + bare[1:]
 
     @property
     def timed(self) -> bool:
-        """Whether it is seconds, or computed of seconds, such as a speed-up or MFU."""
+        """Whether it is seconds, or computed from seconds, such as a speed-up or MFU."""
         return self.time or self.clock
 
     @property
     def speed(self) -> bool:
-        """Whether claims of speed rest on it: it is timed, or epochs until something is reached."""
+        """Whether claims of speed rest on it: it is timed, or counts epochs to an event."""
         return self.timed or bool(self.event)
 
     def of(self, record: Record, context: Context = ALONE) -> float | None:
-        """A run's value; None where it has none.
+        """Returns a run's value; None if it has none.
 
         Raises:
-            ValueError: no run has it.
+            ValueError: the measure is an analysis's, and no run has it.
         """
         if self.of_run is None:
             raise ValueError(f"{self.key} is measured by an analysis, not by runs")
         return self.of_run(record, context)
 
     def value(self, records: Sequence[Record], context: Context) -> tuple[Summary | None, str]:
-        """The runs taken together, with a footnote or ""; or None, and why.
+        """Summarises the runs -> the summary and a footnote or ""; or None and the reason.
 
         Raises:
-            ValueError: no run has it.
+            ValueError: the measure is an analysis's, and no run has it.
         """
         if self.needs == "target" and context.target is None:
             return None, incidents(records) or context.no_target or NO_TARGET
@@ -166,11 +165,11 @@ class Measure:
         return summary(values, bounds, self.resolutions(records, context)), missing
 
     def resolutions(self, records: Sequence[Record], context: Context = ALONE) -> list[float | None]:
-        """Returns by how much each run's value may be too high; None where it has no value, or an exact one."""
+        """Returns by how much each run's value may be too high; None where it is exact or missing."""
         return [self.resolution(record, context) for record in records] if self.resolution is not None else []
 
     def by_run(self, records: Sequence[Record], context: Context) -> Seeds:
-        """Values run by run; empty where the context lacks what the measure needs."""
+        """Returns the value of every run; empty where the context lacks what the measure needs."""
         if (self.needs == "target" and context.target is None) or (self.needs in BUDGETS and not context.budgets):
             return Seeds()
         runs = sorted(records, key=lambda record: record.seed)
@@ -185,20 +184,23 @@ class Measure:
         return Seeds(values, limits, never, widths, seeds)
 
     def possible(self, interval: Interval) -> Interval:
-        """The part of an interval in which the measure can lie: no share is above 100 %.
+        """Clips an interval to possible values: at most 100 %, and not below 0.
 
-        None is below 0 either, but for a loss of one's own that is so on the whole.
+        A user's own loss may be negative: an interval whose middle is below 0 is not clipped there.
         """
         least = 0.0 if interval.low + interval.high >= 0 else -math.inf
         low, high = max(least, interval.low), max(least, interval.high)
         return replace(interval, low=low, high=min(100.0, high) if self.unit == "%" else high)
 
 
-def by_seed(records: Sequence[Record], measure: Measure, given: Context) -> Mapping[int, float]:
-    """Runs' values of a measure; empty where not every run has one."""
-    values = {record.seed: measure.of(record, given) for record in records}
-    found = {seed: value for seed, value in values.items() if value is not None and math.isfinite(value)}
-    return found if len(found) == len(records) else {}
+def by_seed(records: Sequence[Record], measure: Measure, context: Context) -> Mapping[int, float]:
+    """Returns the runs' values of a measure by seed; empty unless every run has one."""
+    values = {
+        record.seed: value
+        for record in records
+        if (value := measure.of(record, context)) is not None and math.isfinite(value)
+    }
+    return values if len(values) == len(records) else {}
 
 
 def incidents(records: Sequence[Record]) -> str:
@@ -211,36 +213,39 @@ def incidents(records: Sequence[Record]) -> str:
 
 
 def words(key: str) -> str:
-    """A measure in a sentence, without its unit: 'best accuracy', 'time to target'."""
+    """Name of a measure in a sentence, without its unit: 'best accuracy', 'time to target'."""
     return key.replace("_", " ").removesuffix(" percent").removesuffix(" seconds")
 
 
 def of_runs() -> list[Measure]:
-    """The measures that runs have, in the order of `MEASURES`."""
+    """Returns the measures that runs have, in the order of `MEASURES`."""
     return [measure for measure in MEASURES.values() if measure.of_run is not None]
 
 
 def best_measure(judge: Judge) -> Measure:
-    """Returns the measure of a run's best value of what it is judged by. Raises KeyError where there is none."""
+    """Returns the measure of a run's best value by the judge's metric. Raises KeyError if there is none."""
     return named(MEASURES[f"best_{judge.metric}"], judge)
 
 
 def at_validation(judge: Judge) -> Measure:
-    """Returns the measure of the test value at the evaluation that is best by validation.
+    """Returns the measure of the test value at the evaluation that is best on the validation split.
 
-    Raises KeyError where there is none.
+    Raises KeyError if there is none.
     """
     return MEASURES[_key_at_validation(judge)]
 
 
 def _key_at_validation(judge: Judge) -> str:
-    """Returns "accuracy_at_best_validation_percent" of "accuracy_percent"."""
+    """Returns "accuracy_at_best_validation_percent" for "accuracy_percent"."""
     metric, unit, _ = judge.metric.partition("_percent")
     return f"{metric}_at_best_validation{unit}"
 
 
 def named(measure: Measure, judge: Judge) -> Measure:
-    """Returns a value of what runs are judged by under the judge's title and unit: "Best loss (nats)"."""
+    """Returns a copy with the judge's title and unit in the heading, such as "Best loss (nats)".
+
+    Measures of anything else than the judge's metric are returned unchanged.
+    """
     if measure.needs in BUDGETS:
         heading = f"{judge.title.capitalize()} at equal {measure.needs}" + (f" ({judge.unit})" if judge.unit else "")
         digits, std_digits = (1, 2) if judge.unit == "%" else (3, 3)
@@ -256,12 +261,12 @@ def named(measure: Measure, judge: Judge) -> Measure:
 
 
 def need(keys: Iterable[str], what: Literal["target", "baseline", Budget]) -> bool:
-    """Returns whether any of the measures needs a target, BP's runs or a budget; keys of analyses may be among them."""
+    """Whether any of the measures needs a target, BP's runs or a budget. Keys of analyses' measures are ignored."""
     return any(MEASURES[key].needs == what for key in keys if key in MEASURES)
 
 
 def seconds_per_batch(record: Record) -> float | None:
-    """Seconds of a batch on the record's clock; not of an epoch, since methods drop different remainders of it."""
+    """Seconds per batch on the record's clock; not per epoch, since methods drop different remainders of an epoch."""
     last = extent(record)
     return last.seconds / record.evaluations[-1].step if last is not None else None
 
@@ -274,7 +279,7 @@ def _best(record: Record, context: Context) -> Best | None:
 
 
 def _judged(find: Callable[[Record], Best | None], metric: str) -> OfRun:
-    """The value that `find` gives, for runs that are judged by this metric."""
+    """Computes the value of the evaluation that `find` picks, for runs judged by this metric."""
 
     def of_run(record: Record, context: Context) -> float | None:
         point = find(record) if record.judge.metric == metric else None
@@ -290,18 +295,17 @@ def _perplexity(record: Record, context: Context) -> float | None:
 
 
 def _at_best(metric: str) -> OfRun:
-    """A metric at the evaluation that was best."""
+    """Computes a metric at a run's best evaluation."""
 
     def of_run(record: Record, context: Context) -> float | None:
         point = best(record)
-        values = [one.metrics.get(metric) for one in record.evaluations if point and one.epoch == point.epochs]
-        return next(iter(values), None)
+        return next((at.metrics.get(metric) for at in record.evaluations if point and at.epoch == point.epochs), None)
 
     return of_run
 
 
 def _per_second(record: Record, context: Context) -> float | None:
-    """Tokens of training on the record's clock."""
+    """Tokens trained per second of the record's clock."""
     seconds, work = seconds_per_batch(record), record.spec.workload.document()
     tokens = work.get("tokens")
     if not seconds or not isinstance(tokens, dict):
@@ -310,17 +314,17 @@ def _per_second(record: Record, context: Context) -> float | None:
 
 
 def _flops_per_token(record: Record, context: Context) -> float | None:
-    """FLOPs of training the run's network on one token, as they were counted: all products of both passes.
+    """FLOPs counted for training the run's network on one token, in all products of both passes.
 
-    They are those of PaLM's appendix B (arXiv:2204.02311), 6 N + 12 L H Q T, with N weights that multiply: embeddings
-    are looked up. Attention is counted whole, masked or not.
+    They equal those of PaLM's appendix B (arXiv:2204.02311), 6 N + 12 L H Q T, with N weights that multiply: embeddings
+    are looked up. Attention is counted in full, masked or not.
     """
     flops = (record.end or {}).get("flops_per_token")
     return float(flops) if flops else None
 
 
 def _best_of_whole(record: Record, context: Context) -> Best | None:
-    """Best evaluation of a finished run that learnt anything: what another took is no training's time."""
+    """Best evaluation of a finished run that learnt something: only then is its time a time of training."""
     return best(record) if record.status == "finished" and not learnt_nothing(record, context.chance) else None
 
 
@@ -328,20 +332,20 @@ def _target(record: Record, context: Context) -> Reach | None:
     return reach(record, context.target) if context.target is not None else None
 
 
-Found = Callable[[Record, Context], Reach | Best | None]
-"""The evaluation at which a run's value was found."""
+FindPoint = Callable[[Record, Context], Reach | Best | None]
+"""Finds the evaluation that gives a run's value."""
 
 
-def _of(found: Found, name: Literal["value", "seconds", "epochs"]) -> OfRun:
+def _of(find: FindPoint, name: Literal["value", "seconds", "epochs"]) -> OfRun:
     def of_run(record: Record, context: Context) -> float | None:
-        return getattr(point, name) if (point := found(record, context)) is not None else None
+        return getattr(point, name) if (point := find(record, context)) is not None else None
 
     return of_run
 
 
-def _since(found: Found, name: Literal["seconds", "epochs"]) -> OfRun:
+def _since(find: FindPoint, name: Literal["seconds", "epochs"]) -> OfRun:
     def of_run(record: Record, context: Context) -> float | None:
-        return getattr(since(record, point), name) if (point := found(record, context)) is not None else None
+        return getattr(since(record, point), name) if (point := find(record, context)) is not None else None
 
     return of_run
 
@@ -355,7 +359,7 @@ def _extent(record: Record, context: Context) -> Reach | None:
 
 
 def _final(metric: str) -> OfRun:
-    """A metric of the last evaluation."""
+    """Computes a metric of the last evaluation."""
 
     def of_run(record: Record, context: Context) -> float | None:
         value = record.evaluations[-1].metrics.get(metric) if record.evaluations else None
@@ -370,14 +374,14 @@ def _seconds_per_epoch(record: Record, context: Context) -> float | None:
 
 
 def _speedup(record: Record, context: Context) -> float | None:
-    """Seconds per batch of BP's run with the same seed over those of the run."""
-    theirs = {run.seed: run for run in context.baseline}.get(record.seed)
-    base, ours = seconds_per_batch(theirs) if theirs is not None else None, seconds_per_batch(record)
-    return base / ours if base and ours else None
+    """Seconds per batch of BP's run with the same seed, divided by the run's own."""
+    baseline = {run.seed: run for run in context.baseline}.get(record.seed)
+    baseline_seconds, seconds = seconds_per_batch(baseline) if baseline is not None else None, seconds_per_batch(record)
+    return baseline_seconds / seconds if baseline_seconds and seconds else None
 
 
 def _of_layers(part: str, whole: str) -> OfRun:
-    """A count of a run's last epoch over all layers, in percent of another; None where it was not counted."""
+    """Computes a count of the last epoch over all layers, in percent of another count; None if it was not counted."""
 
     def of_run(record: Record, context: Context) -> float | None:
         layers = (record.end or {}).get("staleness") or ()
@@ -389,14 +393,14 @@ def _of_layers(part: str, whole: str) -> OfRun:
 
 
 def _dropped(record: Record, context: Context) -> float | None:
-    """Gradients that the run dropped, in percent of those that it computed; None where it counted none."""
+    """Dropped gradients in percent of computed ones; None if none were counted."""
     effects = (record.end or {}).get("effects") or {}
     gradients = effects.get("gradients")
     return 100 * effects["dropped"] / gradients if gradients and "dropped" in effects else None
 
 
 def _sent(record: Record, at: Reach | None) -> float | None:
-    """Megabytes that devices had sent each other at an evaluation; None where they were not counted."""
+    """Megabytes that devices had sent each other by an evaluation; None if not counted."""
     points = [point for point in record.evaluations if at is not None and point.epoch == at.epochs]
     size = points[0].metrics.get(SENT) if points else None
     return None if size is None else size / 1e6
@@ -411,14 +415,14 @@ def _sent_to_target(record: Record, context: Context) -> float | None:
 
 
 def _sent_since(record: Record, context: Context) -> float | None:
-    """Megabytes between the evaluation that reached the target and the one before."""
+    """Megabytes sent between the evaluation that reached the target and the one before."""
     at = _target(record, context)
     size, before = _sent(record, at), [point for point in record.evaluations if at and point.epoch < at.epochs]
     return None if size is None else size - (before[-1].metrics.get(SENT, 0.0) / 1e6 if before else 0.0)
 
 
 def _at_equal(what: Budget) -> OfRun:
-    """Returns what the run is judged by, when it had used up as much as the row that used least."""
+    """Computes the judge's metric when the run had used as much of a budget as the most economical row used in all."""
 
     def of_run(record: Record, context: Context) -> float | None:
         return value_at(record, what, context.budgets[what]) if what in context.budgets else None
@@ -535,4 +539,4 @@ MEASURES: dict[str, Measure] = {
         Measure("backward_seconds", "Backward pass (s)", "s", "less", digits=4),
     )
 }  # fmt: skip
-"""The measures of the papers' tables by key. A new one is one more entry here."""
+"""The measures of all tables, by key."""

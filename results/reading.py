@@ -1,4 +1,4 @@
-"""Reads files without hanging or filling memory: regular ones, of a bounded size; JSON and TOML of a bounded depth."""
+"""Reads regular files of bounded size, and JSON and TOML of bounded depth, so that no file can hang or fill memory."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 MOST_BYTES = 2**30
-"""Bound for records, which are far smaller."""
+"""Size limit of records, which are far smaller."""
 TEXT_BYTES = 2**25
-"""Bound for files written by hand."""
+"""Size limit of files written by hand."""
 DEEPEST = 100
 """Most parts of a dotted key in TOML."""
 _PART = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
@@ -23,13 +23,13 @@ _DOTTED = re.compile(rf"{_PART}(?:[ \t]*\.[ \t]*{_PART})*")
 
 
 class Unfit(OSError):
-    """A file is no regular one, or too large."""
+    """A file is not a regular one, or is too large."""
 
 
 def opened(path: Path, at_most: int) -> BufferedReader:
-    """Open a regular file for reading; reading a pipe or a device might never end.
+    """Opens a regular file for reading; reading a pipe or a device might never end.
 
-    Raises OSError where it cannot be opened, and Unfit where it is no regular file or has more than `at_most` bytes.
+    Raises OSError where it cannot be opened, and Unfit where it is not a regular file or has more than `at_most` bytes.
     """
     _check(path, os.stat(path), at_most)  # opening a device may already do something
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -42,7 +42,7 @@ def opened(path: Path, at_most: int) -> BufferedReader:
 
 
 def content(path: Path, at_most: int) -> bytes:
-    """Content of a file. Raises as `opened`."""
+    """Returns the bytes of a file. Raises as `opened`."""
     with opened(path, at_most) as file:
         data = file.read((os.fstat(file.fileno()).st_size or at_most) + 1)  # files of /proc have a size of 0
     if len(data) > at_most:
@@ -51,7 +51,7 @@ def content(path: Path, at_most: int) -> bytes:
 
 
 def parsed_json(path: Path, at_most: int = MOST_BYTES) -> Any:
-    """Parse a file as JSON. Raises as `opened`, and ValueError where it is no JSON."""
+    """Parses a JSON file. Raises as `opened`, and ValueError for anything but JSON."""
     try:
         return json.loads(content(path, at_most))
     except RecursionError:
@@ -59,7 +59,7 @@ def parsed_json(path: Path, at_most: int = MOST_BYTES) -> Any:
 
 
 def parsed_toml(text: str) -> dict[str, Any]:
-    """Parse a text as TOML. Raises ValueError where it is no TOML."""
+    """Parses TOML. Raises ValueError for anything but TOML."""
     if any(key[0].count(".") > DEEPEST for key in _DOTTED.finditer(text)):  # tomllib's memory grows with the square
         raise ValueError("a key of it has too many parts")
     try:

@@ -1,4 +1,4 @@
-"""CSV files: read line by line, and with no text that a spreadsheet takes for a formula (OWASP, CSV injection)."""
+"""Reads and writes CSV files; no text of theirs can act as a spreadsheet formula (OWASP, CSV injection)."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _BEGIN = ("=", "+", "-", "@", "\t", "\r")
 def values(
     path: Path, parse: Callable[[dict[str, str], int], Value], what: str, columns: Sequence[str] = ()
 ) -> Iterator[Value]:
-    """Values of a CSV, one a line.
+    """Reads a CSV -> a value per line.
 
     Args:
-        parse: makes one of a line by column and of its number, the header's being 1; raises KeyError, TypeError or
-            ValueError where it is none.
-        what: a line is, in words.
-        columns: that have to be there.
+        parse: makes a value of a line's fields and its number (the header is line 1); raises KeyError, TypeError or
+            ValueError for an invalid line.
+        what: name of a value in messages, such as "a published value".
+        columns: required columns.
 
     Raises:
-        ResultsError: the file cannot be read, or a line is none: the text names file and line.
+        ResultsError: the file cannot be read or a line is invalid; the text names file and line.
     """
     try:
         reader = csv.DictReader(io.StringIO(content(path, TEXT_BYTES).decode("utf-8-sig"), newline=""))
         if lost := [name for name in columns if name not in (reader.fieldnames or ())]:
-            wanted = ",".join(columns)
-            raise ResultsError(f"{path}, line 1: there is no column {lost[0]}; the first line is {wanted}.")
+            header = ",".join(columns)
+            raise ResultsError(f"{path}, line 1: there is no column {lost[0]}; the first line is {header}.")
         for row in reader:
             try:
                 yield parse(row, reader.line_num)
@@ -45,17 +45,17 @@ def values(
 
 
 def cell(value: Any) -> Any:
-    """The value as it is written: a text that begins as a formula does has an apostrophe more, a number has none."""
+    """Returns the value to write: an apostrophe goes before a text that looks like a formula."""
     return f"'{value}" if isinstance(value, str) and _is_taken(value) else value
 
 
 def text_of(cell: str) -> str:
-    """The text that was written so."""
+    """Returns the text that `cell` wrote."""
     return cell[1:] if cell.startswith("'") and _is_taken(cell[1:]) else cell
 
 
 def _is_taken(text: str) -> bool:
-    """Whether it needs an apostrophe, as what would be read back as if it had one does; a sign alone needs none."""
+    """Whether a text needs an apostrophe: it looks like a formula, or like one with apostrophes before it."""
     bare = text.lstrip("'")
     return len(bare) > 1 and bare.startswith(_BEGIN) and not _is_number(text)
 

@@ -183,7 +183,7 @@ def cuda() -> Check:
     tf32 = f"TF32 {products} for products, {convolutions} in cuDNN until a run's precision sets both"
     detail = f"{len(properties)}: {devices}; driver {gpus.driver() or 'not told by nvidia-smi'}; {tf32}"
     try:
-        gpus.found()
+        gpus.detect()
     except UserError as error:
         return Check(False, detail, str(error))
     return Check(True, detail)

@@ -55,7 +55,7 @@ def configure(engine: EngineOptions, out: Path, jobs: int | None, console: Conso
     if jobs is not None:
         raise UserError("--jobs and --per-device are for this machine; --engine slurm has --per-task, runs of a job.")
     slurm_options = options.chosen(engine.slurm or (), engine.per_task)
-    return Slurm(slurm_options, lambda text: say(console, text), node=probe.known(out), detach=engine.detach)
+    return Slurm(slurm_options, lambda text: say(console, text), node=probe.last_node(out), detach=engine.detach)
 
 
 def cancel(out: Path, console: Console) -> int:

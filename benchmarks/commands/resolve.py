@@ -74,7 +74,7 @@ def one_table(experiments: Sequence[Experiment], name: str) -> Table:
 
 def default_jobs(device: str, per_device: int = 1) -> int:
     """Returns `per_device` per GPU that this process sees where it trains on GPUs, else its number of cores."""
-    return per_device * gpus.found().count if device == "cuda" else usable_cores()
+    return per_device * gpus.detect().count if device == "cuda" else usable_cores()
 
 
 def jobs_at_once(jobs: int | None, chosen: Choices, per_device: int | None = None) -> int:
@@ -238,8 +238,8 @@ def usable_device(device: str, devices: Sequence[str] = ()) -> str:
     usable = device != "cpu" and gpus.usable()
     if device == "cuda" and not usable:
         raise UserError("--device cuda: no CUDA device is usable here; `python -m benchmarks doctor` says why.")
-    if usable and gpus.found().count < len(devices):
-        raise UserError(f"--devices {','.join(devices)}: torch sees {gpus.found().count} of these GPUs here.")
+    if usable and gpus.detect().count < len(devices):
+        raise UserError(f"--devices {','.join(devices)}: torch sees {gpus.detect().count} of these GPUs here.")
     return "cuda" if usable else "cpu"
 
 

@@ -33,7 +33,7 @@ from benchmarks.workloads.scales import size_of
 from reports.tables.files import write
 from reports.tables.screen import to_rich
 from results.errors import ResultsError
-from results.files import moved, own_folder
+from results.files import move_into, own_folder
 from results.tables import ResultTable
 
 METHOD_FAILURES = (WorkerFailed, WorkersStuck, Stalled, EpochUnfinished)
@@ -195,7 +195,7 @@ def _analyse(analysis: Analysis, chosen: Choices, out: Path, console: Console) -
     again = command([analysis.id], chosen).text()
     tables = [replace(table, command=again) for table in conditions.of_analysis(analysis, chosen, finding.tables)]
     condition = tables[0].conditions
-    pictures = [moved(path, own_folder(out, condition.folder(path.parent))) for path in finding.pictures]
+    pictures = [move_into(path, own_folder(out, condition.folder(path.parent))) for path in finding.pictures]
     *first_tables, last = tables
     for table in (*first_tables, last.with_pictures(pictures, out)):
         _print(table, condition.folder(out / "tables"), out, console)

@@ -87,7 +87,7 @@ class Trainer:
     def resumable(self, runs: Sequence[Run], missing: Sequence[Run]) -> str:
         """Returns in words how many missing runs resume from checkpoints; removes the checkpoints of other runs."""
         keeper.prune(self.out, {run.id for run in runs} - {run.id for run in missing})
-        resumed = 0 if self.recovery.fresh else sum(bool(checkpoints.found(self.out, run.id)) for run in missing)
+        resumed = 0 if self.recovery.fresh else sum(bool(checkpoints.existing(self.out, run.id)) for run in missing)
         return f"; {resumed} to be resumed" if resumed else ""
 
     def without_weights(self, runs: Sequence[Run], missing: Sequence[Run]) -> str:
@@ -155,7 +155,7 @@ def _interruption(display: Display, missing: Sequence[Run], setting: Setting) ->
     status = f"{display.done} of {many(len(missing))} done"
     if not (display.done or display.begun):
         return f"none of {many(len(missing))} had begun; {again} begins {'it' if len(missing) == 1 else 'them'}"
-    unsaved = sum(not checkpoints.found(setting.out, id) for id in display.begun)
+    unsaved = sum(not checkpoints.existing(setting.out, id) for id in display.begun)
     if not unsaved:
         return f"{status} and kept; {again} carries on"
     if display.done or unsaved < len(display.begun):

@@ -78,7 +78,7 @@ class Choices:
         """GPUs that runs are trained on; None on a CPU. Raises UserError where this machine's are not equal."""
         if self.device != "cuda":
             return None
-        return self.node.gpus if self.node is not None else gpus.found()
+        return self.node.gpus if self.node is not None else gpus.detect()
 
     @property
     def real_devices(self) -> int:

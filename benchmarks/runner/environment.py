@@ -39,7 +39,7 @@ def describe(device: str = "cpu") -> dict[str, Any]:
     """Machine, packages, variables, commit, digest of the numerics' files, and command line, as JSON.
 
     Unknown facts are None or left out. device: "cuda" adds the GPUs, their driver and torch's CUDA. Raises
-    UserError as `gpus.found`.
+    UserError as `gpus.detect`.
     """
     return {
         "python": platform.python_version(),

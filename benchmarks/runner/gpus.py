@@ -46,7 +46,7 @@ def usable() -> bool:
     return torch.cuda.is_available()
 
 
-def found() -> Gpus:
+def detect() -> Gpus:
     """The GPUs that torch sees. Raises UserError where there are none, or several kinds."""
     import torch
 
@@ -78,8 +78,8 @@ def choose(numbers: Sequence[str]) -> None:
 
 
 def each() -> tuple[str, ...]:
-    """Values of CUDA_VISIBLE_DEVICES, each for one GPU. Raises UserError as `found`."""
-    count, listed = found().count, [name.strip() for name in os.environ.get(VISIBLE, "").split(",")]
+    """Values of CUDA_VISIBLE_DEVICES, each for one GPU. Raises UserError as `detect`."""
+    count, listed = detect().count, [name.strip() for name in os.environ.get(VISIBLE, "").split(",")]
     return tuple(listed[:count]) if any(listed) else tuple(map(str, range(count)))
 
 
@@ -87,7 +87,7 @@ def describe() -> dict[str, Any]:
     """GPUs, driver and CUDA versions to record; None for an unknown one."""
     import torch
 
-    seen = found()
+    seen = detect()
     cudnn: Any = torch.backends.cudnn  # torch leaves it untyped
     return {
         "name": seen.name,

@@ -96,7 +96,7 @@ def train(
 
     if keep_weights:  # before the end, so that every run that ended has its weights
         training.run_progress.doing = "writing its weights"
-        journal.check()
+        journal.lease.check()
         weights.write(journal.path.parent, training.judge, network=work.network, epoch=history.epoch)
     journal.end(
         history.status,

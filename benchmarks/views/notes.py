@@ -37,7 +37,7 @@ def _budgets(table_runs: TableRuns, network: str) -> Iterator[str]:
 
 
 def _target_line(table_runs: TableRuns, network: str) -> str:
-    target, grid, say = table_runs.targets[network], table_runs.grid, table_runs.judge.said
+    target, grid, say = table_runs.targets[network], table_runs.grid, table_runs.judge.with_unit
     printed = grid.published.get((network, published.ANY_ROW, published.TARGET))
     paper = f" (paper: {say(printed.mean)})" if printed else ""
     if target is None and grid.unlike_tokens:

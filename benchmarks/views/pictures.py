@@ -103,7 +103,7 @@ def caption(table_runs: TableRuns, drawn: Sequence[Curve], levels: Mapping[str, 
     if silent := list(dict.fromkeys(curve.label for curve in drawn if len(curve.xs) < len(axes))):
         words.append(f"without {axes[-1]}: {', '.join(silent)}")
     if levels:
-        reached = ", ".join(f"{name} {table_runs.judge.said(level)}" for name, level in levels.items())
+        reached = ", ".join(f"{name} {table_runs.judge.with_unit(level)}" for name, level in levels.items())
         words.append(f"dotted: the target ({reached})")
     return "; ".join(filter(None, (*words, coinciding(drawn)))) + "."
 

@@ -129,7 +129,7 @@ def _draw_in_parallel(jobs: list[FigureJob], processes: int) -> None:
     except BrokenProcessPool:
         pool.shutdown()
         for half in {half for pid in drawing for job in jobs for half in job.stem.parent.glob(f".*.{pid}.*")}:
-            half.unlink(missing_ok=True)  # what a killed process was writing (results.files.whole)
+            half.unlink(missing_ok=True)  # what a killed process was writing (results.files.atomic_file)
         raise ResultsError("A process that drew was killed (out of memory?); the same command draws again.") from None
     finally:
         pool.shutdown(cancel_futures=True)

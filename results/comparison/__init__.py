@@ -1,6 +1,6 @@
-"""Two sets of runs, cell by cell: what changed between A and B, and whether it is more than noise.
+"""Compares two sets of runs, A and B, cell by cell: what changed, and whether that is more than noise.
 
-A cell is a row of a network in a family with one resolved setting.
+A cell is one row of one network in one family, with one value for every setting.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from results.reproductions import Value
 
 @dataclass(frozen=True, slots=True)
 class ComparedCell:
-    """A row that A and B both have. `group` is the family, or the table of a reproduction.
+    """A row that both A and B have.
 
-    `common` seeds are in both; of them `identical` have the same losses to the last bit. `settings` are the options
-    in which A and B differ, `context` the rest of the spec.
+    group: the runs' family, or the table of a reproduction. common: number of seeds that both have. identical: number
+    of these with the same losses to the last bit. settings: options in which A and B differ. context: other fields of
+    the spec that differ. incidents: runs that did not finish, in words.
     """
 
     group: str
@@ -37,13 +38,16 @@ class ComparedCell:
 
     @property
     def unchanged(self) -> bool:
-        """Whether all measured values are equal, and every common seed has the same losses."""
+        """Whether all measures are equal and every common seed has the same losses."""
         return self.identical == self.common and all(change.verdict == SAME for change in self.changes)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All cells that A and B share, and what only one of them has; `first` and `second` are the runs of the cells."""
+    """The cells that A and B share, and the runs that only one of them has (`alone`).
+
+    first, second: the compared runs of A and of B.
+    """
 
     cells: tuple[ComparedCell, ...]
     alone: tuple[Alone, ...]
@@ -52,20 +56,20 @@ class Comparison:
 
     @property
     def tested(self) -> int:
-        """Number of measures whose interval noise could have moved."""
+        """Number of measures that were compared by an interval of some width: the others have no noise."""
         return sum(
             change.low is not None and change.low != change.high for cell in self.cells for change in cell.changes
         )
 
 
 COMPARED = ("seconds_per_epoch", "time_to_best_seconds")
-"""The measures of two sets of runs that are compared, beside the best of what they are judged by, and what was sent."""
+"""Measures that are compared besides the best value and the megabytes sent."""
 
 
 def compare_runs(first: Iterable[Record], second: Iterable[Record], forms: Forms | None = None) -> Comparison:
-    """A and B as runs: those that finished or diverged are compared, the others are said.
+    """Compares two sets of runs; runs that neither finished nor diverged are named as incidents.
 
-    forms: which fingerprints are of the same data; of others no two rows are laid beside each other.
+    forms: fingerprints of equal data sets; rows on different data are not compared.
 
     Raises:
         ResultsError: a record lacks its clock.
@@ -76,12 +80,12 @@ def compare_runs(first: Iterable[Record], second: Iterable[Record], forms: Forms
 
 
 def compare_values(first: Sequence[Value], second: Sequence[Value]) -> Comparison:
-    """A and B as values of tables, of which at least one is a reproduction that has no runs: Welch's interval alone."""
+    """Compares values of tables by Welch's interval alone, for a reproduction that keeps no runs."""
     sides = [{value.key: value for value in side} for side in (first, second)]
     alone = [
         Alone(name, value.table, value.network, value.row, value.row, value.n, _missing(value, other))
-        for name, own, other in (("A", sides[0], sides[1]), ("B", sides[1], sides[0]))
-        for key, value in own.items()
+        for name, values, other in (("A", sides[0], sides[1]), ("B", sides[1], sides[0]))
+        for key, value in values.items()
         if key not in other or not _of_one_data(value, other[key])
     ]
     rows: dict[tuple[str, str, str], list[Change]] = {}
@@ -93,7 +97,7 @@ def compare_values(first: Sequence[Value], second: Sequence[Value]) -> Compariso
 
 
 def same_bits(first: Record, second: Record) -> bool:
-    """Whether two runs went the same way: the same losses and accuracies at every evaluation, to the last bit."""
+    """Whether two runs have the same losses and accuracies at every evaluation, to the last bit."""
     return bool(first.evaluations) and first.status == second.status and _numerics(first) == _numerics(second)
 
 
@@ -130,8 +134,8 @@ def _numerics(record: Record) -> list[tuple[str, ...]]:
 
 
 def _incidents(side: str, seed_group: SeedGroup) -> str:
-    words = dict.fromkeys(run.status for run in seed_group.records if run.status != "finished")
-    counts = [f"{sum(run.status == word for run in seed_group.records)} {word}" for word in words]
+    statuses = dict.fromkeys(run.status for run in seed_group.records if run.status != "finished")
+    counts = [f"{sum(run.status == word for run in seed_group.records)} {word}" for word in statuses]
     return f"{side}: {', '.join(counts)}" if counts else ""
 
 
@@ -139,7 +143,7 @@ def _incidents(side: str, seed_group: SeedGroup) -> str:
 
 
 def _of_one_data(first: Value, second: Value) -> bool:
-    """Whether their data are the same, as far as that is known."""
+    """Whether both values are of the same data; True where one of them does not say."""
     return not (first.data and second.data) or first.data == second.data
 
 

@@ -1,6 +1,6 @@
-"""The papers' own figures, read from `results/published/*.csv`.
+"""Reads the papers' own figures from `results/published/*.csv`.
 
-Only the csv module is used: the command line reads published values at start-up.
+Uses the csv module alone, since the command line reads them at start-up.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from results.errors import ResultsError
 FOLDER = Path(__file__).parent
 COLUMNS = ("table", "dataset", "network", "row", "measure", "mean", "std", "n", "source", "note")
 ANY_ROW = "*"
-"""The row of values that hold for a whole network, such as `target_percent`."""
+"""Row of values that hold for a whole network, such as `target_percent`."""
 TARGET = "target_percent"
-"""The measure of a network's target accuracy."""
+"""Measure of a network's target accuracy."""
 
 Key = tuple[str, str, str]
 """(network, row, measure), for example ("resnet18", "async_lu", "time_to_target_seconds")."""
@@ -29,7 +29,7 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One published value: mean and standard deviation over `n` runs; None where the paper gives none."""
+    """A published mean and standard deviation over `n` runs; None where the paper prints none."""
 
     mean: float
     std: float | None
@@ -40,7 +40,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class PublishedLine:
-    """A line of a CSV, the header's being 1."""
+    """A line of a CSV. number: its line number; the header is line 1."""
 
     table: str
     dataset: str
@@ -50,10 +50,9 @@ class PublishedLine:
 
 
 def load(table: str) -> dict[Key, Published]:
-    """All published values of a table such as "table3", by (network, row, measure).
+    """Returns the published values of a table such as "table3", by (network, row, measure).
 
-    The target of a network stands under (network, "*", "target_percent"). {} for what was published without values,
-    such as a figure.
+    A network's target has the key (network, "*", "target_percent"). A figure has no values: {}.
 
     Raises:
         ResultsError: a file cannot be read.
@@ -62,37 +61,37 @@ def load(table: str) -> dict[Key, Published]:
 
 
 def tables() -> tuple[str, ...]:
-    """The names of all tables with published values, in the order of the files."""
+    """Names of all tables with published values, in the order of the files."""
     return tuple(_lines())
 
 
 def by_dataset(others: Iterable[PublishedLine] = ()) -> Mapping[str, Mapping[Key, Published]]:
-    """All published values by data set ("cifar10", "imdb"), the values of its tables together, then others.
+    """Returns all published values but targets, by data set ("cifar10", "imdb"), then those of `others`.
 
-    Targets stay out. Where two tables print a value for the same row (B's Tables 2 and 4), the first one stands.
+    Where two tables print a value of the same row (B's Tables 2 and 4), the first one counts.
     """
-    found: dict[str, dict[Key, Published]] = {}
+    by_name: dict[str, dict[Key, Published]] = {}
     for line in (*chain(*_lines().values()), *others):
         if line.key[1] != ANY_ROW:
-            found.setdefault(line.dataset, {}).setdefault(line.key, line.value)
-    return MappingProxyType(found)
+            by_name.setdefault(line.dataset, {}).setdefault(line.key, line.value)
+    return MappingProxyType(by_name)
 
 
 @cache
 def _lines() -> Mapping[str, Sequence[PublishedLine]]:
-    """The lines of the files by their table."""
-    found: dict[str, list[PublishedLine]] = {}
+    """Lines of the files, by table."""
+    by_table: dict[str, list[PublishedLine]] = {}
     seen: set[tuple[str, Key]] = set()
     for line in (line for path in sorted(FOLDER.glob("*.csv")) for line in read(path)):
         if (line.table, line.key) in seen:
             raise ResultsError(f"{line.table}: {' '.join(line.key)} is published twice; keep one line.")
         seen.add((line.table, line.key))
-        found.setdefault(line.table, []).append(line)
-    return found
+        by_table.setdefault(line.table, []).append(line)
+    return by_table
 
 
 def read(path: Path) -> Iterator[PublishedLine]:
-    """Values of a CSV with these COLUMNS. Raises ResultsError where it cannot be read, naming file and line."""
+    """Reads the values of a CSV with these COLUMNS. Raises ResultsError where it cannot, naming file and line."""
     return spreadsheets.values(path, _line, "a published value", COLUMNS)
 
 

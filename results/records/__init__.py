@@ -1,6 +1,6 @@
 """Reads journals: one record per run, from `out/runs/<id>/journal.jsonl`.
 
-Journals that are kept for good may stand one after another in files `runs/NAME.jsonl`. The path of one of them is
+Journals kept for good may be concatenated in files `runs/NAME.jsonl` ("packed"). The path of one of these is
 `runs/NAME.jsonl/<id>/journal.jsonl`.
 """
 
@@ -34,7 +34,7 @@ Line = TypeVar("Line", bound=Recorded)
 class Evaluation:
     """One point of a run's curves: after `epoch` epochs and `step` gradients; metrics by name.
 
-    epoch: an int where it is whole. A share of an epoch is that of its batches, rounded up to equal shares of replicas.
+    epoch: an int if whole; otherwise batches are rounded up to equal shares of the replicas.
     """
 
     epoch: float
@@ -43,10 +43,10 @@ class Evaluation:
 
 
 class Resumption(Recorded):
-    """Where a run went on from a checkpoint: after so many epochs, and batches of the next.
+    """The point where a run was resumed from a checkpoint: after so many epochs, and batches of the next.
 
-    wall_seconds: spent until then, without the pause. environments: those in which it was trained before, in order,
-    each with the epoch and batch at which it ended: {"epoch": 3, "batch": 0, "environment": {...}}.
+    wall_seconds: spent until then, without the pause. environments: those before, in order, each with the epoch and
+    batch at which it ended: {"epoch": 3, "batch": 0, "environment": {...}}.
     """
 
     epoch: Natural
@@ -93,17 +93,17 @@ class Record:
 
     Args:
         id: sha256 of the spec, see `results.records.identity`.
-        spec: all that defines the run's numbers.
-        environment: where it ran: commit, packages, processor, command line.
+        spec: everything that defines the run's numbers.
+        environment: commit, packages, processor, command line.
         labels: names for people.
-        evaluations: its curves; metrics have their units in their names.
-        end: fields of the last line: status, reason, wall_seconds, staleness; None while the run goes on, or where it
-            was killed.
+        evaluations: the run's curves; names of metrics end in their units.
+        end: fields of the last line: status, reason, wall_seconds, staleness; None while the run goes on, or if it was
+            killed.
         path: of the journal.
         started: ISO 8601, UTC.
-        resumed: None unless the run went on from a checkpoint.
-        elsewhere: whether it is shown as another row than its journal's.
-        chained: whether its checksums show that its lines belong together; those of earlier versions do not.
+        resumed: None unless the run was resumed from a checkpoint.
+        elsewhere: whether the record is a copy that another row shows (`as_row`).
+        chained: whether checksums prove that the lines belong together; earlier versions wrote none that do.
     """
 
     id: str
@@ -120,77 +120,77 @@ class Record:
 
     @property
     def status(self) -> str:
-        """One of STATUSES; "interrupted" where there is no `end` line."""
+        """One of STATUSES; "interrupted" if there is no `end` line."""
         return "interrupted" if self.end is None else str(self.end["status"])
 
     @property
     def complete(self) -> bool:
-        """Whether the run need not be repeated: it finished, or diverged, which is a result, too."""
+        """Whether the run need not be repeated: it finished or diverged."""
         return self.status in ("finished", "diverged")
 
     @property
     def clock(self) -> str:
-        """Metric that counts the run's seconds: simulated ones under a virtual clock, else those of training."""
+        """Metric that counts the run's seconds: simulated ones on the virtual clock, else those of training."""
         return "virtual_seconds" if self.simulated else "train_seconds"
 
     @property
     def judge(self) -> Judge:
-        """Metric that the run is judged by."""
+        """Metric by which the run is judged."""
         return self.labels.judge
 
     @property
     def monitor(self) -> Judge:
-        """Metric that stops the run early: the judge's, on the validation split where the run has one."""
+        """Metric that stops the run early: the judge's, on the validation split if there is one."""
         return self.judge.monitor(self.spec.workload.validation)
 
     @property
     def simulated(self) -> bool:
-        """Whether its seconds are simulated: a hardware profile, named by its digest in the spec, gave them."""
+        """Whether the run's seconds are simulated from a hardware profile, whose digest is in the spec."""
         return bool(self.spec.hardware.sha256)
 
     @property
     def method(self) -> str:
-        """The method's registered name."""
+        """Registered name of the method."""
         return self.spec.method.name
 
     @property
     def network(self) -> str:
-        """The network's key, such as "resnet18"."""
+        """Key of the network, such as "resnet18"."""
         return self.spec.workload.network
 
     @property
     def family(self) -> str:
-        """The workload's family, such as "cifar100"."""
+        """Family of the workload, such as "cifar100"."""
         return self.spec.workload.family
 
     @property
     def scale(self) -> str:
-        """The workload's scale: "smoke", "small" or "paper"."""
+        """Scale of the workload: "smoke", "small" or "paper"."""
         return self.spec.workload.scale
 
     @property
     def budget(self) -> int:
-        """Number of times the scale's usual samples that it was trained on."""
+        """Factor by which the run saw more samples than is usual at its scale."""
         return self.labels.budget
 
     @property
     def row(self) -> str:
-        """The row key: the label `row`, which names variants ("lapsgd@updaters=2"), else the method."""
+        """Key of the row: the label `row`, which names variants ("lapsgd@updaters=2"), else the method."""
         return self.labels.row or self.method
 
     def as_row(self, row: str, method_title: str) -> Record:
-        """A copy, as another row shows it."""
+        """Returns a copy to be shown as another row."""
         labels = self.labels.model_copy(update={"row": row, "method_title": method_title})
         return replace(self, labels=labels, elsewhere=True)
 
     @property
     def seed(self) -> int:
-        """The run's seed."""
+        """Seed of the run."""
         return self.spec.seed
 
 
 def of_rows(records: Iterable[Record]) -> list[Record]:
-    """The records, each followed by its copies for other rows that share the run."""
+    """Returns the records, each followed by its copies for other rows that share the run."""
     return [
         copy
         for record in records
@@ -199,12 +199,12 @@ def of_rows(records: Iterable[Record]) -> list[Record]:
 
 
 def folder_of(out: Path, id: str) -> Path:
-    """Folder of the run with this identity, in a folder of results."""
+    """Folder of the run with this id in a folder of results."""
     return out / "runs" / id
 
 
 def separated(data: bytes) -> dict[str, bytes]:
-    """Journals that stand one after another, by run id; one without an id stands under ""."""
+    """Splits concatenated journals, by run id; one without an id has the key ""."""
     result = {}
     for journal in filter(None, _BEGIN.split(data)):
         id = _ID.search(journal.partition(b"\n")[0])
@@ -213,14 +213,14 @@ def separated(data: bytes) -> dict[str, bytes]:
 
 
 def unpacked(pack: Path) -> dict[str, bytes]:
-    """Journals of a packed file, as `separated`. Raises ResultsError where the file cannot be read."""
+    """Returns the journals of a packed file by run id. Raises ResultsError where it cannot be read."""
     return separated(_content(pack))
 
 
 def journals(out: Path) -> Iterator[tuple[Path, bytes | None]]:
-    """Yields the path of each journal of a folder of results, with its content where it is packed.
+    """Yields the path of each journal in a folder of results, with its content if it is packed.
 
-    A journal in a file of its own goes before a packed one of the same run. Raises as `unpacked`.
+    A journal in a file of its own replaces a packed one of the same run. Raises as `unpacked`.
     """
     own = sorted((out / "runs").glob(f"*/{JOURNAL}"))
     yield from ((path, None) for path in own)
@@ -230,7 +230,7 @@ def journals(out: Path) -> Iterator[tuple[Path, bytes | None]]:
 
 
 def content_of(path: Path) -> bytes:
-    """Content of a journal, packed or not. Raises ResultsError where it cannot be read."""
+    """Returns the bytes of a journal, packed or not. Raises ResultsError where it cannot be read."""
     pack = path.parents[1]
     return unpacked(pack)[path.parent.name] if pack.is_file() else _content(path)
 
@@ -243,12 +243,12 @@ def _content(path: Path) -> bytes:
 
 
 def read(path: Path, data: bytes | None = None) -> Record:
-    """Read one journal; a last line that was cut off by a crash is ignored.
+    """Reads a journal; ignores a last line that a crash has cut off.
 
-    data: its content, where it was read already.
+    data: the journal's bytes, if already read.
 
     Raises:
-        ResultsError: the file cannot be read, or a line is wrong: the text names file and line.
+        ResultsError: the file cannot be read or a line is invalid; the text names file and line.
     """
     lines, chained = _lines(path, _content(path) if data is None else data)
     if not lines:
@@ -299,7 +299,7 @@ def read(path: Path, data: bytes | None = None) -> Record:
 
 
 def _lines(path: Path, data: bytes) -> tuple[list[dict[str, Any]], bool]:
-    """Objects of the lines, and whether they are chained."""
+    """Returns the parsed lines, and whether their checksums are chained."""
     *whole, rest = data.split(b"\n")
     lines, reader = [], Reader()
     for number, line in enumerate(whole, start=1):
@@ -322,5 +322,6 @@ def _checked(model: type[Line], line: Mapping[str, Any], path: Path, number: int
 
 
 def _damaged(path: Path, number: int, why: str) -> ResultsError:
-    mend = "`run` sets the file aside and repeats the run"
-    return ResultsError(f"{path}, line {number}: not a journal line ({why}); {mend}.")
+    return ResultsError(
+        f"{path}, line {number}: not a journal line ({why}); `run` sets the file aside and repeats the run."
+    )

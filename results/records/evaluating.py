@@ -1,4 +1,4 @@
-"""Times of a run's evaluations: after every n-th epoch, or k times in each; always at the end of the last one."""
+"""Computes when a run is evaluated: every n epochs, or k times per epoch, and always at the end of training."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 ROUNDING = 1e-5
-"""Relative error of a share of an epoch: 0.33333 is a third."""
+"""Tolerated relative error of a fraction of an epoch: 0.33333 is a third."""
 
 
 def interval(every: object) -> Fraction:
-    """Epochs between two evaluations, of 2, 0.25 or "1/4". Raises ValueError unless a whole number, or 1/k."""
+    """Parses the epochs between two evaluations: 2, 0.25 or "1/4". Raises ValueError unless a whole number or 1/k."""
     if isinstance(every, Fraction):
         return every
     share = re.fullmatch(r"\s*1\s*/\s*([1-9]\d{0,8})\s*", every) if isinstance(every, str) else None
@@ -29,7 +29,7 @@ def interval(every: object) -> Fraction:
 
 
 def epoch_number(at: Fraction) -> int | float:
-    """The epoch as journals write it: an int where it is whole."""
+    """Returns the epoch as journals write it: an int if whole."""
     return int(at) if at.denominator == 1 else float(at)
 
 
@@ -44,10 +44,10 @@ Every = Annotated[
 
 
 def evaluated_at(number: int, every: Fraction, epochs: int) -> Fraction:
-    """Epochs after which the evaluation of this number is made; 1 is the first. epochs: planned."""
+    """Returns the epochs after which an evaluation is due. number: from 1. epochs: planned."""
     return min(number * every, Fraction(epochs))
 
 
 def evaluations_until(done: Fraction, every: Fraction, epochs: int) -> int:
-    """Number of evaluations after `done` epochs."""
+    """Number of evaluations due after `done` epochs."""
     return math.ceil(done / every) if done >= epochs else math.floor(done / every)

@@ -1,4 +1,4 @@
-"""A run's identity: the hash of everything that defines its numbers; and words for the checkout that made it."""
+"""Hashes what defines a run's numbers into the run's identity, and describes the checkout that trained it."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from results.records.spec import RunSpec
 
 
 def canonical(spec: Any) -> str:
-    """Canonical JSON: keys sorted, no white space, floats by `repr`, ASCII.
+    """Returns canonical JSON: keys sorted, no white space, floats by `repr`, ASCII.
 
-    1 and 1.0 stay different: a spec must use one type for one option. Tuples are written as lists.
+    1 and 1.0 differ, so a spec must use one type per option. Tuples are written as lists.
 
     Raises:
-        ResultsError: a key that is not a string, a float that is not finite, or a value that JSON cannot hold.
+        ResultsError: a key is not a string, a float is not finite, or JSON cannot hold a value.
     """
     _check(spec, "spec")
     return json.dumps(spec, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def identity(spec: Any) -> str:
-    """The sha256 of the canonical JSON, as 64 hexadecimal digits. Raises as `canonical`."""
+    """Returns the sha256 of the canonical JSON, 64 hexadecimal digits. Raises as `canonical`."""
     return hashlib.sha256(canonical(spec).encode("ascii")).hexdigest()
 
 
 def run_id(spec: RunSpec) -> str:
-    """A run's identity. Raises as `canonical`."""
+    """Returns a run's identity. Raises as `canonical`."""
     return identity(spec.document())
 
 
 def checkout(commit: str | None, modified: bool | None) -> str:
-    """A commit, and whether files were modified ("0f1e, modified"; "perhaps" where not known); "" without one."""
+    """Describes a commit: "0f1e", "0f1e, modified", "0f1e, perhaps modified" if unknown; "" without a commit."""
     changed = {False: "", True: ", modified", None: ", perhaps modified"}[known_flag(modified)]
     return f"{commit}{changed}" if commit else ""
 
 
 def known_flag(value: Any) -> bool | None:
-    """True or False as recorded; None, for unknown, where it is something else."""
+    """Returns a recorded flag; None, for unknown, if it is not a bool."""
     return value if isinstance(value, bool) else None
 
 
 def as_read(value: Any) -> Any:
-    """The value as JSON gives it back, tuples as lists. Raises as `canonical`."""
+    """Returns the value as it is read back from JSON, with tuples as lists. Raises as `canonical`."""
     _check(value, "value")
     return json.loads(json.dumps(value, allow_nan=False))
 

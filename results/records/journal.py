@@ -1,8 +1,8 @@
-"""Writes the journal of a run: append-only JSON lines, from which everything that is shown is made.
+"""Writes the journal of a run: append-only JSON lines, the source of all that is shown.
 
-`out/runs/<id>/journal.jsonl` holds a `run` line, a `resumed` line where the run went on from a checkpoint, one
-`evaluation` line per evaluation, and an `end` line. Every line is fsynced, and ends with a checksum of all lines up to
-it (`results.records.lines`). The writer holds the run's lease (`results.records.lease`), which it checks before a line.
+`out/runs/<id>/journal.jsonl` holds a `run` line, a `resumed` line if the run was resumed from a checkpoint, a line per
+evaluation, and an `end` line. Each line is fsynced and ends with a checksum of all lines so far
+(`results.records.lines`). The writer holds the run's lease (`results.records.lease`) and checks it before each line.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ RERUN = ", then run again"
 class Journal:
     """Writes one run's journal; use it in a `with` statement.
 
-    Where an exception leaves the block before an `end` line, the block writes one: "interrupted" for Ctrl-C, else
+    If an exception leaves the block before an `end` line, the block writes one: "interrupted" for Ctrl-C, else
     "failed".
 
-    lock: held while a line is written; hold it to keep other threads from writing. lease: given back at the end.
+    lock: held while a line is written; hold it to stop other threads from writing. lease: released at the end; check it
+    before writing another file of the run.
     """
 
     def __init__(self, path: Path, file: BinaryIO, lease: Lease) -> None:
@@ -56,14 +57,14 @@ class Journal:
         labels: Labels,
         fresh: bool = True,
     ) -> Journal:
-        """Start the journal of the run in `folder` (`folder_of(out, id)`), which is made if need be.
+        """Starts the journal of the run in `folder` (`folder_of(out, id)`), which is created if missing.
 
-        An earlier journal is renamed, never deleted: to journal.interrupted-1.jsonl (-2, ...) if it is incomplete, else
-        to journal.replaced-1.jsonl. fresh: replace a complete one, too.
+        An earlier journal is renamed, never deleted: an incomplete one to journal.interrupted-1.jsonl (-2, ...), a
+        complete one to journal.replaced-1.jsonl. fresh: whether to replace a complete one.
 
         Raises:
             AlreadyDone: the run has a complete journal, and `fresh` is False.
-            LeaseHeld: another process has this run now.
+            LeaseHeld: another process trains this run.
             ResultsError: the folder cannot be written, or the disk is full.
         """
         path = folder / JOURNAL
@@ -82,11 +83,11 @@ class Journal:
         return journal
 
     def evaluation(self, epoch: float, step: int, metrics: Mapping[str, float]) -> None:
-        """Append one evaluation, as of `Evaluation`; metrics have their units in their names.
+        """Appends an evaluation; arguments as of `Evaluation`. Names of metrics end in their units.
 
         Raises:
-            JournalLost: another command has the run by now, or its folder was deleted or moved.
-            ResultsError: the line cannot be written; the lines before stay readable.
+            JournalLost: another command has taken over the run, or its folder was deleted or moved.
+            ResultsError: the line cannot be written; earlier lines stay readable.
         """
         self._epochs = epoch
         self._write(_line(Evaluation(epoch, step, metrics)))
@@ -100,18 +101,18 @@ class Journal:
         wall_seconds: float,
         environments: Sequence[Mapping[str, Any]],
     ) -> None:
-        """Append, after the first line, where the run goes on from a checkpoint, and its evaluations until then.
+        """Appends, after the first line, the checkpoint that the run resumes from, and the evaluations until then.
 
         The arguments are those of `Resumption`. Raises ResultsError where the lines cannot be written.
         """
         self._epochs = evaluations[-1].epoch if evaluations else 0
-        where = {"epoch": epoch, "batch": batch, "wall_seconds": wall_seconds, "environments": environments}
-        self._write({"type": "resumed", **where}, *map(_line, evaluations))
+        checkpoint = {"epoch": epoch, "batch": batch, "wall_seconds": wall_seconds, "environments": environments}
+        self._write({"type": "resumed", **checkpoint}, *map(_line, evaluations))
 
     def end(self, status: str, **fields: Any) -> None:
-        """Append the last line and close. status: one of STATUSES.
+        """Appends the last line and closes the journal. status: one of STATUSES.
 
-        Fields add to or replace the defaults: reason "", epochs (of the last evaluation), early_stopped False,
+        Fields replace the defaults or add to them: reason "", epochs (of the last evaluation), early_stopped False,
         staleness []. Raises as `evaluation`.
         """
         if status not in STATUSES:
@@ -126,12 +127,8 @@ class Journal:
             text = f"{self.path} is not where it was when the run began; leave --out alone while runs train"
             raise JournalLost(f"{text}, and run again.")
 
-    def check(self) -> None:
-        """Check that this process still has the run, before anything of it is written. Raises as `Lease.check`."""
-        self.lease.check()
-
     def close(self) -> None:
-        """Close the file and give the lease back; without an `end` line the record stays incomplete."""
+        """Closes the file and releases the lease; without an `end` line the record stays incomplete."""
         self._file.close()
         self.lease.release()
 
@@ -154,7 +151,7 @@ class Journal:
             size, before = self._written
             data, checksum = chained(lines, before)
             try:
-                self.check()
+                self.lease.check()
                 self._drop_half_line()  # a signal may have ended an earlier write
                 _write_all(self._file, data)
                 os.fsync(self._file.fileno())
@@ -179,7 +176,7 @@ def _line(point: Evaluation) -> dict[str, Any]:
 
 
 def _text(error: BaseException) -> str:
-    """Class and text of an error; that of a plug-in may raise when it is made into text."""
+    """Class and text of an error; a plug-in's error may raise when it is converted to text."""
     try:
         return f"{type(error).__name__}: {error}"
     except (Exception, SystemExit, GeneratorExit):
@@ -193,7 +190,7 @@ def _write_all(file: BinaryIO, data: bytes) -> None:
 
 
 def _set_aside(path: Path, fresh: bool) -> None:
-    """Rename the journal, if there is one. Raises AlreadyDone where it is complete, unless `fresh`."""
+    """Renames the journal, if there is one. Raises AlreadyDone if it is complete, unless `fresh`."""
     try:
         record = usable(path)
     except ResultsError:
@@ -213,7 +210,7 @@ def _in_place(file: BinaryIO, path: Path) -> bool:
 
 
 def is_complete(path: Path) -> bool:
-    """Whether the journal can be read, and its run came to an end."""
+    """Whether the journal can be read and its run finished or diverged."""
     try:
         return read(path).complete
     except ResultsError:

@@ -1,8 +1,8 @@
-"""Leases: only one of the commands that write into a folder of results, on any machine, trains a run at a time.
+"""Leases: of all commands that share a folder of results, on any machine, only one trains a run at a time.
 
-A lease is a file beside the run's journal, created with O_EXCL, that names its owner; a thread of the owner touches it
-every BEAT_SECONDS. This needs no locks of the file system, no network, and no clock that machines share.
-docs/decisions/0010-leases.md has the protocol and why it is safe.
+A lease is a file beside the run's journal that names its owner. It is created with O_EXCL, and a thread of the owner
+touches it every BEAT_SECONDS. This needs no file locks, no network and no common clock. docs/decisions/0010-leases.md
+describes the protocol and why it is safe.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LEASE = "lease"
 LEASE_BYTES = 10_000
 BEAT_SECONDS = 5.0
 SILENT_SECONDS = 60.0
-"""Time without a beat after which an owner counts as dead."""
+"""Time without a touch after which an owner counts as dead."""
 
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 _ATTEMPTS = 100  # each fails only where the lease came or went meanwhile
@@ -35,7 +35,7 @@ _ATTEMPTS = 100  # each fails only where the lease came or went meanwhile
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A process that holds a lease; fields that its machine does not tell are "". started: in the machine's ticks."""
+    """A process that holds a lease. Unknown fields are "". started: start time of the process, in ticks."""
 
     host: str
     machine: str
@@ -46,7 +46,7 @@ class Owner:
 
     @classmethod
     def here(cls) -> Owner:
-        """This process."""
+        """Returns this process."""
         pid, namespace = os.getpid(), ""
         with contextlib.suppress(OSError):
             namespace = os.readlink("/proc/self/ns/pid")
@@ -55,7 +55,7 @@ class Owner:
 
     @classmethod
     def read(cls, content: bytes) -> Owner | None:
-        """The owner in a lease's content; None where the content is something else."""
+        """Parses an owner from the bytes of a lease; None if they are anything else."""
         try:
             fields = json.loads(content)
             del fields["nonce"]
@@ -65,14 +65,14 @@ class Owner:
             return None
 
     def written(self) -> str:
-        """Content for a lease: JSON with a nonce, so that no two are equal."""
+        """Returns JSON for a lease, with a nonce so that no two leases are equal."""
         return json.dumps(asdict(self) | {"nonce": uuid.uuid4().hex})
 
     def __str__(self) -> str:
         return f"pid {self.pid} on host {self.host}"
 
     def gone(self) -> bool:
-        """Whether the owner has surely ended: its process here, or its machine by a restart."""
+        """Whether the owner has certainly ended: its process on this machine has, or the machine has restarted."""
         here = Owner.here()
         if (self.host, self.machine) != (here.host, here.machine):
             return False
@@ -86,19 +86,19 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class _LeaseFile:
-    """A lease as it was read. beat_ns: time of the last beat, by the file system's clock."""
+    """A lease as read. beat_ns: when its owner last touched it, by the file system's clock."""
 
     content: bytes
     beat_ns: int = 0
 
     @property
     def mark(self) -> str:
-        """Identifies this lease among all."""
+        """Short digest that identifies this lease."""
         return sha256(self.content).hexdigest()[:16]
 
     @property
     def owner(self) -> Owner | None:
-        """None where the file is not, or not yet, a whole lease."""
+        """The owner; None if the file is not, or not yet, a whole lease."""
         return Owner.read(self.content)
 
     @property
@@ -121,9 +121,9 @@ class Lease:
 
     @classmethod
     def take(cls, folder: Path, silent: Collection[str] = ()) -> Lease:
-        """Take the lease of the run in this folder, or take it over from an owner that has ended.
+        """Takes the lease of the run in this folder, or takes it over from a dead owner.
 
-        silent: marks of leases and claims whose owners count as dead, by a `LeaseWatcher`.
+        silent: marks of leases and claims whose owners a `LeaseWatcher` counts as dead.
 
         Raises:
             LeaseHeld: another process holds it, or may hold it.
@@ -134,10 +134,10 @@ class Lease:
         return cls(folder / LEASE, own)
 
     def check(self) -> None:
-        """Check that this process still holds it: before each line of a journal, and before other files of the run.
+        """Checks that this process still holds the lease; called before each write to a file of the run.
 
         Raises:
-            JournalLost: it does not; another process writes the run's files now.
+            JournalLost: another process writes the run's files now.
             OSError: the file cannot be read.
         """
         try:
@@ -153,7 +153,7 @@ class Lease:
             raise JournalLost(f"{text} for {SILENT_SECONDS:.0f} s; the run goes on there.")
 
     def release(self) -> None:
-        """Give it back, if this process still holds it; may be called again."""
+        """Releases the lease if this process still holds it; may be called twice."""
         self._over.set()
         with contextlib.suppress(OSError, JournalLost):
             self.check()
@@ -168,16 +168,16 @@ class Lease:
 
 
 class LeaseWatcher:
-    """Watches leases that other processes hold, until they are free; ask it about once a second.
+    """Watches leases of other processes until they are free; call `free` about once a second.
 
-    It counts time without a beat by this process's own clock, without the time in which this process was stopped.
+    It counts time without a touch on this process's clock, and leaves out the time in which this process was stopped.
     """
 
     def __init__(self) -> None:
         self._seen: dict[Path, tuple[tuple[_LeaseFile, ...], float, float]] = {}  # files, silent for, asked at
 
     def free(self, folder: Path) -> bool:
-        """Whether the lease of the run in this folder can be taken; removes one whose owner was silent too long."""
+        """Whether the run's lease can be taken; removes a lease whose owner was silent for too long."""
         path = folder / LEASE
         try:
             files = _chain(path)
@@ -199,11 +199,11 @@ class LeaseWatcher:
 
 
 def _take(path: Path, own: bytes, silent: Collection[str]) -> None:
-    """Put this process's content at the path of a lease, or of a claim, where there is none or a dead process's.
+    """Writes this process's content to a lease or claim, if there is none or its owner is dead.
 
-    A dead process's file is replaced only by the process that holds the claim on it. A claim whose owner died is itself
-    such a file, and is taken in the same way, by a claim on the claim: removing it could remove the claim that a living
-    process has made meanwhile.
+    Only the process that holds the claim on a dead lease may replace it. If the owner of a claim dies, the claim is
+    taken over in the same way, by a claim on the claim: deleting it could delete the claim that a living process has
+    just made.
     """
     for _ in range(_ATTEMPTS):
         if _create(path, own):
@@ -227,18 +227,18 @@ def _take(path: Path, own: bytes, silent: Collection[str]) -> None:
 
 
 def _chain(path: Path) -> tuple[_LeaseFile, ...]:
-    """The lease, the claim on it, the claim on that, and so on; mostly one file, or none."""
+    """Returns the lease, the claim on it, the claim on that claim, and so on; usually one file or none."""
     file = _read(path)
     return () if file is None else (file, *_chain(_claim(path, file)))
 
 
 def _claim(path: Path, dead: _LeaseFile) -> Path:
-    """Path of the claim on a dead lease. Its name has that lease's mark, so that each lease has a claim of its own."""
+    """Path of the claim on a dead lease; its name contains the lease's mark, so each lease has its own claim."""
     return path.with_name(f"{LEASE}.{dead.mark}")
 
 
 def _create(path: Path, content: bytes) -> bool:
-    """Create the file with this content; False where there is one already."""
+    """Creates the file with this content -> False if there is one already."""
     try:
         file = path.open("xb", buffering=0)
     except FileExistsError:
@@ -255,7 +255,7 @@ def _create(path: Path, content: bytes) -> bool:
 
 
 def _read(path: Path) -> _LeaseFile | None:
-    """The lease at the path, if any. Opening the file makes NFS ask its server, which `stat` alone would not."""
+    """Returns the lease at the path, or None. Opening the file makes NFS ask its server; `stat` would not."""
     try:
         with reading.opened(path, reading.MOST_BYTES) as file:
             return _LeaseFile(file.read(LEASE_BYTES), os.fstat(file.fileno()).st_mtime_ns)
@@ -273,7 +273,7 @@ def _text_of(path: str) -> str:
 
 
 def _started(pid: int) -> str | None:
-    """Start of a process of this machine, in ticks; "" where unknown, None where it has ended."""
+    """Start of a process on this machine, in ticks; "" if unknown, None if it has ended."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

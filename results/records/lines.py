@@ -1,8 +1,8 @@
-"""The lines of a journal: strict JSON objects, each with a checksum at its end.
+"""Parses and writes the lines of a journal: strict JSON objects that end in a checksum.
 
-The checksums of a journal are chained: each covers all lines up to its own, from the first, so that no line of another
-run fits. The first line says so by its `format`. Journals of earlier versions have no `format`: each of their lines has
-a checksum of its own (`crc32`), or none. The first line decides for all.
+Checksums are chained: each covers all lines from the first to its own, so a line of another run does not fit. The first
+line then has a `format`. Journals of earlier versions have none: each of their lines has a checksum of its own
+(`crc32`), or no line has one. The first line decides for all.
 
 Strict JSON has no NaN: floats that are not finite are written as the strings "NaN", "Infinity" and "-Infinity".
 """
@@ -17,14 +17,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 FORMAT = 2
-"""Format of journals whose checksums are chained."""
+"""Format of journals with chained checksums."""
 CHAIN, CHECKSUM = "chain", "crc32"
-"""Last field of a line: eight hexadecimal digits, a CRC-32 of what stands before it, in all lines or in its own.
+"""Last field of a line: a CRC-32 in 8 hexadecimal digits, of all lines until there, or of its own line.
 
 It detects every burst of errors up to 32 bits. It is no signature: anybody can compute it.
 """
 DEEPEST = 32
-"""Levels of nesting that a line may have; those of a run have seven."""
+"""Most levels of nesting in a line; a run's lines have seven."""
 
 _SUMMED = {
     name: re.compile(rb'(.*),"' + name.encode() + rb'":"([0-9a-f]{8})"\}', re.DOTALL) for name in (CHAIN, CHECKSUM)
@@ -34,14 +34,14 @@ _TEXT = frozenset({"type", "status", "reason", "layer", "ended"})
 
 
 def render(line: Mapping[str, Any]) -> bytes:
-    """The line with a checksum of its own, without a newline."""
+    """Returns the line with a checksum of its own, without a newline."""
     return _with_checksum(line, CHECKSUM, 0)[0]
 
 
 def chained(lines: Iterable[Mapping[str, Any]], before: int = 0) -> tuple[bytes, int]:
-    """A journal's lines with their checksums and newlines, and the last checksum.
+    """Returns a journal's lines with chained checksums and newlines, and the last checksum.
 
-    before: the checksum of the line before them; 0 where the first is the run's.
+    before: checksum of the preceding line; 0 for the first.
     """
     parts = []
     for line in lines:
@@ -51,14 +51,14 @@ def chained(lines: Iterable[Mapping[str, Any]], before: int = 0) -> tuple[bytes,
 
 
 def parse(line: bytes) -> dict[str, Any]:
-    """The object of a line that has a checksum of its own, without it. Raises ValueError where the line is damaged."""
+    """Parses a line that has a checksum of its own. Raises ValueError where the line is damaged."""
     value = _parsed(line)
     _check(line, value, CHECKSUM)
     return value
 
 
 class Reader:
-    """Reads the lines of one journal in their order."""
+    """Parses the lines of one journal in order."""
 
     def __init__(self) -> None:
         self._rule: str | None = None  # name of the checksums' field, once the first line is read; "": none
@@ -66,16 +66,16 @@ class Reader:
 
     @property
     def chained(self) -> bool:
-        """Whether the checksums show that the lines belong together."""
+        """Whether the lines have chained checksums, which prove that they belong together."""
         return self._rule == CHAIN
 
     def parse(self, line: bytes) -> dict[str, Any]:
-        """The object of the next line, without its checksum.
+        """Parses the next line, without its checksum.
 
-        Text that no file can hold (a command line of strange bytes) is escaped, as "\\udcff".
+        Text that no file can hold (bytes on a command line that are not UTF-8) is escaped, as "\\udcff".
 
         Raises:
-            ValueError: it is no JSON object, it was changed, or it is not the next line of this journal.
+            ValueError: the line is not a JSON object, was changed, or is not the next line of this journal.
         """
         value = _parsed(line)
         rule = _rule(value) if self._rule is None else self._rule
@@ -85,7 +85,7 @@ class Reader:
 
 
 def _rule(first: Mapping[str, Any]) -> str:
-    """Name of the checksums' field; "" where there are none. Raises ValueError for no first line, or a newer format."""
+    """Name of the checksum field; "" if there is none. Raises ValueError for no first line, or a newer format."""
     if first.get("type") != "run":
         raise ValueError("the first line must be the run")
     if "format" not in first and CHAIN not in first:
@@ -96,7 +96,7 @@ def _rule(first: Mapping[str, Any]) -> str:
 
 
 def _check(line: bytes, value: dict[str, Any], rule: str, before: int = 0) -> int:
-    """Remove the checksum from the value and return it, 0 for none. Raises ValueError where it is wrong."""
+    """Removes the checksum from the value -> the checksum, 0 for none. Raises ValueError where it is wrong."""
     if {CHAIN, CHECKSUM} & value.keys() != ({rule} if rule else set()):
         raise ValueError("it was changed: its checksum is another, or gone")
     if not rule:
@@ -126,7 +126,7 @@ def _parsed(line: bytes) -> dict[str, Any]:
 
 
 def _plain(value: Any, levels: int) -> Any:
-    """The value, its text escaped. Raises ValueError for numbers that are too large or NaN, and for deep nesting."""
+    """Escapes all text of a value. Raises ValueError for NaN, too large numbers and deep nesting."""
     if levels < 0:
         raise ValueError(f"more than {DEEPEST} levels of nesting")
     if isinstance(value, dict):
@@ -141,7 +141,7 @@ def _plain(value: Any, levels: int) -> Any:
 
 
 def strict(value: Any) -> Any:
-    """The value for strict JSON: floats that are not finite become "NaN", "Infinity" and "-Infinity"."""
+    """Returns the value for strict JSON: floats that are not finite become "NaN", "Infinity" and "-Infinity"."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, Mapping):
@@ -152,7 +152,7 @@ def strict(value: Any) -> Any:
 
 
 def thaw(value: Any) -> Any:
-    """The value with the strings of `strict` turned back into floats, except in fields of text."""
+    """Undoes `strict`: turns its strings into floats again, except in text fields."""
     if isinstance(value, dict):
         return {key: item if key in _TEXT else thaw(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,7 +1,7 @@
-"""The schedule of a recorded run: each worker's effects in order, with the numbers that describe them.
+"""Reads and writes the schedule of a recorded run: each worker's effects in order, with their numbers.
 
-`out/runs/<id>/schedule.jsonl` holds a line per epoch, with a checksum (`results.records.lines`), which is written
-before the journal's line of that epoch.
+`out/runs/<id>/schedule.jsonl` holds a line per epoch, with a checksum (`results.records.lines`), written before the
+journal's line of that epoch.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ RERUN = ", then run again"
 
 @dataclass(frozen=True, slots=True)
 class WorkerSchedule:
-    """A worker's effects, a letter each, and their numbers, as many as each kind of effect has."""
+    """A worker's effects, one letter each, and their numbers, as many as each kind of effect has."""
 
     effects: list[str] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
 
 
 Part = Mapping[str, WorkerSchedule]
-"""Schedules by worker's name, from the workers' start until all have ended: usually an epoch."""
+"""Schedules by worker, from the start of the workers until all have ended: usually an epoch."""
 
 
 def begin(folder: Path, after: int = 0) -> None:
-    """Begin the schedule of a run in its folder with the first `after` epochs of an earlier one, which is renamed.
+    """Begins a run's schedule with the first `after` epochs of an earlier one, which is renamed.
 
-    Raises ResultsError where the folder cannot be written, or the earlier one has fewer epochs.
+    Raises ResultsError where the folder cannot be written, or the earlier schedule has fewer epochs.
     """
     path = folder / SCHEDULE
     try:
@@ -52,7 +52,7 @@ def begin(folder: Path, after: int = 0) -> None:
 
 
 def append(folder: Path, epoch: int, parts: Sequence[Part]) -> None:
-    """Write the epoch's line (1 is the first). Raises ResultsError where it cannot be written."""
+    """Writes the line of an epoch (1 is the first). Raises ResultsError where it cannot be written."""
     workers = [{name: ["".join(worker.effects), worker.numbers] for name, worker in part.items()} for part in parts]
     line = {"type": "schedule", "run": folder.name, "epoch": epoch, "parts": workers}
     try:
@@ -62,7 +62,7 @@ def append(folder: Path, epoch: int, parts: Sequence[Part]) -> None:
 
 
 def load(folder: Path) -> list[list[Part]]:
-    """The parts of every epoch. Raises ResultsError where the schedule is missing, damaged or another run's."""
+    """Returns the parts of every epoch. Raises ResultsError if the schedule is missing, damaged or another run's."""
     path = folder / SCHEDULE
     try:
         lines = _lines(path)

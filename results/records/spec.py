@@ -1,4 +1,4 @@
-"""Models of a run's spec, labels and counts: typed, frozen, and written as they were read."""
+"""Typed, frozen models of a run's spec, labels and counts; they are written exactly as they were read."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ Natural = Annotated[int, Field(ge=0)]
 
 
 class Recorded(BaseModel):
-    """A JSON object of a journal: fields that the suite reads are typed, all others are kept as they are.
+    """A JSON object of a journal: fields that the suite reads are typed, all others are kept unchanged.
 
-    Numbers are read strictly, since 1 and 1.0 make two identities.
+    Numbers are parsed strictly, since 1 and 1.0 give two identities.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
     def document(self, without: Collection[str] = ()) -> Document:
-        """The JSON object as it was read, without defaults and without these fields."""
+        """Returns the JSON object as it was read, without defaults and without these fields."""
         return self.model_dump(exclude_unset=True, exclude=set(without))
 
 
 class WorkloadSpec(Recorded):
-    """The resolved workload; further fields are its settings, and those of the data's card."""
+    """The resolved workload; further fields are its settings and those of the data card."""
 
     name: str
     family: str
@@ -55,7 +55,7 @@ class MethodSpec(Recorded):
 class HardwareSpec(Recorded):
     """Source of time: a hardware profile with its digest, or this machine's processor with its cores or GPUs.
 
-    delays, absent: the stragglers and the absent devices, in words.
+    delays, absent: stragglers and absent devices, in words.
     """
 
     name: str
@@ -75,11 +75,11 @@ class ChargedSpec(Recorded):
 
 
 class RunSpec(Recorded):
-    """All that defines a run's numbers, and so its identity.
+    """Everything that defines a run's numbers, and so its identity.
 
-    charged: only under a simulated clock. gpu: its name, only on CUDA. recorded: only where the schedule is recorded.
-    numerics: version of the code that makes the numbers; None in earlier runs.
-    sources: digest of a user's own files, or of edited files of the suite; in earlier runs, of all files.
+    charged: only on the virtual clock. gpu: name of the GPU, only on CUDA. recorded: only if the schedule is recorded.
+    numerics: version of the code that makes the numbers; None in earlier runs. sources: digest of a user's own files,
+    or of edited files of the suite; in earlier runs, of all files.
     """
 
     workload: WorkloadSpec
@@ -101,10 +101,10 @@ VALIDATION = "validation_"
 
 
 class Judge(Recorded):
-    """The metric that runs are judged by: for early stopping, targets, best values and tuning.
+    """The metric by which runs are judged: for early stopping, targets, best values and tuning.
 
-    metric: its name in journals. digits: decimals of a target, rounded towards the worse. chance: the value of a
-    network that has learnt nothing; None where it follows from the number of classes, or is unknown.
+    metric: its name in journals. digits: decimals of a target, rounded towards the worse. chance: value of a network
+    that has learnt nothing; None if it follows from the number of classes, or is unknown.
 
     Example:
         `Judge(metric="loss", title="loss", unit="nats", better="less", digits=2)`
@@ -118,34 +118,35 @@ class Judge(Recorded):
     chance: float | None = None
 
     def rank(self, value: float) -> float:
-        """The value, negated where less is better: greater is always better."""
+        """Returns the value, negated where less is better, so that greater is always better."""
         return value if self.better == "more" else -value
 
     def monitor(self, validation: int | None) -> Judge:
-        """This metric on the validation split, for early stopping; itself where there is no such split.
+        """Returns this metric on the validation split, for early stopping; itself without such a split.
 
-        validation: samples of the split; None: none, and the test split serves, as in the papers.
+        validation: number of samples in the split; None: there is no split, and the test split is used, as in the
+        papers.
         """
         if validation is None:
             return self
         return self.model_copy(update={"metric": f"{VALIDATION}{self.metric}", "title": f"validation {self.title}"})
 
     def of(self, metrics: Mapping[str, float]) -> float:
-        """An evaluation's value; nan where it has none."""
+        """Returns an evaluation's value; nan if it has none."""
         return metrics.get(self.metric, math.nan)
 
     def reached(self, value: float, target: float) -> bool:
-        """Whether a value is as good as a target; 86.99999999999999 % is 87 %."""
+        """Whether a value is as good as a target; 86.99999999999999 % counts as 87 %."""
         return self.rank(value) >= self.rank(target) - _ROUNDING
 
     def lenient(self, value: float) -> float:
-        """A value rounded to `digits`, towards the worse."""
+        """Rounds a value to `digits`, towards the worse."""
         whole = self.rank(value) * 10**self.digits + _ROUNDING
         return self.rank(math.floor(whole) / 10**self.digits)
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Limits of its values, the lower one excluded; a loss has a lower limit, 0, only where its chance is known."""
+        """Least and greatest value, the least excluded. A loss is bounded below, by 0, only if its chance is known."""
         if self.unit == "%":
             return 0.0, 100.0
         return (0.0 if self.better == "less" and self.chance is not None else -math.inf), math.inf
@@ -155,8 +156,8 @@ class Judge(Recorded):
         """Label of an axis: "accuracy (%)"."""
         return f"{self.title} ({self.unit})" if self.unit else self.title
 
-    def said(self, value: float) -> str:
-        """A value with its unit: "87 %", "1.88 nats"."""
+    def with_unit(self, value: float) -> str:
+        """Returns a value with its unit: "87 %", "1.88 nats"."""
         return f"{value:g} {self.unit}".rstrip()
 
 
@@ -187,12 +188,12 @@ class RowLabels(Recorded):
 
 
 class Labels(Recorded):
-    """Names of a run, for people, which are no part of its identity. Journals of earlier versions lack some.
+    """Names of a run, for people; not part of its identity. Journals of earlier versions lack some.
 
-    also: rows of other methods that share the run, since their settings make them this one. device_count: of the
-    clock's devices, each with peak_flops_per_second (None: unknown). log: file with the output of the cluster job that
-    trained it. classes, test_samples: of the data; 0: unknown. judge: in journals only where it is not accuracy.
-    budget: number of times the scale's usual samples; in journals only where it is not 1.
+    also: rows of other methods that share the run, since their settings make them the same algorithm. device_count: of
+    the clock's devices, each with peak_flops_per_second (None if unknown). log: output file of the cluster job that
+    trained it. classes, test_samples: of the data; 0 if unknown. judge: in journals only if it is not accuracy. budget:
+    factor of the scale's usual samples; in journals only if it is not 1.
     """
 
     row: str = ""
@@ -211,18 +212,18 @@ class Labels(Recorded):
 
 
 class Effects(Recorded):
-    """Counts of the effects of a run's workers, over all replicas. A gradient is of one layer.
+    """Counts of the effects of a run's workers, over all replicas. A gradient is that of one layer.
 
     Args:
-        shared_batches: batches that no worker had reserved: the next worker to ask got them.
+        shared_batches: batches that no worker had reserved; the next worker to ask took them.
         gradients: computed gradients.
         pinned: of these, at pinned weights.
         moved: of these, at weights of the replica that had changed since the forward pass read them.
-        updates: per layer, the number of times that `Update` changed it.
+        updates: how often `Update` changed each layer.
         applied: gradients that these updates applied.
-        applied_batches: batches that the applied gradients are of.
+        applied_batches: batches from which the applied gradients were computed.
         averages: averaged replicas.
-        state_averages: of these, with the optimizer's state.
+        state_averages: of these, including the optimizer's state.
         dropped: dropped gradients.
         replicas: updated replicas.
         sent_bytes: by link, such as "0 to 1"; None: not counted, as in earlier versions.
@@ -244,7 +245,7 @@ class Effects(Recorded):
 
 
 def flat(values: Mapping[str, JsonValue], prefix: str = "") -> Document:
-    """The object with nested objects as dotted names: flat({"a": {"b": [1]}})  # {"a.b": [1]}"""
+    """Flattens nested objects into dotted names: flat({"a": {"b": [1]}})  # {"a.b": [1]}"""
     result: Document = {}
     for name, value in values.items():
         result |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}

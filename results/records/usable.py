@@ -1,6 +1,6 @@
-"""Decides which journals count, by one rule for all commands.
+"""Decides which journals count, by the same rule for all commands.
 
-Left out are also journals that no training can have written, whatever their checksums: falling clocks, 250 %.
+A journal that no training can have written is left out whatever its checksums: a clock that runs backwards, 250 %.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ COUNTS = ("reads", "overlapping_updates", "weight_reads", "torn_reads", "overlap
 
 
 def usable(path: Path, data: bytes | None = None) -> Record:
-    """Read the journal of a run in its folder, to make tables of. data: as of `read`. Raises as `read` and `check`."""
+    """Reads and checks a run's journal. data: as of `read`. Raises as `read` and `check`."""
     record = read(path, data)
     check(record, path.parent.name)
     return record
 
 
 def check(record: Record, id: str) -> None:
-    """Raises ResultsError where a record is not of the run `id`, lacks its clock, or is implausible."""
+    """Raises ResultsError if a record is not of the run `id`, lacks its clock, or is implausible."""
     if not id == record.id == run_id(record.spec):
         raise _unusable(record, ": it is another run's: its folder, its id and its spec's identity differ")
     for point in record.evaluations:
@@ -44,7 +44,7 @@ def _unusable(record: Record, why: str) -> ResultsError:
 
 
 def implausible(record: Record) -> str:
-    """First implausible thing of a run, in words; "" for none."""
+    """Returns the first implausible fact of a run, in words; "" if there is none."""
     points = record.evaluations
     return next(chain(_falling(points), _not_finite(record), _early_end(record), _layers(record)), "")
 
@@ -64,7 +64,7 @@ def _falling(points: Sequence[Evaluation]) -> Iterator[str]:
 
 
 def _not_finite(record: Record) -> Iterator[str]:
-    """Yields shares beyond 0 to 100 %, and numbers that are not finite, as losses may be where a run has diverged."""
+    """Yields shares outside 0 to 100 %, and numbers that are not finite; the last losses of a diverged run may be."""
     whole = record.evaluations if record.status == "finished" else record.evaluations[:-1]
     for point in record.evaluations:
         for name in point.metrics.keys() & PERCENTS:
@@ -95,7 +95,7 @@ def _early_end(record: Record) -> Iterator[str]:
 
 
 def _since_best(points: Sequence[Evaluation], judge: Judge) -> float:
-    """Epochs since the first best."""
+    """Epochs since the first best evaluation."""
     ranks = [
         judge.rank(point.metrics[judge.metric]) if judge.metric in point.metrics else -math.inf for point in points
     ]

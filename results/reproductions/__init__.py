@@ -1,7 +1,7 @@
-"""Committed reproductions, `results/reproductions/NAME.csv`: what tables measured once, and NAME.json: where.
+"""Reads and writes committed reproductions: values of tables in NAME.csv, the environment in NAME.json.
 
-Where its runs took hours their journals are kept, too, packed in NAME/runs; NAME is a folder of results like any other:
-a later run is compared with them run by run, and whoever copies them goes on from there.
+Reproductions that took hours also keep their journals, packed in NAME/runs. NAME is then an ordinary folder of results:
+later runs are compared with it run by run, and whoever copies it need not train these runs again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from results.records import Record, content_of, unpacked
 from results.records.lines import FORMAT, Reader, chained
 from results.spreadsheets import text_of
 from results.statistics import Summary
-from results.tables import ResultTable, files
+from results.tables import Conditions, ResultTable, files
 
 FOLDER = Path(__file__).parent
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
@@ -35,10 +35,10 @@ Key = tuple[str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value as a table measured it, a line of the CSV; `mean` is None where no mean is known.
+    """One value that a table measured, a line of the CSV; `mean` is None if unknown.
 
-    `censored` of the `n` runs have no value; `published` is what the paper gives. `scale`, `executor` and `hardware`
-    are those of the table, "" where it says none, as for a formula.
+    censored: how many of the `n` runs have no value. published: the paper's value. scale, executor, hardware: of the
+    table; "" if it names none, as for a formula.
     """
 
     table: str
@@ -54,11 +54,12 @@ class Value:
     scale: str
     executor: str
     hardware: str
-    at_least_std: float | None = None  # of what at_least is the mean of; no older file has it
-    condition: str = ""  # the name of its condition; no older file has it, nor the seeds
+    # Older files lack the columns from here on.
+    at_least_std: float | None = None
+    condition: str = ""  # its name
     seeds: str = ""
-    resolution: float | None = None  # no older file has it either
-    data: str = ""  # the fingerprints' beginnings; no older file has it either
+    resolution: float | None = None
+    data: str = ""  # first digits of the fingerprints
 
     @property
     def key(self) -> Key:
@@ -67,74 +68,77 @@ class Value:
 
     @property
     def summary(self) -> Summary:
-        """The value as statistics take it."""
+        """The value as a `Summary`."""
         return Summary(self.mean, self.std, self.n, self.censored, self.at_least, self.at_least_std, self.resolution)
 
 
 COLUMNS = tuple(field.name for field in fields(Value))
 _ALWAYS = tuple(field.name for field in fields(Value) if field.default is MISSING)
-"""Columns that older files have, too."""
+"""Columns that all files have, older ones too."""
 
 
 def names() -> list[str]:
-    """The names of the committed reproductions."""
+    """Names of the committed reproductions."""
     return sorted(path.stem for path in FOLDER.glob("*.csv"))
 
 
 def folder_of(name: str) -> Path | None:
-    """The folder of results that a committed reproduction keeps its runs in; None where it keeps values alone."""
+    """Folder of results with a committed reproduction's runs; None if it keeps values alone."""
     folder = FOLDER / name
     return folder if (folder / "runs").is_dir() else None
 
 
 def without_places(environment: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's environment without names of folders, and without a kernel's release, which may name its maker."""
-    kept = {**environment, "system": _system(str(environment.get("system", "")))}
-    return {**kept, "command": _command(environment.get("command") or ()).split()}
+    """Returns a run's environment without names of folders, and without the kernel's release (see `_system`)."""
+    command = _command(environment.get("command") or ()).split()
+    return {**environment, "system": _system(str(environment.get("system", ""))), "command": command}
 
 
 def read(path: Path) -> list[Value]:
-    """The values of a reproduction.
+    """Reads the values of a reproduction.
 
     Raises:
-        ResultsError: the file cannot be read, or a line is no value: the text names file and line.
+        ResultsError: the file cannot be read or a line is invalid; the text names file and line.
     """
     return list(spreadsheets.values(path, _value, "a value of a table", _ALWAYS))
 
 
 def of_tables(folder: Path, like: Sequence[Value] = ()) -> list[Value]:
-    """Values that the tables measured which `run` wrote to this folder; cells that were not measured are left out.
+    """Returns the measured values of the tables that `run` wrote to this folder.
 
-    Of several conditions of a table that of `like` counts, where it is given, and of these the plainest. Those on data
-    that were chosen for it count only where `like` knows of what data it is.
+    If a table exists under several conditions, that of `like` is taken, if given, then the one with the fewest choices.
+    Tables on a user's choice of data count only if `like` states its data.
 
     Raises:
-        ResultsError: a table cannot be read, or nothing says which of several conditions counts.
+        ResultsError: a table cannot be read, or nothing decides between several conditions.
     """
-    wanted = {value.table: (value.scale, value.executor, value.hardware) for value in like}
+    conditions = {value.table: _condition(value) for value in like}
     by_name: dict[str, list[ResultTable]] = {}
-    known = not like or any(value.data for value in like)
+    data_known = not like or any(value.data for value in like)
     for table in files.every(folder):
-        if not known and "workload.dataset" in table.conditions.settings:
-            continue
-        by_name.setdefault(table.name, []).append(table)
-    return [value for name, tables in by_name.items() for value in _measured(_one(tables, wanted.get(name), folder))]
+        if data_known or "workload.dataset" not in table.conditions.settings:
+            by_name.setdefault(table.name, []).append(table)
+    tables = (_plainest(same_name, conditions.get(name), folder) for name, same_name in by_name.items())
+    return [value for table in tables for value in _measured(table)]
 
 
-def _one(tables: Sequence[ResultTable], wanted: tuple[str, str, str] | None, folder: Path) -> ResultTable:
-    given = {id(one): one.conditions for one in tables}
-    where = {key: (its.scale, its.executor, its.hardware) for key, its in given.items()}
-    there = [one for one in tables if where[id(one)] == wanted] or list(tables)
-    least = min(len(one.conditions.selection) for one in there)
-    first, *others = [one for one in there if len(one.conditions.selection) == least]
+def _condition(fields: Value | Conditions) -> tuple[str, str, str]:
+    return fields.scale, fields.executor, fields.hardware
+
+
+def _plainest(tables: Sequence[ResultTable], condition: tuple[str, str, str] | None, folder: Path) -> ResultTable:
+    """Returns the table of this condition, if there is one, with the shortest selection. Raises as `of_tables`."""
+    matching = [table for table in tables if _condition(table.conditions) == condition] or tables
+    shortest = min(len(table.conditions.selection) for table in matching)
+    table, *others = (table for table in matching if len(table.conditions.selection) == shortest)
     if others:
-        names = ", ".join(one.conditions.slug for one in (first, *others))
-        raise ResultsError(f"{first.name} lies in {folder} under several conditions ({names}): keep one of them there.")
-    return first
+        names = ", ".join(other.conditions.slug for other in (table, *others))
+        raise ResultsError(f"{table.name} lies in {folder} under several conditions ({names}): keep one of them there.")
+    return table
 
 
 def _measured(table: ResultTable) -> Iterator[Value]:
-    given = table.conditions
+    conditions = table.conditions
     for row in table.rows:
         for measure, cell in zip(table.measures, row.cells, strict=True):
             if cell.measured is not None and cell.has_value:
@@ -145,17 +149,17 @@ def _measured(table: ResultTable) -> Iterator[Value]:
                     measure=measure.key,
                     **asdict(cell.measured),
                     published=cell.published.mean if cell.published is not None else None,
-                    scale=given.scale,
-                    executor=given.executor,
-                    hardware=given.hardware,
-                    condition=given.slug,
-                    seeds=" ".join(map(str, given.seeds)),
-                    data=" ".join(sorted({fingerprint[:8] for fingerprint in given.data.values()})),
+                    scale=conditions.scale,
+                    executor=conditions.executor,
+                    hardware=conditions.hardware,
+                    condition=conditions.slug,
+                    seeds=" ".join(map(str, conditions.seeds)),
+                    data=" ".join(sorted({fingerprint[:8] for fingerprint in conditions.data.values()})),
                 )
 
 
 def to_csv(values: Iterable[Value]) -> str:
-    """One line per value; floats in full, empty where there is none."""
+    """Returns one line per value; floats unrounded, missing ones empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -164,14 +168,14 @@ def to_csv(values: Iterable[Value]) -> str:
 
 
 def to_json(environment: Mapping[str, Any]) -> str:
-    """The environment file."""
+    """Returns the text of the environment file."""
     return json.dumps(environment, indent=2, ensure_ascii=False) + "\n"
 
 
 def environment(records: Sequence[Record]) -> dict[str, Any]:
-    """Environments of runs, without names of hosts or folders; every entry lists what occurs.
+    """Returns the environments of runs without names of hosts or folders; each entry lists the values that occur.
 
-    Seconds are simulated where the executor is virtual: then the hardware is a card and `cpu` made the numerics.
+    If the executor is virtual, hardware names the hardware card that gave the seconds, and `cpu` computed the numbers.
     """
     environments = [record.environment for record in records]
     return {
@@ -179,23 +183,23 @@ def environment(records: Sequence[Record]) -> dict[str, Any]:
         "seeds": sorted({record.seed for record in records}),
         "scale": _distinct(record.scale for record in records),
         "executor": _distinct(record.spec.executor for record in records),
-        "hardware": _distinct(card(record) for record in records),
+        "hardware": _distinct(map(card, records)),
         "device": _distinct(record.spec.device for record in records),
         "gpu": _distinct(record.spec.gpu for record in records),
-        "data": _distinct(_data(record) for record in records),
-        "torch": _distinct(torch(record) for record in records),
-        "packages": _distinct(_packages(its) for its in environments),
-        "python": _distinct(its.get("python") for its in environments),
-        "system": _distinct(_system(str(its.get("system", ""))) for its in environments),
-        "cpu": _distinct(its.get("cpu") for its in environments),
-        "cpu_capability": _distinct(its.get("cpu_capability") for its in environments),
-        "cores": _distinct(str(its.get("cores", "")) for its in environments),
+        "data": _distinct(map(_data, records)),
+        "torch": _distinct(map(torch, records)),
+        "packages": _distinct(map(_packages, environments)),
+        "python": _distinct(each.get("python") for each in environments),
+        "system": _distinct(_system(str(each.get("system", ""))) for each in environments),
+        "cpu": _distinct(each.get("cpu") for each in environments),
+        "cpu_capability": _distinct(each.get("cpu_capability") for each in environments),
+        "cores": _distinct(str(each.get("cores", "")) for each in environments),
         "variables": _distinct(
-            f"{name}={value}" for its in environments for name, value in its.get("variables", {}).items()
+            f"{name}={value}" for each in environments for name, value in each.get("variables", {}).items()
         ),
-        "wait_policy": _distinct(its.get("wait_policy") for its in environments),
-        "commit": _distinct(commit(record) for record in records),
-        "command": _distinct(_command(its.get("command") or ()) for its in environments),
+        "wait_policy": _distinct(each.get("wait_policy") for each in environments),
+        "commit": _distinct(map(commit, records)),
+        "command": _distinct(_command(each.get("command") or ()) for each in environments),
     }
 
 
@@ -213,12 +217,12 @@ def _packages(environment: Mapping[str, Any]) -> str:
 
 
 def _system(text: str) -> str:
-    """'Linux x86_64': a kernel's own release may name its maker."""
+    """'Linux x86_64': without the kernel's release, which may name its maker."""
     return " ".join(word for word in text.split() if not re.match(r"\d", word))
 
 
 def _command(arguments: Sequence[str]) -> str:
-    """The command without where it read and wrote, and how many runs stood side by side."""
+    """Returns the command without options for folders and parallel jobs."""
     kept, skip = [], False
     for word in arguments:
         name, _, value = word.partition("=")
@@ -262,15 +266,15 @@ def _number(text: str) -> float | None:
 
 
 def keep(records: Iterable[Record], to: Path) -> list[Path]:
-    """Pack the journals of the runs that are complete into the folder of results `to` -> the files.
+    """Packs the journals of complete runs into the folder of results `to` -> the files.
 
-    A file holds the journals of a family and network, in the order in which they were kept; one of the same run is
-    replaced. Each line says what it said, but for environments, of the run's start and of where it was resumed. All
-    get new checksums, which are chained whatever the journal's were. A run's identity rests on its spec alone.
+    A file holds the journals of one family and network, in the order in which they were added; a journal of the same
+    run is replaced. Lines are kept but for environments, which lose names of folders, and get new, chained checksums. A
+    run's identity depends on its spec alone and stays.
 
     Raises:
         ValueError: a journal has been damaged since it was read.
-        ResultsError: a file cannot be read, or not be written.
+        ResultsError: a file cannot be read or written.
     """
     packs: dict[Path, dict[str, bytes]] = {}
     for record in records:
@@ -285,19 +289,19 @@ def keep(records: Iterable[Record], to: Path) -> list[Path]:
 
 
 def packed(records: Iterable[Record]) -> bytes:
-    """The journals of runs one after another, without names of folders in their environments. Raises as `keep`."""
-    found = []
+    """Concatenates the journals of runs, without names of folders in their environments. Raises as `keep`."""
+    journals = []
     for record in records:
         reader = Reader()
         lines = [_kept(reader.parse(line)) for line in content_of(record.path).splitlines()]
-        found.append(chained(lines)[0])
-    return b"".join(found)
+        journals.append(chained(lines)[0])
+    return b"".join(journals)
 
 
 def _kept(line: Mapping[str, Any]) -> Mapping[str, Any]:
     if line["type"] == "run":
         return {"type": "run", "format": FORMAT, **line, "environment": without_places(line["environment"])}
     if line["type"] == "resumed":
-        known = [one | {"environment": without_places(one["environment"])} for one in line["environments"]]
-        return {**line, "environments": known}
+        environments = [stint | {"environment": without_places(stint["environment"])} for stint in line["environments"]]
+        return {**line, "environments": environments}
     return line

@@ -1,6 +1,6 @@
 """Computes a table's numbers from its runs' curves: targets, times to a target, means and standard deviations.
 
-All are computed from the records afterwards: a target can change without a new run.
+All are computed from records afterwards, so a target can change without new runs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """A run's best value of its judge's metric, with the seconds and epochs of its first evaluation."""
+    """A run's best value of the judge's metric, with seconds and epochs of the first evaluation that has it."""
 
     value: float
     seconds: float
@@ -34,9 +34,9 @@ class Best:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A value to reach, and the row that sets it. left_out: rows of which no run has finished.
+    """A value to reach, and the row that sets it. left_out: rows without a finished run.
 
-    near_chance: why it is no target, where runs that have learnt nothing may reach it; else "".
+    near_chance: why it is no valid target, if runs that have learnt nothing may reach it; else "".
     """
 
     value: float
@@ -50,10 +50,10 @@ class Target:
 class Summary:
     """Mean and standard deviation of n runs.
 
-    mean, std: of the sample (ddof = 1); std is None for one run, both where runs are censored. censored: runs without a
-    value. at_least: where runs are censored, a lower bound of the mean: how far a run went stands for its value; None
-    where that is unknown. at_least_std: the standard deviation of those values. resolution: how much too high the mean,
-    or the bound, may be, since values were found at evaluations; None: it is exact.
+    mean, std: of the sample (ddof = 1); std is None for one run, both are if runs are censored. censored: number of
+    runs without a value. at_least: if runs are censored, a lower bound of the mean, in which a run counts with how far
+    it went; None if that is unknown. at_least_std: standard deviation of these values. resolution: by how much the
+    mean, or the bound, may be too high, since values were found at evaluations; None if exact.
 
     Example:
         `summary([1.0, 3.0])  # Summary(mean=2.0, std=1.414..., n=2)`
@@ -69,7 +69,7 @@ class Summary:
 
 
 def reach(record: Record, target: float) -> Reach | None:
-    """The first evaluation as good as the target; None if there is none (censored), or the run diverged."""
+    """Returns the first evaluation as good as the target; None if there is none (censored) or the run diverged."""
     if record.status == "diverged":
         return None
     for point in record.evaluations:
@@ -79,24 +79,24 @@ def reach(record: Record, target: float) -> Reach | None:
 
 
 def best(record: Record) -> Best | None:
-    """The best value of the curve; None if no evaluation has a finite one. A diverged run keeps its best value."""
+    """Returns the best value of the curve; None without a finite value. A diverged run keeps its best value."""
     return _best_by(record, record.judge, record.judge)
 
 
 def best_validation(record: Record) -> Best | None:
-    """The best value on the validation split, where the run has one; else `best`."""
+    """Returns the best value on the validation split, if the run has one; else `best`."""
     return _best_by(record, record.monitor, record.monitor)
 
 
 def at_best_validation(record: Record) -> Best | None:
-    """The value on the test split at the first evaluation that was best by validation; None without such a split."""
+    """Returns the test value of the first evaluation that is best by validation; None without a validation split."""
     if record.spec.workload.validation is None:
         return None
     return _best_by(record, record.monitor, record.judge)
 
 
 def _best_by(record: Record, monitor: Judge, shown: Judge) -> Best | None:
-    """The `shown` value of the evaluation that is best by `monitor`; None if none has finite values of both."""
+    """Returns the `shown` value of the evaluation that is best by `monitor`; None if none has finite values of both."""
     points = [
         point
         for point in record.evaluations
@@ -109,7 +109,7 @@ def _best_by(record: Record, monitor: Judge, shown: Judge) -> Best | None:
 
 
 def extent(record: Record) -> Reach | None:
-    """Seconds and epochs of the run's last evaluation: lower bounds of a censored time."""
+    """Returns seconds and epochs of the run's last evaluation: lower bounds of a censored time."""
     if not record.evaluations:
         return None
     last = record.evaluations[-1]
@@ -117,7 +117,7 @@ def extent(record: Record) -> Reach | None:
 
 
 def since(record: Record, point: Reach | Best) -> Reach:
-    """Seconds and epochs from the evaluation before: a value may have been reached up to so much earlier."""
+    """Returns seconds and epochs since the previous evaluation: a value may have been reached that much earlier."""
     before = [earlier for earlier in record.evaluations if earlier.epoch < point.epochs]
     if not before:
         return Reach(point.seconds, point.epochs)
@@ -125,14 +125,14 @@ def since(record: Record, point: Reach | Best) -> Reach:
 
 
 def worst_best(records_by_row: Mapping[str, Sequence[Record]]) -> Target:
-    """The paper's target: the best of the worst method, rounded towards the worse over that method's seeds.
+    """Returns the paper's target: the best value of the worst row, rounded so that all its seeds reach it.
 
-    The worst row has the worst mean of its runs' bests; the target is the worst of them, rounded by the judge's digits,
-    so that each of that row's seeds reaches it (61.0 +- 0.17 % -> 60, 87.8 +- 0.09 -> 87; 1.874 nats -> 1.88).
+    The worst row is the one with the worst mean of its runs' best values. The target is the worst of these, rounded by
+    the judge's digits (61.0 +- 0.17 % -> 60, 87.8 +- 0.09 -> 87; 1.874 nats -> 1.88).
 
-    Runs that diverged or have not ended take no part: a method that fell apart must not lower everybody's target. A
-    row that has no other runs is named in `left_out`; it is measured against the target like the others, which it
-    reaches or not. Say so where the target is shown.
+    Runs that diverged or have not ended are left out: a method that diverges must not lower everybody's target. Rows
+    without any other run are named in `left_out`, which is to be shown with the target; they are measured against it
+    like the others.
 
     Raises:
         ResultsError: no run of any row has finished.
@@ -148,32 +148,33 @@ def worst_best(records_by_row: Mapping[str, Sequence[Record]]) -> Target:
 
 
 def paper_target(records_by_row: Mapping[str, Sequence[Record]], paper_rows: Container[str]) -> Target | None:
-    """`worst_best` of the rows that the paper has, so that no variant, baseline or plug-in moves the target.
+    """Returns `worst_best` of the paper's rows, so that no variant, baseline or plug-in moves the target.
 
-    Where none of those is there, all rows take part. None: no run of the rows that take part has finished.
+    If none of these rows has runs, all rows take part. None if no run of the rows that take part has finished.
     """
-    theirs = {row: runs for row, runs in records_by_row.items() if row in paper_rows and runs}
-    per_row = theirs or records_by_row
+    paper_runs = {row: runs for row, runs in records_by_row.items() if row in paper_rows and runs}
+    per_row = paper_runs or records_by_row
     return worst_best(per_row) if any(_bests(runs) for runs in per_row.values()) else None
 
 
 def against_chance(target: Target, records_by_row: Mapping[str, Sequence[Record]], chance: Chance | None) -> Target:
-    """The target with why it is none, where runs that have learnt nothing may reach it.
+    """Returns the target, marked as no valid one (`near_chance`) if runs that have learnt nothing may reach it.
 
-    It is judged by the runs that set it, or by itself, as one run's, where no run did. chance: None where not known.
+    The finished runs of the row that sets it decide; without any, the target value itself counts as one run's best.
+    chance: None if unknown.
     """
     finished = [run for run in records_by_row.get(target.row, ()) if run.status == "finished"]
-    runs = finished or [run for of in records_by_row.values() for run in of]
+    runs = finished or [run for row_runs in records_by_row.values() for run in row_runs]
     evaluations = max([1, *(len(run.evaluations) for run in runs)])
     if chance is None or not chance.near(_bests(finished) or [target.value], evaluations):
         return target
     tried = f"{chance.samples:,} test samples, {evaluations} evaluations a run"
-    why = f"no target: {target.judge.said(target.value)} may be reached without learning; {chance.words} ({tried})"
+    why = f"no target: {target.judge.with_unit(target.value)} may be reached without learning; {chance.words} ({tried})"
     return replace(target, near_chance=why)
 
 
 def learnt_nothing(record: Record, chance: Chance | None) -> bool:
-    """Whether the run's best may be that of a network that has learnt nothing. chance: None: not known."""
+    """Whether the run's best may be that of a network that has learnt nothing. chance: None if unknown."""
     top = best(record)
     return chance is not None and top is not None and chance.near([top.value], len(record.evaluations))
 
@@ -183,38 +184,38 @@ def summary(
     bounds: Sequence[float | None] | None = None,
     resolutions: Sequence[float | None] = (),
 ) -> Summary:
-    """Mean and sample standard deviation of one value per run.
+    """Returns mean and sample standard deviation of one value per run.
 
     Args:
-        values: None, or a value that is not finite, is a censored run. Then there is no mean.
+        values: None or a value that is not finite stands for a censored run; then there is no mean.
         bounds: how far each run went, in the unit of the values: a lower bound of a censored run's value.
-        resolutions: how much too high each run's value may be.
+        resolutions: by how much each run's value may be too high.
 
     Raises:
         ValueError: values and bounds differ in length.
     """
-    known = [value for value in values if value is not None and math.isfinite(value)]
-    censored = len(values) - len(known)
-    wide = math.fsum(width for width in resolutions if width is not None) / len(values) if values else 0.0
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    censored = len(values) - len(finite)
+    resolution = math.fsum(width for width in resolutions if width is not None) / len(values) if values else 0.0
     if censored or not values:
         lower = _lower(values, bounds) if censored else []
         mean = math.fsum(lower) / len(lower) if lower else None
         std = _sample_std(lower, mean) if mean is not None else None
-        return Summary(None, None, len(values), censored, mean, std, wide or None)
-    mean = math.fsum(known) / len(known)
-    return Summary(mean, _sample_std(known, mean), len(known), resolution=wide or None)
+        return Summary(None, None, len(values), censored, mean, std, resolution or None)
+    mean = math.fsum(finite) / len(finite)
+    return Summary(mean, _sample_std(finite, mean), len(finite), resolution=resolution or None)
 
 
 def _lower(values: Sequence[float | None], bounds: Sequence[float | None] | None) -> list[float]:
-    """The values, with bounds in the place of missing ones; [] where one of these is unknown."""
+    """Returns the values with missing ones replaced by bounds; [] if one of these bounds is unknown."""
     if bounds is None:
         return []
     lower = [
         value if value is not None and math.isfinite(value) else bound
         for value, bound in zip(values, bounds, strict=True)
     ]
-    known = [bound for bound in lower if bound is not None and math.isfinite(bound)]
-    return known if len(known) == len(lower) else []
+    finite = [bound for bound in lower if bound is not None and math.isfinite(bound)]
+    return finite if len(finite) == len(lower) else []
 
 
 def _sample_std(values: Sequence[float], mean: float) -> float | None:
@@ -226,7 +227,7 @@ def _sample_std(values: Sequence[float], mean: float) -> float | None:
 
 
 def judge_of(runs: Iterable[Record]) -> Judge:
-    """The judge of runs of one table and network: the first run's."""
+    """Returns the judge of runs of one table and network: the first run's."""
     return next((run.judge for run in runs), ACCURACY)
 
 

@@ -1,4 +1,4 @@
-"""Compares runs at equal samples, seconds and bytes: what they have used up, and how far each came with as much."""
+"""Compares runs at equal samples, seconds and bytes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from results.records import Evaluation, Record
 Budget = Literal["samples", "seconds", "bytes"]
 BUDGETS: tuple[Budget, ...] = ("samples", "seconds", "bytes")
 SENT = "sent_bytes"
-"""The metric of an evaluation that says what was sent between devices until then."""
+"""Metric of an evaluation that counts the bytes sent between devices until then."""
 _ROUNDING = 1e-9
 
 
-def used(record: Record, point: Evaluation, what: Budget) -> float | None:
-    """Returns what the run has used up at an evaluation; None where it was not counted."""
-    match what:
+def used(record: Record, point: Evaluation, budget: Budget) -> float | None:
+    """Returns how much of a budget the run had used by an evaluation; None if it was not counted."""
+    match budget:
         case "samples":
             batch = record.spec.workload.document().get("batch")
             return point.step * float(batch) if isinstance(batch, int) else None
@@ -26,23 +26,23 @@ def used(record: Record, point: Evaluation, what: Budget) -> float | None:
 
 
 def smallest(records: Iterable[Record]) -> Mapping[Budget, tuple[float, str]]:
-    """The smallest total of each among runs that finished, and its row; runs that use nothing of it set none."""
+    """Returns the smallest total use of each budget by a finished run, and its row; runs that use none are ignored."""
     ends = [
         (record, record.evaluations[-1]) for record in records if record.status == "finished" and record.evaluations
     ]
-    found: dict[Budget, tuple[float, str]] = {}
-    for what in BUDGETS:
-        totals = [(size, record.row) for record, last in ends if (size := used(record, last, what))]
+    totals_by_budget: dict[Budget, tuple[float, str]] = {}
+    for budget in BUDGETS:
+        totals = [(size, record.row) for record, last in ends if (size := used(record, last, budget))]
         if totals:
-            found[what] = min(totals)
-    return found
+            totals_by_budget[budget] = min(totals)
+    return totals_by_budget
 
 
-def value_at(record: Record, what: Budget, most: float) -> float | None:
-    """Returns what the run is judged by, at its last evaluation before it had used up more than `most`.
+def value_at(record: Record, budget: Budget, most: float) -> float | None:
+    """Returns the judge's metric at the run's last evaluation that used at most `most` of a budget.
 
-    None where it has none that early, or where it was not counted.
+    None if no evaluation is that early, or use was not counted.
     """
-    within = [(point, used(record, point, what)) for point in record.evaluations]
-    points = [point for point, size in within if size is not None and size <= most * (1 + _ROUNDING)]
+    uses = [(point, used(record, point, budget)) for point in record.evaluations]
+    points = [point for point, size in uses if size is not None and size <= most * (1 + _ROUNDING)]
     return record.judge.of(points[-1].metrics) if points else None

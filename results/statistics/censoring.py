@@ -1,7 +1,7 @@
-"""Times to a target where some runs never arrive: Kaplan-Meier curves and restricted means.
+"""Analyses times to a target that some runs never reach: Kaplan-Meier curves and restricted means.
 
-A run that never arrives is never dropped, and is never given the time at which it was stopped as if that were its
-arrival. docs/statistics.md has the formulas; all times are in the unit they come in (seconds, or epochs).
+A run that never reaches the target is neither dropped nor counted as if it had reached it when it was stopped.
+docs/statistics.md has the formulas; all times keep their unit (seconds, or epochs).
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from results.statistics.resolution import Bracketed, bracketed_ratio, hull, rati
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """One time per run; None for a run that did not arrive.
+    """Times to a target, one per run; None for a run that did not reach it ("arrive").
 
-    `limits` says how far the runs went, a must for those that did not arrive. `never` marks those of them that would
-    not have arrived later either (they diverged, or their epochs were over): they stay on their way for good, as in
-    Fine & Gray (1999), for censoring one where it fell apart would count it as good as the rest. The others were cut
-    short, and might have arrived. `widths` says by how much each time may be too long (results.statistics.resolution).
+    limits: how far the runs went; required for those that did not arrive. never: whether a run would not have arrived
+    later either, since it diverged or its epochs were over: it stays at risk for ever, as in Fine & Gray (1999), for
+    censoring it where it diverged would count it as good as the rest. Other runs were cut short and might have arrived.
+    widths: by how much each time may be too long (results.statistics.resolution).
 
     Raises:
         ValueError: the lengths differ, a time is negative or not finite, or a run that did not arrive has no limit.
@@ -47,32 +47,32 @@ class Times:
 
     @property
     def arrived(self) -> tuple[float, ...]:
-        """The times of the runs that arrived."""
+        """Times of the runs that arrived."""
         return tuple(value for value in self.values if value is not None)
 
     @property
     def bracketed(self) -> Bracketed:
-        """The times of the runs that arrived, each between two evaluations."""
+        """Times of the runs that arrived, each between two evaluations."""
         pairs = [(value, width) for value, width in zip(self.values, self.widths, strict=True) if value is not None]
         return Bracketed.of([value for value, _ in pairs], [width for _, width in pairs])
 
     @property
     def earliest(self) -> Times:
-        """These times with every run that arrived at its earliest."""
+        """A copy in which every run that arrived did so as early as its evaluations allow."""
         runs = zip(self.values, self.widths, strict=True)
         values = [None if value is None else max(0.0, value - (width or 0.0)) for value, width in runs]
         return Times(values, self.limits, self.never)
 
     @property
     def open_ends(self) -> tuple[float, ...]:
-        """Times up to which runs that did not arrive count as on their way: math.inf for one that never would."""
+        """Times until which runs that did not arrive count as at risk: math.inf for one that never would."""
         runs = zip(self.values, self.limits, self.never, strict=True)
         ends = [math.inf if never else limit for value, limit, never in runs if value is None]
         return tuple(end for end in ends if end is not None)
 
     @property
     def horizon(self) -> float:
-        """Time up to which the curve is known: math.inf if it falls to 0, so that the mean needs no restriction."""
+        """Time until which the curve is known: math.inf if it falls to 0, so that the mean needs no restriction."""
         last = max(self.open_ends, default=-1.0)
         if last < max(self.arrived, default=0.0):
             return math.inf
@@ -83,17 +83,21 @@ class Times:
         return tuple(time for time in (*self.values, *self.limits) if time is not None)
 
     def goes_beyond(self, time: float) -> bool:
-        """Whether a run was seen not to have arrived by then, so that a mean restricted to it is below the true one."""
+        """Whether a run had not arrived by then, so that a mean restricted to this time is below the true one."""
         return any(end > time for end in self.arrived) or any(end >= time for end in self.open_ends)
 
     def followed(self, time: float) -> int:
-        """Number of runs that were watched and still on their way just before `time`."""
+        """Number of runs at risk just before `time`: watched, and not arrived."""
         return sum(end >= time for end in (*self.arrived, *self.open_ends))
 
 
 @dataclass(frozen=True, slots=True)
 class SurvivalStep:
-    """A fall of the Kaplan-Meier curve: runs on their way until `time`, runs that arrive, share that has not then."""
+    """A step of the Kaplan-Meier curve.
+
+    at_risk: runs that had not arrived just before `time`. arrived: runs that arrive then. survival: share that has not
+    arrived after it.
+    """
 
     time: float
     at_risk: int
@@ -105,8 +109,8 @@ class SurvivalStep:
 class Estimate:
     """A mean time, restricted to `horizon` (math.inf: not restricted, the ordinary mean).
 
-    `censored` of them were not seen to arrive by then. interval: None where fewer than two arrived; if none did,
-    `mean` is the horizon, and no more than a lower bound. spreads: of the earliest and of the latest times.
+    censored: number of runs that were not seen to arrive by then. interval: None if fewer than two arrived; if none
+    did, `mean` is the horizon, a mere lower bound. spreads: of the earliest and of the latest times.
     """
 
     mean: float
@@ -118,10 +122,10 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A ratio of two (restricted) mean times, restricted to the same horizon.
+    """Ratio of two mean times, restricted to the same horizon.
 
-    `bound` says what it is of the ratio of the unrestricted means: "exact", "at least" (only the first method has runs
-    that did not arrive by the horizon), "at most" (only the second), or "restricted" (both have: it is no bound).
+    bound: relation to the ratio of the unrestricted means: "exact", "at least" (only the first method has runs that did
+    not arrive by the horizon), "at most" (only the second), or "restricted" (both have, so it bounds nothing).
     """
 
     ratio: float
@@ -131,7 +135,7 @@ class Ratio:
 
 
 def kaplan_meier(times: Times) -> list[SurvivalStep]:
-    """The share of runs still on their way (Kaplan & Meier, 1958)."""
+    """Returns the steps of the share of runs that have not arrived (Kaplan & Meier, 1958)."""
     steps, survival = [], 1.0
     for time in sorted(set(times.arrived)):
         at_risk, arrived = times.followed(time), times.arrived.count(time)
@@ -141,15 +145,15 @@ def kaplan_meier(times: Times) -> list[SurvivalStep]:
 
 
 def restricted_mean(times: Times, horizon: float | None = None, level: float = LEVEL) -> Estimate:
-    """The mean of min(time, horizon): the area under the Kaplan-Meier curve up to the horizon (Royston & Parmar, 2013).
+    """Returns the mean of min(time, horizon), the area under the Kaplan-Meier curve (Royston & Parmar, 2013).
 
     Its variance is the Greenwood-type sum of Klein & Moeschberger (2003, equation 4.5.2), times m / (m - 1), with m the
-    runs that arrived by the horizon; the interval is Student's with m - 1 degrees of freedom. Where all runs arrived,
-    that makes it exactly the t interval of their times, which reaches down to those of the evaluations before. The
-    upper end is at most the horizon.
+    runs that arrived by the horizon; the interval is Student's with m - 1 degrees of freedom. If all runs arrived, it
+    is the t interval of their times, extended down to that of their earliest times. The upper end is at most the
+    horizon.
 
     Raises:
-        ValueError: there is no run, or the horizon lies beyond what was followed.
+        ValueError: there is no run, or the horizon lies beyond the last observed time.
     """
     end = times.horizon if horizon is None else horizon
     if not times.values or end > times.horizon:
@@ -167,15 +171,15 @@ def restricted_mean(times: Times, horizon: float | None = None, level: float = L
 
 
 def common_horizon(*groups: Times) -> float:
-    """The largest horizon that all of these share: means of several methods are compared up to there and no further."""
+    """Returns the largest horizon that all groups share, up to which means of several methods can be compared."""
     return min((group.horizon for group in groups), default=math.inf)
 
 
 def restricted_ratio(a: Times, b: Times, level: float = LEVEL, seed: int = 0) -> Ratio | None:
-    """Mean time of a over that of b, the speed-up of b over a, with its interval; None where b's mean is 0.
+    """Returns the mean time of a over that of b, the speed-up of b over a, with its interval; None if b's mean is 0.
 
-    Without runs that did not arrive it is `bracketed_ratio` of the times; else Student's t on the log ratio of the
-    means restricted to the common horizon (delta method, Welch's degrees of freedom).
+    If all runs arrived it is `bracketed_ratio` of the times; else Student's t on the log ratio of the means restricted
+    to the common horizon (delta method, Welch's degrees of freedom).
 
     Raises:
         ValueError: a group has no run.
@@ -201,14 +205,14 @@ _BOUNDS: dict[tuple[bool, bool], Literal["exact", "at least", "at most", "restri
 
 
 def _restricted(times: Times, end: float) -> Spread:
-    """The area under the curve up to the end, with its variance and degrees of freedom."""
+    """Returns the area under the curve up to the end, with its variance and degrees of freedom."""
     mean, variance = _area([step for step in kaplan_meier(times) if step.time < end], end)
     seen = sum(time <= end for time in times.arrived)
     return Spread(mean, variance * seen / (seen - 1) if seen > 1 else 0.0, seen - 1.0)
 
 
 def _area(steps: Sequence[SurvivalStep], end: float) -> tuple[float, float]:
-    """The area under the curve up to the end, and the Greenwood-type sum of its variance."""
+    """Returns the area under the curve up to the end, and the Greenwood-type sum of its variance."""
     if not steps:
         return end, 0.0
     # A curve that has fallen to 0 needs no end; 0 * inf would not be a number.

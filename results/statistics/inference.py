@@ -1,7 +1,7 @@
-"""Statistics of few runs: intervals, a test between two methods, agreement with a published value.
+"""Statistics of few runs: tests between two methods, numbers of seeds, agreement with a published value.
 
-Pure functions of finite numbers, one per run. Times with runs that never arrived belong into
-`results.statistics.censoring`. Every formula names its source here; docs/statistics.md says where each holds,
+All are pure functions of finite numbers, one per run; times of runs that may never arrive go to
+`results.statistics.censoring`. Each formula names its source; docs/statistics.md says where it holds,
 tests/results/test_calibration.py shows it.
 """
 
@@ -31,9 +31,9 @@ RELATIVE_MARGIN = 0.10
 
 @dataclass(frozen=True, slots=True)
 class Equivalence:
-    """Ours beside a published mean: "agrees" (within the margin), "differs" (beyond it), or "undecided".
+    """Comparison with a published mean: "agrees" (within the margin), "differs" (beyond it), or "undecided".
 
-    `interval` is of ours - published, at 1 - 2 alpha; None where ours has fewer than two runs.
+    interval: of ours - published, at 1 - 2 alpha; None if ours has fewer than two runs.
     """
 
     status: Literal["agrees", "differs", "undecided"]
@@ -43,19 +43,19 @@ class Equivalence:
 
 
 def weak(n: int) -> bool:
-    """Whether so few runs must be called weak wherever they are shown: three or fewer."""
+    """Whether evidence of n runs must be called weak wherever it is shown: three or fewer."""
     return n <= WEAK_RUNS
 
 
 def permutation_test(a: ArrayLike, b: ArrayLike, seed: int = 0) -> np.ndarray:
-    """p of the two-sided permutation test of the difference of means (Fisher, 1935; Pitman, 1937; Ernst, 2004).
+    """Returns p of the two-sided permutation test of the difference of means (Fisher, 1935; Pitman, 1937; Ernst, 2004).
 
-    Exact for up to 8 runs a method; beyond, 20,000 random divisions drawn by `seed`. p is at least
-    2 / C(n_a + n_b, n_a): 0.1 for 3 against 3.
+    Exact for up to 8 runs a method; beyond, 20,000 random divisions drawn by `seed`. p is at least 2 / C(n_a + n_b,
+    n_a): 0.1 for 3 against 3.
 
     Args:
-        a: values of a method, or many experiments of it: (..., n_a), at least two of them.
-        b: values of the other: (..., n_b).
+        a: values of a method, or of many experiments: (..., n_a), with n_a at least 2.
+        b: values of the other method: (..., n_b).
 
     Returns:
         p of each experiment: (...).
@@ -71,9 +71,9 @@ def permutation_test(a: ArrayLike, b: ArrayLike, seed: int = 0) -> np.ndarray:
 
 
 def effect_size(a: Sequence[float], b: Sequence[float]) -> float | None:
-    """Hedges' g: |difference of means| in pooled standard deviations, its small-sample bias removed (Hedges, 1981).
+    """Returns Hedges' g: |difference of means| in pooled standard deviations, without small-sample bias (Hedges, 1981).
 
-    None if there is no spread to measure by: fewer than two runs of a method, or all of each method's runs equal.
+    None without a spread: fewer than two runs of a method, or all of each method's runs equal.
     """
     spread_a, spread_b = spread(a), spread(b)
     if spread_a is None or spread_b is None or spread_a.variance + spread_b.variance == 0:
@@ -84,16 +84,16 @@ def effect_size(a: Sequence[float], b: Sequence[float]) -> float | None:
 
 
 def seeds_needed(a: Sequence[float], b: Sequence[float], power: float = 0.8, alpha: float = 0.05) -> int | None:
-    """Runs per method with which the test would find the difference seen, if that is the true one.
+    """Returns the runs per method with which the test would find the measured difference, if it is the true one.
 
-    None where the runs cannot say: no difference, or no spread. From three runs it is a rough guess.
+    None without a difference or a spread. From three runs it is a rough guess.
     """
     effect = effect_size(a, b)
     return None if not effect else seeds_for_effect(effect, power, alpha)
 
 
 def seeds_for_effect(effect: float, power: float = 0.8, alpha: float = 0.05) -> int:
-    """Runs per method to find a difference of `effect` standard deviations with probability `power`.
+    """Returns the runs per method to find a difference of `effect` standard deviations with probability `power`.
 
     n = 2 (z(1 - alpha/2) + z(power))^2 / effect^2 + z(1 - alpha/2)^2 / 4 (Guenther, 1981), with the alpha that the
     exact permutation test can attain with n runs, so that n is at least 4 at alpha = 0.05.
@@ -110,10 +110,10 @@ def seeds_for_effect(effect: float, power: float = 0.8, alpha: float = 0.05) -> 
 
 
 def chance_beyond(distance: float, error: float, freedom: float, level: float = LEVEL) -> float:
-    """The chance that a mean's t interval leaves out a bound that lies so far from the true mean, on the mean's side.
+    """Returns the probability that a mean's t interval excludes a bound at this distance from the true mean.
 
     1 - F(t), with F of the noncentral t distribution and distance / error its noncentrality (Johnson & Welch, 1940).
-    error: the true standard error; the interval's is estimated with that many degrees of freedom.
+    error: the true standard error; the interval estimates it with this many degrees of freedom.
     """
     from scipy.special import nctdtr, stdtrit
 
@@ -124,10 +124,10 @@ def chance_beyond(distance: float, error: float, freedom: float, level: float = 
 
 
 def margin_of(published_mean: float, *, points: bool) -> float:
-    """Largest distance of a measured mean from the published one at which they agree, in the measure's unit.
+    """Returns the largest difference from the published mean that counts as agreement, in the measure's unit.
 
-    1 percentage point for accuracies (`points`), 10 % of the published mean for all else (seconds, epochs, losses,
-    speed-ups). Chosen before looking at results; docs/statistics.md says why.
+    1 percentage point for accuracies (`points`), 10 % of the published mean otherwise. Chosen before looking at
+    results; docs/statistics.md says why.
     """
     return ACCURACY_MARGIN_POINTS if points else RELATIVE_MARGIN * abs(published_mean)
 
@@ -141,14 +141,14 @@ def equivalence(
     alpha: float = 0.05,
     widths: Sequence[float | None] = (),
 ) -> Equivalence:
-    """Two one-sided t tests (TOST: Schuirmann, 1987) by Welch's standard error and degrees of freedom.
+    """Compares a mean with a published one by two one-sided t tests (TOST: Schuirmann, 1987), after Welch.
 
-    The 1 - 2 alpha interval of ours - published decides: within the margin agrees, wholly beyond it differs; each of
-    the two is wrong in at most alpha of the cases. Without a published standard deviation, or where its n is not
-    known, the published mean counts as exact and the interval is that of ours alone. Nothing agrees within 0.
+    The 1 - 2 alpha interval of ours - published decides: within the margin it agrees, wholly beyond it differs; each
+    verdict is wrong in at most alpha of the cases. Without a published standard deviation or n, the published mean
+    counts as exact. Nothing agrees within a margin of 0.
 
     Args:
-        widths: by how much each of ours may be too high, since it was found at an evaluation; () where all are exact.
+        widths: by how much each of ours may be too high, since it was found at an evaluation; () if all are exact.
 
     Raises:
         ValueError: the margin is negative, a value is not finite, or there are not as many widths as values.
@@ -156,13 +156,13 @@ def equivalence(
     if not margin >= 0:
         raise ValueError("a margin cannot be negative")
     difference = math.fsum(finite(ours)) / len(ours) - published_mean if ours else math.nan
-    own = Bracketed.of(ours, widths).spreads
-    if own is None:
+    spreads = Bracketed.of(ours, widths).spreads
+    if spreads is None:
         return Equivalence("undecided", margin, difference, None)
-    theirs = Spread(published_mean, 0.0, 1.0)
+    published = Spread(published_mean, 0.0, 1.0)
     if published_std is not None and published_n is not None and published_n >= 2:
-        theirs = Spread(published_mean, published_std**2 / published_n, published_n - 1.0)
-    interval = difference_hull(own, (theirs, theirs), 1 - 2 * alpha)
+        published = Spread(published_mean, published_std**2 / published_n, published_n - 1.0)
+    interval = difference_hull(spreads, (published, published), 1 - 2 * alpha)
     if -margin < interval.low and interval.high < margin:
         return Equivalence("agrees", margin, difference, interval)
     beyond = interval.low > margin or interval.high < -margin
@@ -179,6 +179,6 @@ def _guenther(effect: float, power: float, alpha: float) -> float:
 
 
 def _attainable(n: int, alpha: float) -> float:
-    """The largest p of the exact test of n against n that is at most alpha, were there no ties; 0 if there is none."""
+    """Largest p of the exact test of n against n that is at most alpha, without ties; 0 if there is none."""
     divisions = math.comb(2 * n, n)
     return 2 * math.floor(alpha / 2 * divisions) / divisions if n <= 20 else alpha

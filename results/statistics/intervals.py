@@ -1,6 +1,6 @@
-"""Intervals of means and standard deviations, and of ratios of two of them, from one finite number per run.
+"""Intervals of means, standard deviations and their ratios, from one finite number per run.
 
-Every formula names its source; docs/statistics.md says where each holds, tests/results/test_calibration.py shows it.
+Each formula names its source; docs/statistics.md says where it holds, tests/results/test_calibration.py shows it.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A confidence interval at `level`, in the unit of the values. low == high: the runs showed no spread at all."""
+    """A confidence interval at `level`, in the unit of the values. low == high: the runs showed no spread."""
 
     low: float
     high: float
     level: float = LEVEL
 
     def leaves_out(self, equal: float) -> bool:
-        """Whether two differ, of whose comparison this is. equal: 0 of a difference, 1 of a ratio."""
+        """Whether the interval excludes equality: 0 for a difference, 1 for a ratio."""
         return not self.low <= equal <= self.high
 
 
 class Spread(NamedTuple):
-    """A mean, its squared standard error, and the degrees of freedom of that."""
+    """A mean, its squared standard error, and the degrees of freedom of that error."""
 
     mean: float
     variance: float
@@ -41,21 +41,22 @@ class Spread(NamedTuple):
 
 
 def mean_interval(values: Sequence[float], level: float = LEVEL) -> Interval | None:
-    """Student's t interval of the mean (Student, 1908); None for fewer than two runs, which have no spread.
+    """Returns Student's t interval of the mean (Student, 1908); None for fewer than two runs, which have no spread.
 
     Raises:
         ValueError: a value is not finite.
     """
-    found = spread(values)
-    return None if found is None else t_interval(found, level)
+    sample = spread(values)
+    return None if sample is None else t_interval(sample, level)
 
 
 def ratio_interval(a: Sequence[float], b: Sequence[float], level: float = LEVEL, seed: int = 0) -> Interval | None:
-    """The ratio of the means of two independent groups, mean(a) / mean(b); None if one has fewer than two runs.
+    """Returns the interval of mean(a) / mean(b) of two independent groups; None if one has fewer than two runs.
 
-    From 8 runs a group on the studentised bootstrap of the log ratio (bootstrap-t: Efron & Tibshirani, 1993, chapter
-    12.5), `seed` draws its resamples. With fewer, Student's t on the log ratio: delta method (Hedges, Gurevitch &
-    Curtis, 1999, equation 1) and Welch's degrees of freedom: a percentile bootstrap of three runs covers 80 %.
+    With 8 runs or more a group, the studentised bootstrap of the log ratio (bootstrap-t: Efron & Tibshirani, 1993,
+    chapter 12.5), whose resamples `seed` draws. With fewer, Student's t on the log ratio: delta method (Hedges,
+    Gurevitch & Curtis, 1999, equation 1) and Welch's degrees of freedom; a percentile bootstrap of three runs covers
+    only 80 %.
 
     Raises:
         ValueError: a value is not positive and finite.
@@ -72,23 +73,25 @@ def ratio_interval(a: Sequence[float], b: Sequence[float], level: float = LEVEL,
 
 
 def std_interval(values: Sequence[float], level: float = LEVEL) -> Interval | None:
-    """Interval of normal values' standard deviation, by chi-squared (Fisher, 1924); None where they show no spread.
+    """Returns the interval of normal values' standard deviation, by chi-squared (Fisher, 1924); None without a spread.
 
     Raises:
         ValueError: a value is not finite.
     """
     from scipy.special import chdtri
 
-    found = spread(values)
-    if found is None or not found.variance:
+    sample = spread(values)
+    if sample is None or not sample.variance:
         return None
-    squares = found.variance * len(values) * found.freedom
-    low, high = (math.sqrt(squares / float(chdtri(found.freedom, tail))) for tail in ((1 - level) / 2, (1 + level) / 2))
+    squares = sample.variance * len(values) * sample.freedom
+    low, high = (
+        math.sqrt(squares / float(chdtri(sample.freedom, tail))) for tail in ((1 - level) / 2, (1 + level) / 2)
+    )
     return Interval(low, high, level)
 
 
 def std_ratio_interval(a: Sequence[float], b: Sequence[float], level: float = LEVEL) -> Interval | None:
-    """Interval of std(a) / std(b) of independent normal values, by F (Fisher, 1924); None where one has no spread.
+    """Returns the interval of std(a) / std(b) of independent normal values, by F (Fisher, 1924); None without a spread.
 
     Raises:
         ValueError: a value is not finite.
@@ -105,21 +108,21 @@ def std_ratio_interval(a: Sequence[float], b: Sequence[float], level: float = LE
 
 
 def spread(values: Sequence[float], least: float = 0.0) -> Spread | None:
-    """Mean, squared standard error and degrees of freedom; None for fewer than two runs.
+    """Returns mean, squared standard error and degrees of freedom; None for fewer than two runs.
 
-    least: the variance that the values have at least, whatever they show.
+    least: lower limit of the values' variance, for values whose true spread may be hidden.
     """
-    known, n = finite(values), len(values)
+    numbers, n = finite(values), len(values)
     if n < 2:
         return None
-    mean = math.fsum(known) / n
+    mean = math.fsum(numbers) / n
     # Equal values may differ from their mean by a rounding error, which is no spread.
-    squares = math.fsum((value - mean) ** 2 for value in known) if min(known) < max(known) else 0.0
+    squares = math.fsum((value - mean) ** 2 for value in numbers) if min(numbers) < max(numbers) else 0.0
     return Spread(mean, max(squares / (n - 1), least) / n, n - 1.0)
 
 
 def welch_freedom(a: Spread, b: Spread) -> float:
-    """Degrees of freedom of the sum of two squared standard errors (Welch, 1938; Satterthwaite, 1946)."""
+    """Returns the degrees of freedom of a sum of two squared standard errors (Welch, 1938; Satterthwaite, 1946)."""
     total = a.variance + b.variance
     if total == 0:
         return a.freedom + b.freedom
@@ -128,11 +131,11 @@ def welch_freedom(a: Spread, b: Spread) -> float:
 
 
 def cautious_freedom(variances: Sequence[float], freedom: float) -> float:
-    """Welch's degrees of freedom of a sum of squared standard errors, never so many that a test is too often sure.
+    """Returns Welch's degrees of freedom of a sum of squared standard errors, reduced so that tests keep their level.
 
-    freedom: the least of any of them, which counts for all; then rounded down. It lies between the least, which is safe
-    whatever the spreads are (Hsu, 1938; Mickey & Brown, 1966), and Welch's own, whose test calls up to 10 % of equal
-    means different with two runs against five, and up to 6 % with two against two.
+    freedom: the smallest of any term, used for all terms; the result is rounded down. It lies between this smallest
+    one, which is safe for any spreads (Hsu, 1938; Mickey & Brown, 1966), and Welch's own, whose test calls up to 10 %
+    of equal means different with two runs against five, and up to 6 % with two against two.
     """
     squares = math.fsum(variance**2 for variance in variances)
     if squares == 0:
@@ -141,12 +144,12 @@ def cautious_freedom(variances: Sequence[float], freedom: float) -> float:
 
 
 def bound_variance(bound: float, variance: float, n: int, level: float = LEVEL) -> float:
-    """The squared standard error of a mean's lower bound, where some of n runs are known by how far they went alone.
+    """Returns the squared standard error of a mean of n runs, some of which are known only by how far they went.
 
-    bound, variance: the mean of the runs' times, or limits, and its squared standard error. Runs that all went as far
-    show no spread, and yet their mean is not known: that all n lie beyond a limit says no more than that a share of
-    ((1 - level) / 2)^(1/n) of all runs does (Clopper & Pearson, 1934). So the error is at least so large that the
-    interval goes down to that share of the bound.
+    bound, variance: mean of the runs' times or limits, and its squared standard error. Runs that all stopped at the
+    same limit show no spread, and yet their mean is unknown: that all n lie beyond a limit only says that a share of
+    ((1 - level) / 2)^(1/n) of all runs does (Clopper & Pearson, 1934). So the error is made large enough for the
+    interval to reach down to that share of the bound.
     """
     share: float = ((1 - level) / 2) ** (1 / n)
     least: float = ((1 - share) * bound / _t(level, n - 1.0)) ** 2
@@ -154,38 +157,40 @@ def bound_variance(bound: float, variance: float, n: int, level: float = LEVEL) 
 
 
 def difference(a: Spread, b: Spread) -> Spread:
-    """Difference of two independent means, with Welch's degrees of freedom."""
+    """Returns the difference of two independent means, with Welch's degrees of freedom."""
     return Spread(a.mean - b.mean, a.variance + b.variance, welch_freedom(a, b))
 
 
-def t_interval(of: Spread, level: float) -> Interval:
-    """mean +- t * standard error."""
-    half = _t(level, of.freedom) * math.sqrt(of.variance) if of.variance else 0.0
-    return Interval(of.mean - half, of.mean + half, level)
+def t_interval(estimate: Spread, level: float) -> Interval:
+    """Returns mean +- t * standard error."""
+    half = _t(level, estimate.freedom) * math.sqrt(estimate.variance) if estimate.variance else 0.0
+    return Interval(estimate.mean - half, estimate.mean + half, level)
 
 
-def log_interval(of: Spread, level: float) -> Interval:
-    """Student's t interval of log(mean), taken back; log(mean) has the squared standard error of the mean / mean^2."""
-    logs = t_interval(Spread(math.log(of.mean), of.variance / of.mean**2, of.freedom), level)
+def log_interval(estimate: Spread, level: float) -> Interval:
+    """Returns exp of Student's t interval of log(mean), whose squared standard error is that of the mean / mean^2."""
+    logs = t_interval(Spread(math.log(estimate.mean), estimate.variance / estimate.mean**2, estimate.freedom), level)
     return Interval(math.exp(logs.low), math.exp(logs.high), level)
 
 
 def log_ratio_interval(a: Spread, b: Spread, level: float) -> Interval:
-    """Student's t interval of log(a / b), taken back, with Welch's degrees of freedom."""
-    log_a, log_b = (Spread(math.log(of.mean), of.variance / of.mean**2, of.freedom) for of in (a, b))
+    """Returns exp of Student's t interval of log(a / b), with Welch's degrees of freedom."""
+    log_a, log_b = (
+        Spread(math.log(estimate.mean), estimate.variance / estimate.mean**2, estimate.freedom) for estimate in (a, b)
+    )
     logs = t_interval(difference(log_a, log_b), level)
     return Interval(math.exp(logs.low), math.exp(logs.high), level)
 
 
 def finite(values: Sequence[float]) -> list[float]:
-    """The values; raises ValueError if one is not finite."""
+    """Returns the values; raises ValueError if one is not finite."""
     if not all(math.isfinite(value) for value in values):
         raise ValueError("a value is not finite; times with runs that never arrived go through results.censoring")
     return list(values)
 
 
 def _bootstrap_t(a: Sequence[float], b: Sequence[float], level: float, seed: int) -> Interval | None:
-    """Bootstrap-t interval; None where values have so many ties that resamples without spread reach its ends."""
+    """Bootstrap-t interval; None if ties give so many resamples without spread that they reach its ends."""
     import numpy as np
 
     rng = np.random.default_rng(seed)

@@ -1,10 +1,10 @@
-"""Intervals and tests of values that are known to lie between two evaluations and no better.
+"""Intervals and tests of values that are only known to lie between two evaluations.
 
-A run that reached its target at an evaluation reached it after the one before: its value lies above value - width and
-is at most the value. One rule for all that is computed of such values. The interval reaches from the low end of the
-earliest values' interval to the high end of the latest ones'; and the spread between runs counts as no less than that
-of values spread evenly between two evaluations (variance width^2 / 12: Sheppard, 1898), for runs that arrive at one
-evaluation show none at all. docs/statistics.md has the figures, tests/results/test_resolution.py shows them.
+A run that reached its target at an evaluation did so after the one before: its value lies above value - width and is at
+most the value. An interval therefore reaches from the low end of the earliest values' interval to the high end of the
+latest values'. The spread between runs counts as at least that of values spread evenly between two evaluations
+(variance width^2 / 12: Sheppard, 1898), for runs found at the same evaluation show none. docs/statistics.md has the
+figures, tests/results/test_resolution.py shows them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from results.statistics.intervals import (
 
 
 class Moments(Protocol):
-    """Mean and standard deviation of n runs, as a summary has them, and by how much the mean may be too high."""
+    """Mean and standard deviation of n runs, and by how much the mean may be too high."""
 
     @property
     def mean(self) -> float | None: ...
@@ -40,14 +40,17 @@ class Moments(Protocol):
 
 
 def rounding_variance(widths: Sequence[float | None]) -> float:
-    """The variance of a value that lies anywhere between two evaluations so far apart, on average over the runs."""
-    known = [width or 0.0 for width in widths]
-    return math.fsum(width**2 for width in known) / 12 / len(known) if known else 0.0
+    """Returns the variance of a value that lies anywhere between two evaluations, averaged over the runs.
+
+    widths: distance of the two evaluations of each run.
+    """
+    distances = [width or 0.0 for width in widths]
+    return math.fsum(width**2 for width in distances) / 12 / len(distances) if distances else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Bracketed:
-    """One value per run, between `earliest` and `latest`. least: the variance that the values have at least."""
+    """One value per run, between `earliest` and `latest`. least: lower limit of the values' variance."""
 
     earliest: tuple[float, ...]
     latest: tuple[float, ...]
@@ -55,7 +58,7 @@ class Bracketed:
 
     @classmethod
     def of(cls, values: Sequence[float], widths: Sequence[float | None] = ()) -> Bracketed:
-        """widths: by how much each value may be too high; () where all are exact.
+        """Makes brackets. widths: by how much each value may be too high; () if all are exact.
 
         Raises:
             ValueError: values and widths differ in length.
@@ -71,7 +74,7 @@ class Bracketed:
 
     @property
     def widths(self) -> tuple[float, ...]:
-        """Most by which each value may be too high."""
+        """By how much each value may be too high at most."""
         return tuple(late - early for early, late in zip(self.earliest, self.latest, strict=True))
 
     @property
@@ -81,27 +84,27 @@ class Bracketed:
         return None if low is None or high is None else (low, high)
 
     def minus(self, other: Bracketed) -> Bracketed:
-        """Each value less the other's of the same run."""
+        """Subtracts the other's value of the same run from each value."""
         low = (a - b for a, b in zip(self.earliest, other.latest, strict=True))
         high = (a - b for a, b in zip(self.latest, other.earliest, strict=True))
         return Bracketed(tuple(low), tuple(high), self.least + other.least)
 
     def interval(self, level: float = LEVEL) -> Interval | None:
-        """Interval of the mean; None for fewer than two runs."""
-        found = self.spreads
-        return None if found is None else hull(t_interval(found[0], level), t_interval(found[1], level))
+        """Returns the interval of the mean; None for fewer than two runs."""
+        spreads = self.spreads
+        return None if spreads is None else hull(t_interval(spreads[0], level), t_interval(spreads[1], level))
 
 
 def difference_interval(a: Bracketed, b: Bracketed, level: float = LEVEL) -> Interval | None:
-    """Interval of the difference of two independent means (Welch); None where one has fewer than two runs."""
+    """Returns the interval of the difference of two independent means (Welch); None if one has fewer than two runs."""
     spreads_a, spreads_b = a.spreads, b.spreads
     return None if spreads_a is None or spreads_b is None else difference_hull(spreads_a, spreads_b, level)
 
 
 def bracketed_ratio(a: Bracketed, b: Bracketed, level: float = LEVEL, seed: int = 0) -> Interval | None:
-    """Interval of the ratio of two independent means; from 0, or to infinity, where one of them may be 0.
+    """Returns the interval of the ratio of two independent means; from 0, or to infinity, if one of them may be 0.
 
-    None where one has fewer than two runs. Raises ValueError where a latest value is not positive and finite.
+    None if one has fewer than two runs. Raises ValueError if a latest value is not positive and finite.
     """
     if a.exact and b.exact:
         return ratio_interval(a.latest, b.latest, level, seed)
@@ -109,44 +112,45 @@ def bracketed_ratio(a: Bracketed, b: Bracketed, level: float = LEVEL, seed: int 
     return None if spreads_a is None or spreads_b is None else ratio_hull(spreads_a, spreads_b, level)
 
 
-def of_summary(known: Moments) -> tuple[Spread, Spread] | None:
-    """The earliest and the latest of values that are known by mean and standard deviation; None without a spread."""
-    if known.mean is None or known.std is None or known.n < 2:
+def of_summary(moments: Moments) -> tuple[Spread, Spread] | None:
+    """Returns the earliest and the latest spread of values known by their moments; None without a spread."""
+    if moments.mean is None or moments.std is None or moments.n < 2:
         return None
-    variance = max(known.std**2, rounding_variance([known.resolution])) / known.n
-    latest = Spread(known.mean, variance, known.n - 1.0)
-    return latest._replace(mean=known.mean - (known.resolution or 0.0)), latest
+    variance = max(moments.std**2, rounding_variance([moments.resolution])) / moments.n
+    latest = Spread(moments.mean, variance, moments.n - 1.0)
+    return latest._replace(mean=moments.mean - (moments.resolution or 0.0)), latest
 
 
-def summary_interval(known: Moments, level: float = LEVEL) -> Interval | None:
-    """Interval of the mean of such values; None without a spread."""
-    found = of_summary(known)
-    return None if found is None else hull(t_interval(found[0], level), t_interval(found[1], level))
+def summary_interval(moments: Moments, level: float = LEVEL) -> Interval | None:
+    """Returns the interval of a mean known by its moments; None without a spread."""
+    spreads = of_summary(moments)
+    return None if spreads is None else hull(t_interval(spreads[0], level), t_interval(spreads[1], level))
 
 
 def difference_hull(a: tuple[Spread, Spread], b: tuple[Spread, Spread], level: float = LEVEL) -> Interval:
-    """Interval of the difference of two means, each known by its earliest and its latest values."""
+    """Returns the interval of the difference of two means, each given by its earliest and latest spread."""
     low, high = difference(a[0], b[1]), difference(a[1], b[0])
     return hull(t_interval(low, level), t_interval(high, level))
 
 
 def summary_difference(a: Moments, b: Moments) -> Interval | None:
-    """Interval of the difference of two such means (Welch); None where one has no spread."""
+    """Returns the interval of the difference of two means known by their moments (Welch); None without a spread."""
     spreads_a, spreads_b = of_summary(a), of_summary(b)
     return None if spreads_a is None or spreads_b is None else difference_hull(spreads_a, spreads_b)
 
 
 def ratio_hull(a: tuple[Spread, Spread], b: tuple[Spread, Spread], level: float) -> Interval:
-    """Interval of the ratio of two means, each known by its earliest and its latest values."""
+    """Returns the interval of the ratio of two means, each given by its earliest and latest spread."""
     low = log_ratio_interval(a[0], b[1], level).low if a[0].mean > 0 else 0.0
     high = log_ratio_interval(a[1], b[0], level).high if b[0].mean > 0 else math.inf
     return Interval(low, high, level)
 
 
 def nearest(a: Bracketed, b: Bracketed) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Both groups as near to each other as they may lie; the same values twice where their means may be equal.
+    """Returns both groups with values as close to the other group's as the evaluations allow.
 
-    A test of these is of the least difference that the evaluations leave open.
+    A test of these is of the smallest difference that the evaluations allow: none if the means may be equal, in which
+    case all values returned are equal.
     """
     if a.exact and b.exact:
         return a.latest, b.latest

@@ -1,7 +1,7 @@
-"""A row's values of one measure, run by run, and the one rule by which two rows, or two sides, differ.
+"""Compares two rows by the values of one measure, one per seed, by the same rule everywhere.
 
-Times are compared by the ratio of their means (results.statistics.censoring); all else by the difference, seed by seed
-over the seeds that both rows have, where these are two or more, else by Welch's interval of independent means.
+Times are compared by the ratio of their means (results.statistics.censoring). Other measures are compared by their
+difference: seed by seed if the rows share two seeds or more, else by Welch's interval of independent means.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Seeds:
-    """One value per run; None where a run has none.
+    """One value per run; None for a run without one.
 
-    seeds: of the runs; () where they are not known. limits, never, widths: as of `Times`; no limits where how far a run
-    went is no bound of its value.
+    seeds: of the runs; () if unknown. limits, never, widths: as of `Times`; limits are empty if how far a run went does
+    not bound its value.
     """
 
     values: Sequence[float | None] = ()
@@ -37,7 +37,7 @@ class Seeds:
 
     @property
     def times(self) -> Times | None:
-        """The values as times; None where they are none."""
+        """The values as `Times`; None if the measure is no time."""
         return Times(self.values, self.limits, self.never, self.widths) if self.limits else None
 
     @property
@@ -53,8 +53,8 @@ class Seeds:
     @property
     def by_seed(self) -> Mapping[int, tuple[float, float | None]]:
         """Finite values by seed, each with its width."""
-        known = (value is not None and math.isfinite(value) for value in self.values)
-        seeds = [seed for seed, there in zip(self.seeds, known, strict=False) if there]
+        is_finite = (value is not None and math.isfinite(value) for value in self.values)
+        seeds = [seed for seed, known in zip(self.seeds, is_finite, strict=False) if known]
         return dict(zip(seeds, self._pairs(), strict=False))
 
     def _pairs(self) -> list[tuple[float, float | None]]:
@@ -66,29 +66,31 @@ NO_SEEDS = Seeds()
 
 
 def difference(a: Seeds, b: Seeds) -> tuple[float, Interval | None] | None:
-    """Mean of a less that of b, with its 95 % interval where runs show a spread; None where one has no value."""
-    ours, theirs = a.by_seed, b.by_seed
-    common = sorted(ours.keys() & theirs.keys())
+    """Returns mean of a - mean of b, with its 95 % interval (None without a spread); None if one has no value."""
+    by_seed_a, by_seed_b = a.by_seed, b.by_seed
+    common = sorted(by_seed_a.keys() & by_seed_b.keys())
     if len(common) > 1:
-        apart = _bracketed([ours[seed] for seed in common]).minus(_bracketed([theirs[seed] for seed in common]))
-        return mean([ours[seed][0] - theirs[seed][0] for seed in common]), apart.interval()
+        paired = _bracketed([by_seed_a[seed] for seed in common]).minus(
+            _bracketed([by_seed_b[seed] for seed in common])
+        )
+        return mean([by_seed_a[seed][0] - by_seed_b[seed][0] for seed in common]), paired.interval()
     if not a.known or not b.known:
         return None
     return mean(a.known) - mean(b.known), difference_interval(a.bracketed, b.bracketed)
 
 
 def apart(a: Seeds, b: Seeds) -> bool | None:
-    """Whether the 95 % interval of their comparison leaves out that they are equal; None where there is no interval."""
+    """Whether the 95 % interval of their comparison excludes equality; None without an interval."""
     if a.times is not None and b.times is not None:
         ratio = restricted_ratio(a.times, b.times)
         interval = ratio.interval if ratio is not None and ratio.bound != "restricted" else None
         return None if interval is None else interval.leaves_out(1)
-    found = difference(a, b)
-    return None if found is None or found[1] is None else found[1].leaves_out(0)
+    compared = difference(a, b)
+    return None if compared is None or compared[1] is None else compared[1].leaves_out(0)
 
 
 def equal(a: float | None, b: float | None) -> bool:
-    """Whether two values are the same but for rounding, as of sums in another order; None is None alone."""
+    """Whether two values are equal up to rounding, as of sums in another order; None equals only None."""
     return a is b if a is None or b is None else math.isclose(a, b, rel_tol=ROUNDING)
 
 

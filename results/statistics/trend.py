@@ -1,8 +1,8 @@
-"""The trend of a difference over budgets: a line through it over log10(budget), a verdict, and a forecast.
+"""Fits a line to a difference over log10(budget), and derives a direction and a forecast.
 
-The line is fitted to the differences of the seeds by least squares. All that is said of it (slope, value at a budget,
-bend) is a weighted sum of the budgets' means, whose squared standard error is the sum of theirs: budgets need not have
-equal spreads, or equally many seeds. docs/statistics.md has the figures, tests/results/test_trend.py shows them.
+The line is fitted to the seeds' differences by least squares. Slope, value at a budget and bend are weighted sums of
+the budgets' means, whose squared standard errors add up: budgets need neither equal spreads nor equally many seeds.
+docs/statistics.md has the figures, tests/results/test_trend.py shows them.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from results.statistics.intervals import LEVEL, Interval, Spread, cautious_freed
 
 Direction = Literal["grows", "shrinks", "turns", "stays", "open"]
 HALF = 0.5
-"""Share of the first budget's difference by which one that stays may have changed on the last budget."""
+"""Share of the first budget's difference by which a difference that "stays" may have changed on the last budget."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """The differences of two rows at one budget, one a seed; the budget in any unit, above 0."""
+    """Differences of two rows at one budget, one per seed. budget: in any unit, above 0."""
 
     budget: float
     differences: tuple[float, ...]
@@ -29,10 +29,10 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """The trend of a difference over budgets. slope: per tenfold budget, with its interval.
+    """Trend of a difference over budgets. slope: per tenfold budget, with its interval.
 
-    line: (budget, value) of the fitted line at both ends of what was measured. bends: whether a budget between them is
-    shown to lie off it, so that nothing is forecast.
+    line: (budget, value) of the fitted line at the smallest and at the largest budget. bends: whether a budget between
+    them is shown to lie off the line; then nothing should be forecast.
     """
 
     direction: Direction
@@ -43,67 +43,67 @@ class Trend:
 
 
 def trend(rungs: Sequence[Rung], margin: float, level: float = LEVEL) -> Trend | None:
-    """Trend over the budgets with two seeds or more; None for fewer than two of them.
+    """Returns the trend over the budgets with two seeds or more; None for fewer than two such budgets.
 
-    It "grows" or "shrinks", in size, where the slope's interval leaves out 0; "turns" where, moreover, the differences
-    on the first and on the last budget are shown to have unlike signs. It "stays" where the line's change between them
-    is shown to be less than the margin, or than half of its value on the first. Else it is "open".
+    The difference "grows" or "shrinks", in size, if the slope's interval leaves out 0; it "turns" if, moreover, the
+    differences on the first and on the last budget are shown to have opposite signs. It "stays" if the line's change
+    between them is shown to be less than the margin, or than half of its value on the first. Otherwise it is "open".
 
-    margin: in the unit of the differences, at least 0. Raises ValueError where a difference is not finite.
+    margin: in the unit of the differences, at least 0. Raises ValueError if a difference is not finite.
     """
-    known = _known(rungs)
-    if len(known) < 2:
+    usable = _known(rungs)
+    if len(usable) < 2:
         return None
-    first, last = known[0].budget, known[-1].budget
-    slope = _interval(known, _slope(known), level)
-    starts, ends = (_sum(known, _at(known, budget)).mean for budget in (first, last))
-    inner = (_interval(known, _off_line(known, index), level) for index in range(1, len(known) - 1))
+    first, last = usable[0].budget, usable[-1].budget
+    slope = _interval(usable, _slope(usable), level)
+    starts, ends = (_sum(usable, _at(usable, budget)).mean for budget in (first, last))
+    off_lines = (_interval(usable, _off_line(usable, index), level) for index in range(1, len(usable) - 1))
     return Trend(
-        direction=_direction(known, margin, level, grows=abs(ends) > abs(starts)),
-        slope=_sum(known, _slope(known)).mean,
+        direction=_direction(usable, margin, level, grows=abs(ends) > abs(starts)),
+        slope=_sum(usable, _slope(usable)).mean,
         interval=slope,
         line=((first, starts), (last, ends)),
-        bends=any(off.low != off.high and off.leaves_out(0) for off in inner),
+        bends=any(off.low != off.high and off.leaves_out(0) for off in off_lines),
     )
 
 
 def forecast(rungs: Sequence[Rung], budget: float, level: float = LEVEL) -> tuple[float, Interval] | None:
-    """The line's value at a budget, with the interval in which one seed's difference is expected there.
+    """Returns the line's value at a budget, with the interval in which a single seed's difference is expected there.
 
-    Its spread there is taken to be that on the last budget. None with fewer than three budgets: two always have a line,
-    and cannot show that there is none. Nothing in the runs says that the line goes on.
+    The spread there is assumed to be that on the last budget. None with fewer than three budgets, since two always lie
+    on a line. Nothing in the runs shows that the line continues.
     """
-    known = _known(rungs)
-    if len(known) < 3:
+    usable = _known(rungs)
+    if len(usable) < 3:
         return None
-    weights = _at(known, budget)
-    shares = [weight**2 / len(rung.differences) for weight, rung in zip(weights, known, strict=True)]
+    weights = _at(usable, budget)
+    shares = [weight**2 / len(rung.differences) for weight, rung in zip(weights, usable, strict=True)]
     shares[-1] += 1.0
-    expected = _sum(known, weights, shares)
+    expected = _sum(usable, weights, shares)
     return expected.mean, t_interval(expected, level)
 
 
-def _direction(known: Sequence[Rung], margin: float, level: float, *, grows: bool) -> Direction:
-    slope = _slope(known)
-    if _interval(known, slope, level).leaves_out(0):
-        first, last = (t_interval(_spread(rung), level) for rung in (known[0], known[-1]))
+def _direction(rungs: Sequence[Rung], margin: float, level: float, *, grows: bool) -> Direction:
+    slope = _slope(rungs)
+    if _interval(rungs, slope, level).leaves_out(0):
+        first, last = (t_interval(_spread(rung), level) for rung in (rungs[0], rungs[-1]))
         if first.leaves_out(0) and last.leaves_out(0) and (first.low > 0) != (last.low > 0):
             return "turns"
         return "grows" if grows else "shrinks"
-    span = math.log10(known[-1].budget / known[0].budget)
-    change = _interval(known, [weight * span for weight in slope], level)
+    span = math.log10(rungs[-1].budget / rungs[0].budget)
+    change = _interval(rungs, [weight * span for weight in slope], level)
     if -margin < change.low and change.high < margin:
         return "stays"
-    begins = _at(known, known[0].budget)
+    begins = _at(rungs, rungs[0].budget)
     more, less = (
-        _interval(known, [span * w + sign * HALF * at for w, at in zip(slope, begins, strict=True)], level)
+        _interval(rungs, [span * w + sign * HALF * at for w, at in zip(slope, begins, strict=True)], level)
         for sign in (1, -1)
     )
     return "stays" if more.low > 0 > less.high or more.high < 0 < less.low else "open"
 
 
 def _known(rungs: Sequence[Rung]) -> list[Rung]:
-    """The rungs that have a spread, from the smallest budget."""
+    """Rungs that have a spread, from the smallest budget."""
     return sorted((rung for rung in rungs if len(rung.differences) > 1), key=lambda rung: rung.budget)
 
 
@@ -124,8 +124,8 @@ def _at(rungs: Sequence[Rung], budget: float) -> list[float]:
 
 
 def _off_line(rungs: Sequence[Rung], index: int) -> list[float]:
-    """Weights of the rungs' means in how far one of them lies from the line."""
-    return [float(place == index) - weight for place, weight in enumerate(_at(rungs, rungs[index].budget))]
+    """Weights of the rungs' means in one rung's distance from the line."""
+    return [float(number == index) - weight for number, weight in enumerate(_at(rungs, rungs[index].budget))]
 
 
 def _interval(rungs: Sequence[Rung], weights: Sequence[float], level: float) -> Interval:
@@ -133,17 +133,21 @@ def _interval(rungs: Sequence[Rung], weights: Sequence[float], level: float) -> 
 
 
 def _sum(rungs: Sequence[Rung], weights: Sequence[float], shares: Sequence[float] = ()) -> Spread:
-    """A weighted sum of the rungs' means. shares: of their variances of one seed in its own; else by the weights."""
+    """Returns a weighted sum of the rungs' means.
+
+    shares: of each rung's one-seed variance in the sum's variance; by default they follow from the weights.
+    """
     spreads = [_spread(rung) for rung in rungs]
-    parts = [weight**2 * one.variance for weight, one in zip(weights, spreads, strict=True)]
+    parts = [weight**2 * each.variance for weight, each in zip(weights, spreads, strict=True)]
     if shares:
-        pairs = zip(shares, rungs, spreads, strict=True)
-        parts = [share * len(rung.differences) * one.variance for share, rung, one in pairs]
-    freedom = cautious_freedom(parts, min(one.freedom for one in spreads))
-    return Spread(math.fsum(w * one.mean for w, one in zip(weights, spreads, strict=True)), math.fsum(parts), freedom)
+        triples = zip(shares, rungs, spreads, strict=True)
+        parts = [share * len(rung.differences) * each.variance for share, rung, each in triples]
+    freedom = cautious_freedom(parts, min(each.freedom for each in spreads))
+    total = math.fsum(weight * each.mean for weight, each in zip(weights, spreads, strict=True))
+    return Spread(total, math.fsum(parts), freedom)
 
 
 def _spread(rung: Rung) -> Spread:
-    found = spread(rung.differences)
-    assert found is not None
-    return found
+    sample = spread(rung.differences)
+    assert sample is not None
+    return sample

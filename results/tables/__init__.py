@@ -1,4 +1,4 @@
-"""One table as plain data: published and measured values side by side, and all that is said of them."""
+"""One table as plain data: published and measured values side by side, with captions, caveats and notes."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ Bound = Literal["", "at least", "at most"]
 
 @dataclass(frozen=True, slots=True)
 class ResultCell:
-    """One published and one measured value. `reason` becomes a footnote, and is a must where nothing was measured.
+    """A published and a measured value. `reason` becomes a footnote; it is required if nothing was measured.
 
-    runs: what was measured, run by run, where that is known.
+    runs: the measured values run by run, if known.
     """
 
     published: Published | None = None
@@ -46,7 +46,7 @@ class ResultCell:
 
     @property
     def has_value(self) -> bool:
-        """Whether at least one run was measured, be it a censored one."""
+        """Whether at least one run was measured, even a censored one."""
         return self.measured is not None and self.measured.n > 0
 
     @property
@@ -56,7 +56,7 @@ class ResultCell:
 
     @property
     def ratio_at_least(self) -> float | None:
-        """The lower bound of the ratio where runs are censored."""
+        """Lower bound of the ratio if runs are censored."""
         return self._over_published(self.measured.at_least if self.measured else None)
 
     def _over_published(self, value: float | None) -> float | None:
@@ -67,7 +67,7 @@ class ResultCell:
 
 @dataclass(frozen=True, slots=True)
 class ResultRow:
-    """One method on one network; `row` is the row key, labels are what a reader sees; one cell per measure."""
+    """One method on one network, with one cell per measure; labels are for people."""
 
     network: str
     network_label: str
@@ -78,9 +78,9 @@ class ResultRow:
 
 @dataclass(frozen=True, slots=True)
 class GlanceValue:
-    """A value with its 95 % interval, whose ends are None where runs show no spread or there is one run alone.
+    """A value with its 95 % interval, whose ends are None without a spread.
 
-    bound: what it is of the true value, where runs never arrived.
+    bound: whether it is a bound of the true value, since some runs never arrived.
     """
 
     value: float
@@ -91,10 +91,10 @@ class GlanceValue:
 
 @dataclass(frozen=True, slots=True)
 class GlanceLine:
-    """A row against its network's baseline, as measured and as published; None where one of the two has no value.
+    """A row against its network's baseline, as measured and as published; None where a value is missing.
 
-    speedup: the baseline's mean seconds over the row's; accuracy: its own less the baseline's, in percentage points.
-    seeds: of how many, in words. same: the row's runs are the baseline's.
+    speedup: the baseline's mean seconds over the row's. accuracy: the row's less the baseline's, in percentage points.
+    seeds: how many, in words. same: whether row and baseline share their runs.
     """
 
     row: str
@@ -109,10 +109,10 @@ class GlanceLine:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """One network's rows against one of them. network, baseline: for people; key, row: the same as keys.
+    """Rows of one network against one of them, the baseline. network, baseline: titles; key, row: keys of the two.
 
-    of, quality: in words, of what the speed-up is, such as "time to target, simulated seconds", and what rows are
-    judged by. heading, digits: of its differences.
+    of: what the speed-up is measured in, such as "time to target, simulated seconds". quality: what rows are judged by.
+    heading, digits: of the column of differences.
     """
 
     network: str
@@ -127,21 +127,20 @@ class Glance:
 
     @property
     def published(self) -> bool:
-        """Whether anything stands beside what was measured."""
+        """Whether any published value is shown beside the measured ones."""
         return any(line.published_speedup is not None or line.published_accuracy is not None for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
 class ResultTable:
-    """A whole table. `name` names its files, in a folder that its conditions name. Rows of a network are adjacent.
+    """A whole table. name: of its files, whose folder its conditions name. Rows of a network are adjacent.
 
-    Captions stand above it, then what matters at a glance; below it caveats, a line each, and on request and in files
-    notes.
-    `value` and `reference` head the columns of what was measured and of what it is laid beside: "published", or "law".
-    `group` and `item` say what a row's network and method are, where they are something else. The audit says what
-    differs between the rows beside their methods, here and in the paper. pictures: files, from the folder of results;
-    drawn: what is to be said of them, as a caption. command: what makes it, where that is more than its name and its
-    conditions.
+    Shown from top to bottom: captions, glances, the table, caveats (one line each) and, on request and in files, notes.
+
+    value, reference: headings of the measured column and of the one beside it: "published", or "law". group, item:
+    headings of a row's network and method. audit, published_audit: what differs between the rows besides their methods,
+    here and in the paper. pictures: files, relative to the folder of results; drawn: their caption. command: the
+    command that makes the table, if more than its name and conditions are needed.
     """
 
     name: str
@@ -170,7 +169,7 @@ class ResultTable:
                 raise ValueError(f"{row.network} {row.row}: {len(row.cells)} cells for {len(self.measures)} measures")
 
     def with_pictures(self, paths: Iterable[Path], out: Path, drawn: str = "") -> ResultTable:
-        """The table with these files, which lie in the folder of results."""
+        """Returns a copy with these pictures, which lie in the folder of results."""
         return replace(self, pictures=tuple(path.relative_to(out).as_posix() for path in paths), drawn=drawn)
 
     @property
@@ -184,7 +183,7 @@ class ResultTable:
 
     @property
     def ratios(self) -> bool:
-        """Whether measured over reference says anything, which a smaller scale's value over the paper's does not."""
+        """Whether measured over reference is meaningful: not for values of a smaller scale over the paper's."""
         return self.reference != "published" or self.conditions.scale in ("", "paper")
 
     @property
@@ -200,17 +199,17 @@ class ResultTable:
 
     @property
     def n(self) -> int | None:
-        """Runs behind most of the values; None where there are no values."""
+        """Number of runs behind most of the values; None without values."""
         return next((n for n, _ in self.counts.most_common(1)), None)
 
     @property
     def footnotes(self) -> dict[str, str]:
-        """The letter of every reason: {"not run: ...": "a", ...} in the order of the cells."""
+        """Letter of each reason: {"not run: ...": "a", ...} in the order of the cells."""
         reasons = dict.fromkeys(cell.reason for row in self.rows for cell in row.cells if cell.reason)
         return {reason: _letters(number) for number, reason in enumerate(reasons)}
 
 
 def _letters(number: int) -> str:
-    """a, b, ..., z, aa, ab, ..."""
+    """Returns a, b, ..., z, aa, ab, ..."""
     head, last = divmod(number, 26)
     return (_letters(head - 1) if head else "") + chr(ord("a") + last)

@@ -1,7 +1,7 @@
-"""Condition of an output: under what its runs were made, and which of them it shows.
+"""The condition of an output: under what its runs were made, and which runs it shows.
 
-Two outputs of one condition are one output: the later takes the earlier's place. Of two conditions both stay: their
-files lie in folders of two names, `tables/<slug>/table3.csv` (docs/decisions/0013).
+An output replaces an earlier one of the same condition. Outputs of different conditions lie in folders of different
+names: `tables/<slug>/table3.csv` (docs/decisions/0013).
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 LONGEST = 60
-"""Letters of a name that a selection may take; what is longer ends in a digest of all of it."""
+"""Most letters of a selection in a name; a longer one ends in a digest of the whole."""
 COLUMNS = (
     "condition scale executor hardware device selection seeds runs settings torch commit data data_sha256"
 ).split()
-"""Columns of every CSV that name its condition."""
+"""Columns of every CSV that describe its condition."""
 _UNFIT = re.compile(r"[^a-z0-9.+=@,_]+")
 _TRADE = re.compile(r"\((r|tm)\)|\b(cpu|processor|\d+-core)\b|@.*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class RunCondition:
-    """Fields that tell an output from others of the same table; one is empty where it has none, as a law has no scale.
+    """Fields that tell an output from others of the same table; "" if one does not apply, as a law has no scale.
 
-    hardware: a card's name or this machine's, "" where each table has its own. mark: what tells it from other hardware
-    of that name, such as "x2" cores. selection: in a word each, which rows, networks and seeds, and what was set, where
-    it is not the default.
+    hardware: name of a hardware card or of this machine; "" if each table has its own. mark: tells it from other
+    hardware of that name, such as "x2" cores. selection: one word per choice of rows, networks, seeds or settings that
+    is not the default.
     """
 
     scale: str = ""
@@ -40,35 +40,34 @@ class RunCondition:
 
     @property
     def slug(self) -> str:
-        """The name of its folders: 'small-virtual-paper-a', 'smoke-threads-amd-epyc-x2-1-seed'; "" if it has none."""
+        """Name of its folders: 'small-virtual-paper-a', 'smoke-threads-amd-epyc-x2-1-seed'; "" if no field is set."""
         device = "" if self.device == "cpu" else self.device
-        where = (self.scale, self.executor, _TRADE.sub(" ", self.hardware), self.mark, device)
-        return "-".join(filter(None, (*map(_plain, where), _short(self.selection))))
+        parts = (self.scale, self.executor, _TRADE.sub(" ", self.hardware), self.mark, device)
+        return "-".join(filter(None, (*map(_plain, parts), _short(self.selection))))
 
     @property
     def label(self) -> str:
-        """Words for people: 'small, virtual, paper-a', 'smoke, threads, AMD EPYC x2; 1-seed'."""
+        """The condition in words: 'small, virtual, paper-a', 'smoke, threads, AMD EPYC x2; 1-seed'."""
         device = "" if self.device == "cpu" else self.device
-        where = (self.scale, self.executor, f"{self.hardware} {self.mark}".strip(), device)
-        return "; ".join(filter(None, (", ".join(filter(None, where)), " ".join(self.selection))))
+        parts = (self.scale, self.executor, f"{self.hardware} {self.mark}".strip(), device)
+        return "; ".join(filter(None, (", ".join(filter(None, parts)), " ".join(self.selection))))
 
     @property
     def plain(self) -> RunCondition:
-        """A copy without what a subclass adds."""
-        return RunCondition(**{one.name: getattr(self, one.name) for one in fields(RunCondition)})
+        """A copy without the fields of a subclass."""
+        return RunCondition(**{field.name: getattr(self, field.name) for field in fields(RunCondition)})
 
     def folder(self, place: Path) -> Path:
-        """Folder of its files below a place such as out/tables."""
+        """Folder of its files in a place such as out/tables."""
         return place / self.slug
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions(RunCondition):
-    """A condition, and what was found under it: how a table was measured, as fields.
+    """A condition, and facts about the runs made under it.
 
-    seeds: those that are there. targets: of every network that has one. settings: what the command line set,
-    "workload.stem" -> value. torch, commits, cards (which decided time): of all runs, each once. data: label of a data
-    set -> its fingerprint.
+    seeds: present ones. targets: by network. settings: from the command line, "workload.stem" -> value. torch, commits,
+    cards (which gave the seconds): of all runs, each once. data: label of a data set -> its fingerprint.
     """
 
     seeds: tuple[int, ...] = ()
@@ -82,7 +81,7 @@ class Conditions(RunCondition):
 
     @property
     def columns(self) -> dict[str, str]:
-        """Text of each of COLUMNS; several of a kind are parted by semicolons."""
+        """Text of each of COLUMNS; several values are separated by semicolons."""
         return {
             "condition": self.slug,
             "scale": self.scale,
@@ -105,7 +104,7 @@ def _plain(text: str) -> str:
 
 
 def _short(words: Sequence[str]) -> str:
-    """The words as a part of a name: as they are, where they fit; else those that do, and a digest of them all."""
+    """Returns the words as part of a name; if too long, as many as fit and a digest of all."""
     text = "-".join(words)
     if _plain(text) == text and len(text) <= LONGEST:
         return text

@@ -1,6 +1,6 @@
-"""Tables on disk: `NAME.json` holds all that is shown of one; whatever else shows it is made from that.
+"""Reads and writes tables: `NAME.json` holds all that is shown of one, and every other form is made from it.
 
-It lies in a folder that its condition names (results.tables.condition), so that those of several lie side by side.
+The file lies in a folder named by its condition (results.tables.condition), so that several conditions coexist.
 """
 
 from __future__ import annotations
@@ -21,22 +21,23 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 SCHEMA = 2
-"""The version of the file's fields, which are those of `ResultTable`: another meaning or name makes a new number.
+"""Version of the file's fields, those of `ResultTable`; raise it if a field changes its name or meaning.
 
-`condition`, the name of the condition that the fields of `conditions` say, is for whoever reads the file."""
+The file also has `condition`, the name of its condition, for people who read it.
+"""
 AGAIN = "make it anew with `run`, and remove this file where it still lies there"
 _COMPUTING: Any = {"measures": {"__all__": {"of_run", "bound", "resolution"}}}  # code, which no file holds
 
 
 def to_json(table: ResultTable) -> str:
-    """Strict JSON; floats in full, those that are not finite as in journals."""
+    """Returns strict JSON; floats unrounded, those that are not finite as in journals."""
     content = _adapter().dump_python(table, mode="json", exclude=_COMPUTING)
     head = {"schema": SCHEMA, "condition": table.conditions.slug}
     return json.dumps(strict({**head, **content}), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write(table: ResultTable, folder: Path) -> Path:
-    """Write `<name>.json` under the folder, whole or not at all; gives its path.
+    """Writes `<name>.json` into the folder atomically -> its path.
 
     Raises:
         ResultsError: the folder cannot be written, or the disk is full.
@@ -47,7 +48,7 @@ def write(table: ResultTable, folder: Path) -> Path:
 
 
 def read(path: Path) -> ResultTable:
-    """The table as it was written; its measures can be shown, but compute nothing.
+    """Reads a table; its measures can be shown, but compute nothing.
 
     Raises:
         ResultsError: the file cannot be read, or is no table of this schema.
@@ -63,30 +64,30 @@ def read(path: Path) -> ResultTable:
         content.pop("condition", None)
         return _adapter().validate_python(content)
     except ValidationError as error:
-        wrong = error.errors()[0]
-        where = ".".join(map(str, wrong["loc"]))
-        raise ResultsError(f"{path} is no table ({where}: {wrong['msg']}); {AGAIN}.") from error
+        first_error = error.errors()[0]
+        location = ".".join(map(str, first_error["loc"]))
+        raise ResultsError(f"{path} is no table ({location}: {first_error['msg']}); {AGAIN}.") from error
     except (OSError, ValueError) as error:
         raise ResultsError(f"{path} is no table ({error}); {AGAIN}.") from error
 
 
 def every(folder: Path) -> Iterator[ResultTable]:
-    """All tables of a folder, of every condition, by their files' names; raises as `read`."""
+    """Yields all tables of a folder, of every condition, by file name. Raises as `read`."""
     for path in sorted([*folder.glob("*.json"), *folder.glob("*/*.json")]):
         yield read(path)
 
 
 def by_condition(folder: Path, id: str) -> Mapping[str, tuple[ResultTable, ...]]:
-    """The tables of an experiment, <id>.json and <id>-*.json, by the condition that names their folder.
+    """Returns the tables of an experiment, <id>.json and <id>-*.json, by the name of their condition.
 
-    The plainest first: of the fewest words of selection. Raises as `read`.
+    Conditions with the fewest words of selection come first. Raises as `read`.
     """
-    found: dict[str, tuple[ResultTable, ...]] = {}
-    for place in [folder, *sorted(path for path in folder.glob("*/"))]:
-        paths = [place / f"{id}.json", *sorted(place.glob(f"{id}-*.json"))]
-        if its := tuple(read(path) for path in paths if path.is_file()):
-            found["" if place == folder else place.name] = its
-    return dict(sorted(found.items(), key=lambda item: (len(item[1][0].conditions.selection), item[0])))
+    by_name: dict[str, tuple[ResultTable, ...]] = {}
+    for subfolder in [folder, *sorted(path for path in folder.glob("*/"))]:
+        paths = [subfolder / f"{id}.json", *sorted(subfolder.glob(f"{id}-*.json"))]
+        if tables := tuple(read(path) for path in paths if path.is_file()):
+            by_name["" if subfolder == folder else subfolder.name] = tables
+    return dict(sorted(by_name.items(), key=lambda item: (len(item[1][0].conditions.selection), item[0])))
 
 
 @cache

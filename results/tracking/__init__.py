@@ -1,8 +1,8 @@
-"""Feeds MLflow from the journals, and reads it back: the only file that imports mlflow, and only inside functions.
+"""Writes journals into MLflow and reads them back; the only file that imports mlflow, and only inside functions.
 
-Training never waits for tracking. Every tracked run carries the tags `benchmarks.key` and `benchmarks.digest`: one that
-is stored, ended and unchanged is left alone, any other is deleted and made anew, so that a second feed writes nothing.
-A feed holds the store's lock: several at once take turns.
+Training never waits for tracking. Every tracked run has the tags `benchmarks.key` and `benchmarks.digest`: a stored run
+that ended and is unchanged is kept, any other is deleted and written again, so a second feed writes nothing. A feed
+holds the store's lock: concurrent feeds take turns.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class FeedReport:
-    """A feed's store, its experiments, the numbers of runs added, replaced and found unchanged, and its seconds."""
+    """Result of a feed: store, experiments, counts of added, replaced and unchanged runs, and seconds."""
 
     uri: str
     experiments: tuple[str, ...]
@@ -68,69 +68,68 @@ def feed(
     apart: Collection[str] = (),
     chance: ChanceOf = unknown_chance,
 ) -> FeedReport:
-    """Write the records into MLflow: an experiment per family and scale, seeds nested under a parent, published rows.
+    """Writes the records into MLflow: an experiment per family and scale, seeds nested under a parent, published rows.
 
     Args:
-        records: complete and incomplete ones, best all of a folder: a parent is made of the seeds given, unless the
+        records: complete and incomplete ones, best all of a folder: a parent is made of the given seeds, unless the
             stored one has these and more.
         published: the papers' values by family, as of `results.published.by_dataset()`.
         uri: the store; default: $MLFLOW_TRACKING_URI, else `DEFAULT_URI`.
-        measured: tables' values by their runs (`groups.runs_of`). They replace a parent's own: final and best values,
-            and the worst method's best accuracy as target.
+        measured: tables' values by their runs (`groups.runs_of`). They replace a parent's own final and best values
+            and the computed target.
         artifacts: by a record's id the files that show it, such as out/tables/smoke-virtual-paper-a/table3.csv, which
-            its parent keeps as tables/smoke-virtual-paper-a/table3.csv. Journals and specs are kept without this.
-        apart: fingerprints of data sets to which no published value belongs.
-        chance: guessing on a run's data. What guessing may reach is no target, and such a run has no time to its best.
+            its parent keeps as tables/smoke-virtual-paper-a/table3.csv. Journals and specs are always kept.
+        apart: fingerprints of data sets for which no published value holds.
+        chance: guessing on a run's data. A value that guessing may reach is no target, and has no time to it.
 
     Raises:
-        ResultsError: mlflow is not installed, or the store does not answer or refuses; the text says how to go on.
+        ResultsError: mlflow is not installed, or the store does not answer or refuses; the text says how to continue.
 
     Example:
         `feed(records, published=by_dataset(), uri="sqlite:///./mlflow.db")`
     """
     began = time.perf_counter()
     uri = chosen(uri)
-    wanted = entries(records, published, measured or {}, artifacts, apart, chance)
+    all_entries = entries(records, published, measured or {}, artifacts, apart, chance)
     require_mlflow()
     probe(uri)
-    names = tuple(sorted({entry.experiment for entry in wanted}))
+    names = tuple(sorted({entry.experiment for entry in all_entries}))
     with _as_results_error(uri), locked(uri, _client):
         store = Store(_client(uri), uri, importlib.import_module("mlflow.entities"))
         for name in names:
-            store.feed(name, [entry for entry in wanted if entry.experiment == name])
+            store.feed(name, [entry for entry in all_entries if entry.experiment == name])
     return FeedReport(uri, names, **store.counts, seconds=time.perf_counter() - began)
 
 
 def fetch(uri: str | None, folder: Path, complain: Callable[[str], None] = _warn) -> int:
-    """Download the journals of a store's runs to folder/runs/<id>/journal.jsonl, so that a team shares one store.
+    """Downloads the journals of a store's runs to folder/runs/<id>/journal.jsonl, so that a team can share a store.
 
-    A journal that cannot be read, or whose identity is not its spec's, is left out; nothing is unpickled. A complete
-    journal in the folder is kept; an incomplete one is renamed if the store has the complete one.
+    A journal that cannot be read, or whose identity is not its spec's, is skipped; nothing is unpickled. A complete
+    journal in the folder is kept; an incomplete one is renamed if the store has a complete one.
 
     Args:
         uri: the store; default: $MLFLOW_TRACKING_URI, else `DEFAULT_URI`.
-        folder: a folder of results, made if need be.
-        complain: takes a sentence for each journal that is left out.
+        folder: a folder of results, created if missing.
+        complain: takes a sentence for each skipped journal.
 
     Returns:
-        How many journals are new.
+        Number of new journals.
 
     Raises:
-        ResultsError: mlflow is not installed, the store is not there or does not answer, or the folder cannot be
-            written.
+        ResultsError: mlflow is not installed, the store is missing or does not answer, or the folder cannot be written.
     """
     with opened(uri) as client:
         return fetching.fetch(client, folder, complain)
 
 
 def tracked(uri: str | None = None, kinds: Sequence[str] = fetching.KINDS) -> list[Tracked]:
-    """The suite's runs in a store, the newest first; kinds as of `fetching.KINDS`. Raises as `opened`."""
+    """Returns the suite's runs in a store, the newest first; kinds as of `fetching.KINDS`. Raises as `opened`."""
     with opened(uri) as client:
         return list(fetching.tracked(client, kinds))
 
 
 def keep_chart(uri: str | None, name: str, title: str, runs: Sequence[Tracked], metrics: Sequence[str]) -> str:
-    """Store a view of bar charts with the runs' experiment; returns its name in addresses (`serving.chart_link`).
+    """Stores a view of bar charts with the runs' experiment -> its name in addresses (`serving.chart_link`).
 
     Args:
         uri: the store, as `fetch`.
@@ -153,7 +152,7 @@ def keep_chart(uri: str | None, name: str, title: str, runs: Sequence[Tracked], 
 
 @contextlib.contextmanager
 def opened(uri: str | None) -> Iterator[Any]:
-    """Gives MLflow's client of an existing store. Raises as `require_store`, and ResultsError for errors of MLflow."""
+    """Opens an existing store -> MLflow's client. Raises as `require_store`, and ResultsError for errors of MLflow."""
     uri = chosen(uri)
     require_store(uri)
     with _as_results_error(uri):
@@ -161,7 +160,7 @@ def opened(uri: str | None) -> Iterator[Any]:
 
 
 def require_store(uri: str) -> None:
-    """Raises ResultsError where mlflow is not installed, or the store does not exist or answer; makes nothing."""
+    """Raises ResultsError if mlflow is not installed, or the store does not exist or answer. Creates nothing."""
     require_mlflow()
     probe(uri)
     path = database(uri)
@@ -174,10 +173,12 @@ def require_store(uri: str) -> None:
 
 
 def require_mlflow() -> None:
-    """Raises ResultsError, saying how to install it, where mlflow is missing."""
+    """Raises ResultsError, with how to install it, if mlflow is missing."""
     if importlib.util.find_spec("mlflow") is None:
-        mend = "install it with `pip install 'mlflow>=3.13,<4,!=3.18.0'`, or say --no-tracking"
-        raise ResultsError(f"mlflow is not installed: {mend}. {LATER}")
+        raise ResultsError(
+            "mlflow is not installed: install it with `pip install 'mlflow>=3.13,<4,!=3.18.0'`, or say --no-tracking. "
+            + LATER
+        )
 
 
 def _client(uri: str) -> Any:
@@ -194,7 +195,7 @@ def _client(uri: str) -> Any:
 
 @contextlib.contextmanager
 def _as_results_error(uri: str) -> Iterator[None]:
-    """Turns every error of the store into a ResultsError: the runs are safe, and can be fed later."""
+    """Turns every error of the store into a ResultsError: the runs are safe and can be fed later."""
     try:
         yield
     except ResultsError:

@@ -1,4 +1,4 @@
-"""Tracked runs as plain data: one entry per run, per group of seeds and per published row.
+"""Builds tracked runs as plain data: an entry per run, per group of seeds and per published row.
 
 `results.tracking` writes entries into MLflow; nothing here imports it.
 """
@@ -38,27 +38,27 @@ from results.tracking.points import (
 from results.tracking.tags import PREFIX, run_key
 
 PAPERS_OWN = ("paper-a", "paper-b", "")
-"""Hardware profiles that names leave out: those of the tables themselves."""
+"""Hardware profiles that names omit: those of the tables themselves."""
 FORMAT = 8
-"""Part of every digest. Raise it with a change of what is tracked: then everything is fed again."""
+"""Part of every digest. Raise it when tracked content changes: then everything is fed again."""
 
 FOLLOWS = ("seed", "charged")
-"""Fields of the spec that a parent's params leave out."""
+"""Fields of the spec that a parent's params omit."""
 PUBLISHED = dict.fromkeys(("executor", "device", "hardware.name"), "published")
-"""Params of a published row for which MLflow's pages would say "unknown"."""
+"""Params of a published row for which MLflow's pages would show "unknown"."""
 CONFIG = "config.json"
 """Artifact with a run's resolved spec."""
 
 Values = Mapping[Key, Published]
 
 _STATUS = {"failed": "FAILED", "diverged": "FAILED", "interrupted": "KILLED", "finished": "FINISHED"}
-"""MLflow's status for each of a run's. A parent has the first of these that one of its runs has."""
+"""MLflow's status for each status of a run. A parent has the first of these that any of its runs has."""
 _UNFIT = re.compile(r"[/:.%\"']")  # characters that MLflow forbids in a model's name
 
 
 @dataclass(frozen=True, slots=True)
 class TrackedInput:
-    """A data set or a network. digest: of the data's content; about: further fields."""
+    """A data set or a network. digest: of the data; about: further fields."""
 
     name: str
     digest: str = ""
@@ -67,13 +67,13 @@ class TrackedInput:
 
 @dataclass(frozen=True, slots=True)
 class TrackedEntry:
-    """One tracked run; `key` identifies it, `digest` says whether a stored one is up to date.
+    """One tracked run; `key` identifies it, `digest` tells whether a stored copy is up to date.
 
     name: begins with what tells it from others, since MLflow's charts show some fifteen letters; `names` adds settings.
-    points: a function, since a run that is stored already needs none. content: a digest that stands for the points.
-    start_ms, end_ms: milliseconds since 1970; 0: now. documents: JSON files to keep with the run, by name.
-    journal: path of a run's own. extras: further files, by name, which may come and change later.
-    parent: key of a run's group. members: the runs of a group. given: whether the group has values of a table.
+    points: a function, since a stored run needs none. content: digest of the points. start_ms, end_ms: milliseconds
+    since 1970; 0: now. documents: JSON files to keep with the run, by name. journal: path of a run's journal. extras:
+    further files, by name, which may appear and change later. parent: key of a run's group. members: runs of a group.
+    given: whether the group has a table's values.
     """
 
     experiment: str
@@ -97,7 +97,7 @@ class TrackedEntry:
 
     @property
     def digest(self) -> str:
-        """The sha256 of all that is tracked, but for parent and extras."""
+        """sha256 of all tracked content except parent and extras."""
         return identity([FORMAT, self.name, self.status, dict(self.params), dict(self.tags), self.content])
 
 
@@ -109,7 +109,7 @@ def entries(
     apart: Collection[str] = (),
     chance: ChanceOf = unknown_chance,
 ) -> list[TrackedEntry]:
-    """Entries of these records: groups, each followed by its runs, then published rows; arguments as of `feed`."""
+    """Returns the entries: groups, each followed by its runs, then published rows. Arguments as of `feed`."""
     groups = group(records)
     beside = [seed_group for seed_group in groups if seed_group.first.spec.workload.dataset_sha256 not in apart]
     others = [seed_group for seed_group in groups if seed_group not in beside]
@@ -206,17 +206,17 @@ def _child(seed_group: SeedGroup, record: Record, sha256: str, context: Context)
 
 
 def _subject(record: Record) -> dict[str, str]:
-    """Params that published rows have, too: the compare page lays them side by side."""
+    """Params that published rows have as well, so that MLflow's compare page aligns the two."""
     return {"source": "reproduced", "network": record.network, "row": record.row}
 
 
 def _longer(record: Record) -> str:
-    """The run's budget, where it is not the usual one of its scale."""
+    """Words for a budget of more samples than usual; "" for the usual one."""
     return f", {record.budget} times the samples" if record.budget != 1 else ""
 
 
 def _clock(record: Record) -> str:
-    """The executor where it runs in real time, else the hardware profile where it is no paper's."""
+    """Name of the executor in real time, else of the hardware profile unless it is a paper's."""
     hardware = record.spec.hardware.name
     return f", {record.spec.executor}" if not record.simulated else "" if hardware in PAPERS_OWN else f", {hardware}"
 
@@ -272,7 +272,7 @@ def _paper(
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:
-    """Nested mappings as dotted names; lists as JSON."""
+    """Flattens nested mappings into dotted names, with lists as JSON."""
     items = flat(values).items()
     return {safe(name): item if isinstance(item, str) else json.dumps(item, default=str) for name, item in items}
 
@@ -280,9 +280,9 @@ def _texts(values: Mapping[str, Any]) -> dict[str, str]:
 def _times(record: Record) -> tuple[int, int]:
     """Start and end in milliseconds since 1970; the end is never before the start.
 
-    The end is the start plus what the run timed itself, since the computer's clock may have been set meanwhile; the
-    time of day counts where the run timed nothing. A resumed run starts earlier than its journal by what it was
-    trained before: pauses are left out.
+    The end is the start plus the seconds that the run measured, since the computer's clock may have been set meanwhile;
+    without measured seconds, the time of day counts. A resumed run starts earlier than its journal by its training time
+    before: pauses are left out.
     """
     before = record.resumed.wall_seconds if record.resumed is not None else 0.0
     start, end = max(0, _milliseconds(record.started) - round(1000 * before)), record.end or {}

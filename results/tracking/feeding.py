@@ -1,6 +1,6 @@
-"""Writes entries into an open store, each once: the client is MLflow's, and nothing here imports mlflow.
+"""Writes entries into an open store, each once. The client is MLflow's, and nothing here imports mlflow.
 
-The process that feeds holds the store's lock (`stores.locked`): what it read of the store stays true until it writes.
+The feeding process holds the store's lock (`stores.locked`), so what it has read stays true until it writes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from results.tracking.tags import FILES, FILES_DIGEST, LIST_VIEW, NAME, PREFIX, 
 PARENT = "mlflow.parentRunId"
 MEMBERS = f"{PREFIX}members"
 METRICS, PARAMS = 1000, 100
-"""Most metrics, and most params, that MLflow takes in one log_batch call."""
+"""Most metrics, and most params, that MLflow accepts in one log_batch call."""
 
 _EXPERIMENT = {
     "mlflow.experimentKind": "custom_model_development",  # else MLflow shows the pages for language models first
@@ -47,8 +47,8 @@ class Store:
         self._networks: dict[str, str] = {}
         self.counts = {"added": 0, "replaced": 0, "unchanged": 0}
 
-    def feed(self, experiment: str, wanted: Sequence[TrackedEntry]) -> None:
-        """Write the entries of one experiment; a run that is there, ended and unchanged is left alone."""
+    def feed(self, experiment: str, entries: Sequence[TrackedEntry]) -> None:
+        """Writes the entries of one experiment; a stored run that ended and is unchanged is kept."""
         id = self._experiment(experiment)
         models = self._client.search_logged_models([id], max_results=1000)
         self._networks = {model.name: model.model_id for model in models}
@@ -57,8 +57,8 @@ class Store:
         for run in sorted(stored, key=ended, reverse=True):
             if runs.setdefault(run.data.tags[f"{PREFIX}key"], run) is not run:  # a second one, fed by another machine
                 self._client.delete_run(run.info.run_id)
-        settings = _settings(runs, wanted)
-        for entry in sorted(wanted, key=lambda entry: bool(entry.parent)):  # parents come before their runs
+        settings = _settings(runs, entries)
+        for entry in sorted(entries, key=lambda entry: bool(entry.parent)):  # parents come before their runs
             old = runs.get(entry.key)
             if old is not None and _same(old, entry):
                 self._put_extras(old, entry)
@@ -71,10 +71,10 @@ class Store:
             self.counts["added" if old is None else "replaced"] += 1
         keys = {run.info.run_id: run.data.tags[f"{PREFIX}key"] for run in stored}  # of runs deleted by now, too
         group_of = {key: keys.get(run.data.tags.get(PARENT, ""), "") for key, run in runs.items()}
-        self._arrange(runs, group_of | {entry.key: entry.parent for entry in wanted}, settings)
+        self._arrange(runs, group_of | {entry.key: entry.parent for entry in entries}, settings)
 
     def _arrange(self, runs: Mapping[str, Any], group_of: Mapping[str, str], settings: Mapping[str, str]) -> None:
-        """Nest each run under its group's parent, seeds that are not fed now included, and name it by its settings."""
+        """Nests each run under its group's parent, even seeds that are not fed now, and adds settings to its name."""
         for key, run in runs.items():
             parent = runs.get(group_of[key])
             if parent is not None and run.data.tags.get(PARENT) != parent.info.run_id:
@@ -93,7 +93,7 @@ class Store:
         return str(experiment.experiment_id)
 
     def _rename(self, run: Any, words: str) -> None:
-        """Put these settings into a run's name, unless a user has named it."""
+        """Puts these settings into a run's name, unless a user has named it."""
         base, row, before = run.data.tags.get(NAME), run.data.params.get("row", ""), run.data.tags.get(SETTINGS, "")
         if base is None or before == words:
             return
@@ -143,7 +143,7 @@ class Store:
             self._client.log_batch(run_id, metrics=metrics[first : first + METRICS])
 
     def _log_inputs(self, run: Any, entry: TrackedEntry) -> None:
-        """Write the data set and the network into MLflow's own fields, which its pages show and search."""
+        """Writes data set and network into MLflow's own fields, which its pages show and search."""
         if entry.dataset is None or entry.network is None:
             return
         data, entities = entry.dataset, self._entities
@@ -153,7 +153,7 @@ class Store:
         self._client.log_inputs(run.info.run_id, [entities.DatasetInput(dataset, [purpose])], [model])
 
     def _network(self, experiment_id: str, network: TrackedInput) -> str:
-        """Id of the experiment's model of this name; made, without weights, if it is not there."""
+        """Returns the id of the experiment's model of this name; creates it, without weights, if missing."""
         if network.name not in self._networks:
             model = self._client.create_logged_model(
                 experiment_id,
@@ -167,7 +167,7 @@ class Store:
         return self._networks[network.name]
 
     def _put_extras(self, run: Any, entry: TrackedEntry) -> None:
-        """Keep the extra files with the run where they are new or changed, and name them in its tags."""
+        """Keeps the extra files with the run if they are new or changed, and names them in its tags."""
         contents = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in sorted(entry.extras.items())}
         digest = identity(contents)
         if contents and run.data.tags.get(FILES_DIGEST) != digest:
@@ -177,15 +177,15 @@ class Store:
             self._client.set_tag(run.info.run_id, FILES_DIGEST, digest)
 
 
-def _settings(runs: Mapping[str, Any], wanted: Sequence[TrackedEntry]) -> dict[str, str]:
-    """Words for the names of the groups that an experiment has or will have, by their keys."""
+def _settings(runs: Mapping[str, Any], entries: Sequence[TrackedEntry]) -> dict[str, str]:
+    """Returns words for the names of the groups that an experiment has or will have, by their keys."""
     stored = {key: (run.data.tags.get(NAME, run.info.run_name), run.data.params) for key, run in runs.items()}
-    groups = stored | {entry.key: (entry.name, entry.params) for entry in wanted}
+    groups = stored | {entry.key: (entry.name, entry.params) for entry in entries}
     return names.settings({key: group for key, group in groups.items() if key.startswith("ours:")})
 
 
 def _same(old: Any, entry: TrackedEntry) -> bool:
-    """Whether the run that is there says as much as the entry."""
+    """Whether the stored run is up to date with the entry."""
     if not ended(old):
         return False
     members = set(old.data.tags.get(MEMBERS, "").split())
@@ -195,7 +195,7 @@ def _same(old: Any, entry: TrackedEntry) -> bool:
 
 
 def _artifacts(uri: str, experiment: str) -> str | None:
-    """URI of a folder beside a local database, as MLflow's default has it; None: a server decides for itself."""
+    """URI of a folder beside a local database, as by MLflow's default; None: a server decides."""
     path = database(uri)
     if path is None:
         return None

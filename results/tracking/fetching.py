@@ -1,4 +1,4 @@
-"""Reads a store: which of MLflow's runs is which of the suite's, and their journals."""
+"""Reads a store: finds the suite's runs among MLflow's, and downloads their journals."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _ID = re.compile(r"[0-9a-f]{64}")
 class Tracked:
     """A run in MLflow.
 
-    kind: one of KINDS. record: id of the suite's run, "" unless `kind` is "run". files: names of extra artifacts.
-    view: whether its experiment has the suite's view of the list of runs. metrics: last values.
+    kind: one of KINDS. record: id of the suite's run, "" unless `kind` is "run". files: names of extra artifacts. view:
+    whether its experiment has the suite's view of the list of runs. metrics: last values.
     """
 
     kind: str
@@ -71,7 +71,7 @@ def tracked(client: Any, kinds: Sequence[str] = KINDS) -> Iterator[Tracked]:
 
 
 def fetch(client: Any, folder: Path, complain: Callable[[str], None]) -> int:
-    """Download journals; returns how many are new. See `results.tracking.fetch`."""
+    """Downloads journals -> the number of new ones. See `results.tracking.fetch`."""
     new = 0
     with tempfile.TemporaryDirectory(prefix="fetch-") as scratch:
         for run in tracked(client, ["run"]):
@@ -95,7 +95,7 @@ def _has_complete(folder: Path, id: str) -> bool:
 
 
 def _download(client: Any, run: Tracked, scratch: Path) -> Record:
-    """The run's journal, checked as any other (`usable.check`)."""
+    """Returns the run's journal, checked like any other (`usable.check`)."""
     target = scratch / run.run_id
     try:
         target.mkdir()
@@ -112,7 +112,7 @@ def _download(client: Any, run: Tracked, scratch: Path) -> Record:
 
 
 def _place(record: Record, folder: Path) -> bool:
-    """Copy a journal into a folder of results; False where one as incomplete is there, or the run is being trained."""
+    """Copies a journal into a folder of results -> False if one as complete is there, or the run is being trained."""
     path = folder_of(folder, record.id) / JOURNAL
     if path.exists() and not record.complete:
         return False

@@ -1,8 +1,8 @@
-"""A program that runs a command, and ends it with all its processes when standard input ends.
+"""Runs a command, and ends it with all its processes when standard input ends.
 
-The process that starts it, as leader of a process group, holds the other end of the pipe, which the system closes
-should that process be killed. This program ends as the command does, with its exit code or by its signal. It imports
-nothing of the suite, and so starts at once and takes little memory.
+Run it as leader of a process group, with a pipe as input whose other end the parent holds: if the parent is killed, the
+system closes the pipe. This program ends with the command's exit code or signal. It imports nothing of the suite, to
+start at once and take little memory.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import threading
 import time
 
 GRACE_SECONDS = 3.0
-"""Time of the group between SIGTERM and SIGKILL."""
+"""Seconds between SIGTERM and SIGKILL to the group."""
 
 
 def main(command: list[str]) -> None:
-    """Run the command to its end."""
+    """Runs the command to its end."""
     for number in (signal.SIGTERM, signal.SIGINT):  # sent to the group: the command handles them
         signal.signal(number, lambda *_: None)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL)

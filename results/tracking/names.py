@@ -1,7 +1,7 @@
-"""Names of tracked runs: short, and different for runs of one row with different settings.
+"""Names tracked runs: short, but different for runs of one row with different settings.
 
-A run's own name ("async_lu ours, resnet18, 3 seeds") has no settings. Those in which the groups of an experiment differ
-follow the row, as few as tell them apart: "async_lu epochs=3 ours, resnet18, 3 seeds".
+A run's base name ("async_lu ours, resnet18, 3 seeds") has no settings. Those in which an experiment's groups differ are
+inserted after the row, as few as tell them apart: "async_lu epochs=3 ours, resnet18, 3 seeds".
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ Params = Mapping[str, str]
 
 DATASET = "workload.dataset"
 FIRST = (DATASET, "executor", "hardware.name", "device", "gpu", "workload.epochs", "workload.batch")
-"""Params that names take first: others that differ may follow from these."""
+"""Params that names use first, since other params may follow from them."""
 AS_THEY_ARE = (DATASET, "executor", "hardware.name", "device", "gpu")
-"""Params of which a name has the value alone."""
+"""Params of which a name shows only the value."""
 LAST = ("torch", "numerics", "sources")
 NOT_SETTINGS = ("source", "network", "row", "seed")
 
@@ -26,7 +26,7 @@ _DIGEST = re.compile(r"[0-9a-f]{40,}")
 
 
 def short(row: str) -> str:
-    """A row's key with its options in short: initials before numbers, else the last part of their names.
+    """Shortens a row's key: initials of options before numbers, else the last part of their names.
 
     short("lapsgd@updaters=2,batch=128")  # "lapsgd u2 b128"
     short("bp@workload.optimizer.name=adam")  # "bp name=adam"
@@ -44,9 +44,9 @@ def _setting(name: str, value: str) -> str:
 
 
 def settings(groups: Mapping[str, tuple[str, Params]]) -> dict[str, str]:
-    """Settings that tell the groups of an experiment apart, by their keys; "" for one whose name is its alone.
+    """Returns settings that tell an experiment's groups apart, by the groups' keys; "" where the name is unique.
 
-    groups: name without settings, and params, of each. Where two data sets meet, all groups name theirs.
+    groups: name without settings, and params, of each. With two data sets in the experiment all groups name theirs.
     """
     data = {params[DATASET] for _, params in groups.values() if DATASET in params}
     alike: dict[str, list[str]] = {}
@@ -62,13 +62,13 @@ def settings(groups: Mapping[str, tuple[str, Params]]) -> dict[str, str]:
 
 
 def with_settings(name: str, row: str, words: str) -> str:
-    """The name with these settings after its row."""
+    """Inserts settings into a name, after its row."""
     head = short(row)
     return f"{head} {words}{name.removeprefix(head)}" if words else name
 
 
 def _distinguishing(groups: Sequence[Params], chosen: list[str]) -> list[str]:
-    """Params by which the groups differ, as few as tell them apart, after those that are chosen already."""
+    """Returns params that tell the groups apart, as few as possible, after those already chosen."""
     names = sorted({name for params in groups for name in params} - {*NOT_SETTINGS}, key=_rank)
 
     def classes(names: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""Notes on tracked runs, in Markdown, which MLflow shows at the head of a run's page."""
+"""Writes notes on tracked runs in Markdown, which MLflow shows at the top of a run's page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from results.statistics import Summary
 
 
 def of_group(seed_group: SeedGroup, values: Mapping[str, Summary], published: Mapping[Key, Published]) -> str:
-    """A table of the published and the measured value of each measure."""
+    """Returns a table with the published and the measured value of each measure."""
     first = seed_group.first
     title = plain(first.labels.method_title or first.method)
     lines = [
@@ -31,7 +31,7 @@ def of_group(seed_group: SeedGroup, values: Mapping[str, Summary], published: Ma
 
 
 def of_run(record: Record, dropped: Sequence[str]) -> str:
-    """Returns the run's end in words, and names what is not in MLflow."""
+    """Describes the run's end in words, and names what MLflow does not have."""
     title = plain(record.labels.method_title or record.method)
     reason = plain((record.end or {}).get("reason", ""))
     lines = [
@@ -45,7 +45,7 @@ def of_run(record: Record, dropped: Sequence[str]) -> str:
 
 
 def of_paper(values: Mapping[str, Published]) -> str:
-    """Published values of a row, with their sources and remarks."""
+    """Lists the published values of a row, with their sources and remarks."""
     sources = dict.fromkeys(value.source for value in values.values())
     lines = [f"- `{name}`: {value.mean:g}" + _plus_minus(value.std) for name, value in values.items()]
     remarks = dict.fromkeys(value.note for value in values.values() if value.note)
@@ -53,7 +53,7 @@ def of_paper(values: Mapping[str, Published]) -> str:
 
 
 def plain(text: object) -> str:
-    """Text of a user in one line of Markdown: escaped, so that it is no markup and no further column."""
+    """Escapes a user's text for one line of Markdown: no markup, no further column."""
     return html.escape(" ".join(str(text).split()), quote=False).replace("|", "&#124;")
 
 

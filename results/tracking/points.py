@@ -1,4 +1,4 @@
-"""Metrics of tracked runs as points: curves over epochs, outcomes, and summaries of a group's seeds."""
+"""Turns metrics of tracked runs into points: curves over epochs, outcomes, and summaries of a group's seeds."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ FIRST = (
     "train_time_seconds",
     "loss",
 )
-"""Metrics that MLflow's pages are to show first."""
+"""Metrics that MLflow's pages show first."""
 REST = "system/"
-"""Prefix of all other metrics, the only one whose charts MLflow shows last."""
+"""Prefix of all other metrics; MLflow shows charts of this prefix last."""
 _FORBIDDEN = re.compile(r"[^\w\-. :/]")
 
 
 @dataclass(frozen=True, slots=True)
 class MetricPoint:
-    """One value of a metric; step: the epoch, or the evaluation's number where an epoch has several."""
+    """One value of a metric. step: the epoch, or the evaluation's number if an epoch has several."""
 
     key: str
     value: float
@@ -47,7 +47,7 @@ class MetricPoint:
 
 @cache
 def metric_key(name: str) -> str:
-    """MLflow's name of a metric: its own if that is of FIRST or has a prefix, else with the prefix REST."""
+    """Returns MLflow's name of a metric: unchanged if it is in FIRST or has a prefix, else with the prefix REST."""
     return safe(name if name in FIRST or "/" in name else f"{REST}{name}")
 
 
@@ -57,9 +57,9 @@ def summary_points(
     steps: Mapping[str, int] | None = None,
     judge: Judge = ACCURACY,
 ) -> list[MetricPoint]:
-    """Points of means and standard deviations, or of lower bounds where there is no mean.
+    """Returns points of means and standard deviations, or of lower bounds where there is no mean.
 
-    Those of FIRST come last, and the judge's at the very end: MLflow's compare page opens on what was written last.
+    Metrics of FIRST come last, and the judge's at the very end: MLflow's compare page opens on the last written one.
 
     Args:
         steps: of means that end a curve, by MLflow's name; 0 for all others.
@@ -78,7 +78,7 @@ def summary_points(
 
 
 def curve(record: Record, start_ms: int) -> Iterator[MetricPoint]:
-    """Yields every evaluation's metrics, clocks included, at its step and its time of day."""
+    """Yields every evaluation's metrics, clocks included, at its step and time of day."""
     for number, point in enumerate(record.evaluations):
         wall = point.metrics.get("wall_seconds", float(number))
         at = start_ms + round(1000 * wall) if math.isfinite(wall) else start_ms
@@ -89,7 +89,7 @@ def curve(record: Record, start_ms: int) -> Iterator[MetricPoint]:
 def mean_curves(records: Sequence[Record], timestamp_ms: int) -> Iterator[MetricPoint]:
     """Yields the metrics' means over the seeds, evaluation by evaluation as far as all seeds went.
 
-    The last evaluation is left out: the summaries stand there, which take each seed's own last one.
+    The last evaluation is left out: summaries, which use each seed's own last one, take its place.
     """
     for points in zip(*(record.evaluations for record in records), strict=False):
         step = _step(records[0], points[0])
@@ -101,17 +101,17 @@ def mean_curves(records: Sequence[Record], timestamp_ms: int) -> Iterator[Metric
 
 
 def last_step(records: Iterable[Record]) -> int:
-    """Largest step of any of the runs; 0 without evaluations."""
+    """Largest step of any run; 0 without evaluations."""
     return max((_step(record, point) for record in records for point in record.evaluations[-1:]), default=0)
 
 
 def _step(record: Record, point: Evaluation) -> int:
-    """Step of an evaluation: a whole number, as MLflow wants."""
+    """Step of an evaluation: a whole number, as MLflow requires."""
     return round(point.epoch * record.spec.workload.evaluate_every.denominator)
 
 
 def outcome(record: Record, end_ms: int, context: Context = ALONE) -> list[MetricPoint]:
-    """The run's measures and its layers' staleness, at the last step."""
+    """Returns the run's measures and its layers' staleness, at the last step."""
     step = last_step([record])
     curves = record.evaluations[-1].metrics if record.evaluations else {}  # these have their last values already
     measured = {measure.key: measure.of(record, context) for measure in of_runs() if measure.key not in curves}
@@ -123,18 +123,18 @@ def outcome(record: Record, end_ms: int, context: Context = ALONE) -> list[Metri
 
 
 def finite(points: Iterable[MetricPoint]) -> list[MetricPoint]:
-    """The points with finite values: MLflow stores inf as 1.8e308, which spoils its charts."""
+    """Drops points that are not finite: MLflow stores inf as 1.8e308, which spoils its charts."""
     return [point for point in points if math.isfinite(point.value)]
 
 
 def not_finite(record: Record) -> list[str]:
-    """Names of the metrics and outcomes of which a value is not finite."""
+    """Names the metrics and outcomes with a value that is not finite."""
     points = [*curve(record, 0), *outcome(record, 0)]
     return list(dict.fromkeys(point.key for point in points if not math.isfinite(point.value)))
 
 
 def safe(name: str) -> str:
-    """The name as a key of MLflow's: at most 250 characters, what it forbids replaced by underscores."""
+    """Returns the name as a valid key for MLflow: at most 250 characters, forbidden ones replaced by underscores."""
     key = _FORBIDDEN.sub("_", name)[:250] or "_"
     # Keys with slashes have to be relative paths in their shortest form, without "..".
     if posixpath.normpath(key) != key or key.startswith(("../", "/")):

@@ -1,4 +1,4 @@
-"""Starts MLflow's own server on this machine, with few processes and for this machine alone; addresses of its pages."""
+"""Starts MLflow's server for this machine alone, with few processes; builds addresses of its pages."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ else:
 """
 """Starts what `mlflow server` starts, without its command line, whose import would double the wait.
 
-A version of MLflow that has these names elsewhere is started by its command line.
+If these names have moved in a version of MLflow, its command line is used.
 """
 
 
 class Server:
-    """A server: one that this process has started, or a user's own, which has no process here. url: its first page."""
+    """A server that this process has started, or a user's own, which has no process here. url: its first page."""
 
     def __init__(self, url: str, process: subprocess.Popen[bytes] | None = None, log: IO[bytes] | None = None) -> None:
         self.url = url
@@ -61,7 +61,7 @@ class Server:
         self._log = log
 
     def wait_until_ready(self) -> None:
-        """Wait until it answers. Raises ResultsError, with its last output, where it ended or took READY_SECONDS."""
+        """Waits until it answers. Raises ResultsError, with its last output, if it ended or took READY_SECONDS."""
         end = time.monotonic() + READY_SECONDS
         while self._process is not None:
             if self._process.poll() is not None or time.monotonic() > end:
@@ -72,7 +72,7 @@ class Server:
             time.sleep(0.2)
 
     def wait(self) -> None:
-        """Wait until the server is ended. Raises ResultsError where it ends with an error."""
+        """Waits until the server has ended. Raises ResultsError if it ended with an error."""
         if self._process is None:
             return
         code = None
@@ -92,16 +92,16 @@ class Server:
 
 @contextlib.contextmanager
 def server(uri: str, port: int) -> Iterator[Server]:
-    """Start a server over a store, on 127.0.0.1 alone; end it, with all its processes, when the block is left.
+    """Starts a server for a store, on 127.0.0.1 alone; ends it, with all its processes, at the end of the block.
 
-    A store that is a server itself (http://...) is not started.
+    Nothing is started for a store that is a server itself (http://...).
 
     Args:
         uri: an existing store.
         port: 1 to 65535; 0 takes a free one.
 
     Raises:
-        ResultsError: the port is in use, or no port number.
+        ResultsError: the port is in use or invalid.
     """
     if is_server(uri):
         yield Server(shown(uri).rstrip("/"))
@@ -125,7 +125,7 @@ def server(uri: str, port: int) -> Iterator[Server]:
 
 
 def free_port(port: int) -> int:
-    """The port if nobody listens on it, for 0 any free one. Raises ResultsError where it cannot be used."""
+    """Returns the port if it is free, or any free one for 0. Raises ResultsError if it cannot be used."""
     if not 0 <= port <= 65535:
         raise ResultsError(f"--port {port}: a port is a number from 1 to 65535.")
     with socket.socket() as trial:
@@ -144,7 +144,7 @@ def free_port(port: int) -> int:
 
 
 def experiment_link(url: str, experiment_id: str, *, view: bool = False) -> str:
-    """Address of the list of an experiment's runs. view: with the suite's selection of columns (`tags.VIEW`)."""
+    """Address of an experiment's list of runs. view: whether to use the suite's selection of columns (`tags.VIEW`)."""
     return f"{url}/#/experiments/{quote(experiment_id)}/runs" + (f"?viewStateShareKey={VIEW}" if view else "")
 
 
@@ -172,7 +172,7 @@ def _json(values: Sequence[str]) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask the server's group of processes to end, and kill after END_SECONDS what has not."""
+    """Asks the server's process group to end, and kills what remains after END_SECONDS."""
     assert process.stdin is not None
     _signal(process, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""MLflow's stores, by URI: where one is, whether it answers, and how a SQLite file is made once, under a lock."""
+"""Finds and checks MLflow's stores by URI, and creates a SQLite file once, under a lock."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 from results.errors import ResultsError
 
 DEFAULT_URI = "sqlite:///./mlflow.db"
-"""MLflow's own default, so that a bare `mlflow ui` in the same folder shows the runs."""
+"""MLflow's own default, so that `mlflow ui` in the same folder shows the runs."""
 LATER = "Nothing of the training is lost: the journals are complete; feed them later with `python -m benchmarks track`."
 LOCK_SECONDS = 300.0
 PROBE_SECONDS = 3.0
@@ -28,12 +28,12 @@ _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 
 
 
 def chosen(uri: str | None) -> str:
-    """The URI, else $MLFLOW_TRACKING_URI, else `DEFAULT_URI`."""
+    """Returns the URI, else $MLFLOW_TRACKING_URI, else `DEFAULT_URI`."""
     return uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
 
 
 def shown(uri: str) -> str:
-    """The URI without user name, password or token, to print."""
+    """Returns the URI without user name, password or token, for printing."""
     return re.sub(r"//[^/?#]*@", "//", uri)
 
 
@@ -43,7 +43,7 @@ def is_server(uri: str) -> bool:
 
 
 def probe(uri: str) -> None:
-    """Ask whether the store's server is there, for at most PROBE_SECONDS. Raises ResultsError where nothing answers."""
+    """Checks that the store's server answers within PROBE_SECONDS. Raises ResultsError if not."""
     try:
         if is_server(uri):
             urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=PROBE_SECONDS).close()
@@ -57,9 +57,9 @@ def probe(uri: str) -> None:
 
 
 def connect(uri: str, seconds: float = PROBE_SECONDS) -> None:
-    """Open a connection to the store's server, if it has one, and close it, within so many seconds.
+    """Opens and closes a connection to the store's server, if it has one, within so many seconds.
 
-    Raises OSError where nothing answers, ValueError where the address is wrong.
+    Raises OSError if nothing answers, ValueError if the address is invalid.
     """
     parts = urlsplit(uri)
     scheme = parts.scheme.partition("+")[0]
@@ -68,7 +68,7 @@ def connect(uri: str, seconds: float = PROBE_SECONDS) -> None:
 
 
 def database(uri: str) -> Path | None:
-    """File of a SQLite URI ("sqlite:///relative.db", "sqlite:////absolute.db"); None for any other store."""
+    """Returns the file of a SQLite URI ("sqlite:///relative.db", "sqlite:////absolute.db"); None for others."""
     scheme, colon, rest = uri.partition(":///")
     if not colon or scheme.partition("+")[0] != "sqlite":
         return None
@@ -78,11 +78,11 @@ def database(uri: str) -> Path | None:
 
 @contextlib.contextmanager
 def locked(uri: str, create: Callable[[str], object]) -> Iterator[None]:
-    """Hold a store's lock for one feed; a SQLite store is made first, by `create`, if it does not exist.
+    """Holds a store's lock for one feed; `create` first makes a SQLite store that does not exist.
 
-    A SQLite store's lock lies beside it. A server's holds among this user's processes on this machine: feeds from two
-    machines at once may store a run twice, of which the next feed keeps one. Making one SQLite store in two processes
-    breaks it, and so does stopping while it is made: a marker beside the file says that it is unfinished.
+    The lock of a SQLite store lies beside it. A server's lock holds among this user's processes on this machine: two
+    machines that feed at once may store a run twice, of which the next feed keeps one. A SQLite store breaks if two
+    processes create it, or if creation is interrupted, so a marker beside the file says that it is unfinished.
 
     Raises:
         ResultsError: another process holds the lock for LOCK_SECONDS, the folder cannot be written, or the file is no
@@ -132,7 +132,7 @@ def check(path: Path) -> None:
 
 
 def runs_in(path: Path) -> int:
-    """Number of runs in a SQLite file of MLflow, which is only read. Raises ResultsError where it is no such file."""
+    """Counts the runs in a SQLite file of MLflow. Raises ResultsError for any other file."""
     try:
         return int(_query(path, "SELECT count(*) FROM runs"))
     except sqlite3.DatabaseError as error:
@@ -140,6 +140,6 @@ def runs_in(path: Path) -> int:
 
 
 def _query(path: Path, query: str) -> Any:
-    """First value of the answer; the database is opened for reading only."""
+    """Returns the first value of a read-only query."""
     with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
         return connection.execute(query).fetchone()[0]

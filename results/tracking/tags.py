@@ -10,13 +10,13 @@ from results.records import Record
 
 PREFIX = "benchmarks."
 FILES, FILES_DIGEST = f"{PREFIX}files", f"{PREFIX}files_digest"
-"""Names of a run's extra files, and a digest of their contents."""
+"""Tags with the names of a run's extra files, and with a digest of their contents."""
 NAME = f"{PREFIX}name"
-"""A run's own name, without settings."""
+"""Tag with a run's base name, without settings."""
 SETTINGS = f"{PREFIX}settings"
-"""Settings in a run's name that tell it from others of its row (`names`), where there are any."""
+"""Tag with the settings in a run's name that tell it from others of its row (`names`), if any."""
 VIEW = "benchmarks"
-"""Name of the view of the list of runs, as addresses have it."""
+"""Name of the view of the list of runs, as in addresses."""
 VIEW_TAGS = "mlflow.sharedViewState."
 VIEW_TAG = f"{VIEW_TAGS}{VIEW}"
 """Tag of an experiment in which MLflow keeps a shared view as JSON."""
@@ -57,12 +57,12 @@ LIST_VIEW: Mapping[str, Any] = {
 }
 """View of the list of runs: the state of MLflow's own pages, as of versions 3.13 to 3.17.
 
-A version that cannot read it says so, and shows its ordinary list.
+A version that cannot read it says so and shows its default list.
 """
 
 
 def run_key(record: Record) -> str:
-    """Key of a run's entry; a run that a second row shows has a second key."""
+    """Key of a run's entry; if another row shows the run as well, its copy has another key."""
     return f"run:{record.id}:{record.row}" if record.elsewhere else f"run:{record.id}"
 
 
@@ -83,10 +83,10 @@ def ended(run: Any) -> bool:
 
 
 def chart_text(title: str, run_ids: Sequence[str], metrics: Sequence[str]) -> str:
-    """A view, as JSON, with a bar chart per metric, one below the other; a bar per run, in the order of the rows."""
+    """Returns a view as JSON: a bar chart per metric, one below the other, with a bar per run in the order of rows."""
     chart = {"type": "BAR", "runsCountToCompare": len(run_ids), "deleted": False, "isGenerated": False}
     section = {"display": True, "isReordered": False, "deleted": False, "isGenerated": False}
-    others = ("Model metrics", "System metrics")  # MLflow's own sections, which it fills with all charts there are
+    builtin = ("Model metrics", "System metrics")  # MLflow's own sections, which it fills with all charts there are
     ids = ", ".join(f"'{id}'" for id in run_ids)
     view = {
         **LIST_VIEW,
@@ -96,7 +96,7 @@ def chart_text(title: str, run_ids: Sequence[str], metrics: Sequence[str]) -> st
         "runsHiddenMode": "SHOWALL",
         "compareRunSections": [
             {**section, "uuid": "table", "name": title, "columns": 1, "cardHeight": 120 + 32 * len(run_ids)},
-            *({**section, "uuid": name, "name": name, "display": False, "isGenerated": True} for name in others),
+            *({**section, "uuid": name, "name": name, "display": False, "isGenerated": True} for name in builtin),
         ],
         "compareRunCharts": [
             {**chart, "uuid": key, "metricSectionId": "table", "metricKey": key, "displayName": key} for key in metrics

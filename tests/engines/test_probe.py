@@ -12,7 +12,7 @@ import pytest
 from benchmarks.errors import UserError
 from benchmarks.runner.engines import cluster, probe
 from benchmarks.runner.engines.options import SlurmOptions
-from benchmarks.runner.engines.probe import Question, answer, ask, known
+from benchmarks.runner.engines.probe import Question, answer, ask, last_node
 from benchmarks.runner.environment import cpu_name
 from benchmarks.runner.gpus import Node
 from tests.engines.fakes import FakeCluster
@@ -59,7 +59,7 @@ def changed(**versions: str) -> Callable[[Path], None]:
 def test_a_node_says_what_it_is_and_is_asked_once(asked: Asked) -> None:
     node = asked.ask(asked.out, partition="gpu")
     assert (node.cpu, node.device) == (cpu_name(), "cpu")
-    assert asked.ask(asked.out, partition="gpu") == node == known(asked.out)
+    assert asked.ask(asked.out, partition="gpu") == node == last_node(asked.out)
     assert asked.jobs == 1
     asked.ask(asked.out, partition="long")  # other nodes
     assert asked.jobs == 2
@@ -70,7 +70,7 @@ def test_other_sources_or_torch_are_a_sentence(what: str, asked: Asked) -> None:
     asked.job = changed(**{what: "another"})
     with pytest.raises(UserError, match=rf"would make other runs than this machine plans; it has other {what} \("):
         asked.ask(asked.out)
-    assert known(asked.out) is None  # nobody plans for it
+    assert last_node(asked.out) is None  # nobody plans for it
 
 
 def test_a_folder_that_the_node_does_not_see_is_a_sentence(asked: Asked, tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ keeper.render = rendered
 checkpoints = keeper.Checkpoints(out, "id", environment={})
 
 def places():
-    found = file.found(out, "id")
+    found = file.existing(out, "id")
     return [file._place(path)[0] for path in found], [file._check_bytes(path) for path in found]
 
 number = 1

@@ -22,11 +22,11 @@ from pathlib import Path
 from benchmarks.runner.processes import signals
 from reports.figures import queue
 from results.errors import ResultsError
-from results.files import whole
+from results.files import atomic_file
 
 
 def slow(seconds, stem):
-    with whole(stem):
+    with atomic_file(stem):
         os.write(1, f"{os.getpid()}\\n".encode())
         time.sleep(seconds)
 

@@ -1,4 +1,4 @@
-"""Files are whole or not there."""
+"""Files are written atomically."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from results.errors import ResultsError
-from results.files import replace, set_aside, whole
+from results.files import atomic_file, replace, set_aside
 
 
 def test_a_file_is_there_once_it_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "new" / "file.txt"
-    with whole(path) as file:
+    with atomic_file(path) as file:
         file.write(b"some")
         assert not path.exists()
     assert path.read_bytes() == b"some"
@@ -21,7 +21,7 @@ def test_a_file_is_there_once_it_is_whole(tmp_path: Path) -> None:
 
 
 def half(path: Path, error: Exception) -> None:
-    with whole(path) as file:
+    with atomic_file(path) as file:
         file.write(b"half")
         raise error
 

@@ -24,7 +24,7 @@ from benchmarks.hardware import cards
 from benchmarks.hardware.delays import Delay
 from benchmarks.runner import plan
 from benchmarks.runner.checkpoints import keeper
-from benchmarks.runner.checkpoints.file import Checkpoint, folder, found, read
+from benchmarks.runner.checkpoints.file import Checkpoint, existing, folder, read
 from benchmarks.runner.checkpoints.keeper import KEPT, Checkpoints
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.training import Training, load_data
@@ -61,13 +61,13 @@ def whole(out: Path) -> Any:
 def test_the_last_two_are_kept(tmp_path: Path) -> None:
     settings = {"drain_every": 2}
     assert Chain(tmp_path, small("bp", settings=settings)).part(ends_after=3) is None
-    assert [path.name.rsplit(".", 2)[0] for path in found(tmp_path, ID)] == ["epoch-0.batch-6", "epoch-0.batch-4"]
+    assert [path.name.rsplit(".", 2)[0] for path in existing(tmp_path, ID)] == ["epoch-0.batch-6", "epoch-0.batch-4"]
     assert len(list(folder(tmp_path, ID).iterdir())) == KEPT
 
 
 def test_a_damaged_one_is_set_aside_and_the_one_before_is_used(tmp_path: Path) -> None:
     expected, chain = whole(tmp_path), ended(tmp_path)
-    last, before = found(tmp_path, ID)
+    last, before = existing(tmp_path, ID)
     data = last.read_bytes()
     for changed in damaged(data):
         last.write_bytes(changed)
@@ -76,7 +76,7 @@ def test_a_damaged_one_is_set_aside_and_the_one_before_is_used(tmp_path: Path) -
         assert used.place == (1, 0)
         assert len(said) == 1
         assert f"{last} is no checkpoint (its bytes are not those that were written)" in said[0]
-        assert found(tmp_path, ID) == [before]
+        assert existing(tmp_path, ID) == [before]
     resumed = sure(chain.part(ends_after=None))
     assert resumed.resumed is not None
     assert resumed.resumed.epoch == 1
@@ -92,7 +92,7 @@ def damaged(data: bytes) -> list[bytes]:
 
 def test_without_any_that_is_whole_a_run_starts_anew(tmp_path: Path) -> None:
     expected, chain = whole(tmp_path), ended(tmp_path)
-    for path in found(tmp_path, ID):
+    for path in existing(tmp_path, ID):
         path.write_bytes(path.read_bytes()[:-1])
     record = sure(chain.part(ends_after=None))
     assert record.resumed is None
@@ -140,7 +140,7 @@ def no_random_numbers(progress: dict[str, Any], tensors: dict[str, torch.Tensor]
 def test_what_was_never_written_so_is_refused(change: Callable[..., Any], why: str, tmp_path: Path) -> None:
     """Its digest is right: only what is read is wrong. The one before is used."""
     ended(tmp_path)
-    rewritten(found(tmp_path, ID)[0], change)
+    rewritten(existing(tmp_path, ID)[0], change)
     training, said = BP()[0], list[str]()
     used = sure(kept(tmp_path, say=said.append).resume(training.resume))
     assert used.place == (1, 0)
@@ -159,7 +159,7 @@ def test_another_runs_checkpoint_is_refused(tmp_path: Path) -> None:
 
 def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
     ended(tmp_path)
-    last, _ = found(tmp_path, ID)
+    last, _ = existing(tmp_path, ID)
     last.unlink()
     os.mkfifo(last)
     used = sure(kept(tmp_path).resume(lambda checkpoint: None))
@@ -169,25 +169,25 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
 def test_a_checkpoint_without_an_end_is_set_aside(tmp_path: Path) -> None:
     """A sparse file of more bytes than memory has; the name of its digest is nobody's."""
     ended(tmp_path)
-    last, before = found(tmp_path, ID)
+    last, before = existing(tmp_path, ID)
     os.truncate(last, 0)
     os.truncate(last, 2**40)
     said = list[str]()
     used = kept(tmp_path, say=said.append).resume(lambda checkpoint: None)
     assert (used is not None and used.place, len(said)) == ((1, 0), 1)
-    assert found(tmp_path, ID) == [before]
+    assert existing(tmp_path, ID) == [before]
 
 
 def test_what_a_killed_process_left_half_written_is_cleared(tmp_path: Path) -> None:
     ended(tmp_path)
-    last, _ = found(tmp_path, ID)
-    with files.whole(last) as file:  # under the name that a file has while it is written
+    last, _ = existing(tmp_path, ID)
+    with files.atomic_file(last) as file:  # under the name that a file has while it is written
         file.write(last.read_bytes())
-        (staged,) = set(folder(tmp_path, ID).iterdir()) - set(found(tmp_path, ID))
+        (staged,) = set(folder(tmp_path, ID).iterdir()) - set(existing(tmp_path, ID))
     staged.write_bytes(last.read_bytes()[:1000])
     used = sure(kept(tmp_path).resume(lambda checkpoint: None))
     assert used.place == (2, 0)
-    assert sorted(folder(tmp_path, ID).iterdir()) == sorted(found(tmp_path, ID))
+    assert sorted(folder(tmp_path, ID).iterdir()) == sorted(existing(tmp_path, ID))
 
 
 # ---- when one is written
@@ -219,7 +219,7 @@ def test_between_two_the_seconds_that_were_asked_for_go_by(tmp_path: Path, monke
     # After 6 s; then no sooner than 0.1 s are a hundredth of the time.
     assert list(dict.fromkeys(written)) == [None, (2, 0), (6, 0), (10, 0), (14, 0), (18, 0)]
     assert checkpoints.flush() == (20, 0)
-    assert [read(path, ID).place for path in found(tmp_path, ID)] == [(20, 0), (18, 0)]
+    assert [read(path, ID).place for path in existing(tmp_path, ID)] == [(20, 0), (18, 0)]
 
 
 def test_one_that_had_to_wait_for_the_processor_is_not_a_dear_one(

@@ -57,7 +57,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
 
 def test_gpus_of_one_kind_are_found(see: See) -> None:
     see("NVIDIA H200", "NVIDIA H200")
-    assert gpus.found() == Gpus("NVIDIA H200", 2)
+    assert gpus.detect() == Gpus("NVIDIA H200", 2)
     assert usable_device("cuda") == usable_device("auto") == "cuda"
 
 
@@ -82,7 +82,7 @@ def test_gpus_that_differ_are_no_one_hardware(see: See) -> None:
 def test_no_gpu_is_said(see: See) -> None:
     see()
     with pytest.raises(UserError, match="torch sees no GPU"):
-        gpus.found()
+        gpus.detect()
     with pytest.raises(UserError, match="no CUDA device is usable here"):
         usable_device("cuda")
     assert usable_device("auto") == "cpu"
@@ -221,4 +221,4 @@ def test_the_gpu_that_is_here_is_described() -> None:
     assert described["count"] >= 1
     assert described["driver"]
     assert described["cudnn"] >= 8000
-    assert gpus.found() == Gpus(described["name"], described["count"], gpus.found().tf32)
+    assert gpus.detect() == Gpus(described["name"], described["count"], gpus.detect().tf32)

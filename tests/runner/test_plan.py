@@ -193,7 +193,7 @@ def test_the_spec_has_what_defines_a_run_and_no_more(monkeypatch: pytest.MonkeyP
 
 def test_whatever_defines_a_run_changes_its_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = ids()
-    monkeypatch.setattr(gpus, "found", lambda: gpus.Gpus("a GPU", 2))
+    monkeypatch.setattr(gpus, "detect", lambda: gpus.Gpus("a GPU", 2))
     for changes in (
         {"card": cards.load("paper-a-ideal")},
         {"executor": "threads", "card": None},
@@ -226,7 +226,7 @@ def test_on_cuda_the_gpu_stands_instead_of_the_processor(monkeypatch: pytest.Mon
     real = replace(chosen, executor="threads", card=None)
 
     def on(name: str, count: int, choices: Choices) -> Run:
-        monkeypatch.setattr(gpus, "found", lambda: gpus.Gpus(name, count))
+        monkeypatch.setattr(gpus, "detect", lambda: gpus.Gpus(name, count))
         return resolve(table("table3"), choices).runs[0]
 
     first = on("NVIDIA H200", 2, real)

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from benchmarks.executors.counts import Natural, TeamValues
 from results.errors import ResultsError
-from results.files import own_folder, whole
+from results.files import atomic_file, own_folder
 from results.reading import content, opened
 from results.records import folder_of
 
@@ -35,7 +35,7 @@ MOST_BYTES = 2**36
 
 _NAME = re.compile(r"epoch-(\d{1,9})\.batch-(\d{1,9})\.([0-9a-f]{32})\.safetensors")
 _OURS = re.compile(_NAME.pattern.replace(r"\.safetensors", r"(?:\.damaged-\d+)?\.safetensors"))
-_STAGED = re.compile(rf"\.(?:{_NAME.pattern})(?:\.\d+)?\.\w+")  # as results.files.whole names them
+_STAGED = re.compile(rf"\.(?:{_NAME.pattern})(?:\.\d+)?\.\w+")  # as results.files.atomic_file names them
 _METADATA = "checkpoint"
 
 
@@ -94,7 +94,7 @@ def folder(out: Path, id: str) -> Path:
     return folder_of(out, id) / FOLDER
 
 
-def found(out: Path, id: str) -> list[Path]:
+def existing(out: Path, id: str) -> list[Path]:
     """Checkpoints of a run, the furthest first."""
     try:
         names = [path for path in folder(out, id).iterdir() if _NAME.fullmatch(path.name)]
@@ -187,7 +187,7 @@ def render(checkpoint: Checkpoint) -> tuple[str, bytes]:
 
 def write(path: Path, data: bytes) -> None:
     """Writes a file whole or not at all. Raises ResultsError where it cannot be written."""
-    with whole(path) as file:
+    with atomic_file(path) as file:
         file.write(data)
     with contextlib.suppress(OSError):  # sync the name as well, where the system can
         descriptor = os.open(path.parent, os.O_RDONLY)

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from benchmarks.runner.checkpoints import file
-from benchmarks.runner.checkpoints.file import Checkpoint, Stint, folder, found, read, render, write
+from benchmarks.runner.checkpoints.file import Checkpoint, Stint, existing, folder, read, render, write
 from results.errors import ResultsError
 from results.files import own_folder, set_aside
 
@@ -69,7 +69,7 @@ class Checkpoints:
             self.say(f"no checkpoint is used: {error}")
             return None
         file.remove_staged(self.out, self.id)
-        for path in found(self.out, self.id):
+        for path in existing(self.out, self.id):
             try:
                 checkpoint = read(path, self.id)
                 use(checkpoint)
@@ -163,7 +163,7 @@ class Checkpoints:
         if shutil.disk_usage(self.folder).free < len(data) + RESERVE_BYTES:
             raise OSError(f"its disk has too little room for {len(data):,} bytes")
         write(self.folder / name, data)
-        for path in found(self.out, self.id)[KEPT:]:
+        for path in existing(self.out, self.id)[KEPT:]:
             path.unlink(missing_ok=True)
 
     def _complain(self, reason: str) -> None:
@@ -176,5 +176,5 @@ class Checkpoints:
 def prune(out: Path, ids: Iterable[str]) -> None:
     """Removes checkpoints of finished runs whose processes were killed before they did it."""
     for id in ids:
-        if found(out, id):
+        if existing(out, id):
             file.remove(out, id)

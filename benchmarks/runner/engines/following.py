@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.runner.checkpoints.file import found as checkpoints
+from benchmarks.runner.checkpoints.file import existing as checkpoints
 from benchmarks.runner.checkpoints.file import words
 from benchmarks.runner.engines.cluster import Job, Key
 from benchmarks.runner.engines.shards import Array, notes

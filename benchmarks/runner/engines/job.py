@@ -15,7 +15,7 @@ from pathlib import Path
 import methods
 from benchmarks.errors import USER_ERRORS
 from benchmarks.runner import environment, gpus, identity
-from benchmarks.runner.checkpoints.file import found as checkpoints
+from benchmarks.runner.checkpoints.file import existing as checkpoints
 from benchmarks.runner.engines import cluster
 from benchmarks.runner.engines.shards import LOGS, Note, Shard, take_note
 from benchmarks.runner.plan import Run
@@ -85,7 +85,7 @@ def _differs(run: Run, shard: Shard) -> str:
     planned = run.spec.hardware
     if why or planned.sha256:  # under the virtual clock no node's hardware matters
         return why
-    here = identity.hardware_of(None, gpus.found() if run.spec.device == "cuda" else None)
+    here = identity.hardware_of(None, gpus.detect() if run.spec.device == "cuda" else None)
     if (here.name, here.cores) == (planned.name, planned.cores):
         return ""
     return f"hardware: planned for {planned.name}, and it has {here.name}, {here.cores or 1} cores"

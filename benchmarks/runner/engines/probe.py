@@ -59,7 +59,7 @@ class Answer:
 
 def answer(path: str) -> None:
     """Runs in the probe job: writes what this node is beside the question at this path."""
-    node = Node(cpu_name(), os.cpu_count() or 1, gpus.found() if gpus.usable() else None)
+    node = Node(cpu_name(), os.cpu_count() or 1, gpus.detect() if gpus.usable() else None)
     missing = [name for name in json.loads(Path(path).read_bytes())["paths"] if not Path(name).exists()]
     _write(Path(path).with_name(ANSWER), Answer(os.uname().nodename, node, _versions(), missing))
 
@@ -88,7 +88,7 @@ def ask(
     return new.node
 
 
-def known(out: Path) -> Node | None:
+def last_node(out: Path) -> Node | None:
     """The node that the last probe job found; None where there was none."""
     before = _read(place(out) / ANSWER)
     return before.node if before is not None else None

@@ -54,7 +54,7 @@ class TrainingProcess:
 
     def join(self) -> None:
         """Waits until it has ended."""
-        children.gone([self.process], signals.POOL_SECONDS)
+        children.join_or_kill([self.process], signals.POOL_SECONDS)
 
 
 def train_all(runs: Sequence[Run], setting: Setting, *, jobs: int, listen: Listen) -> dict[str, Ended]:
@@ -101,7 +101,7 @@ def _train_all(runs: Sequence[Run], setting: Setting, jobs: int, listen: Listen)
     finally:
         for job in pool:  # all at once, so that they end at the same time
             job.dismiss()
-        children.gone([job.process for job in pool], signals.POOL_SECONDS)
+        children.join_or_kill([job.process for job in pool], signals.POOL_SECONDS)
     return ended
 
 

@@ -168,7 +168,7 @@ def run(parent: ParentPipe, setting: Setting, begin: Begin, data: DataSet, watch
             environment=here,
             every_seconds=setting.checkpoint_every,
             say=lambda sentence: parent.tell(Remark(begin.id, sentence)),
-            check=journal.check,
+            check=journal.lease.check,
         )
         if setting.fresh:
             checkpoints.remove()

@@ -99,7 +99,7 @@ def _local(place: RankPlace, setting: Setting, runs: Sequence[Run]) -> Iterator[
     try:
         yield
     finally:
-        children.gone(processes, signals.POOL_SECONDS)
+        children.join_or_kill(processes, signals.POOL_SECONDS)
 
 
 def _started(place: RankPlace, setting: Setting, policy: str | None) -> SpawnProcess:

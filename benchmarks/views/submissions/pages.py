@@ -51,7 +51,7 @@ def table_of(ranking: Ranking) -> Grid:
 def _section(ranking: Ranking, folder: Path) -> Section:
     edition, budget = ranking.edition, ranking.edition.budget
     first = next(iter(ranking.entries[0].accepted.reference.values()))[0]
-    targets = ", ".join(f"{network} {first.judge.said(target)}" for network, target in edition.targets.items())
+    targets = ", ".join(f"{network} {first.judge.with_unit(target)}" for network, target in edition.targets.items())
     lines = (
         f"Score of a run: simulated seconds of backpropagation on one device to the target, over its own; 0 where the "
         f"target is not reached. Targets: {targets}. Clock: the card {ranking.track.card}, {ranking.track.devices} "

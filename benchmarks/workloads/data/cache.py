@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.places import REVIEW_FOLDERS, cache_folder
 from results.errors import ResultsError
-from results.files import whole
+from results.files import atomic_file
 from results.reading import opened
 
 Arrays = dict[str, NDArray[Any]]
@@ -33,7 +33,7 @@ def load_or_make(path: Path, make: Callable[[], Arrays], *, most_bytes: int = MO
     if arrays is None:
         arrays = make()
         content: Any = {**arrays, "sha256": np.frombuffer(_digest(arrays), np.uint8)}
-        with suppress(ResultsError), whole(path) as file:
+        with suppress(ResultsError), atomic_file(path) as file:
             np.savez(file, **content)
     return arrays
 
