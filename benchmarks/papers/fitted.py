@@ -1,8 +1,8 @@
 """The published seconds that hardware cards were fitted to, which their simulated seconds therefore cannot confirm.
 
 `possible` makes the cards that other published seconds might have led to, with each fitted number halved and doubled.
-Seconds in one proportion to fitted ones on all of these cards follow from the fit (`kind`). A comparison of seconds
-that comes out alike on all of them could not have come out otherwise (`relative_seconds`, `claims.quantities`).
+Seconds proportional to fitted ones on all of these cards follow from the fit (`kind`). A comparison of seconds that
+comes out alike on all of them could not have come out otherwise (`relative_seconds`, `claims.quantities`).
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from benchmarks.tables import registry as tables
 from results import published
 
 Kind = Literal["fitted", "follows from the fit", "held out"]
-"""Published seconds that a card was fitted to, that are in proportion to these whatever was fitted, or neither."""
+"""Published seconds that a card was fitted to, that are proportional to these whatever was fitted, or neither."""
 FACTORS = (0.5, 2.0)
 _ALIKE = 1e-6
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Rows of published tables to whose seconds, or what was computed of these, a card was fitted."""
+    """Rows of published tables whose seconds, or values computed from them, a card was fitted to."""
 
     tables: tuple[str, ...]
     networks: tuple[str, ...]
@@ -40,9 +40,9 @@ Change = Callable[[Card, float], Card]
 
 @dataclass(frozen=True)
 class CardFits:
-    """Published rows that a card was fitted to, and the numbers that were fitted.
+    """Published rows that a card was fitted to, and the fitted numbers.
 
-    A factor common to all seconds of a network is left out: it moves no comparison.
+    A factor common to all seconds of a network is left out: it changes no comparison.
     """
 
     fits: tuple[Fit, ...]
@@ -74,56 +74,58 @@ LINK = (_link("latency_seconds"), _link("bytes_per_second"))
 PAPER_A = Fit(("table1", "table2", "table3", "table4"), ("resnet18", "resnet50"), ("async_lu", "async_bu"))
 """Seconds per epoch, for the link (tools/fit_paper_a.py)."""
 VERSION_3 = Fit(("v3-mfu",), ("resnet18",), ("pdasgd", "ddp"))
-"""The quotient of the two MFUs, for the lanes' capacity (tools/fit_paper_a.py)."""
+"""Quotient of the two MFUs, for the capacity of the lanes (tools/fit_paper_a.py)."""
 MB_SGD = (
     Fit(("lap-table1",), ("resnet20",), ("mbsgd@batch=128", "mbsgd@batch=1024")),
     Fit(("lap-table6",), ("wrn16_8",), ("mbsgd@devices=2,batch=128", "mbsgd@devices=2,batch=512")),
     Fit(("lap-table9",), ("squeezenet",), ("mbsgd@batch=128", "mbsgd@batch=1024")),
     Fit(("lap-table10",), ("resnet18",), ("mbsgd@batch=32", "mbsgd@batch=128")),
 )
-"""Training times at two batches per network, for what a step costs (tools/fit_paper_b.py)."""
+"""Training times at two batches per network, for the seconds of a step (tools/fit_paper_b.py)."""
 LAP_SGD = Fit(("lap-table2",), ("resnet20",), ("lapsgd@updaters=4,batch=128",))
-"""A training time, for the lanes' capacity (tools/fit_paper_b.py)."""
+"""A training time, for the capacity of the lanes (tools/fit_paper_b.py)."""
 
 CARDS: Mapping[str, CardFits] = {
     "paper-a": CardFits((PAPER_A,), LINK),
     "paper-a3": CardFits((PAPER_A, VERSION_3), (*LINK, _capacity)),
     "paper-b": CardFits((*MB_SGD, LAP_SGD), (_fixed_share, _capacity)),
 }
-"""By the card's name. Others are fitted to nothing: ideal ones, and those that were measured."""
+"""Fits by name of the card. Other cards are fitted to nothing: they are ideal or measured."""
 
 
 @cache
 def possible(name: str) -> tuple[Card, ...]:
-    """The card, and those that other published seconds might have led to."""
+    """Returns the card, and those that other published seconds might have led to."""
     card = cards.load(name)
     return card, *(change(card, factor) for change in CARDS[name].numbers for factor in FACTORS)
 
 
 @cache
 def relative_seconds(card: str, table_id: str, network: str, row_key: str) -> tuple[float, ...]:
-    """Ratios of a row's seconds on each possible card to those on the card itself; empty for a card without a fit.
+    """Returns a row's seconds on each possible card over those on the card itself; empty for a card without a fit.
 
-    Also empty where the table has no such row, or the row is charged by FLOPs.
+    Also empty if the table has no such row, or the row is charged by FLOPs.
     """
     if card not in CARDS or table_id not in tables.IDS:
         return ()
     table = tables.table(table_id)
     rows = [row for row in table.rows if row.key == row_key and network in table.networks]
-    on_cards = [row_seconds(possible_card, table, network, row) for row in rows for possible_card in possible(card)]
-    priced = [seconds for seconds in on_cards if seconds is not None]
+    seconds_on_cards = [
+        row_seconds(possible_card, table, network, row) for row in rows for possible_card in possible(card)
+    ]
+    priced = [seconds for seconds in seconds_on_cards if seconds is not None]
     return tuple(seconds / priced[0] for seconds in priced)
 
 
 def kind(card: str, table_id: str, network: str, row_key: str) -> Kind:
-    """Whether a card was fitted to a row's seconds, or they follow from the fit, or neither."""
+    """Tells whether a card was fitted to a row's seconds, or they follow from the fit, or neither."""
     if card not in CARDS:
         return "held out"
     if any(table_id in fit.tables and network in fit.networks and row_key in fit.rows for fit in CARDS[card].fits):
         return "fitted"
-    own = relative_seconds(card, table_id, network, row_key)
-    follows = bool(own) and any(
-        all(math.isclose(a, b, rel_tol=_ALIKE) for a, b in zip(own, seconds, strict=True))
+    relative = relative_seconds(card, table_id, network, row_key)
+    follows = bool(relative) and any(
+        all(math.isclose(a, b, rel_tol=_ALIKE) for a, b in zip(relative, seconds, strict=True))
         for fit in CARDS[card].fits
         if network in fit.networks
         for seconds in (relative_seconds(card, id, network, row) for id in fit.tables for row in fit.rows)
@@ -132,7 +134,7 @@ def kind(card: str, table_id: str, network: str, row_key: str) -> Kind:
 
 
 def is_fitted(card: str, table_id: str, network: str, row_key: str) -> bool:
-    """Whether the simulated seconds of a table's row are those that the card was fitted to, or follow from them."""
+    """Whether a card was fitted to the simulated seconds of a table's row, or they follow from the fit."""
     return kind(card, table_id, network, row_key) != "held out"
 
 
@@ -140,7 +142,7 @@ def is_fitted(card: str, table_id: str, network: str, row_key: str) -> bool:
 
 
 def published_epoch_seconds() -> dict[tuple[str, str], list[float]]:
-    """(network, row) -> TTA / epochs of every CIFAR table of paper A that has both."""
+    """Returns (network, row) -> time over epochs in every CIFAR table of paper A that prints both."""
     seconds: dict[tuple[str, str], list[float]] = {}
     for table, event in (("table1", "target"), ("table2", "best"), ("table3", "target"), ("table4", "best")):
         values = published.load(table)
@@ -152,7 +154,7 @@ def published_epoch_seconds() -> dict[tuple[str, str], list[float]]:
 
 
 def predictions(card: Card) -> tuple[str, list[str]]:
-    """A heading and a line per published row: its seconds and the card's; empty for a card of no paper."""
+    """Returns a heading and a line per published row, with its seconds and the card's; empty for other cards."""
     if card.name.startswith("paper-a"):
         heading = (
             f"Simulated seconds per epoch of {STEPS} batches of 128, against TTA / epochs as published (Tables 1 to 4, "

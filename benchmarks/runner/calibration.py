@@ -1,7 +1,7 @@
 """Measures this machine: seconds of every effect of a batch, timed on the threads executor as in a run.
 
-The seconds of a layer include the worker's overhead (executor, locks, Python); loading a batch, its loss and its
-updates have seconds of their own.
+A layer's seconds include the worker's overhead (executor, locks, Python). Loading a batch, its loss and its updates are
+timed separately.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ from methods.effects import (
 )
 
 SPLIT = 4
-"""Every so many batches one is used to time snapshots and gradients of inputs alone."""
+"""One of so many batches times snapshots and the gradients of inputs alone."""
 MEMBERS = 3
-"""Members of the timed means, and of the ring of messages."""
+"""Replicas in a timed mean, and workers in the ring of messages."""
 LAPS = 100
 ALL = slice(None)
 
@@ -53,9 +53,9 @@ Key = tuple[str, int]  # effect, layer
 
 
 class Calibration:
-    """Times one workload in rounds: an epoch of one worker, then one that `workers` share, each on its replica.
+    """Times a workload in rounds: an epoch of one worker, then one shared by `workers`, each with its replica.
 
-    Raises UserError where an epoch has fewer batches than workers.
+    Raises UserError if an epoch has fewer batches than workers.
     """
 
     def __init__(self, work: Workload, data: DataSet, *, device: str = "cpu", workers: int = 1) -> None:
@@ -69,10 +69,10 @@ class Calibration:
         self._epoch(self.team.replicas)  # warm up: optimizer state, slots, caches
 
     def round(self) -> None:
-        """Time an epoch of one worker, one of all workers, and the means over replicas."""
-        begun = time.perf_counter()
+        """Times an epoch of one worker, one of all workers, and the means over replicas."""
+        started = time.perf_counter()
         times, gradients = self._epoch(self.team.replicas[:1])
-        alone = time.perf_counter() - begun
+        alone = time.perf_counter() - started
         for key, values in times.items():
             self._rounds[key].append(statistics.fmean(values))
         self._means(gradients)
@@ -82,12 +82,12 @@ class Calibration:
                 (self.team.replicas, self._capacity),
                 ([self.team.replica] * len(self.team.replicas), self._capacity_of_one),
             ):
-                begun = time.perf_counter()
+                started = time.perf_counter()
                 self._epoch(replicas)
-                capacity.append(alone / (time.perf_counter() - begun))
+                capacity.append(alone / (time.perf_counter() - started))
 
     def capacity(self, rounds: slice = ALL, *, shared: bool = False) -> float:
-        """Speed of all workers together over that of one: the median of the rounds, at least 1.
+        """Returns the speed of all workers together over that of one: the median of the rounds, at least 1.
 
         shared: whether the workers share one replica, with its locks.
         """
@@ -95,7 +95,7 @@ class Calibration:
         return max(1.0, statistics.median(capacities[rounds])) if capacities else 1.0
 
     def seconds(self, rounds: slice = ALL) -> NetworkSeconds:
-        """The workload's entry of a card: medians of the rounds."""
+        """Returns the workload's entry of a hardware card: medians of the rounds."""
         work, names = self.made.work, [layer.name for layer in self.team.replica.layers]
         layers = range(len(names))
         layer_costs = counted(work, data_card(work.dataset), self.made.network(), work.batch)
@@ -104,7 +104,7 @@ class Calibration:
             return tuple(statistics.median(self._rounds[effect, i][rounds]) for i in layers)
 
         whole, inputs = of("backward", layers), (0.0, *of("inputs", layers[1:]))
-        inputs = tuple(min(one, both) for one, both in zip(inputs, whole, strict=True))
+        inputs = tuple(map(min, inputs, whole))
         return NetworkSeconds(
             what=f"{work.label}, batch {work.batch}, measured",
             batch=work.batch,
@@ -112,7 +112,7 @@ class Calibration:
             layers=tuple(names),
             forward_seconds=of("forward", layers),
             backward_input_seconds=inputs,
-            backward_weight_seconds=tuple(both - one for one, both in zip(inputs, whole, strict=True)),
+            backward_weight_seconds=tuple(both - alone for alone, both in zip(inputs, whole, strict=True)),
             parameter_bytes=tuple(layer.parameter_bytes for layer in layer_costs),
             effects=MeasuredEffects(
                 next_batch_seconds=of("next batch", [0])[0],
@@ -129,12 +129,12 @@ class Calibration:
     # ---- one epoch
 
     def _epoch(self, replicas: Any) -> tuple[dict[Key, list[float]], dict[int, Any]]:
-        """-> the first replica's times and its last gradients, by layer."""
+        """Trains an epoch -> the first replica's times and its last gradients, by layer."""
         self.team.begin_epoch(0)
-        kept: list[tuple[dict[Key, list[float]], dict[int, Any]]] = [(defaultdict(list), {}) for _ in replicas]
-        programs = [self._program(replica, *one) for replica, one in zip(replicas, kept, strict=True)]
-        self.made.executor.run([Worker(one, device=i, role="calibration") for i, one in enumerate(programs)])
-        return kept[0]
+        recorded: list[tuple[dict[Key, list[float]], dict[int, Any]]] = [(defaultdict(list), {}) for _ in replicas]
+        programs = [self._program(replica, *record) for replica, record in zip(replicas, recorded, strict=True)]
+        self.made.executor.run([Worker(program, device=i, role="calibration") for i, program in enumerate(programs)])
+        return recorded[0]
 
     def _program(self, replica: Any, times: dict[Key, list[float]], gradients: dict[int, Any]) -> Program:
         number = 0
@@ -156,11 +156,11 @@ class Calibration:
                     gradients[layer.index] = gradient
 
     def _timed(self, times: dict[Key, list[float]], key: Key, effect: Effect) -> Generator[Effect, Any, Any]:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         value = yield effect
         self._wait()
         if value is not None or not isinstance(effect, NextBatch):  # an epoch's end loads nothing
-            times[key].append(time.perf_counter() - begun)
+            times[key].append(time.perf_counter() - started)
         return value
 
     def _wait(self) -> None:
@@ -168,28 +168,29 @@ class Calibration:
             torch.cuda.synchronize(self.device)
 
     def _means(self, gradients: dict[int, Any]) -> None:
-        """Times a mean, for each member: of a layer's gradients, and of all weights of a replica."""
+        """Times a mean, per member: of each layer's gradients, and of all weights of a replica."""
         team, replica = self.team, self.team.replica
         for i, gradient in gradients.items():
-            begun = time.perf_counter()
+            started = time.perf_counter()
             team.mean_gradients([gradient] * MEMBERS)
             self._wait()
-            self._rounds["mean", i].append((time.perf_counter() - begun) / MEMBERS)
-        begun = time.perf_counter()
+            self._rounds["mean", i].append((time.perf_counter() - started) / MEMBERS)
+        started = time.perf_counter()
         vectors = [team.flat(replica) for _ in range(MEMBERS)]
         mean = team.mean_flat(vectors)
         for vector in vectors:
             team.add_mean(replica, mean, vector)
         self._wait()
-        self._rounds["average", 0].append((time.perf_counter() - begun) / MEMBERS)
+        self._rounds["average", 0].append((time.perf_counter() - started) / MEMBERS)
 
     def _messages(self) -> None:
-        """Times sending or receiving a message: workers in a ring, of whom all but one sleep."""
+        """Times sending or receiving a message, by workers in a ring of whom all but one sleep."""
         ring = [Channel(capacity=None) for _ in range(MEMBERS)]
         programs = [_hand_on(ring[k], ring[(k + 1) % MEMBERS], first=k == 0) for k in range(MEMBERS)]
-        begun = time.perf_counter()
-        self.made.executor.run([Worker(one, device=0, role="ring", index=k) for k, one in enumerate(programs)])
-        self._rounds["message", 0].append((time.perf_counter() - begun) / (2 * MEMBERS * LAPS))
+        started = time.perf_counter()
+        workers = [Worker(program, device=0, role="ring", index=k) for k, program in enumerate(programs)]
+        self.made.executor.run(workers)
+        self._rounds["message", 0].append((time.perf_counter() - started) / (2 * MEMBERS * LAPS))
 
 
 def _hand_on(inbox: Channel, outbox: Channel, *, first: bool) -> Program:
@@ -202,24 +203,24 @@ def _hand_on(inbox: Channel, outbox: Channel, *, first: bool) -> Program:
 
 
 def random_data(work: Workload, samples: int) -> DataSet:
-    """Random data of the workload's shape, always the same, for measuring time."""
-    words, draw = work.vocabulary_on(data_card(work.dataset)), torch.Generator().manual_seed(0)
-    if words is None:
+    """Returns random data of the workload's shape, always the same, for timing."""
+    vocabulary, draw = work.vocabulary_on(data_card(work.dataset)), torch.Generator().manual_seed(0)
+    if vocabulary is None:
         return random_images(work, samples)
-    known = data_card(work.dataset)
+    card = data_card(work.dataset)
     if work.tokens is not None:
-        ids = torch.randint(words, ((samples + 1) * work.tokens.context,), generator=draw, dtype=torch.int32)
-        return WindowSet(known, work.tokens, ids, ids, samples, 1, words, 1.0)
+        ids = torch.randint(vocabulary, ((samples + 1) * work.tokens.context,), generator=draw, dtype=torch.int32)
+        return WindowSet(card, work.tokens, ids, ids, samples, 1, vocabulary, 1.0)
     assert work.text is not None
-    tokens = torch.randint(words, (samples, work.text.length), generator=draw, dtype=torch.int32)
-    labels = torch.randint(known.classes, (samples,), generator=draw)
-    return TextSet(known, tokens, labels, tokens[: work.batch], labels[: work.batch], words)
+    tokens = torch.randint(vocabulary, (samples, work.text.length), generator=draw, dtype=torch.int32)
+    labels = torch.randint(card.classes, (samples,), generator=draw)
+    return TextSet(card, tokens, labels, tokens[: work.batch], labels[: work.batch], vocabulary)
 
 
 def random_images(work: Workload, samples: int | None = None) -> ImageSet:
-    """Random images of the data card's shape, always the same, by default as many as the workload has."""
-    known = data_card(work.dataset)
-    count, draw = samples or work.train_samples or known.train_samples, torch.Generator().manual_seed(0)
-    images = torch.randint(0, 256, (count, *known.shape), dtype=torch.uint8, generator=draw)
-    labels = torch.randint(known.classes, (count,), generator=draw)
-    return ImageSet(known, images, labels, images[: work.batch], labels[: work.batch])
+    """Returns random images of the data card's shape, always the same; by default as many as the workload has."""
+    card = data_card(work.dataset)
+    count, draw = samples or work.train_samples or card.train_samples, torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (count, *card.shape), dtype=torch.uint8, generator=draw)
+    labels = torch.randint(card.classes, (count,), generator=draw)
+    return ImageSet(card, images, labels, images[: work.batch], labels[: work.batch])

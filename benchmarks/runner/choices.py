@@ -1,4 +1,4 @@
-"""Choices of the command line, checked."""
+"""Checked choices of the command line."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Choices:
-    """Checked choices of the command line. `runner.grid.resolve` makes a table's grid of them; all else reads the grid.
+    """Checked choices of the command line. `runner.grid.resolve` makes a table's grid of them, which other code reads.
 
     budget: factor of the scale's samples. any_seed: whether the seeds are those that have runs. methods: names of
-    methods or of a table's rows, or rows to be added; none: all. networks: likewise. peak: measured FLOP/s of one of
+    methods or of a table's rows, or rows to add; none: all. networks: likewise. peak: measured FLOP/s of one of
     `real_devices`, for MFU. settings: single values of `--set`, as text, by owner ("workload", a method, an analysis)
-    and key. sweeps: settings with several values. plugin_methods: methods of the plug-ins, in their order. own: the
-    user's own network, task and data. target: in the unit of the tables' measure. alias: whether rows that are one
-    algorithm are trained once. node: that trains the runs, if it is not this machine.
+    and key. sweeps: settings with several values. plugin_methods: methods of the plug-ins, in order. own: the user's
+    own network, task and data. target: in the unit of the tables' measure. alias: whether rows that are one algorithm
+    share their runs. node: that trains the runs, if not this machine.
     """
 
     scale: str = "smoke"
@@ -75,7 +75,7 @@ class Choices:
 
     @property
     def gpus(self) -> Gpus | None:
-        """GPUs that runs are trained on; None on a CPU. Raises UserError where this machine's are not equal."""
+        """GPUs that train the runs; None on a CPU. Raises UserError if this machine's differ."""
         if self.device != "cuda":
             return None
         return self.node.gpus if self.node is not None else gpus.detect()
@@ -89,5 +89,5 @@ class Choices:
 
     @property
     def whole(self) -> Choices:
-        """A copy that selects all rows: a target is the worst row's, and a claim compares several."""
+        """A copy that selects all rows, for targets, which the worst row sets, and claims, which compare several."""
         return replace(self, methods=())

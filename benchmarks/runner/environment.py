@@ -1,4 +1,4 @@
-"""Environment of a run: recorded with every run, part of no identity."""
+"""Describes the environment of a run: recorded with every run, part of no identity."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ PRELOADED = ("libtcmalloc", "libjemalloc", "libmimalloc")
 
 
 def describe(device: str = "cpu") -> dict[str, Any]:
-    """Machine, packages, variables, commit, digest of the numerics' files, and command line, as JSON.
+    """Returns machine, packages, variables, commit, digest of the numerics' files, and command line, as JSON.
 
-    Unknown facts are None or left out. device: "cuda" adds the GPUs, their driver and torch's CUDA. Raises
-    UserError as `gpus.detect`.
+    Unknown facts are None or left out. device: "cuda" adds the GPUs, their driver and torch's CUDA. Raises UserError as
+    `gpus.detect`.
     """
     return {
         "python": platform.python_version(),
@@ -47,7 +47,7 @@ def describe(device: str = "cpu") -> dict[str, Any]:
         "cpu": cpu_name(),
         "cores": os.cpu_count() or 1,
         **({"gpu": gpus.describe()} if device == "cuda" else {}),
-        "packages": {name: found for name in PACKAGES if (found := package(name))},
+        "packages": {name: version_of for name in PACKAGES if (version_of := package(name))},
         **of_process(),
         **origin(),
         "sources": numerics.digest(),
@@ -56,7 +56,7 @@ def describe(device: str = "cpu") -> dict[str, Any]:
 
 
 def of_process() -> dict[str, Any]:
-    """Variables and OpenMP wait policy of this process, which may differ from the command's."""
+    """Returns variables and OpenMP wait policy of this process, which may differ from the command's."""
     return {
         "variables": {name: os.environ[name] for name in SETTINGS if name in os.environ},
         "wait_policy": os.environ.get("OMP_WAIT_POLICY") or "the runtime's default",
@@ -64,10 +64,10 @@ def of_process() -> dict[str, Any]:
 
 
 def of_training() -> dict[str, Any]:
-    """Environment of a training process: also its allocator, usable cores, and torch's instructions, such as AVX512.
+    """Returns a training process's environment: also its allocator, usable cores, and torch's instruction set.
 
-    The bits of a run depend on the instructions, which the CPU's name need not tell. taskset and cgroups may
-    leave fewer usable cores than there are.
+    The bits of a run depend on the instruction set (such as AVX512), which the CPU's name need not tell. taskset and
+    cgroups may leave fewer usable cores than there are.
     """
     import torch
 
@@ -89,7 +89,7 @@ def allocator() -> str:
 
 
 def origin() -> dict[str, Any]:
-    """Commit of the sources, or version of the wheel, and whether they were modified; None for unknown."""
+    """Returns the commit of the sources, or version of the wheel, and whether they were modified; None if unknown."""
     if INSTALLED:
         return {"commit": f"wheel {release()}", "modified": False}
     if not is_tracked():
@@ -99,20 +99,20 @@ def origin() -> dict[str, Any]:
 
 
 def version() -> str:
-    """The suite's version, the commit of its checkout, and torch's, on a line."""
+    """Describes the versions of the suite and of torch, with the checkout's commit, in a line."""
     source = " (wheel)" if INSTALLED else f", commit {checkout() or 'unknown'}"
     return f"{DISTRIBUTION} {release()}{source}, torch {package('torch') or 'not installed'}"
 
 
 @cache
 def release() -> str:
-    """The suite's own version."""
+    """Version of the suite."""
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return str(project["version"])
 
 
 def package(name: str) -> str:
-    """The version of an installed package; "" where it is not installed."""
+    """Version of an installed package; "" if it is not installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -121,7 +121,7 @@ def package(name: str) -> str:
 
 @cache
 def checkout() -> str:
-    """The commit or wheel that runs here, written as `results.frames.commit` writes a run's; "" for unknown."""
+    """Describes the commit or wheel in use, as `results.frames.commit` describes a run's; "" if unknown."""
     return identity.checkout(**origin())
 
 
@@ -132,7 +132,7 @@ def real_devices(device: str) -> int:
 
 @cache
 def cpu_name() -> str:
-    """The processor's model, where the system tells it; else its architecture."""
+    """Model of the processor if the system tells it; else its architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))

@@ -16,8 +16,8 @@ Metrics = dict[str, float]
 class EvaluationHistory:
     """The evaluations of a run so far. Epochs are counted as fractions.
 
-    epochs: planned. patience: epochs without improvement that end the run. monitor: metric that improves. every: epochs
-    between two evaluations.
+    epochs: planned. patience: epochs without improvement that end the run. monitor: metric that must improve. every:
+    epochs between two evaluations.
     """
 
     epochs: int
@@ -27,7 +27,7 @@ class EvaluationHistory:
     evaluations: list[Metrics] = field(default_factory=list)
 
     def at(self, number: int) -> Fraction:
-        """Epochs after which the evaluation of this number is due; 1 is the first."""
+        """Returns the epochs after which an evaluation is due. number: from 1."""
         return evaluated_at(number, self.every, self.epochs)
 
     @property
@@ -37,7 +37,7 @@ class EvaluationHistory:
 
     @property
     def epoch(self) -> float:
-        """Epochs at the last evaluation, as journals have them."""
+        """Epochs at the last evaluation, as journals write them."""
         return epoch_number(self.done)
 
     @property
@@ -68,7 +68,7 @@ class EvaluationHistory:
         return "diverged" if self.diverged else "finished"
 
     def reason(self, batch: int | None) -> str:
-        """Why it diverged; "" if it did not. batch: first of the last epoch with a training loss that is not finite."""
+        """Returns why it diverged, else "". batch: first of the last epoch with a training loss that is not finite."""
         if not self.diverged:
             return ""
         if batch is None:

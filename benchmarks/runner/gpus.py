@@ -1,4 +1,4 @@
-"""The GPUs that runs may use, and nodes of a cluster. Imports torch only where CUDA was chosen."""
+"""The GPUs that runs may use, and nodes of a cluster. Imports torch only if CUDA was chosen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DRIVER_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Gpus:
-    """The GPUs, of one kind, that this process sees. tf32: whether they have it (from Ampere on)."""
+    """The GPUs, of one kind, that this process sees. tf32: whether they support it (from Ampere on)."""
 
     name: str
     count: int
@@ -25,7 +25,7 @@ class Gpus:
 
 @dataclass(frozen=True)
 class Node:
-    """The facts on a machine that are part of its runs' identity. gpus: of a job, or None."""
+    """Facts about a machine that are part of its runs' identity. gpus: of a job, or None."""
 
     cpu: str
     cores: int
@@ -33,12 +33,12 @@ class Node:
 
     @property
     def device(self) -> str:
-        """The device that --device auto chooses there."""
+        """Device that --device auto chooses there."""
         return "cuda" if self.gpus is not None else "cpu"
 
 
 def usable() -> bool:
-    """Whether torch can use a GPU. torch is imported only where a driver's device file exists."""
+    """Whether torch can use a GPU. Imports torch only if a driver's device file exists."""
     if not any(os.path.exists(path) for path in ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd")):
         return False
     import torch
@@ -47,7 +47,7 @@ def usable() -> bool:
 
 
 def detect() -> Gpus:
-    """The GPUs that torch sees. Raises UserError where there are none, or several kinds."""
+    """Returns the GPUs that torch sees. Raises UserError if there are none, or several kinds."""
     import torch
 
     names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
@@ -62,8 +62,8 @@ def detect() -> Gpus:
 def choose(numbers: Sequence[str]) -> None:
     """Restricts this process and its children to these GPUs, in this order, before torch looks for them.
 
-    numbers: "0" is the first GPU that CUDA_VISIBLE_DEVICES allows now. Raises UserError for anything but numbers, for a
-    number twice, and for one beyond the variable's list.
+    numbers: "0" is the first GPU that CUDA_VISIBLE_DEVICES allows now. Raises UserError for anything but numbers, for
+    repeated ones, and for one beyond the variable's list.
     """
     listed = [name.strip() for name in os.environ.get(VISIBLE, "").split(",") if name.strip()]
     for number in numbers:
@@ -78,13 +78,13 @@ def choose(numbers: Sequence[str]) -> None:
 
 
 def each() -> tuple[str, ...]:
-    """Values of CUDA_VISIBLE_DEVICES, each for one GPU. Raises UserError as `detect`."""
+    """Returns values of CUDA_VISIBLE_DEVICES that select one GPU each. Raises UserError as `detect`."""
     count, listed = detect().count, [name.strip() for name in os.environ.get(VISIBLE, "").split(",")]
     return tuple(listed[:count]) if any(listed) else tuple(map(str, range(count)))
 
 
 def describe() -> dict[str, Any]:
-    """GPUs, driver and CUDA versions to record; None for an unknown one."""
+    """Returns GPUs, driver and CUDA versions to record; None for unknown ones."""
     import torch
 
     seen = detect()
@@ -99,7 +99,7 @@ def describe() -> dict[str, Any]:
 
 
 def driver() -> str | None:
-    """The driver's version by nvidia-smi, since torch does not tell it; None where that fails."""
+    """Version of the driver by nvidia-smi, since torch does not tell it; None if that fails."""
     command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=DRIVER_SECONDS)

@@ -1,4 +1,4 @@
-"""Parts of a run's identity: its data, its hardware, the version of the numerics, a user's own files."""
+"""Computes parts of a run's identity: its data, its hardware, the version of the numerics, a user's own files."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ SHAPE = ("dataset", "network", "stem", "width", "blocks", "embedding", "resoluti
 
 
 def charged(work: Workload) -> ChargedSpec:
-    """Fields of the workload that prices simulated steps: the run's own, or the published one."""
+    """Returns the fields of the workload that prices simulated steps: the run's own, or the published one."""
     priced = work if work.price == "flops" else work.charged
     fields = priced.model_dump(mode="json", include=set(SHAPE), exclude=left_out(priced))
     return ChargedSpec.model_validate(fields)
 
 
 def data_sha256(data: DataCard, folder: Path | None) -> str:
-    """Fingerprint of the data on this machine; of a folder that of its files, "" where there is no folder."""
+    """Fingerprint of the data on this machine; for a folder of images that of its files, "" if there is no folder."""
     if data.kind != "folder":
         return card_on_disk(data, folder).fingerprint
     content = find(data, folder)
@@ -43,9 +43,9 @@ def data_sha256(data: DataCard, folder: Path | None) -> str:
 
 
 def hardware_of(card: Card | None, gpus: Gpus | None = None, node: Node | None = None) -> HardwareSpec:
-    """The hardware that decides time: the card under the virtual clock, else the GPUs on CUDA, else the CPU.
+    """Returns the hardware that decides time: the card on the virtual clock, else the GPUs on CUDA, else the CPU.
 
-    node: the machine that trains, if it is not this one.
+    node: the machine that trains, if not this one.
     """
     if card is None and gpus is not None:
         return HardwareSpec(name=gpus.name, gpus=gpus.count)
@@ -60,7 +60,7 @@ def hardware_of(card: Card | None, gpus: Gpus | None = None, node: Node | None =
 
 @cache
 def torch_minor() -> str:
-    """torch's version without its patch: "2.8". Raises UserError where torch is not installed."""
+    """Version of torch without its patch: "2.8". Raises UserError if torch is not installed."""
     try:
         return ".".join(metadata.version("torch").split("+")[0].split(".")[:2])
     except metadata.PackageNotFoundError:
@@ -70,15 +70,15 @@ def torch_minor() -> str:
 
 
 def version(method: type[methods.Method], executor: str, work: Workload | WorkloadSpec) -> int:
-    """The version of the numerics of such a run."""
+    """Version of the numerics for such a run."""
     names = [cls.name for cls in method.__mro__ if issubclass(cls, methods.Method) and hasattr(cls, "name")]
     return numerics.version(names, executor, work.network, work.dataset)
 
 
 def sources(method: type[methods.Method], of_work: Iterable[Path] = (), *, ours: bool | None = None) -> str | None:
-    """Digest of the files of a user's method, network and task and, with `ours`, of our numerics; None for no files.
+    """Digest of the files of a user's method, network and task, and of the suite's numerics; None for no files.
 
-    of_work: files of network and task. ours: None: only where our files were edited.
+    of_work: files of network and task. ours: whether the suite's files are included; None: only if they were edited.
     """
     ours = numerics.edited() if ours is None else ours
     files = tuple(dict.fromkeys([*_plugins(method), *of_work]))
@@ -87,14 +87,14 @@ def sources(method: type[methods.Method], of_work: Iterable[Path] = (), *, ours:
 
 @cache
 def _plugins(method: type[methods.Method]) -> tuple[Path, ...]:
-    own = (Path(inspect.getfile(cls)).resolve() for cls in method.__mro__ if issubclass(cls, methods.Method))
-    return tuple(path for path in own if not path.is_relative_to(PACKAGES / "methods"))
+    files = (Path(inspect.getfile(cls)).resolve() for cls in method.__mro__ if issubclass(cls, methods.Method))
+    return tuple(path for path in files if not path.is_relative_to(PACKAGES / "methods"))
 
 
 def different(spec: RunSpec, code: str | None, own: Own = NONE) -> str:
-    """Says what would change the numbers of a planned run here: "torch", "numerics", "sources", or "" for nothing.
+    """Says what would change a planned run's numbers here: "torch", "numerics", "sources", or "" for nothing.
 
-    code: digest of the numerics' files where it was planned. own: the user's own files, as loaded here.
+    code: digest of the numerics' files where the run was planned. own: the user's own files, as loaded here.
     """
     method = methods.method_class(spec.method.name)
     if spec.torch != torch_minor():
@@ -102,5 +102,5 @@ def different(spec: RunSpec, code: str | None, own: Own = NONE) -> str:
     if spec.numerics != version(method, spec.executor, spec.workload):
         return "numerics"
     files = own.files_of(spec.workload.network, spec.workload.task)
-    here = [sources(method, files, ours=ours) for ours in (False, True)]
-    return "" if code == numerics.digest() and spec.sources in here else "sources"
+    digests = [sources(method, files, ours=ours) for ours in (False, True)]
+    return "" if code == numerics.digest() and spec.sources in digests else "sources"

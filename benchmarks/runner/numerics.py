@@ -1,7 +1,7 @@
 """The version of the numerics, which stands for the code in a run's identity (docs/decisions/0016-identity.md).
 
-An edit that changes a bit of a run's numbers fails in `tests/golden` until HISTORY has a new line. Any other edit needs
-no line, and leaves all runs valid.
+An edit that changes a bit of a run's numbers fails in `tests/golden` until HISTORY has a new line. Other edits need no
+line and keep all runs valid.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from benchmarks.checkout import INSTALLED, PACKAGES, git, is_tracked
 class Change:
     """A change of runs' numbers. methods, executors, networks, datasets: whose runs it concerns; (): all.
 
-    date: year, month and day. what: what changed, for readers of old results.
+    what: what changed, for readers of old results.
     """
 
     version: int
@@ -35,7 +35,7 @@ HISTORY = (
     Change(1, "2026-11-23", "the first version that is stated; runs that were kept before have its bits"),
     Change(2, "2026-11-23", "ViT's positions begin with deviation 1, as large as its patches", networks=("vit",)),
 )
-"""The latest last, each version once. Existing lines never change."""
+"""All changes, the latest last, one per version. Existing lines never change."""
 
 SOURCES = (
     "methods",
@@ -46,11 +46,11 @@ SOURCES = (
     "benchmarks/runner/evaluation_history.py",
     "results/records/evaluating.py",
 )
-"""The code that makes numbers: packages, the training loop, where in it runs are evaluated, and when one ends."""
+"""The code that computes numbers: packages, the training loop, and when a run is evaluated and ends."""
 
 
 def version(methods: Iterable[str], executor: str, network: str, dataset: str) -> int:
-    """Version of the last change that concerns such a run. methods: its own, and those that it is derived from."""
+    """Version of the last change that concerns such a run. methods: the run's, and those from which it is derived."""
     names = set(methods)
     return max(
         change.version
@@ -66,7 +66,7 @@ def version(methods: Iterable[str], executor: str, network: str, dataset: str) -
 def edited() -> bool:
     """Whether this checkout's numerics may differ from those of its commit, untracked files included.
 
-    True where git cannot tell. False for a wheel, whose code is that of the release.
+    True if git cannot tell. False for a wheel, whose code is that of the release.
     """
     if INSTALLED:
         return False

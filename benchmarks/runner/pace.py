@@ -1,4 +1,4 @@
-"""Estimates how long training takes on this machine: from similar runs that finished here, else by a guess."""
+"""Estimates training time on this machine from similar runs that finished here, else by a guess."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ ROUGH_BATCH_SECONDS = {
     "gpt": {"smoke": 0.012, "small": 0.04, "paper": 0.08},
     "vit": {"smoke": 0.015, "small": 0.1, "paper": 2.0},
 }
-"""By network; others begin with ResNet-18's."""
+"""By network; others use ResNet-18's."""
 START_SECONDS = 6.0
 """Seconds until a process trains its first run."""
 LATEST = 5
-"""Latest runs of a kind that are used, since the load of a machine changes."""
+"""Number of latest runs of a kind that are used, since the load of a machine changes."""
 
 
 class Pace:
     """Estimates wall-clock seconds of an epoch and its evaluation.
 
-    records: in the order of their start; those that finished on this machine, without resuming, are learnt from. node:
-    the machine that trains, if it is not this one.
+    records: in the order of their start; it learns from those that finished on this machine without being resumed.
+    node: the machine that trains, if not this one.
     """
 
     def __init__(self, records: Iterable[Record] = (), node: Node | None = None) -> None:
@@ -59,9 +59,9 @@ class Pace:
                 self._quotients.setdefault(kind, []).append(float(record.end["wall_seconds"]) / guess)
 
     def epoch_seconds(self, spec: RunSpec, samples: int | None = None) -> float:
-        """Seconds of an epoch by the latest similar runs: equal but for the seed, else of its workload, else scale.
+        """Returns seconds of an epoch by similar runs: of the same spec, else workload, else scale.
 
-        samples: of an epoch, where the data's card does not tell them.
+        samples: of an epoch, if the data card does not tell them.
         """
         for kind in _kinds(spec):
             if kind in self._quotients:
@@ -69,12 +69,12 @@ class Pace:
         return rough_seconds(spec.workload, samples)
 
     def of(self, run: Run) -> float:
-        """Seconds of an epoch of a planned run, on the data on this machine."""
+        """Returns seconds of an epoch of a planned run, on this machine's data."""
         samples, _ = run.data.counted or (run.data.train_samples, 0)
         return self.epoch_seconds(run.spec, samples)
 
     def run_seconds(self, run: Run) -> float:
-        """Seconds of all epochs of a planned run."""
+        """Returns seconds of all epochs of a planned run."""
         return self.of(run) * run.spec.workload.epochs
 
     def knows(self, spec: RunSpec) -> bool:
@@ -82,13 +82,13 @@ class Pace:
         return any(kind in self._quotients for kind in _kinds(spec))
 
     def seconds(self, runs: Sequence[Run], jobs: int) -> float:
-        """Seconds that training the runs takes, `jobs` at a time."""
+        """Returns the seconds of training the runs, `jobs` at a time."""
         if not runs:
             return 0.0
         return START_SECONDS + together([self.run_seconds(run) for run in runs], jobs)
 
     def basis(self, runs: Sequence[Run]) -> str:
-        """Says what the estimate rests on."""
+        """Says what the estimate is based on."""
         unknown = sum(not self.knows(run.spec) for run in runs)
         if not unknown:
             return "as runs of this scale took on this machine"
@@ -96,25 +96,25 @@ class Pace:
 
 
 def together(seconds: Sequence[float], jobs: int) -> float:
-    """Seconds that tasks of these lengths take together, `jobs` at a time."""
+    """Returns the seconds of several tasks, `jobs` at a time."""
     return max(max(seconds, default=0.0), sum(seconds) / max(1, jobs))
 
 
 def rough_seconds(work: WorkloadSpec, counted: int | None = None) -> float:
-    """Rough seconds of an epoch on one CPU core: a sample costs the same in batches of any size.
+    """Guesses the seconds of an epoch on one CPU core: a sample costs the same in batches of any size.
 
-    counted: training samples on this machine, of a corpus tokens; None: as published.
+    counted: training samples on this machine, tokens for a corpus; None: as published.
     """
     fields = work.document()
     samples = fields.get("train_samples") or (counted or card(work.dataset).train_samples) // _context(fields)
     assert isinstance(samples, int)
-    like = str(fields.get("like") or work.network)
-    seconds = ROUGH_BATCH_SECONDS.get(like, ROUGH_BATCH_SECONDS["resnet18"])[work.scale]
-    return seconds * samples / workload(work.family, like, work.scale).batch
+    similar_network = str(fields.get("like") or work.network)
+    seconds = ROUGH_BATCH_SECONDS.get(similar_network, ROUGH_BATCH_SECONDS["resnet18"])[work.scale]
+    return seconds * samples / workload(work.family, similar_network, work.scale).batch
 
 
 def _samples_seen(record: Record) -> int | None:
-    """Samples of an epoch by the batches trained, for a folder of images or a corpus (its tokens); else None.
+    """Returns the samples of an epoch from the trained batches, for a folder of images or a corpus; else None.
 
     Their specs do not have the number.
     """
@@ -129,16 +129,16 @@ def _samples_seen(record: Record) -> int | None:
 
 
 def _context(fields: Mapping[str, object]) -> int:
-    """Tokens of a sample; 1 of other data than a corpus."""
+    """Tokens of a sample; 1 unless the data are a corpus."""
     return cast("dict[str, int]", fields.get("tokens") or {}).get("context", 1)
 
 
 def _kinds(spec: RunSpec) -> tuple[tuple[str, ...], ...]:
-    """Keys of the runs that are like this one, from the narrowest to the widest."""
-    work, where = spec.workload, (spec.executor, spec.device, spec.gpu or "")
+    """Keys of similar runs, from the most to the least similar."""
+    work, device = spec.workload, (spec.executor, spec.device, spec.gpu or "")
     return (
         (identity(spec.document(without=("seed", "numerics", "sources", "torch"))),),
-        (*where, work.scale, work.dataset, work.network, spec.method.name),
-        (*where, work.scale, work.dataset, work.network),
-        (*where, work.scale),
+        (*device, work.scale, work.dataset, work.network, spec.method.name),
+        (*device, work.scale, work.dataset, work.network),
+        (*device, work.scale),
     )

@@ -1,4 +1,4 @@
-"""Shows the progress of runs: in a line on a terminal, else a line for each run that ends, and one a minute."""
+"""Shows the progress of runs: a single line on a terminal, else a line per finished run and one a minute."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from benchmarks.runner.processes.messages import (
 from results.records.spec import Judge
 
 EVERY_SECONDS = 60.0
-"""Longest silence of a log, in seconds: a build machine ends programs that print nothing."""
+"""Longest silence of a log, in seconds: build machines end programs that print nothing."""
 SHORT_SECONDS = 60.0
-"""A first epoch shorter than this is no measure: too much of it is the start of the process and loading data."""
+"""First epochs shorter than this are not measured: starting the process and loading data dominate them."""
 NAMED = 3
 """Most runs under way that a line names."""
 
@@ -44,9 +44,10 @@ NAMED = 3
 class _RunState:
     """State of a run.
 
-    epoch_seconds: expected of an epoch. left: epochs to be trained. heard: when its last event came, on the display's
-    clock; None while it is not under way. first: it has no epoch yet in this process. done: epochs trained. where: of
-    a job, its node. result: of the last evaluation, in words. busy: it was said that another command trains it.
+    epoch_seconds: expected per epoch. left: epochs to be trained. heard: time of its last event, on the display's
+    clock; None unless it is under way. first: whether it has no epoch yet in this process. done: epochs trained. where:
+    node of its job. result: of the last evaluation, in words. busy: whether it was reported that another command trains
+    it.
     """
 
     run: Run
@@ -61,9 +62,9 @@ class _RunState:
 
 
 class Display:
-    """Shows the events of runs (see pool.train_all): runs done, epochs, accuracy, clock and the time that remains.
+    """Shows the events of runs (see pool.train_all): runs done, epochs, accuracy, clock and the remaining time.
 
-    jobs: runs that are trained side by side. now: a clock, in seconds.
+    jobs: runs that are trained in parallel. now: a clock, in seconds.
     """
 
     def __init__(
@@ -104,7 +105,7 @@ class Display:
             self._progress.stop()
 
     def __call__(self, event: Event) -> None:
-        """Takes an event, and prints what the line does not show."""
+        """Handles an event, and prints what the line does not show."""
         sentence = ""
         if isinstance(event, QueueState):
             self._queue = event.text
@@ -118,7 +119,7 @@ class Display:
             self._print(self._ended(self._runs[event.id], event))
 
     def _take(self, event: Event, state: _RunState) -> str:
-        """Changes the state of a run -> a line to print, or ""."""
+        """Updates the state of a run -> a line to print, or ""."""
         title = escape(state.run.title)
         match event:
             case Placed():
@@ -180,7 +181,7 @@ class Display:
 
     @property
     def _line(self) -> str:
-        """Says how long it still takes, and which runs are under way."""
+        """Says how long it will still take, and which runs are under way."""
         named, begun = [], [self._runs[id] for id in self.begun]
         for state in begun[:NAMED]:
             where = f", {state.where}" if state.where else ""
@@ -231,18 +232,18 @@ class NotebookBar:
 
 
 def runs(count: int) -> str:
-    """ "1 run", "2 runs"."""
+    """Returns "1 run", "2 runs"."""
     return f"{count} run{'' if count == 1 else 's'}"
 
 
 def judged(judge: Judge, metrics: Mapping[str, float]) -> str:
-    """Value that the evaluation is judged by: "87.0 %", "1.88 nats"; small values have two digits."""
+    """Returns the value by which the evaluation is judged: "87.0 %", "1.88 nats"; small values have two digits."""
     value, digits = judge.of(metrics), judge.digits or 1
     return f"{value:{'.2g' if 0 < abs(value) < 10**-digits else f'.{digits}f'}} {judge.unit}".rstrip()
 
 
 def clock(metrics: Mapping[str, float]) -> str:
-    """The seconds of an evaluation on its run's clock, in words."""
+    """Describes the seconds of an evaluation on its run's clock."""
     if "virtual_seconds" in metrics:
         seconds = metrics["virtual_seconds"]
         return f"{seconds:.2f} simulated s" if seconds >= 0.1 else f"{seconds:.2g} simulated s"
@@ -250,7 +251,7 @@ def clock(metrics: Mapping[str, float]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A duration in words."""
+    """Describes a duration: "90 s", "12 min", "3.5 h"."""
     if seconds < 100:
         return f"{max(0, seconds):.0f} s"
     if seconds < 6000:

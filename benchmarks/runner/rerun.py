@@ -1,6 +1,6 @@
-"""Writes choices down: as the command that makes runs again, and as the condition that names an output.
+"""Writes choices as the command that makes runs again, and as the condition that names an output.
 
-A new option of the command line is written in `_written`, and nowhere else.
+A new option of the command line needs a line in `_written`, and nothing else here.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ DEFAULTS = Choices()
 FILES = ("plugins", "task", "data_card", "data")
 """Choices that name files and folders of the user."""
 OF_A_CARD = ("workload.train_samples", "workload.test_samples", "workload.resolution")
-"""Settings that a user's data card brings; "none" is its default."""
+"""Settings that a user's data card makes; their default is "none"."""
 
 
 class Written(NamedTuple):
-    """A choice that is not the default. arguments: of the command line; word: in the names of outputs, "" for none."""
+    """A choice other than the default. arguments: of the command line; word: in names of outputs, "" for none."""
 
     field: str
     arguments: Iterable[str]
@@ -35,7 +35,7 @@ class Written(NamedTuple):
 
 
 def _written(chosen: Choices, owners: Collection[str] | None = None) -> Iterator[Written]:
-    """Yields every choice that is not the default. owners: whose settings have words; None: all."""
+    """Yields every choice other than the default. owners: whose settings have words; None: all."""
     own = chosen.own
     if chosen.budget != 1:
         yield Written("budget", ["--budget", str(chosen.budget)], f"{chosen.budget}-times-the-samples")
@@ -76,7 +76,7 @@ def _written(chosen: Choices, owners: Collection[str] | None = None) -> Iterator
 
 
 def settings(chosen: Choices, owners: Collection[str] | None = None) -> dict[str, str]:
-    """Settings by name, "workload.stem" -> value; of a sweep all values. owners: whose settings; None: all."""
+    """Returns settings by name, "workload.stem" -> value; all values of a sweep. owners: whose settings; None: all."""
     values = {f"{owner}.{key}": value for owner, options in chosen.settings.items() for key, value in options.items()}
     if chosen.own.data is not None:
         values = {name: value for name, value in values.items() if name not in OF_A_CARD or value != "none"}
@@ -85,7 +85,7 @@ def settings(chosen: Choices, owners: Collection[str] | None = None) -> dict[str
 
 
 def _arguments(chosen: Choices) -> Iterator[str]:
-    """Arguments of `--set`, without the settings that a data card or a task's file brings again."""
+    """Yields arguments of `--set`, without settings that a data card or a task's file makes again."""
     for owner, options in chosen.settings.items():
         for key, value in options.items():
             if owner != "workload" or chosen.own.settings.get(key) != value:
@@ -98,7 +98,7 @@ def _each(option: str, values: Iterable[str]) -> list[str]:
 
 
 def _place(path: Path) -> str:
-    """Path relative to the working directory if it lies below, else the whole path."""
+    """Path relative to the working directory if it lies below, else the absolute path."""
     whole = path.expanduser().resolve()
     return str(whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else whole)
 
@@ -118,14 +118,14 @@ class Command:
 
 
 def command(ids: Sequence[str], chosen: Choices = DEFAULTS) -> Command:
-    """The command for tables and analyses of these ids; the user's own are named by their files."""
+    """Returns the command for tables and analyses of these ids; the user's own are named by their files."""
     files = {table.id: _place(table.file) for table in chosen.own_tables if table.file is not None}
     options = tuple(word for choice in _written(chosen) for word in choice.arguments)
     return Command(tuple(files.get(id, id) for id in ids), chosen.scale, chosen.seeds, options)
 
 
 def replay(run: str, chosen: Choices, out: Path) -> str:
-    """The command that replays a recorded run of these choices."""
+    """Returns the command that replays a recorded run of these choices."""
     options = ["--out", _place(out)] if out != Path("out") else []
     options += [f"--network={_place(network.file)}:{network.name}" for network in chosen.own.networks]
     options += [word for choice in _written(chosen) if choice.field in FILES for word in choice.arguments]
@@ -133,24 +133,24 @@ def replay(run: str, chosen: Choices, out: Path) -> str:
 
 
 def condition(chosen: Choices, card: Card | None, selection: Iterable[str]) -> RunCondition:
-    """The condition of choices, marked with the amount of real hardware, or the digest of a user's card.
+    """Returns the condition of choices, marked with the amount of real hardware, or the digest of a user's card.
 
-    card: of the virtual clock; None in real time. selection: as `words` gives it.
+    card: of the virtual clock; None in real time. selection: from `words`.
     """
     hardware = hardware_of(card, chosen.gpus if card is None else None, chosen.node)
     if card is None:
         mark = f"x{hardware.gpus or hardware.cores}"
     else:
-        ours = card.name in cards.names() and cards.load(card.name).sha256 == card.sha256
-        mark = "" if ours else hardware.sha256[:6]
+        is_shipped = card.name in cards.names() and cards.load(card.name).sha256 == card.sha256
+        mark = "" if is_shipped else hardware.sha256[:6]
     return RunCondition(chosen.scale, chosen.executor, hardware.name, chosen.device, mark, tuple(selection))
 
 
 def words(
     chosen: Choices, owners: Collection[str] | None = None, *, without: Collection[str] = ("card",)
 ) -> Iterator[str]:
-    """Yields a word for each choice that is not the default.
+    """Yields a word for each choice other than the default.
 
-    owners: whose settings are meant; None: all. without: fields that get no word: a condition names the card itself.
+    owners: whose settings are included; None: all. without: fields that get no word: a condition names the card itself.
     """
     return (choice.word for choice in _written(chosen, owners) if choice.word and choice.field not in without)

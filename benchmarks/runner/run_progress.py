@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from benchmarks.executors.registry import Executor
 
 VARIABLE = "BENCHMARKS_SYSTEM_METRICS"
-"""Environment variable that has system metrics recorded with every evaluation, unless it is 0 or empty."""
+"""Environment variable that adds system metrics to every evaluation, unless it is 0 or empty."""
 
 _STATM = Path("/proc/self/statm")
 
 
 @dataclass(eq=False)
 class RunProgress:
-    """doing: in words. executor: None before training. evaluated: batches, over all epochs."""
+    """Progress of a run. doing: in words. executor: None before training. evaluated: batches, over all epochs."""
 
     doing: str = "loading the data"
     executor: Executor | None = None
@@ -40,9 +40,9 @@ class Usage:
         self._wall, self._cpu = time.perf_counter(), time.process_time()
 
     def since_last(self) -> dict[str, float]:
-        """CPU time over wall-clock time since the last call, in percent of one core, and resident memory in MB.
+        """Returns CPU time over wall-clock time since the last call, in percent of one core, and resident memory in MB.
 
-        Memory is that of the whole process, and left out where there is no /proc.
+        Memory is that of the whole process, and left out if there is no /proc.
         """
         wall, cpu = time.perf_counter(), time.process_time()
         metrics = {"system/process_cpu_percent": 100 * (cpu - self._cpu) / max(wall - self._wall, 1e-9)}

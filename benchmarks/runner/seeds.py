@@ -1,4 +1,4 @@
-"""Reads and writes seeds as people do: how many, or which."""
+"""Parses and writes seeds as users give them: how many, or which."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WAYS = "--seeds 5 (0 to 4) or --seeds 0-4,7 (these alone; 7-7 is seed 7)"
 
 
 def parsed(text: str) -> tuple[int, ...]:
-    """ "3" -> (0, 1, 2); "0-2,7" -> (0, 1, 2, 7): in their order, each once. Raises UserError for anything else."""
+    """Parses "3" to (0, 1, 2), "0-2,7" to (0, 1, 2, 7): sorted, each once. Raises UserError for anything else."""
     text = text.strip()
     if re.fullmatch(r"[+-]?\d{1,18}", text):
         if not 1 <= int(text) <= FIRST_TRIAL_SEED:
@@ -22,7 +22,7 @@ def parsed(text: str) -> tuple[int, ...]:
 
 
 def _between(part: str, text: str) -> range:
-    """The seeds of "7" or "0-4"."""
+    """Returns the seeds of "7" or "0-4"."""
     ends = re.fullmatch(r"(\d{1,18})(?:\s*-\s*(\d{1,18}))?", part)
     if ends is None:
         raise UserError(f"--seeds {text}: give how many seeds or which, as in {WAYS}.")
@@ -37,7 +37,7 @@ def _between(part: str, text: str) -> range:
 
 
 def argument(seeds: Sequence[int]) -> str:
-    """The text that `parsed` reads as these seeds: "3", or "0-2,7"."""
+    """Returns the text that `parsed` reads as these seeds: "3", or "0-2,7"."""
     if tuple(seeds) == tuple(range(len(seeds))):
         return str(len(seeds))
     text = ",".join(str(first) if first == last else f"{first}-{last}" for first, last in _ranges(seeds))
@@ -45,20 +45,20 @@ def argument(seeds: Sequence[int]) -> str:
 
 
 def words(seeds: Sequence[int]) -> str:
-    """Seeds in words: "seed 0", "seeds 0 to 2", "seeds 0 to 2 and 7"."""
-    *others, last = [str(first) if first == end else f"{first} to {end}" for first, end in _ranges(seeds)]
-    return f"seed{'' if len(seeds) == 1 else 's'} {' and '.join([', '.join(others), last] if others else [last])}"
+    """Returns "seed 0", "seeds 0 to 2", "seeds 0 to 2 and 7"."""
+    *ranges, last = [str(first) if first == end else f"{first} to {end}" for first, end in _ranges(seeds)]
+    return f"seed{'' if len(seeds) == 1 else 's'} {' and '.join([', '.join(ranges), last] if ranges else [last])}"
 
 
 def slug(seeds: Sequence[int]) -> str:
-    """Seeds for the names of files: "1-seed", "5-seeds" of the first ones; of others which: "seeds-0-4+7"."""
+    """Returns seeds for names of files: "1-seed", "5-seeds" for the first ones; others as "seeds-0-4+7"."""
     if tuple(seeds) == tuple(range(len(seeds))):
         return f"{len(seeds)}-seed{'' if len(seeds) == 1 else 's'}"
     return f"seeds-{'+'.join(str(first) if first == end else f'{first}-{end}' for first, end in _ranges(seeds))}"
 
 
 def _ranges(seeds: Sequence[int]) -> list[tuple[int, int]]:
-    """(first, last) of each range without gaps."""
+    """Returns (first, last) of each range without gaps."""
     ranges: list[tuple[int, int]] = []
     for seed in sorted(seeds):
         if ranges and seed == ranges[-1][1] + 1:

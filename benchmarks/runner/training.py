@@ -64,14 +64,14 @@ def train(
     keep_weights: bool = False,
     own: Own = NONE,
 ) -> str:
-    """Trains to the end of the plan, to early stopping or to divergence -> the status that the journal ends with.
+    """Trains to the end of the plan, to early stopping or to divergence -> the final status in the journal.
 
-    report: takes the epochs and metrics of each evaluation. checkpoints: to resume from, which `resumed` takes, and to
-    write; None: none are read or written. keep_weights: whether those of the last evaluation are written into the run's
+    report: takes the epochs and metrics of each evaluation. checkpoints: to write, and to resume from, reported by
+    `resumed`; None: no checkpoints. keep_weights: whether those of the last evaluation are written into the run's
     folder. card, run_progress, own: as of Training.
 
-    Raises ResultsError where the journal or the weights cannot be written; WorkerFailed, WorkersStuck, Stalled or
-    EpochUnfinished where the method fails.
+    Raises ResultsError if the journal or the weights cannot be written; WorkerFailed, WorkersStuck, Stalled or
+    EpochUnfinished if the method fails.
     """
     begun = time.perf_counter()
     training = Training(spec, data, card, run_progress, journal.path.parent, own=own)
@@ -121,7 +121,7 @@ def _resume(
     checkpoints: Checkpoints,
     resumed: Callable[[Checkpoint], None],
 ) -> float:
-    """Resumes from the last checkpoint, if there is one -> the wall-clock seconds that the run took until then."""
+    """Resumes from the last checkpoint, if there is one -> the wall-clock seconds that the run had taken."""
     checkpoint = checkpoints.resume(training.resume)
     if checkpoint is None:
         return 0.0
@@ -143,11 +143,11 @@ def _resume(
 
 
 class Training:
-    """A run in training: its team, its executor, and how far it is at the last drain.
+    """A run in training: its team, its executor, and its position at the last drain.
 
-    data: shared by the runs of a process. card: of the virtual clock; None in real time. run_progress: is kept up to
-    date. folder: for the schedule of a recorded run. own: the user's own network, task and data. Raises UserError or
-    MethodError where these sources cannot carry out the spec.
+    data: shared by the runs of a process. card: of the virtual clock; None in real time. run_progress: updated while
+    training. folder: for the schedule of a recorded run. own: the user's own network, task and data. Raises UserError
+    or MethodError if these sources cannot carry out the spec.
     """
 
     def __init__(
@@ -202,7 +202,7 @@ class Training:
         self.drained: Callable[[], None] = lambda: None  # called at every drain that no evaluation follows
 
     def network(self) -> dict[str, torch.nn.Module]:
-        """The layers of a new replica by name, first to last, on the run's device; always with the same weights."""
+        """Returns the layers of a new replica by name, first to last, on the run's device; always equal weights."""
         layers = network_of(self.work, self.data.card, seed=self.seed, vocabulary=self.data.vocabulary_size)
         layout = memory_format(self.device)
         return {name: module.to(self.device).to(memory_format=layout) for name, module in layers.items()}
@@ -249,7 +249,7 @@ class Training:
         return network
 
     def learning_rate(self, epochs: float) -> float:
-        """The schedule's rate, times the factors of the method and of the batch."""
+        """Returns the schedule's rate, times the factors of the method and of the batch."""
         schedule = self.work.schedule
         batches = self.work.batch / schedule.base_batch if schedule.base_batch else 1.0
         return schedule(epochs, factor=self.method.learning_rate_factor * batches)
@@ -263,7 +263,7 @@ class Training:
         """Trains until so many epochs are done, and evaluates, outside the training clock -> the metrics.
 
         Training losses and staleness are of the current epoch so far. Raises WorkerFailed, WorkersStuck, Stalled, or
-        EpochUnfinished where batches or gradients are left over.
+        EpochUnfinished if batches or gradients are left over.
         """
         end = self.place(at)
         while (self.epochs, self.batch) < end:
@@ -293,17 +293,17 @@ class Training:
         return metrics
 
     def place(self, at: Fraction) -> tuple[int, int]:
-        """Whole epochs, and batches of the next, rounded up to equal shares of the replicas."""
+        """Returns whole epochs, and batches of the next, rounded up to equal shares of the replicas."""
         replicas, whole = self.method.trained_replicas, math.floor(at)
         return whole, math.ceil(self.team.steps_per_epoch // replicas * (at - whole)) * replicas
 
     def step(self, at: Fraction) -> int:
-        """Batches of all epochs until then, in total."""
+        """Returns the batches of all epochs until then."""
         epochs, batch = self.place(at)
         return epochs * self.team.steps_per_epoch + batch
 
     def _train_on(self, end: tuple[int, int]) -> None:
-        """Trains until the next drain, which is at `end` (epochs, batches) at the latest."""
+        """Trains until the next drain, at `end` (epochs, batches) at the latest."""
         started, steps = time.perf_counter(), self.team.steps_per_epoch
         if not self.batch:
             self.team.begin_epoch(self.epochs)
@@ -319,7 +319,7 @@ class Training:
         self.epochs, self.batch = (self.epochs + 1, 0) if until == steps else (self.epochs, until)
 
     def checkpoint(self, evaluations: Sequence[Metrics], wall_seconds: float) -> Checkpoint:
-        """A copy of the state at a drain. Raises ValueError where the method's state cannot be written as JSON."""
+        """Copies the state at a drain. Raises ValueError if the method's state cannot be written as JSON."""
         state = self.team.state_dict()
         tensors = {**state.tensors, CPU_RANDOM: torch.get_rng_state()}
         if self.device.type == "cuda":
@@ -336,7 +336,7 @@ class Training:
         return Checkpoint(progress, tensors)
 
     def resume(self, checkpoint: Checkpoint) -> None:
-        """Resumes from a checkpoint. Raises ValueError, and changes nothing, where it belongs to another training."""
+        """Resumes from a checkpoint. Raises ValueError, and changes nothing, if it belongs to another training."""
         progress, counts, steps = checkpoint.progress, checkpoint.progress.team.counts, self.team.steps_per_epoch
         done = counts.epoch + Fraction(sum(counts.taken), steps)
         due = evaluations_until(done, self.work.evaluate_every, self.work.epochs)
@@ -360,7 +360,7 @@ class Training:
             raise ValueError("it has no random numbers of this device") from error
 
     def evaluate(self) -> Metrics:
-        """Metrics of the method's consensus in float32, each a mean over the targets of the test set.
+        """Returns metrics of the method's consensus in float32, each a mean over the targets of the test set.
 
         Metrics of the validation split, if there is one, have the same names after "validation_".
         """
@@ -388,7 +388,7 @@ class Training:
 
 
 def load_data(work: Workload, folder: Path | None) -> DataSet:
-    """Loads the workload's data. Raises UserError where they are missing in the folder, or damaged."""
+    """Loads the workload's data. Raises UserError if they are missing in the folder, or damaged."""
     return load(
         work.card,
         folder=folder,
@@ -402,7 +402,7 @@ def load_data(work: Workload, folder: Path | None) -> DataSet:
 
 
 def _workers(method: methods.Method, team: TorchTeam) -> Iterator[Worker]:
-    """Yields the method's workers. Raises MethodError where it yields anything else."""
+    """Yields the method's workers. Raises MethodError if it yields anything else."""
     workers: object = method.workers(team)
     for worker in workers if isinstance(workers, Iterable) else (workers,):
         if not isinstance(worker, Worker):

@@ -1,6 +1,6 @@
-"""Reads and writes the weights of a run's end, `weights.safetensors` in its folder.
+"""Reads and writes the final weights of a run, `weights.safetensors` in its folder.
 
-Tensors are named LAYER.PARAMETER, buffers as well; the metadata hold the run's id, the network's name and the epoch.
+Tensors, including buffers, are named LAYER.PARAMETER; the metadata hold the run's id, the network's name and the epoch.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def remove(folder: Path) -> None:
 
 
 def write(folder: Path, layers: Mapping[str, nn.Module], *, network: str, epoch: float) -> None:
-    """Writes the layers' weights into the run's folder, whole or not at all. epoch: of their evaluation.
+    """Writes the layers' weights into the run's folder atomically. epoch: of their evaluation.
 
-    Raises ResultsError where the file cannot be written.
+    Raises ResultsError if the file cannot be written.
     """
     from safetensors.torch import save
 
@@ -40,12 +40,12 @@ def write(folder: Path, layers: Mapping[str, nn.Module], *, network: str, epoch:
 def load(path: Path, layers: Mapping[str, nn.Module]) -> None:
     """Loads what `write` wrote into the layers.
 
-    Raises ResultsError where it cannot be read, or has other names, shapes or types than the layers.
+    Raises ResultsError if it cannot be read, or has other names, shapes or types than the layers.
     """
     expected = _tensors(layers)
     read = _read(path, _HEADER_BYTES + sum(value.nbytes for value in expected.values()))
-    if wrong := _difference(read, expected):
-        raise ResultsError(f"{path} has weights of another network: {wrong}.")
+    if problem := _difference(read, expected):
+        raise ResultsError(f"{path} has weights of another network: {problem}.")
     for layer, module in layers.items():
         module.load_state_dict({name: read[f"{layer}.{name}"] for name in module.state_dict()})
 

@@ -1,1 +1,1 @@
-"""The papers' tables and figures of training runs: one short file of literals each, checked when it is read."""
+"""The papers' tables and figures of training runs: a short file of literals each, validated on import."""

@@ -1,4 +1,4 @@
-"""Definition of a table: rows, measures, networks."""
+"""Defines a table: its rows, measures and networks."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Row:
     """A method with its options. Its key names it in records, published values and MLflow.
 
     batch: per device, as published; at smaller scales it shrinks with the workload's. workload: settings of this row
-    alone. named: the workload settings that appear in the key with their full name. delays: stragglers among the
-    devices, added to those of the hardware card. instead: keys of the table's rows that this one replaces, by --set.
-    swept: settings that the label always shows, such as those of a sweep.
+    alone. delays: stragglers among the devices, added to those of the hardware card. named: workload settings that the
+    key spells out. instead: keys of the table's rows that this row replaces, because of --set. swept: settings that the
+    label always shows, such as those of a sweep.
     """
 
     method: str
@@ -43,13 +43,15 @@ class Row:
 
     @classmethod
     def parsed(cls, key: str) -> Row:
-        """Returns the row of a key such as "lapsgd@updaters=2,batch=128".
+        """Parses a key such as "lapsgd@updaters=2,batch=128".
 
-        Raises UserError where it is no key, MethodError on an unknown method, option or value.
+        Raises UserError if it is not a key, MethodError for an unknown method, option or value.
         """
         method, options = pairs(key)
-        own_options = method_class(method).Options.__dataclass_fields__
-        fields = {name: options.pop(name) for name in list(options) if name not in own_options and is_of_workload(name)}
+        method_options = method_class(method).Options.__dataclass_fields__
+        fields = {
+            name: options.pop(name) for name in list(options) if name not in method_options and is_of_workload(name)
+        }
         batch = fields.pop("batch", None)
         if batch is not None and not (batch.isdecimal() and int(batch)):
             raise UserError(f"{key}: batch={batch} is no number of samples; give a whole number from 1.")
@@ -88,26 +90,25 @@ class Row:
 
     @property
     def in_full(self) -> Row:
-        """A copy whose key contains all settings."""
+        """A copy whose key spells out all settings."""
         return replace(self, named=tuple(dict.fromkeys((*self.named, *self.workload))))
 
     @property
     def unsaid(self) -> dict[str, Any]:
-        """Workload settings that the key does not contain."""
+        """Workload settings that are not in the key."""
         return {key: value for key, value in self.workload.items() if key not in (*SHORT, *self.named)}
 
 
 @dataclass(frozen=True)
 class Table:
-    """A grid of runs and the measures to show of them, beside a paper's values.
+    """A grid of runs, and the measures to show of them beside a paper's values.
 
-    card: the hardware of the virtual clock unless --hardware names another. devices: for every method with replicas.
-    options: by method, options that all of its rows share. workload: settings of all rows. picture: "curves" (over
-    epochs and seconds), "budgets" (over samples, seconds and megabytes) or "dots". values, file: the published values
-    of a user's own table, and its file. own: the user's own networks, tasks and data. budget: the number of times that
-    the samples of the scale are seen.
+    card: hardware of the virtual clock, unless --hardware names another. devices: for every method with replicas.
+    options: by method, for all of its rows. workload: settings of all rows. picture: "curves" (over epochs and
+    seconds), "budgets" (over samples, seconds and megabytes) or "dots". values, file: published values and file of a
+    user's own table. own: the user's own networks, tasks and data. budget: factor of the scale's usual samples.
 
-    Raises UserError or MethodError for an unknown name, offering the nearest, and for rows that are equal.
+    Raises UserError or MethodError for an unknown name, suggesting the nearest, and for equal rows.
     """
 
     id: str
@@ -155,17 +156,17 @@ class Table:
         if (row, measure) == (ANY_ROW, TARGET):
             row, measure = self.rows[0].key, self.measures[0]
         names = (("network", network, self.networks), ("row", row, self.keys), ("measure", measure, self.measures))
-        for what, name, choices in names:
+        for kind, name, choices in names:
             if name not in choices:
-                raise UserError(f"{self.id} has no cell for {' '.join(key)}. {unknown(what, name, choices)}")
+                raise UserError(f"{self.id} has no cell for {' '.join(key)}. {unknown(kind, name, choices)}")
 
     @property
     def published(self) -> Mapping[Key, Published]:
-        """Published values of its cells: the user's own, or those of results/published."""
+        """Published values of the table's cells: the user's own, or those in results/published."""
         return self.values if self.values is not None else load(self.id)
 
     def options_of(self, row: Row) -> dict[str, Any]:
-        """Returns the options of a row: the table's for its method, replaced by the row's own."""
+        """Returns the options of a row: the table's for its method, overridden by the row's own."""
         shared = dict(self.options.get(row.method, {}))
         if self.devices is not None and "devices" in method_class(row.method).Options.__dataclass_fields__:
             shared["devices"] = self.devices
@@ -178,6 +179,6 @@ class Table:
 
     @property
     def stated_workload(self) -> set[str]:
-        """Dotted names of the workload's fields that the table sets, for one of its rows or for all."""
+        """Dotted names of workload fields that the table sets, for one of its rows or for all."""
         batch = {"batch", "price_batch"} if any(row.batch for row in self.rows) else set[str]()
         return batch.union(self.workload, *(row.workload for row in self.rows))

@@ -11,9 +11,9 @@ OPTIMIZERS = {
 }
 
 
-def _row(name: str, delay: int, rate: float, others: dict[str, float]) -> Row:
+def _row(name: str, delay: int, rate: float, settings: dict[str, float]) -> Row:
     rates = {"schedule.lr": rate, "schedule.floor": float(f"{rate / 10:.6g}")}
-    return Row("bp", {"delay": delay} if delay else {}, workload={"optimizer.name": name, **rates, **others})
+    return Row("bp", {"delay": delay} if delay else {}, workload={"optimizer.name": name, **rates, **settings})
 
 
 TABLE = Table(

@@ -5,7 +5,7 @@ from benchmarks.tables.shared import ONE_OPTIMIZER
 
 PLACE = ("ours", 6)
 PERIOD = 21
-"""Local steps between two exchanges: a third of an epoch of a device at scale small."""
+"""Local steps between two exchanges: a third of a device's epoch at scale small."""
 STREAMING: dict[str, Any] = {"fragments": 3, "delay": 1, "alpha": 0.5}
 DELAYED: dict[str, Any] = {"outer.name": "delayed_nesterov", "outer.lr": 0.7}
 

@@ -1,4 +1,4 @@
-"""Parses and writes the names of rows, made of the method and its settings: "lapsgd@updaters=2,batch=128"."""
+"""Parses and writes names of rows, which consist of method and settings: "lapsgd@updaters=2,batch=128"."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.errors import UserError
 
 SHORT = {"stem": "stem", "optimizer.name": "optimizer", "activations": "activations"}
-"""Workload settings that a row's name contains -> their short names there."""
+"""Workload settings that are part of a row's name -> their short names there."""
 FIELDS = {name: field for field, name in SHORT.items()}
 WORKLOAD = "workload."
 """Prefix of other workload settings in a row's name."""
@@ -22,12 +22,12 @@ OF_THE_TABLE = {
 
 def pieces(text: str) -> list[str]:
     """Splits at commas outside brackets: pieces("a,(1,2)")  # ["a", "(1,2)"]"""
-    commas, depth = [], 0
-    for at, sign in enumerate(text):
+    ends_of_pieces, depth = [], 0
+    for position, sign in enumerate(text):
         depth += (sign in "([") - (sign in ")]")
         if sign == "," and depth <= 0:
-            commas.append(at)
-    ends = itertools.pairwise([-1, *commas, len(text)])
+            ends_of_pieces.append(position)
+    ends = itertools.pairwise([-1, *ends_of_pieces, len(text)])
     return [text[before + 1 : end].strip() for before, end in ends]
 
 
@@ -39,10 +39,10 @@ def text_of(value: Any) -> str:
 
 
 def pairs(key: str) -> tuple[str, dict[str, str]]:
-    """Returns the method of a row's name and its settings as text. Raises UserError where it is no such name."""
-    method, at, text = key.partition("@")
+    """Splits a row's name into method and settings, as text. Raises UserError if it is no such name."""
+    method, separator, text = key.partition("@")
     settings: dict[str, str] = {}
-    for part in pieces(text) if at else ():
+    for part in pieces(text) if separator else ():
         name, equals, value = (word.strip() for word in part.partition("="))
         if not (name and equals and value) or name in settings:
             raise UserError(f"{key}: write a row as method@option=value,option=value, each option once.")
@@ -58,5 +58,5 @@ def check_fields(names: Iterable[str]) -> None:
 
 
 def is_of_workload(name: str) -> bool:
-    """Whether a setting in a row's name may be the workload's; a method's option of that name comes first."""
+    """Whether a setting in a row's name may be the workload's; a method's option of that name takes precedence."""
     return name == "batch" or name in FIELDS or name.startswith(WORKLOAD)

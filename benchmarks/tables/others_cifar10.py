@@ -5,7 +5,7 @@ from benchmarks.tables.shared import BASELINE
 
 
 def fdg(note: str, **options: Any) -> Row:
-    """Cut where FDG's authors cut the network, as all that they published is."""
+    """Returns a row whose network is cut where FDG's authors cut it, as in all their published results."""
     return Row("pipeline", {"cut": "authors", **options}, note=note)
 
 

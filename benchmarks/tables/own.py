@@ -40,7 +40,7 @@ ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 def is_file(name: str) -> bool:
-    """Whether a name on the command line is a table's file; a TOML file may be a hardware card instead."""
+    """Whether a name on the command line is a table's file; a TOML file may also be a hardware card."""
     if name.endswith(".toml"):
         try:
             return TABLE.search(_text(Path(name))) is not None
@@ -50,7 +50,7 @@ def is_file(name: str) -> bool:
 
 
 def load(path: Path) -> Table:
-    """Returns the table of a file. Raises UserError for any mistake in it, naming the file and the line."""
+    """Loads the table of a file. Raises UserError for any mistake in it, naming file and line."""
     path = path.expanduser()
     text = _text(path)
     table = _from_python(path) if path.suffix == ".py" else _from_toml(path, text)
@@ -83,7 +83,7 @@ def _text(path: Path) -> str:
 
 
 def _check_workloads(table: Table, path: Path, text: str) -> None:
-    """Checks every row's workload. A setting need only fit one scale: another may have too few samples for it."""
+    """Checks every row's workload. A setting need only fit one scale: others may have too few samples for it."""
     for number, row in enumerate(table.rows):
         for network in table.networks:
             first_error = None
@@ -98,7 +98,7 @@ def _check_workloads(table: Table, path: Path, text: str) -> None:
 
 
 def _published(table: Table, path: Path) -> Mapping[Key, Published]:
-    """Reads the values of the CSV beside the table; {} where there is none. Each value belongs to a cell."""
+    """Reads the CSV beside the table; {} if there is none. Each value must belong to a cell."""
     values: dict[Key, Published] = {}
     if not path.exists():
         return values
@@ -116,18 +116,18 @@ def _published(table: Table, path: Path) -> Mapping[Key, Published]:
 
 
 def _mistake(path: Path, line: int | None, what: object) -> UserError:
-    """Returns the error for a mistake in a file. line: None where it is not known."""
+    """Returns the error for a mistake in a file. line: None if unknown."""
     return UserError(f"{path}{f', line {line}' if line else ''}: {what}")
 
 
 def _line_of(text: str, key: str) -> int | None:
-    """Returns the number of the first line that sets a key or opens a table of that name."""
+    """Returns the number of the first line that sets a key or opens a TOML table of that name."""
     match = re.search(rf"^[ \t]*(\[*{re.escape(key)}\]+|{re.escape(key)}[ \t]*[=.])", text, re.MULTILINE)
     return text.count("\n", 0, match.start()) + 1 if match else None
 
 
 def _line_of_row(text: str, number: int) -> int | None:
-    """Returns the line number of the [[rows]] with that number, counted from 0; None in Python and inline TOML."""
+    """Returns the line number of a [[rows]], counted from 0; None in Python and inline TOML."""
     starts = [match.start() for match in ROW.finditer(text)]
     return text.count("\n", 0, starts[number]) + 1 if number < len(starts) else None
 
@@ -140,7 +140,7 @@ class _Part(BaseModel):
 
 
 class _Row(_Part):
-    """`[[rows]]`: a Row's fields."""
+    """`[[rows]]`: the fields of a Row."""
 
     method: str
     options: dict[str, Any] = Field(default_factory=dict)
@@ -151,7 +151,7 @@ class _Row(_Part):
 
 
 class _Head(_Part):
-    """`[table]`: a Table's fields without its rows."""
+    """`[table]`: the fields of a Table except its rows."""
 
     id: str
     title: str
@@ -180,7 +180,7 @@ def _from_toml(path: Path, text: str) -> Table:
         raise _invalid(path, text, error) from error
     except ValueError as error:
         raise _mistake(path, None, f"{error}.") from error
-    options, rows = {method: flat(given) for method, given in file.table.options.items()}, list[Row]()
+    options, rows = {method: flat(values_given) for method, values_given in file.table.options.items()}, list[Row]()
     for number, part in enumerate(file.rows):
         row = Row(part.method, flat(part.options), part.note, part.batch, flat(part.workload), part.delays)
         try:
@@ -207,23 +207,25 @@ def _from_toml(path: Path, text: str) -> Table:
 def _invalid(path: Path, text: str, error: ValidationError) -> UserError:
     """Returns the error for the first wrong key or value of a TOML file."""
     errors = error.errors()
-    wrong = next((item for item in errors if item["type"] == "extra_forbidden"), errors[0])  # a misspelled key, if any
-    part, *inner = wrong["loc"]
+    mistake = next(
+        (item for item in errors if item["type"] == "extra_forbidden"), errors[0]
+    )  # a misspelled key, if any
+    part, *inner = mistake["loc"]
     row = inner.pop(0) if part == "rows" and inner else None
     line = _line_of_row(text, int(row)) if row is not None else _line_of(text, str(inner[0] if inner else part))
-    where, model = ("", _File) if not inner else ("[[rows]]", _Row) if part == "rows" else ("[table]", _Head)
+    heading, model = ("", _File) if not inner else ("[[rows]]", _Row) if part == "rows" else ("[table]", _Head)
     key = ".".join(str(name) for name in inner or [part])
-    if wrong["type"] == "extra_forbidden" and len(inner) < 2:
-        return _mistake(path, line, unknown(f"key of {where}" if where else "key", key, model.model_fields))
-    problem = "is missing." if wrong["type"] == "missing" else f"= {wrong['input']!r}: {wrong['msg']}."
-    return _mistake(path, line, f"{where} {key} {problem}".lstrip())
+    if mistake["type"] == "extra_forbidden" and len(inner) < 2:
+        return _mistake(path, line, unknown(f"key of {heading}" if heading else "key", key, model.model_fields))
+    problem = "is missing." if mistake["type"] == "missing" else f"= {mistake['input']!r}: {mistake['msg']}."
+    return _mistake(path, line, f"{heading} {key} {problem}".lstrip())
 
 
 # ---- Python
 
 
 def _from_python(path: Path) -> Table:
-    """Executes the file -> its TABLE. Raises UserError where it fails, has none, or registers methods."""
+    """Executes the file -> its TABLE. Raises UserError if it fails, has none, or registers methods."""
     before = set(methods.names())
     table = getattr(_module(path), "TABLE", None)
     if not isinstance(table, Table):
@@ -234,7 +236,7 @@ def _from_python(path: Path) -> Table:
 
 
 def _module(path: Path) -> ModuleType:
-    """Executes the file, or returns its module where it was loaded as a plug-in already."""
+    """Executes the file, or returns its module if it was already loaded as a plug-in."""
     file = str(path.resolve())
     for name, module in list(sys.modules.items()):
         if name.startswith("plugin_") and getattr(module, "__file__", None) == file:
@@ -250,6 +252,6 @@ def _module(path: Path) -> ModuleType:
         del sys.modules[name]
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
         line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
-        what = str(error) if isinstance(error, USER_ERRORS) else f"{type(error).__name__}: {error}."
-        raise _mistake(path, line, what) from error
+        description = str(error) if isinstance(error, USER_ERRORS) else f"{type(error).__name__}: {error}."
+        raise _mistake(path, line, description) from error
     return module

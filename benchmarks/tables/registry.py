@@ -1,6 +1,6 @@
-"""Loads tables by name: almost every file beside this one is a table.
+"""Loads tables by name: almost every file in this folder is a table.
 
-A literal gives its group and its place there, and is read without running the file:
+A literal in each file states its group and its position there, and is read without running the file:
 
     PLACE = ("audits", 3)
 """
@@ -24,13 +24,13 @@ IDS = tuple(module.replace("_", "-") for module in _ORDERED)
 
 
 def group(name: str) -> tuple[str, ...]:
-    """Returns the ids of the tables of one of GROUPS, in their order."""
+    """Returns the ids of the tables of one of GROUPS, in order."""
     return tuple(id for id in IDS if _PLACES[id.replace("-", "_")][0] == name)
 
 
 @cache
 def table(id: str) -> Table:
-    """Returns a table. Raises UserError for an unknown name, offering the nearest."""
+    """Loads a table. Raises UserError for an unknown name, suggesting the nearest."""
     if id not in IDS:
         raise UserError(unknown("table", id, IDS))
     loaded: Table = importlib.import_module(f"{tables.__name__}.{id.replace('-', '_')}").TABLE
@@ -43,7 +43,7 @@ def table(id: str) -> Table:
 
 
 def check_measures(table: Table) -> None:
-    """Raises UserError for a measure that runs do not have, offering the nearest."""
+    """Raises UserError for a measure that runs do not have, suggesting the nearest."""
     measures = [measure.key for measure in of_runs()]
     for name in table.measures:
         if name not in measures:

@@ -47,7 +47,7 @@ B_OPTIONS: Mapping[str, Mapping[str, Any]] = {
 }
 
 STEPS = {"schedule.kind": "multistep"}
-"""MB-SGD and PL-SGD keep the steps of Lin et al.; LAP-SGD and LPP-SGD anneal by a cosine (section 3.1)."""
+"""MB-SGD and PL-SGD keep the step schedule of Lin et al.; LAP-SGD and LPP-SGD anneal by a cosine (section 3.1)."""
 
 
 def mb(batch: int, **options: Any) -> Row:
@@ -67,7 +67,7 @@ def lpp(updaters: int, batch: int, **options: Any) -> Row:
 
 
 def _asynchronous(method: str, updaters: int, batch: int, options: dict[str, Any]) -> Row:
-    """Returns a row whose name begins with its devices, if it has any of its own."""
+    """Returns a row whose key starts with its devices, if it sets any."""
     devices = {"devices": options.pop("devices")} if "devices" in options else {}
     return Row(method, {**devices, "updaters": updaters, **options}, batch=batch)
 
@@ -95,7 +95,7 @@ EVERY_METHOD = (
     Row("lppsgd", {"updaters": 2}, note="with one updater per device LPP-SGD is LAP-SGD"),
     Row("pdasgd"),
 )
-"""A row of every method of the suite that runs on one model, then of those on replicas."""
+"""A row for every method of the suite: first those on one model, then those on replicas."""
 
 ONE_OPTIMIZER = (
     "Every row has the optimizer state of its method: one per layer on one model, one per replica on several, which "

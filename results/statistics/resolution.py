@@ -12,8 +12,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
+from results.statistics import Summary
 from results.statistics.intervals import (
     LEVEL,
     Interval,
@@ -24,19 +24,6 @@ from results.statistics.intervals import (
     spread,
     t_interval,
 )
-
-
-class Moments(Protocol):
-    """Mean and standard deviation of n runs, and by how much the mean may be too high."""
-
-    @property
-    def mean(self) -> float | None: ...
-    @property
-    def std(self) -> float | None: ...
-    @property
-    def n(self) -> int: ...
-    @property
-    def resolution(self) -> float | None: ...
 
 
 def rounding_variance(widths: Sequence[float | None]) -> float:
@@ -112,18 +99,18 @@ def bracketed_ratio(a: Bracketed, b: Bracketed, level: float = LEVEL, seed: int 
     return None if spreads_a is None or spreads_b is None else ratio_hull(spreads_a, spreads_b, level)
 
 
-def of_summary(moments: Moments) -> tuple[Spread, Spread] | None:
-    """Returns the earliest and the latest spread of values known by their moments; None without a spread."""
-    if moments.mean is None or moments.std is None or moments.n < 2:
+def of_summary(summary: Summary) -> tuple[Spread, Spread] | None:
+    """Returns the earliest and the latest spread of values known by their summary; None without a spread."""
+    if summary.mean is None or summary.std is None or summary.n < 2:
         return None
-    variance = max(moments.std**2, rounding_variance([moments.resolution])) / moments.n
-    latest = Spread(moments.mean, variance, moments.n - 1.0)
-    return latest._replace(mean=moments.mean - (moments.resolution or 0.0)), latest
+    variance = max(summary.std**2, rounding_variance([summary.resolution])) / summary.n
+    latest = Spread(summary.mean, variance, summary.n - 1.0)
+    return latest._replace(mean=summary.mean - (summary.resolution or 0.0)), latest
 
 
-def summary_interval(moments: Moments, level: float = LEVEL) -> Interval | None:
-    """Returns the interval of a mean known by its moments; None without a spread."""
-    spreads = of_summary(moments)
+def summary_interval(summary: Summary, level: float = LEVEL) -> Interval | None:
+    """Returns the interval of a mean known by its summary; None without a spread."""
+    spreads = of_summary(summary)
     return None if spreads is None else hull(t_interval(spreads[0], level), t_interval(spreads[1], level))
 
 
@@ -133,8 +120,8 @@ def difference_hull(a: tuple[Spread, Spread], b: tuple[Spread, Spread], level: f
     return hull(t_interval(low, level), t_interval(high, level))
 
 
-def summary_difference(a: Moments, b: Moments) -> Interval | None:
-    """Returns the interval of the difference of two means known by their moments (Welch); None without a spread."""
+def summary_difference(a: Summary, b: Summary) -> Interval | None:
+    """Returns the interval of the difference of two means known by their summaries (Welch); None without a spread."""
     spreads_a, spreads_b = of_summary(a), of_summary(b)
     return None if spreads_a is None or spreads_b is None else difference_hull(spreads_a, spreads_b)
 

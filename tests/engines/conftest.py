@@ -1,4 +1,4 @@
-"""A cluster that is a dictionary; the command line in process."""
+"""A fake cluster, and the command line in process."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ __all__ = ["cli"]
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
-    """In the place of SLURM, for what runs in this process."""
+    """Replaces SLURM for code in this process."""
     return installed(monkeypatch, FakeCluster())

@@ -1,4 +1,4 @@
-"""A cluster that is a dictionary, and runs for it: what SLURM's commands would say, without any of them."""
+"""A fake cluster in memory that answers like SLURM's commands, and runs for it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def journal_of(out: Path, run: Run) -> Journal:
 
 
 def train(out: Path, run: Run, *, epochs: int = 2, status: str | None = "finished", reason: str = "") -> None:
-    """Write the journal that a job would."""
+    """Writes the journal that a job would write."""
     journal = journal_of(out, run)
     for epoch in range(1, epochs + 1):
         journal.evaluation(epoch, 4 * epoch, METRICS)
@@ -52,7 +52,7 @@ def train(out: Path, run: Run, *, epochs: int = 2, status: str | None = "finishe
 
 @dataclass
 class FakeCluster:
-    """most_index: MaxArraySize. room: jobs that it takes; more are refused. asked: commands, in their order."""
+    """A cluster in memory. most_index: MaxArraySize. room: jobs that it accepts. asked: commands received, in order."""
 
     most_index: int = 1001
     room: int = 10**6
@@ -95,7 +95,7 @@ class FakeCluster:
         return f"MaxArraySize            = {self.most_index}\n"
 
     def sleep(self, seconds: float) -> None:
-        """The next step of the test takes place; a test that waits for more has gone wrong."""
+        """Runs the next step of the test; a test that sleeps more often fails."""
         assert self.steps, "it waits for something that never comes"
         self.steps.pop(0)()
 
@@ -103,12 +103,12 @@ class FakeCluster:
         return Shard.read(self.paths[key]).runs
 
     def become(self, state: str, *keys: Key, node: str = "node1") -> None:
-        """These jobs, by default all that are not over."""
+        """Sets the state of these jobs, by default of all that have not ended."""
         for key in keys or [key for key, job in self.jobs.items() if not job.over]:
             self.jobs[key] = replace(self.jobs[key], state=state, node=node if state == "RUNNING" else "", reason="")
 
     def finish(self, out: Path) -> None:
-        """All jobs that are not over train their runs and go."""
+        """Makes all jobs that have not ended train their runs and end."""
         for key, job in self.jobs.items():
             if not job.over:
                 for run in self.runs(key):
@@ -120,7 +120,7 @@ class FakeCluster:
 
 
 def installed(monkeypatch: pytest.MonkeyPatch, fake: FakeCluster) -> FakeCluster:
-    """In the place of SLURM."""
+    """Installs the fake cluster in the place of SLURM."""
     monkeypatch.setattr(cluster, "ask", fake.ask)
     monkeypatch.setattr(cluster, "submit", fake.submit)
     monkeypatch.setattr(slurm, "QUEUE_SECONDS", 0.0)

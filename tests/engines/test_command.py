@@ -1,4 +1,4 @@
-"""`run --engine slurm`, `show` and `cancel`: what is wrong is one sentence before anything is queued."""
+"""`run --engine slurm`, `show` and `cancel`: mistakes give one sentence before anything is queued."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SLURM = ("--engine=slurm", "--method=bp,async_lu", "--no-tracking", *TINY)
 
 
 def script(folder: Path, name: str, body: str) -> None:
-    """A command of this name."""
+    """Writes a command of this name."""
     path = folder / name
     path.write_text(f"#!{sys.executable}\n{body}", encoding="utf-8")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
@@ -31,7 +31,7 @@ def script(folder: Path, name: str, body: str) -> None:
 
 @pytest.fixture
 def bin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that alone is searched for commands."""
+    """Folder that alone is searched for commands."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in ("sbatch", "squeue", "srun"):
@@ -132,7 +132,7 @@ def test_a_time_that_is_too_short_is_said_before_anything_is_queued(cli: Cli, an
 def test_what_a_node_is_decides_what_its_runs_are(
     cli: Cli, answered: FakeCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On real threads the node's processor is hardware; on its GPU that is."""
+    """On real threads the node's processor is part of the identity, on CUDA its GPU."""
     node = Node("EPYC of the node", 96, Gpus("H200", 1))
     monkeypatch.setattr(probe, "_by_job", lambda *arguments: Answer("node1", node, probe._versions(), []))
     cli("run", "table1", *SLURM, "--executor=threads", "--device=cpu", "--detach", "--per-task=1")

@@ -1,4 +1,4 @@
-"""Display of runs that jobs train: their progress, what waits, and that a run that waits again is not under way."""
+"""Display of runs trained by jobs: progress, waiting jobs, and runs that wait again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Following runs that jobs train: by journals and notes, by one look at the queue, whoever follows."""
+"""Following runs trained by jobs: by journals, notes and squeue, from any command."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RUN = run_of(0)
 
 
 class Heard:
-    """A follower of one array, and what it told."""
+    """A follower of one array, and its events."""
 
     def __init__(self, out: Path, runs: Sequence[Run] = (RUN,), before: dict[str, str] | None = None) -> None:
         self.out, self.events = out, list[Event]()
@@ -39,7 +39,7 @@ class Heard:
         self.follower.follow(self.array)
 
     def look(self, state: str | None = None, node: str = "node1") -> list[Event]:
-        """-> what is new. state: of the job; None: squeue knows of none."""
+        """Looks once -> the new events. state: of the job; None: squeue does not show it."""
         self.events.clear()
         job = Job("12", state, node if state == "RUNNING" else "", "") if state is not None else None
         self.follower.look({(self.array.name, 0): job} if job is not None else {})
@@ -70,7 +70,7 @@ def test_a_failure_names_the_jobs_log(tmp_path: Path) -> None:
 
 
 def test_what_a_job_notes_is_heard(tmp_path: Path) -> None:
-    """A process that was killed wrote no end of its run, and the job goes on with the others."""
+    """A killed process wrote no end of its run, and the job continues with the others."""
     other = run_of(1)
     heard = Heard(tmp_path, [RUN, other])
     take_note(heard.array.shard(0), Note(RUN.id, "remark", "a checkpoint cannot be written"))
@@ -94,7 +94,7 @@ def test_a_run_whose_job_is_gone_is_submitted_again(state: str | None, tmp_path:
 
 
 def test_a_job_that_comes_back_is_followed_on(tmp_path: Path) -> None:
-    """The cluster preempted it, and queues it again by itself."""
+    """The cluster preempted the job and queues it again by itself."""
     heard = Heard(tmp_path)
     train(tmp_path, RUN, epochs=1, status="interrupted", reason="the command was ended")
     told = heard.look("RUNNING")

@@ -1,4 +1,4 @@
-"""In a job: the runs of a shard by the same code as on a machine of one's own, and leaving when it is asked to."""
+"""Inside a job: the same pool trains a shard's runs, and signals end it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SMALL = {"workload": {"epochs": "1", "train_samples": "128", "test_samples": "50
 
 @pytest.fixture(autouse=True)
 def _signals(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A job listens to its own, in a process of its own."""
+    """Gives a job its own signal handling, as in its own process."""
     monkeypatch.setattr(signals, "command", signals.EndRequest())
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)  # to be put back
     before = {number: signal.getsignal(number) for number in (signal.SIGUSR2, signal.SIGTERM)}
@@ -131,7 +131,7 @@ def test_what_the_user_can_mend_is_noted_of_all_runs(
 def test_before_its_time_limit_a_job_that_got_on_is_queued_again(
     further: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that did not would come again for ever."""
+    """A job that made no progress is not, or it would be queued for ever."""
     run, asked = run_of(0), list[tuple[str, ...]]()
 
     def ask(*command: str) -> str:

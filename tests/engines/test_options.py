@@ -1,4 +1,4 @@
-"""Options of jobs: the command line goes before the file, and a sentence answers what is no option."""
+"""Options of jobs: the command line takes precedence over the file, and mistakes give a sentence."""
 
 from __future__ import annotations
 

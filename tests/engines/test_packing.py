@@ -1,4 +1,4 @@
-"""Runs that share a job: of one workload, as many as were asked for, or short ones."""
+"""Runs that share a job: of one workload, as many as requested, or several short ones."""
 
 from __future__ import annotations
 

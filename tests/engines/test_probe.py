@@ -1,4 +1,4 @@
-"""A node is asked about itself once; a sentence where it sees other folders, sources or torch than the plan."""
+"""A node is probed once; a sentence reports folders, sources or torch that differ from the plan."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.engines.fakes import FakeCluster
 
 
 class Asked:
-    """A probe job that ends at once, and has then answered, or has not."""
+    """A probe job that ends at once, with or without an answer."""
 
     def __init__(self, fake: FakeCluster, monkeypatch: pytest.MonkeyPatch, out: Path) -> None:
         self.fake, self.out, self.said, self.jobs = fake, out, list[str](), 0
@@ -115,7 +115,7 @@ def test_ctrl_c_takes_the_probe_job_back(asked: Asked, fake: FakeCluster) -> Non
 
 
 def test_an_answer_may_be_seen_a_look_after_its_job_has_gone(asked: Asked, fake: FakeCluster) -> None:
-    """A shared file system shows it late."""
+    """A shared file system may show it late."""
     looks = 0
 
     def sleep(seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Files written for jobs are read back unchanged, and lines that jobs append are read once."""
+"""Files for jobs are read back unchanged, and notes that jobs append are read once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine, with a cluster that is a dictionary: what is submitted, once, and how a grid ends whatever happens."""
+"""The SLURM engine on a fake cluster: what is submitted, once, and how a grid ends whatever happens."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RUNS = [run_of(seed) for seed in range(4)]
 
 
 class Grid:
-    """RUNS in a folder, and what an engine says of them."""
+    """RUNS in a folder, and the sentences of an engine about them."""
 
     def __init__(self, fake: FakeCluster, out: Path, per_task: int = 1) -> None:
         self.fake, self.out, self.said = fake, out, list[str]()
@@ -37,7 +37,7 @@ class Grid:
 
     @property
     def trained(self) -> list[str]:
-        """Ids of the runs given to jobs; a run given to two jobs is there twice."""
+        """Ids of the runs given to jobs; a run given to two jobs appears twice."""
         return sorted(run.id for key in self.fake.paths for run in self.fake.runs(key))
 
 
@@ -97,7 +97,7 @@ def test_ctrl_c_leaves_jobs_alone_and_the_same_command_follows_them(fake: FakeCl
 def test_a_command_that_was_killed_as_it_submitted_left_jobs_that_are_found(
     fake: FakeCluster, grid: Grid, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """sbatch had the array, and nobody wrote down its id."""
+    """sbatch accepted the array, but its ids were not written down."""
     submit = fake.submit
 
     def killed(*given: object, **how: object) -> tuple[str, ...]:

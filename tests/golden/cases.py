@@ -1,7 +1,7 @@
-"""Golden runs: very small ones whose numbers are kept, of every method, executor, network and family of data.
+"""Golden runs: very small runs with kept numbers, for every method, executor, network and family of data.
 
-A case is its spec, written out, so that what it is changes with no default and no table. `tools/golden.py` keeps what
-they gave in `golden.json`; `test_golden.py` holds the code to it.
+A case is a complete spec, so no default and no table changes it. `tools/golden.py` keeps the outcomes in `golden.json`;
+`test_golden.py` compares them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from tests.distributed import together
 
 FILE = Path(__file__).with_name("golden.json")
 CLOSE = 1e-5
-"""Largest error under another torch or on another kind of CPU, relative to numbers beyond 1."""
+"""Largest error under another torch or on another kind of CPU, relative to numbers above 1."""
 BF16_CLOSE = 0.02
 EVERYWHERE = ("train_loss", "loss", "learning_rate", "staleness_updates")
 SIMULATED = ("staleness_seconds", "gradient_wait_seconds", "virtual_seconds")
@@ -101,7 +101,7 @@ WORKLOAD: dict[str, Any] = {
     "price": "flops",
     "price_batch": None,
 }
-"""All fields that are in the spec of every run."""
+"""All fields that every run's spec has."""
 FEW: dict[str, Any] = {
     "epochs": 1,
     "width": 8,
@@ -109,7 +109,7 @@ FEW: dict[str, Any] = {
     "train_samples": 67,
     "schedule": {"lr": 0.002, "warm_up_lr": 0.002},
 }
-"""Four batches, of which no weight gets far: on other processors networks of many layers leave each other soon."""
+"""Trains four batches, so weights change little: on other processors deep networks soon differ."""
 GPT: dict[str, Any] = {
     "family": "tinyshakespeare",
     "dataset": "generated-prose",
@@ -209,7 +209,7 @@ PLAIN: tuple[tuple[str, dict[str, Any]], ...] = (
     ("ddp", {"devices": 1}),
     ("lapsgd", {"devices": 1}),
 )
-"""Methods that are plain SGD so, whatever carries them out."""
+"""Methods with options that make them plain SGD on any executor."""
 DELAYS = tuple(
     Delay(kind=kind, device=device, steps=2.0) for device, kind in enumerate(("heavy_tailed", "bursts", "constant"))
 )
@@ -219,7 +219,7 @@ UNLIKE = DeviceSpeeds(factors=(1.0, 1.5, 2.5), step_seconds=0.01, noise=0.05)
 
 @dataclass(frozen=True)
 class Case:
-    """name: what it is called in the file. same_as: the case whose numbers it has as well, but for seconds."""
+    """A golden run. name: in the file. same_as: case that must have the same numbers except seconds."""
 
     name: str
     method: str
@@ -248,18 +248,18 @@ class Case:
 
     @property
     def digest(self) -> str:
-        """Digest of the case's settings: with another digest it is another case."""
+        """Digest of the case's settings; another digest makes another case."""
         return hashlib.sha256(json.dumps(self.spec.document(), sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def version(self) -> int:
-        """Version of the numerics that concern the case."""
+        """Version of the numerics for this case."""
         made = methods.method_class(self.method)
         return identity.version(made, self.executor, self.spec.workload)
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """With these changes, part by part."""
+    """Returns the document with these changes, nested ones included."""
     found = deepcopy(dict(base))
     for name, value in changes.items():
         inside = found.get(name)
@@ -268,7 +268,7 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 
 def cases() -> list[Case]:
-    """All, those of replay among them, whose schedules are in the file."""
+    """Returns all cases, including replays of the schedules in the file."""
     together.registered()  # whichever of them a process carries out first
     found = [Case(f"{name}, virtual", name) for name in own()]
     found += [Case(f"{_titled(name, its)}, virtual", name, its) for name, its in OPTIONS]
@@ -284,7 +284,7 @@ def cases() -> list[Case]:
 
 
 def _others() -> dict[str, dict[str, Any]]:
-    """Networks that take images and are not among NETWORKS, with a block a stage."""
+    """Returns image networks that are not in NETWORKS, with one block per stage."""
     named = {"resnet20", *(changes.get("network") for changes in NETWORKS.values())}
     return {
         f"{name} on digits": {"network": name, "blocks": [1] * len(its.blocks)}
@@ -301,7 +301,7 @@ def _titled(name: str, options: Mapping[str, Any]) -> str:
 
 
 def carried_out(case: Case, schedule: str = "") -> dict[str, Any]:
-    """Its metrics after the last epoch, and a digest of all weights and buffers. schedule: of a replay."""
+    """Trains a case -> its last metrics, and a digest of all weights and buffers. schedule: of a replay."""
     with tempfile.TemporaryDirectory() as folder:
         training = _training(case, Path(folder))
         if case.executor == "replay":
@@ -310,7 +310,7 @@ def carried_out(case: Case, schedule: str = "") -> dict[str, Any]:
 
 
 def recorded(case: Case) -> str:
-    """A schedule for the replay of its method, from threads."""
+    """Records a schedule on threads, for the replay of this method."""
     with tempfile.TemporaryDirectory() as folder:
         training = _training(replace(case, executor="threads"), Path(folder), record=True)
         _outcome(training, simulated=False)
@@ -336,7 +336,7 @@ def _data(case: Case, folder: Path) -> DataSet:
 
 
 def _images(folder: Path) -> DataSet:
-    """A tree of images of several sizes, decoded."""
+    """Writes a tree of images of several sizes and decodes it."""
     draw = np.random.default_rng(7)
     for split, many in (("train", 6), ("val", 3)):
         for label in ("n01440764", "n02102040"):
@@ -375,7 +375,7 @@ def _unpacked(text: str) -> list[Part]:
 
 
 def here() -> dict[str, str]:
-    """Returns all that bits depend on beside the code."""
+    """Returns everything besides code on which the bits depend."""
     return {
         "torch": identity.torch_minor(),
         "cpu": cpu_name(),
@@ -384,7 +384,7 @@ def here() -> dict[str, str]:
 
 
 def kept() -> dict[str, Any]:
-    """Content of the file: where it was made, and the outcome of each case by its name."""
+    """Returns the file's content: where it was made, and the outcome of each case by name."""
     if not FILE.is_file():
         return {"where": here(), "cases": {}}
     found: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
@@ -392,7 +392,7 @@ def kept() -> dict[str, Any]:
 
 
 def moved(case: Case, was: Mapping[str, Any], now: Mapping[str, Any], *, exactly: bool) -> list[str]:
-    """Differences of a case's outcome, in words: in any bit, or beyond what another processor may round."""
+    """Describes differences of a case's outcome: in any bit, or beyond the rounding of another processor."""
     close = BF16_CLOSE if case.workload.get("precision") == "bf16" else CLOSE
 
     def same(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""The numerics are those of their version: golden runs have the bits that `golden.json` keeps (`tools/golden.py`)."""
+"""Golden runs have the bits that `golden.json` keeps for their version of the numerics (`tools/golden.py`)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEPT, CASES = kept(), cases()
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_golden_run_has_the_numbers_of_its_version(case: Case) -> None:
-    """Where they are to move, the version is raised (CONTRIBUTING, "Change what runs compute")."""
+    """To change them, raise the version (CONTRIBUTING, "Change what runs compute")."""
     assert case.name in KEPT["cases"], "make the file anew: tools/golden.py"
     was = KEPT["cases"][case.name]
     assert (was["case"], was["numerics"]) == (case.digest, case.version), "make the file anew: tools/golden.py"
@@ -43,7 +43,7 @@ def test_every_network_and_embedded_data_set_is_among_them() -> None:
 
 
 def test_their_specs_have_all_fields_and_no_other() -> None:
-    """One that is added without `Later` would make strangers of all runs that are there."""
+    """A field added without `Later` would change the identity of all existing runs."""
     for case in CASES:
         work = workload_of(case.spec.workload)
         assert work.model_dump(mode="json", exclude=left_out(work)) == case.spec.workload.document(without=ADDED)

@@ -1,4 +1,4 @@
-"""Evidence of literals, for the tests of claims."""
+"""Evidence made of literals, for the tests of claims."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from results.tables import ResultTable
 
 @dataclass
 class Fake:
-    """values: (table, network, row, measure) -> Summary; gone: (table, network, row) -> how many runs diverged;
-    rising: how many ended with their best; seeds: what values are the means of.
+    """Fake evidence, by (table, network, row[, measure]).
 
-    charged: the hardware card.
+    values: summaries. gone: numbers of diverged runs. rising: numbers of runs that ended with their best. seeds: values
+    behind the means. charged: name of the hardware card.
     """
 
     values: Mapping[tuple[str, str, str, str], Summary] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Fake:
 
 
 class Papers(Fake):
-    """The papers' own figures."""
+    """Evidence with the papers' own figures."""
 
     def published(self, table_id: str, network: str, row_key: str, measure: str) -> Published | None:
         known = published.load(table_id) if table_id in published.tables() else {}

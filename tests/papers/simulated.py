@@ -1,4 +1,4 @@
-"""Comparisons of simulated runs, decided by the rule of claims: thousands at once."""
+"""Decides thousands of simulated comparisons by the rule of claims."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.special import stdtrit
 
 COMPARISONS = 20_000
 MOST = 0.05 + 3 * math.sqrt(0.05 * 0.95 / COMPARISONS)
-"""Five of a hundred, and what a simulation of so many may be off by."""
+"""5 %, plus the error of a simulation of this size."""
 RUNS = ((2, 2), (3, 3), (5, 5), (2, 5), (5, 2))
 SPREADS = ((0.1, 0.1), (0.2, 0.1), (0.2, 0.01), (0.01, 0.2))
 
@@ -18,14 +18,14 @@ Sides = tuple[np.ndarray, np.ndarray]
 
 
 def equals(runs: tuple[int, int], spreads: tuple[float, float], seed: int = 0) -> Sides:
-    """COMPARISONS pairs of groups of runs, normal, all of mean 1."""
+    """Draws COMPARISONS pairs of groups of normal runs, all of mean 1."""
     rng = np.random.default_rng([*runs, seed] if seed else sum(runs))
     a, b = (1 + spread * rng.standard_normal((COMPARISONS, n)) for n, spread in zip(runs, spreads, strict=True))
     return a, b
 
 
 def moments(values: np.ndarray, below: np.ndarray) -> Sides:
-    """Mean and squared standard error; `below`: how far the runs went of groups in which one is known by that."""
+    """Returns mean and squared standard error. below: limits of groups in which some runs are known only by one."""
     n, mean = values.shape[1], below.mean(1)
     variance = below.var(1, ddof=1) / n
     least = ((1 - 0.025 ** (1 / n)) * mean / stdtrit(n - 1, 0.975)) ** 2
@@ -33,16 +33,17 @@ def moments(values: np.ndarray, below: np.ndarray) -> Sides:
 
 
 def decided(a: np.ndarray, b: np.ndarray, how: str, limit: float = math.inf, level: float = 0.95) -> Sides:
-    """Whether a < b is called true, and called false: the rule for all pairs at once. limit: b's runs end there."""
+    """Returns which pairs the rule calls a < b, and which not, for all pairs at once. limit: where b's runs end."""
     low = np.minimum(b, limit)
     below, above = signs([(1.0, *moments(a, a), a.shape[1]), (-1.0, *moments(b, low), b.shape[1])], how, level)
     return below, above & ~(low < b).any(1)
 
 
 def signs(means: Sequence[tuple[float, np.ndarray, np.ndarray, int]], how: str, level: float = 0.95) -> Sides:
-    """Whether a sum of means is called below 0, and above. means: weight, mean, its squared standard error, runs.
+    """Returns which sums of means the rule calls below 0, and which above.
 
-    how: "quotient" for the sum of their logarithms.
+    means: weight, mean, squared standard error and number of runs of each. how: "quotient" for the sum of their
+    logarithms.
     """
     logs = how == "quotient"
     gap = sum(weight * (np.log(mean) if logs else mean) for weight, mean, _, _ in means)

@@ -1,4 +1,4 @@
-"""The confound audit: what differs is said, what agrees is said once, and the published settings are named."""
+"""The confound audit: differences are named, agreements once, and the published settings as well."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_every_table_can_be_audited_and_no_aspect_is_left_out_in_brief(id: str) 
     ("id", "aspect"), [("audit-stem", "Network and stem"), ("v3-stragglers", "Clock"), ("audit-stem", "Precision")]
 )
 def test_what_decides_a_comparison_is_brief_in_full(id: str, aspect: str) -> None:
-    """Other data, network or clock: as the audit has it; all else by name."""
+    """Differences in data, network or clock are printed in full, all others by name."""
     planned = list(cells(id))
     if aspect == "Precision":
         planned[0] = replace(planned[0], work=planned[0].work.model_copy(update={"precision": "bf16"}))
@@ -163,9 +163,9 @@ class Peers(Method):
 
 @pytest.fixture
 def plugged(tmp_path: Path, registries: None) -> Callable[[str, str], Sequence[str]]:
-    """(source, name) -> the audit of Table 3 with that file's method beside the paper's rows, the rows of one network.
+    """Returns a function (source, name) -> the audit of Table 3 with this file's method added, on one network.
 
-    The method is registered for as long as the test lasts.
+    The method is registered until the test ends.
     """
 
     def audited(source: str, name: str) -> Sequence[str]:
@@ -179,7 +179,7 @@ def plugged(tmp_path: Path, registries: None) -> Callable[[str, str], Sequence[s
 
 @pytest.mark.parametrize("name", ["peers", "my_ddp_sgd"])
 def test_a_plug_in_is_audited_by_what_it_is(plugged: Callable[[str, str], Sequence[str]], name: str) -> None:
-    """Q replicas, pinned weights, momentum that nobody averages, as it declares: whatever it is called."""
+    """It has Q replicas, pinned weights and unaveraged momentum as it declares, whatever its name."""
     lines = plugged(PLUGIN.format(name=name), name)
     assert "128 per update, global batch 512 (Peers)" in line(lines, "Batch")
     assert "97 (Peers)" in line(lines, "Updates per epoch (of one replica)")
@@ -226,13 +226,13 @@ EFFECTS = {
 
 
 def ran(run: Run, **effects: Any) -> Record:
-    """The record of a run of two epochs. effects: where it counted others than EFFECTS; without any, none."""
+    """Makes the record of a run of two epochs. effects: changes to the counts of EFFECTS; None: no counts."""
     end = {"status": "finished", "epochs": 2} | ({"effects": EFFECTS | effects} if effects else {})
     return Record(run.id, run.spec, {}, run.labels, (), end, Path())
 
 
 def counted(rows: Mapping[str, Mapping[str, Any]], id: str = "table3") -> Sequence[str]:
-    """The audit of the table's rows on ResNet-18, of which these were run and counted."""
+    """Audits the table's rows on ResNet-18, with these runs and their counts."""
     planned = cells(id, networks=("resnet18",))
     records = {
         ("resnet18", cell.row.key): [ran(cell.runs[0], **rows[cell.row.key])]
@@ -254,7 +254,7 @@ def counted(rows: Mapping[str, Mapping[str, Any]], id: str = "table3") -> Sequen
     ],
 )
 def test_what_was_counted_comes_first(effects: Mapping[str, Any], aspect: str, said: str) -> None:
-    """Whatever the method says of itself, as backpropagation does here."""
+    """Counts take precedence over a method's declaration, here over backpropagation's."""
     assert f"{said}" in line(counted({"bp": effects}), aspect)
 
 

@@ -1,4 +1,4 @@
-"""Claims: the rule of decision, the verdicts on fake evidence, and that every cell they ask for exists."""
+"""Claims: the rule of decision, verdicts on fake evidence, and that every cell they read exists."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ METHODS = {
 
 
 def seconds(table_id: str, network: str, measure: str, /, **rows: float) -> Fake:
-    """One seed of each row on the virtual clock."""
+    """Evidence of one seed per row on the virtual clock."""
     return Fake({(table_id, network, row, measure): Summary(value, None, 1) for row, value in rows.items()})
 
 
@@ -72,7 +72,7 @@ def test_how_a_row_stands_to_a_card(card: str, id: str, network: str, row: str, 
 
 
 def test_what_another_table_charges_alike_is_fitted_there_too() -> None:
-    """LAP-SGD with more updaters than saturate the device, too: Tables 4, 5; not LPP-SGD."""
+    """Also LAP-SGD with more updaters than saturate the device (Tables 4, 5), but not LPP-SGD."""
     known = [table(id) for id in IDS if "resnet20" in table(id).networks]
     found = {one.id for one in known for row in one.rows if is_fitted("paper-b", one.id, "resnet20", row.key)}
     tables = {f"lap-table{n}" for n in (1, 2, 4, 5, 7, 11)}
@@ -80,7 +80,7 @@ def test_what_another_table_charges_alike_is_fitted_there_too() -> None:
 
 
 def test_a_row_moves_by_what_was_fitted_and_by_nothing_else() -> None:
-    """Halved and doubled: what a step costs whatever its batch, and what concurrent updaters gain."""
+    """Halves and doubles the fitted numbers: a step's fixed cost, and the gain of concurrent updaters."""
     of = "paper-b", "lap-table6", "wrn16_8"
     rows = "mbsgd@devices=4,batch=128", "lapsgd@devices=4,updaters=4,batch=64"
     mb, lap = (relative_seconds(*of, row) for row in rows)
@@ -116,7 +116,7 @@ def test_an_mfu_that_the_card_was_fitted_to_decides_nothing(card: str, status: s
     ],
 )
 def test_a_claim_of_two_statements_holds_where_each_is_judged(charged: str, lower: float, status: str) -> None:
-    """Quicker, by seconds, but lower, by accuracy."""
+    """Quicker by seconds, but lower by accuracy."""
     cells = {
         (("table1", "table3"), TTA): {"async_bu": 1.0, "async_lu": 2.0},
         (("table2", "table4"), "best_accuracy_percent"): {"async_bu": lower, "async_lu": 60.0},
@@ -143,7 +143,7 @@ def test_a_claim_of_two_statements_holds_where_each_is_judged(charged: str, lowe
     ],
 )
 def test_what_could_not_have_come_out_otherwise_decides_nothing(id: str, fixed: int, fitted: int) -> None:
-    """paper-b's links are free: MB-SGD takes half as long on twice the devices, and PL-SGD what MB-SGD takes."""
+    """paper-b's links are free: twice the devices halve MB-SGD's time, and PL-SGD takes as long as MB-SGD."""
     evidence = table6()
     assert claim(id).evaluate(evidence).status in ("holds", "does not hold")
     evidence.charged = "paper-b"
@@ -156,7 +156,7 @@ def test_what_could_not_have_come_out_otherwise_decides_nothing(id: str, fixed: 
 
 @pytest.mark.parametrize(("low", "status"), [(1.15, "not decided (fitted)"), (1.23, "holds")])
 def test_a_comparison_that_another_fit_would_turn_counts(low: float, status: str) -> None:
-    """LAP-SGD takes 1.25 times as long as LPP-SGD, and 1.20 times, had concurrent updaters gained twice as much."""
+    """LAP-SGD takes 1.25 times as long as LPP-SGD; 1.20 times, had concurrent updaters gained twice as much."""
     lap, lpp = "lapsgd@devices=2,updaters=4,batch=64", "lppsgd@devices=2,updaters=3,batch=64"
     evidence = seconds(*WRN, TIME, **{lap: 1.25, lpp: 1.0})
     evidence.charged = "paper-b"
@@ -165,7 +165,7 @@ def test_a_comparison_that_another_fit_would_turn_counts(low: float, status: str
 
 
 def test_an_accuracy_is_never_fitted() -> None:
-    """Async BU is faster, by seconds that were fitted, and less accurate: half of the claim is decided, and said so."""
+    """Async BU is faster by fitted seconds, and less accurate: only half of the claim is decided."""
     values = {("table1", "resnet18", row, TTA): Summary(s, 0.01, 3) for row, s in (("async_bu", 1), ("async_lu", 2))}
     values |= {
         ("table2", "resnet18", row, BEST): Summary(a, 0.01, 3) for row, a in (("async_bu", 90), ("async_lu", 92))
@@ -183,7 +183,7 @@ def test_an_accuracy_is_never_fitted() -> None:
 
 
 def test_a_row_of_which_a_run_diverged_decides_no_claim_of_speed() -> None:
-    """Two of three runs took 6 s, one fell apart after 2: the fastest by its mean."""
+    """Two of three runs took 6 s, one diverged after 2 s: by its mean the row would be the fastest."""
     evidence = table6()
     row = "lppsgd@devices=2,updaters=3,batch=64"
     assert claim("b-lpp-fastest").evaluate(evidence).status == "holds"
@@ -202,7 +202,7 @@ def test_an_accuracy_of_a_diverged_row_counts() -> None:
 
 
 def test_a_time_to_the_best_of_runs_that_ended_with_it_is_a_lower_bound() -> None:
-    """A bound of the shorter time: it may be as long as the other. Of both: nothing is known of the quotient."""
+    """A bound of the shorter time may be as long as the other; bounds of both say nothing about the quotient."""
     times = (("async_lu", 40), ("async_bu", 90))
     values = {("table6", "lstm", row, "time_to_best_seconds"): Summary(at, 0.1, 3) for row, at in times}
     points = quotient([("table6", "lstm")], "async_lu", "async_bu", "time_to_best_seconds", high=0.6)

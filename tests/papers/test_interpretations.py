@@ -1,4 +1,4 @@
-"""Ambiguities of the papers: both interpretations can be chosen, and what is said is what the run takes."""
+"""Ambiguities of the papers: both interpretations can be chosen, and the stated one is what the run uses."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def line(lines: list[str], item: str) -> str:
 
 @pytest.mark.parametrize("ambiguity", SETTABLE, ids=name)
 def test_the_other_reading_is_accepted_at_paper_scale(ambiguity: Ambiguity) -> None:
-    """By the workload of each of its tables, by each of its methods, or by its analysis; and it is another one."""
+    """The workload of each table, each method, or the analysis accepts it, and it differs from the default."""
     if ambiguity.methods:
         subjects: list[tuple[str, ...]] = [
             (id, method)

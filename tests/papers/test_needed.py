@@ -1,4 +1,4 @@
-"""Needs of undecided claims: seeds, counted by hand and tried by simulation, runs that are missing, or none."""
+"""What undecided claims need: seeds (by hand and by simulation), missing runs, or none."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def higher(*values: tuple[str, float, float | None, int]) -> Verdict:
 
 
 def test_the_chance_is_the_noncentral_ts() -> None:
-    """A bound where the mean is: half of what is called wrongly; far off, or without an error: certain."""
+    """A bound at the mean gives half of the error rate; a distant bound, or no error, certainty."""
     assert chance_beyond(1e-9, 1.0, 2) == pytest.approx(0.025, abs=1e-6)
     assert chance_beyond(1.96 + 0.8416, 1.0, 1e6) == pytest.approx(0.8, abs=1e-4)
     assert chance_beyond(1e9, 1.0, 2) == pytest.approx(1.0)
@@ -52,7 +52,7 @@ def test_the_chance_is_the_noncentral_ts() -> None:
 @pytest.mark.parametrize("spreads", [(1.0, 1.0), (1.0, 0.1)])
 @pytest.mark.parametrize("effect", [3.0, 2.0, 1.0, 0.5])
 def test_so_many_seeds_decide_and_few_less_do_not(effect: float, spreads: tuple[float, float]) -> None:
-    """The rule itself, on simulated runs of just that difference and spread."""
+    """Applies the rule to simulated runs with this difference and spread."""
     n = sure(seeds(of(effect, spreads[0], 2).minus(of(0.0, spreads[1], 2)), 0.0, math.inf))
 
     def share(n: int) -> float:
@@ -85,7 +85,7 @@ def test_a_verdict_says_its_effect_and_its_seeds() -> None:
 
 
 def test_of_many_that_must_hold_all_must() -> None:
-    """Twelve comparisons that stand alike need more seeds than one: their chances of failing add up."""
+    """Twelve equal comparisons need more seeds than one: their probabilities of failing add up."""
     one = [Outcome.of("g", "t", of(1.0, 1.0), 0.0, math.inf)]
     alone, all_ = (need(one * many, ["t"], LEVEL, any_of=False).seeds for many in (1, 12))
     assert alone is not None
@@ -131,7 +131,7 @@ def test_runs_that_diverge_or_end_early() -> None:
 
 
 def test_an_effect_below_the_resolution_needs_finer_evaluations() -> None:
-    """No number of seeds tells what lies between two evaluations."""
+    """No number of seeds resolves a difference within one evaluation interval."""
     a, b = (Quantity.of(Summary(mean, 0.3, 3, resolution=1.0), exact=False) for mean in (9.5, 9.0))
     assert a is not None
     assert b is not None

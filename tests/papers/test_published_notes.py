@@ -1,4 +1,4 @@
-"""Notes beside published values: the batch that they name is the row's."""
+"""Notes of published values name the row's batch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BATCH = re.compile(r"\b(\d+) is (?:taken|assumed)|\bB = (\d+)|\bbatch size (\d+)
 
 
 def named(note: str) -> list[tuple[bool, int]]:
-    """(of all devices together, samples) for each batch in a note."""
+    """Returns (whether of all devices together, samples) for each batch in a note."""
     return [
         (bool(found[4]), int(next(filter(str.isdecimal, filter(None, found.groups())))))
         for found in BATCH.finditer(note)

@@ -1,4 +1,4 @@
-"""Which comparison a claim makes of its sentence, and points of accuracy that are read twice."""
+"""Which comparisons represent a claim's sentence, and accuracies read both as points and as shares."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DELAYED = tuple(f"pdasgd@delay={kind}" for kind in ("constant", "heavy_tailed", 
 
 
 def means(table: str, network: str, measure: str, rows: Mapping[str, float], std: float = 0.05) -> Fake:
-    """Three seeds of each row."""
+    """Makes evidence of three seeds per row."""
     return Fake({(table, network, row, measure): Summary(mean, std, 3) for row, mean in rows.items()})
 
 
@@ -26,7 +26,7 @@ def joined(*evidence: Fake) -> Fake:
 
 
 def asked(id: str) -> set[tuple[str, str, str, str]]:
-    """The cells that a claim reads."""
+    """Returns the cells that a claim reads."""
     evidence = Fake()
     claim(id).points(measured(evidence))
     return {tuple(cell) for cell in evidence.asked}  # type: ignore[misc]
@@ -63,7 +63,7 @@ def test_a_margin_in_points_is_one_of_what_is_above_chance_too(plain: float, lat
 
 
 def test_a_share_that_is_open_is_what_more_seeds_would_decide() -> None:
-    """In points it holds: the effect, and what would decide it, are those of the share."""
+    """In points the claim holds; effect and needed seeds are those of the share."""
     rows = {"pdasgd": 16.7, **dict.fromkeys(DELAYED, 16.5)}
     verdict = claim("v3-straggler-accuracy").evaluate(means("v3-stragglers", "resnet18", BEST, rows, std=0.3))
     assert verdict.status == "not decided"
@@ -73,14 +73,14 @@ def test_a_share_that_is_open_is_what_more_seeds_would_decide() -> None:
 
 
 def harder(ten: tuple[float, float], hundred: tuple[float, float]) -> Fake:
-    """Best accuracies of Async LU and BU on both data sets, alike on both networks."""
+    """Best accuracies of Async LU and BU on both data sets, the same on both networks."""
     of = {"table2": ten, "table4": hundred}
     rows = {table: dict(zip(("async_lu", "async_bu"), pair, strict=True)) for table, pair in of.items()}
     return joined(*(means(table, network, BEST, rows[table]) for table in of for network in ("resnet18", "resnet50")))
 
 
 def test_a_lead_is_larger_on_a_harder_task_in_points_and_as_a_share() -> None:
-    """+1.5 of 16 beside +6 of 42; +3 of 8 beside +4 of 42, a smaller lead and a larger share."""
+    """Compares +1.5 of 16 with +6 of 42, and +3 of 8 with +4 of 42: a smaller lead, but a larger share."""
     assert claim("a-harder-task").evaluate(harder((58.0, 52.0), (18.5, 17.0))).status == "does not hold"
     verdict = claim("a-harder-task").evaluate(harder((56.0, 52.0), (12.0, 9.0)))
     assert verdict.status == "not decided"
@@ -91,7 +91,7 @@ def test_a_lead_is_larger_on_a_harder_task_in_points_and_as_a_share() -> None:
 
 
 def test_staleness_grows_with_the_backward_pass_as_well_as_with_depth() -> None:
-    """At each depth from one beta to the next."""
+    """Compares one beta with the next, at each depth."""
 
     def waits(*betas: float) -> Fake:
         rows = [
@@ -144,7 +144,7 @@ def test_what_joins_statements_holds_where_each_was_judged() -> None:
 
 @pytest.mark.parametrize(("ddp", "status"), [(56.0, "does not hold"), (66.0, "holds")])
 def test_what_is_behind_as_many_fresh_updates_is_staleness(ddp: float, status: str) -> None:
-    """DDP makes LAP-SGD's number of updates, none of them stale: 1 or 11 of 16 points."""
+    """DDP makes as many updates as LAP-SGD, none of them stale: 1 or 11 of 16 points."""
     rows = {"async_lu": 70.0, "ddp": ddp, "lapsgd": 55.0, "lapsgd@stem=imagenet": 54.0}
     rows |= {"lppsgd": 55.0, "lppsgd@stem=imagenet": 54.0}
     evidence = joined(*(means(table, "resnet18", BEST, rows) for table in ("audit-lap", "audit-stem")))
@@ -168,7 +168,7 @@ def test_of_devices_that_are_not_saturated_the_sentence_says_nothing(
 
 @pytest.mark.parametrize(("lu", "status"), [(73.0, "holds"), (60.0, "does not hold")])
 def test_times_are_compared_of_those_that_reach_the_accuracy(lu: float, status: str) -> None:
-    """Async LU achieved 73 % three times faster: a best of 60 %, however early, is not that."""
+    """ "Async LU achieved 73 % three times faster" needs 73 %: a best of 60 %, however early, does not count."""
     times = means("table5", "resnet50", "time_to_target_seconds", {"async_lu": 100.0, "bp": 320.0})
     accuracies = means("table5", "resnet50", BEST, {"async_lu": lu, "bp": 73.4})
     assert claim("a-imagenet").evaluate(joined(times, accuracies)).status == status

@@ -1,4 +1,4 @@
-"""The rule by which comparisons are decided: by hand, and tried on synthetic comparisons of equals."""
+"""The rule that decides comparisons: examples by hand, and simulated comparisons of equals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def mean_of(mean: float, std: float | None, n: int, *, exact: bool = False) -> Q
 
 
 def of_runs(*values: float | None, limit: float | None = None) -> Quantity:
-    """Runs without a value went as far as the limit."""
+    """Summarises runs; those without a value went as far as the limit."""
     return sure(Quantity.of(summary(values, [limit] * len(values)), exact=False))
 
 
@@ -32,7 +32,7 @@ def of_runs(*values: float | None, limit: float | None = None) -> Quantity:
 
 
 def test_the_interval_is_students_with_welchs_degrees_of_freedom_rounded_down() -> None:
-    """Variances 3 and 1 of three runs each: 2 (3 + 1)^2 / (9 + 1) = 3.2 degrees of freedom; of two means alike, 4."""
+    """Variances 3 and 1 of three runs each give 2 (3 + 1)^2 / (9 + 1) = 3.2 degrees of freedom; equal ones give 4."""
     found = mean_of(10.0, 3.0, 3).minus(mean_of(5.0, math.sqrt(3), 3)).interval()
     assert (found.low, found.high) == pytest.approx((5 - 3.1824 * 2, 5 + 3.1824 * 2), abs=1e-3)
     alike = mean_of(1.0, math.sqrt(3), 3).minus(mean_of(0.0, math.sqrt(3), 3)).interval()
@@ -49,7 +49,7 @@ def test_a_quotients_interval_is_its_logarithms() -> None:
 
 
 def test_rows_of_the_same_runs_do_not_differ_by_chance() -> None:
-    """Two rows of one algorithm: their difference is 0, whatever the spread of the runs."""
+    """Two rows of one algorithm share their runs: the difference is 0, whatever the spread."""
     places = [("table3", "resnet18", row) for row in ("lapsgd", "lppsgd")]
     values = {(*place, "time_to_target_seconds"): Summary(5.0, 1.0, 3) for place in places}
 
@@ -70,7 +70,7 @@ def of_seeds(values: Mapping[int, float]) -> Quantity:
 
 
 def test_means_of_the_same_seeds_are_compared_seed_by_seed() -> None:
-    """Differences 1, 2 and 3, whatever their seeds have in common: 2 +- t(2) / sqrt(3)."""
+    """Differences of 1, 2 and 3 give 2 +- t(2) / sqrt(3), whatever the seeds have in common."""
     a, b = of_seeds({0: 11.0, 1: 52.0, 2: 93.0}), of_seeds({0: 10.0, 1: 50.0, 2: 90.0})
     found = a.minus(b)
     half = stdtrit(2, 0.975) / math.sqrt(3)
@@ -81,7 +81,7 @@ def test_means_of_the_same_seeds_are_compared_seed_by_seed() -> None:
 
 
 def test_a_mean_that_comes_twice_counts_with_the_sum_of_its_weights() -> None:
-    """(lu - theirs) / 2 - (lu - ours) / 2 does not move with lu."""
+    """(lu - theirs) / 2 - (lu - ours) / 2 does not depend on lu."""
     lu, ours, theirs = (
         of_seeds({0: 1.0, 1: 90.0, 2: 5.0}),
         of_seeds({0: 4.0, 1: 5.0, 2: 6.0}),
@@ -104,7 +104,7 @@ def test_the_seeds_that_all_have_count_where_two_or_more_have() -> None:
 
 
 def test_two_seeds_that_differ_alike_show_no_spread() -> None:
-    """By rounding errors alone: then each mean counts by itself."""
+    """Their difference is a rounding error, so each mean counts by itself."""
     a, b = of_seeds({0: 0.1 + 0.2, 1: 10.3}), of_seeds({0: 0.3, 1: 10.3})
     plain = mean_of(5.3, math.sqrt(50), 2)
     assert a.minus(b).interval().high == pytest.approx(plain.minus(plain).interval().high)
@@ -118,14 +118,14 @@ def test_two_equal_runs_show_no_spread() -> None:
 
 
 def test_a_bound_has_a_sampling_error_of_its_own() -> None:
-    """A rival of 50, 60 and more than 200 leaves open what 50, 60, 200 leaves open."""
+    """A rival of 50, 60 and more than 200 is judged like one of 50, 60 and 200."""
     ours = of_runs(40.0, 41.0, 42.0)
     assert ours.minus(of_runs(50.0, 60.0, 200.0)).within(-math.inf, 0.0) == "not decided"
     assert ours.minus(of_runs(50.0, 60.0, None, limit=200.0)).within(-math.inf, 0.0) == "not decided"
 
 
 def test_that_no_run_arrived_says_something_of_the_mean() -> None:
-    """Three runs beyond 200 say at 97.5 % that three in ten of all are, so that the mean is 58 at least."""
+    """Three runs beyond 200 show at 97.5 % that three in ten of all runs are, so the mean is at least 58."""
     rival = of_runs(None, None, None, limit=200.0)
     assert rival.interval().low == pytest.approx(200 * 0.025 ** (1 / 3))
     assert of_runs(40.0, 41.0, 42.0).minus(rival).within(-math.inf, 0.0) == "holds"
@@ -134,7 +134,7 @@ def test_that_no_run_arrived_says_something_of_the_mean() -> None:
 
 
 def test_what_a_paper_prints_without_a_spread_stands() -> None:
-    """A bound that is known without its values counts with the least error."""
+    """A bound without its values has the least possible error."""
     assert Quantity(Published(5.0, None, 3, "").mean).minus(Quantity(4.9)).within(0.0, math.inf) == "holds"
     old = Quantity.of(Summary(None, None, 3, censored=3, at_least=200.0), exact=False)
     assert old == of_runs(None, None, None, limit=200.0)
@@ -158,7 +158,7 @@ def test_the_simulation_decides_as_the_rule_does(how: str) -> None:
 @pytest.mark.parametrize("spreads", SPREADS)
 @pytest.mark.parametrize("runs", RUNS)
 def test_a_comparison_of_equals_is_rarely_decided(runs: tuple[int, int], spreads: tuple[float, float]) -> None:
-    """Two standard errors decided 18 % at n = 2, 11 % at n = 3. Either word alone is wrong in half as many cases."""
+    """Two standard errors would decide 18 % at n = 2, 11 % at n = 3. Each verdict alone is wrong half as often."""
     a, b = equals(runs, spreads)
     for how in ("difference", "quotient"):
         yes, no = decided(a, b, how)
@@ -169,7 +169,7 @@ def test_a_comparison_of_equals_is_rarely_decided(runs: tuple[int, int], spreads
 @pytest.mark.parametrize("shared", [-0.09, 0.0, 0.5])
 @pytest.mark.parametrize("n", [2, 5])
 def test_of_equals_with_a_share_of_their_seeds_few_are_decided(n: int, shared: float) -> None:
-    """Seeds that move both alike, not at all, or apart: Welch's test would decide too many of those that move apart."""
+    """Seeds affect both rows alike, not at all, or oppositely; for the last, Welch's test would decide too many."""
     rng = np.random.default_rng(n)
     both = np.sqrt(abs(shared)) * rng.standard_normal((1500, n))
     a, b = (3 + side * both + 0.1 * rng.standard_normal((1500, n)) for side in (1, math.copysign(1, shared)))
@@ -195,7 +195,7 @@ def test_a_rival_known_by_a_bound_is_rarely_beaten_by_its_equal(spreads: tuple[f
 def test_a_claim_of_many_comparisons_is_rarely_wrong(
     n: int, spreads: tuple[float, float], places: int, rivals: int
 ) -> None:
-    """One that is decided by any of its comparisons: at LEVEL alone, twelve of equals decided it in 26 of 100."""
+    """Any comparison decides this claim: at LEVEL each, twelve comparisons of equals would decide 26 %."""
     level, wrong = alone_level(places * rivals), np.zeros(COMPARISONS, bool)
     for place in range(places):
         for rival in range(rivals):
@@ -214,7 +214,7 @@ def of_evaluations(values: Sequence[float], width: float = 1.0) -> Quantity:
 
 
 def test_equal_epochs_are_no_certainty() -> None:
-    """Three runs an evaluation apart from three others may have been as quick; two evaluations apart they were not."""
+    """Three runs one evaluation apart from three others may have been as quick; two evaluations apart they were not."""
     early, late, later = (of_evaluations([at] * 3) for at in (8.0, 9.0, 12.0))
     assert late.minus(early).within(0.0, math.inf) == "not decided"
     near, far = sure(late.over(early)), sure(later.over(early))

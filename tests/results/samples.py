@@ -46,9 +46,9 @@ def write(
     judge: Judge = ACCURACY,
     **spec: Any,
 ) -> Record:
-    """A run with one evaluation per accuracy: simulated clock 2 s an epoch, training clock 3 s.
+    """Writes a journal with one evaluation per accuracy, 2 simulated seconds and 3 of training an epoch.
 
-    judge: of another metric, whose values are given instead.
+    judge: of another metric; the values are then of that metric.
     """
     resolved = spec_of(**spec)
     labels = Labels(row=row or resolved.method.name, method_title="Async LU", network_label="ResNet-18 (width 8)")
@@ -71,7 +71,7 @@ def write(
 
 
 def finish(out: Path, run: Run, accuracy: float = 50.0) -> None:
-    """The journal of a planned run that was trained to its end, as accurate after its first epoch as ever."""
+    """Writes the journal of a planned run, trained to its end with constant accuracy."""
     with Journal.create(folder_of(out, run.id), id=run.id, spec=run.spec, environment={}, labels=run.labels) as journal:
         for epoch in range(1, run.spec.workload.epochs + 1):
             metrics = {"accuracy_percent": accuracy, "loss": 1.0}
@@ -81,23 +81,23 @@ def finish(out: Path, run: Run, accuracy: float = 50.0) -> None:
 
 
 def records(out: Path) -> list[Record]:
-    """All runs of a folder, in the order of their start."""
+    """Reads all runs of a folder, in the order of their start."""
     return list(journals.read(out).records)
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
-    """The lines of a journal as they stand there, without their checksums."""
+    """Returns the lines of a journal, without their checksums."""
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     return [{name: value for name, value in line.items() if name not in (CHAIN, CHECKSUM)} for line in lines]
 
 
 def rewrite(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
-    """Write them with new checksums: a journal that was never damaged."""
+    """Writes lines with new checksums, as if the journal had never been changed."""
     path.write_bytes(chained(lines)[0])
 
 
 def made_elsewhere(path: Path, **changes: str) -> None:
-    """Make it the journal of a run whose spec differs in these fields, in that run's folder."""
+    """Rewrites a journal for a spec with these changes, and moves it to that run's folder."""
     lines = lines_of(path)
     lines[0]["spec"] |= changes
     lines[0]["id"] = identity(lines[0]["spec"])

@@ -1,4 +1,4 @@
-"""Scores of several runs as one number, after Agarwal et al."""
+"""Aggregate scores of several runs, after Agarwal et al."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_intervals_are_the_same_whenever_they_are_computed_and_hold_their_values
 
 
 def test_most_intervals_of_ten_runs_hold_the_true_mean() -> None:
-    """A percentile bootstrap of few runs is a little short; of ten it holds the truth 90 % of the time or so."""
+    """A percentile bootstrap is too narrow for few runs; with ten it covers about 90 %."""
     draws = np.random.default_rng(0).normal(0.0, 1.0, (60, 10))
     held = [interval.low <= 0 <= interval.high for its in draws for interval in [interquartile_interval({"a": [*its]})]]
     assert np.mean(held) > 0.8

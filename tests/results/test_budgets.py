@@ -27,7 +27,7 @@ def run(
     seconds: float = 2.0,
     status: str = "finished",
 ) -> Record:
-    """Twenty batches of 64 an epoch. sent: bytes until each evaluation; None: not counted. seconds: an epoch."""
+    """Makes a run of 20 batches of 64 an epoch. sent: bytes at each evaluation; None: not counted."""
     record = write(out, accuracies, row=row, method=row, status=status)
     points = []
     for number, point in enumerate(record.evaluations):
@@ -39,7 +39,7 @@ def run(
 
 @pytest.fixture
 def rows(tmp_path: Path) -> Mapping[str, Record]:
-    """BP sends nothing; DDP sends most and is slow; L-SGD stops after three epochs."""
+    """Makes three rows: BP sends nothing, DDP sends most and is slow, L-SGD stops after three epochs."""
     return {
         "bp": run(tmp_path, "bp", [10, 20, 30, 40], [0, 0, 0, 0], seconds=3.0),
         "ddp": run(tmp_path, "ddp", [15, 25, 35, 45], [4e6, 8e6, 12e6, 16e6], seconds=4.0),
@@ -53,7 +53,7 @@ def at_equal(what: str, rows: Mapping[str, Record]) -> dict[str, float | None]:
 
 
 def test_a_budget_is_the_least_that_any_row_has_used_up(rows: Mapping[str, Record]) -> None:
-    """What sends nothing sets no bytes, and has its last value there."""
+    """A row that sends nothing does not set the bytes, and has its last value there."""
     assert smallest(rows.values()) == {
         "samples": (3 * 20 * 64.0, "lsgd"),
         "seconds": (6.0, "lsgd"),
@@ -70,7 +70,7 @@ def test_a_run_that_fell_apart_sets_no_budget(rows: Mapping[str, Record], tmp_pa
 
 
 def test_none_where_it_is_not_known(rows: Mapping[str, Record], tmp_path: Path) -> None:
-    """Not counted, by an earlier version; or no evaluation that early."""
+    """Earlier versions did not count bytes; and a run may have no evaluation that early."""
     old = run(tmp_path, "lapsgd", [11, 12], None)
     late = run(tmp_path, "plsgd", [50], [9e6])
     found = at_equal("bytes", {**rows, "old": old, "late": late})

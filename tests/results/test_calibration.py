@@ -1,6 +1,6 @@
-"""Tries the statistics on synthetic runs: intervals at 95 % cover 93 to 97 %, false alarms stay below 6 %.
+"""Simulates the statistics: intervals at 95 % cover 93 to 97 %, false alarms stay below 6 %.
 
-Seeded, through the functions themselves. docs/statistics.md has the figures.
+Seeds are fixed; docs/statistics.md has the figures.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RUNS = 4000
 
 
 def draw(rng: np.random.Generator, shape: str, n: int, *, variation: float, mean: float = 1.0) -> np.ndarray:
-    """RUNS synthetic experiments of n runs; "skewed" is log-normal. variation: standard deviation over mean."""
+    """Draws RUNS experiments of n runs; "skewed" is log-normal. variation: standard deviation over mean."""
     deviates = rng.standard_normal((RUNS, n))
     if shape == "normal":
         return np.asarray(mean * (1 + variation * deviates))
@@ -57,7 +57,7 @@ def test_ratio_interval(monkeypatch: pytest.MonkeyPatch, shape: str, variations:
 
 @pytest.mark.parametrize(("n", "missing"), [(3, 0.1), (10, 0.2)])
 def test_restricted_mean(n: int, missing: float) -> None:
-    """Runs miss the budget with probability `missing`. Where fewer than two do, there is no interval."""
+    """Each run misses the budget with probability `missing`. There is no interval if fewer than two reach it."""
     rng = np.random.default_rng(200 + n)
     runs = draw(rng, "skewed", n, variation=0.2)
     population = draw(rng, "skewed", 200, variation=0.2)
@@ -70,9 +70,9 @@ def test_restricted_mean(n: int, missing: float) -> None:
 
 @pytest.mark.parametrize(("n", "missing", "most"), [(3, 0.2, 1.0), (10, 0.1, 0.97)])
 def test_restricted_ratio(n: int, missing: float, most: float) -> None:
-    """The slower method misses the budget in one run at least, the faster one in none.
+    """At least one run of the slower method misses the budget, none of the faster one.
 
-    Where so few arrive, the interval of three or five runs is wider than need be, and never narrower.
+    If few arrive, the interval of three or five runs is too wide, but never too narrow.
     """
     rng = np.random.default_rng(300 + n)
     slow, fast = draw(rng, "skewed", n, variation=0.2, mean=2.0), draw(rng, "skewed", n, variation=0.2)
@@ -97,7 +97,7 @@ def test_false_alarms_between_methods(shape: str, n_a: int, n_b: int) -> None:
 
 @pytest.mark.parametrize("effect", [2.0, 3.5])
 def test_power_with_the_seeds_asked_for(effect: float) -> None:
-    """0.8 is asked for; the exact test is a little weaker than the t test that the formula is of."""
+    """A power of 0.8 is requested; the exact test is slightly weaker than the t test for which the formula holds."""
     n = seeds_for_effect(effect)
     rng = np.random.default_rng(500 + n)
     a, b = rng.standard_normal((2, 1200, n)) + np.array([0.0, effect])[:, None, None]
@@ -107,7 +107,7 @@ def test_power_with_the_seeds_asked_for(effect: float) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("std", [0.02, 0.05])
 def test_agreement_is_rarely_wrong(shape: str, std: float) -> None:
-    """Three runs of ours and of theirs, whose true means lie exactly a margin apart, where either word is wrong."""
+    """With true means exactly a margin apart, both "agrees" and "differs" are wrong."""
     rng = np.random.default_rng(600)
     ours = draw(rng, shape, 3, variation=std, mean=1.1).tolist()
     theirs = draw(rng, shape, 3, variation=std)

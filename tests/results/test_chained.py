@@ -1,4 +1,4 @@
-"""Lines that belong to one run: a journal's checksums are chained, and what earlier versions wrote stays readable."""
+"""Chained checksums of a journal's lines, and journals of earlier versions without them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Lines = list[bytes]
 
 @pytest.mark.parametrize("part", ["spec", "environment", "labels", "started", "id"])
 def test_the_first_line_is_covered_whole_by_each_that_follows(tmp_path: Path, part: str) -> None:
-    """With a checksum of its own that is true, too."""
+    """Even a changed first line with a correct checksum of its own is detected."""
     one = write(tmp_path, [10.0, 20.0])
     lines = lines_of(one.path)
     lines[0][part] = {"spec": {"seed": 7}, "environment": {"cores": 9}, "labels": {"row": "x"}}.get(part, "x")
@@ -32,7 +32,7 @@ def test_the_first_line_is_covered_whole_by_each_that_follows(tmp_path: Path, pa
 
 
 def old(path: Path, line: Callable[[Any], bytes]) -> None:
-    """Make it a journal of an earlier version."""
+    """Rewrites the journal as an earlier version would have written it."""
     head, *rest = lines_of(path)
     head.pop("format", None)
     path.write_bytes(b"".join(line(one) + b"\n" for one in [head, *rest]))
@@ -64,7 +64,7 @@ def taken_off(lines: Lines) -> Lines:
 
 
 def own(lines: Lines) -> Lines:
-    """Each with the checksum of an earlier version, and all else as it was."""
+    """Rewrites lines with the checksums of an earlier version, one per line."""
     return [render({k: v for k, v in json.loads(line).items() if k != "chain"}) + b"\n" for line in lines]
 
 
@@ -120,7 +120,7 @@ def test_every_kept_run_is_chained_and_plausible() -> None:
 
 
 def test_packed_journals_are_read_one_by_one(tmp_path: Path) -> None:
-    """A damaged one is left out; of a run that lies in a file of its own, too, that one counts."""
+    """A damaged one is skipped; a journal in a file of its own replaces a packed one."""
     runs = [write(tmp_path / "out", [10.0, 20.0 + seed], seed=seed) for seed in range(3)]
     keep(runs[:2], tmp_path / "kept")
     (pack,) = keep([runs[2], runs[0]], tmp_path / "kept")

@@ -1,4 +1,4 @@
-"""When a target may be reached without learning."""
+"""Targets that a run may reach without learning."""
 
 from __future__ import annotations
 

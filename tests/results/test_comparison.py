@@ -1,4 +1,4 @@
-"""A beside B: which runs belong together, what is called a change, and what is said of the rest."""
+"""Comparisons of two sets of runs: which are paired, what counts as a change, what is said of the rest."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.results.samples import write
 
 
 def runs(out: Path, accuracies: Sequence[float], *, first_seed: int = 0, **how: Any) -> list[Record]:
-    """One run per best accuracy, each of two epochs."""
+    """Makes a run of two epochs per best accuracy."""
     return [write(out, [1.0, best], seed=seed, **how) for seed, best in enumerate(accuracies, start=first_seed)]
 
 
@@ -160,7 +160,7 @@ def on_data(records: Sequence[Record], dataset: str, fingerprint: str) -> list[R
 
 @pytest.mark.parametrize(("dataset", "fingerprint"), [("leaves", "ab" * 32), ("digit-pairs", "ab" * 32)])
 def test_other_data_are_never_laid_beside_each_other(tmp_path: Path, dataset: str, fingerprint: str) -> None:
-    """Under another name, or with another content under the same one."""
+    """Data may differ in name, or in content under the same name."""
     a = runs(tmp_path / "a", [60.0, 61.0])
     found = compare_runs(on_data(a, dataset, fingerprint), a)
     assert not found.cells
@@ -171,7 +171,7 @@ def test_other_data_are_never_laid_beside_each_other(tmp_path: Path, dataset: st
 
 
 def test_values_of_other_data_are_never_laid_beside_each_other() -> None:
-    """Where both are known; an older file does not say."""
+    """Only if both sides state their data; older files do not."""
     mine, theirs, unknown = (value("best_accuracy_percent", 60.0, 1.0, 3, data=data) for data in ("ab12", "cd34", ""))
     found = compare_values([mine], [theirs])
     assert (found.cells, [one.side for one in found.alone]) == ((), ["A", "B"])
@@ -180,7 +180,7 @@ def test_values_of_other_data_are_never_laid_beside_each_other() -> None:
 
 
 def test_times_an_evaluation_apart_are_no_change() -> None:
-    """All runs of A at one evaluation and all of B at the next show no spread, and may have been as quick."""
+    """If all runs of A are found at one evaluation and all of B at the next, they may have been equally quick."""
     a, b, later = (value("time_to_best_seconds", at, 0.0, 5, resolution=2.0) for at in (10.0, 12.0, 20.0))
     assert only(compare_values([a], [b]).cells, "time_to_best_seconds").verdict == NOISE
     found = only(compare_values([a], [later]).cells, "time_to_best_seconds")

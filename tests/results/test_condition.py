@@ -1,4 +1,4 @@
-"""Names of outputs: conditions that differ have names that differ, and the usual ones are short."""
+"""Names of outputs: distinct for distinct conditions, and short for usual ones."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_names(given: RunCondition, slug: str, label: str) -> None:
 
 
 def test_selections_that_differ_have_names_that_differ() -> None:
-    """Names that are long, or not allowed in a file's name, end in a digest of the whole."""
+    """Names that are too long, or have characters that file names may not have, end in a digest."""
     long = tuple(f"workload.field_{number}=1" for number in range(9))
     selections = [
         (),

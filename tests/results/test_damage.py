@@ -1,4 +1,4 @@
-"""Damaged journals: every change is found, and told by file and line."""
+"""Damaged journals: every change is detected and reported with file and line."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_journal_without_an_end(make: Make, words: str, tmp_path: Path) -> Non
     ids=str,
 )
 def test_counts_that_are_none_are_told(tmp_path: Path, wrong: Any) -> None:
-    """Those that a run counted; what earlier versions wrote has none."""
+    """Counts must be valid if present; earlier versions wrote none."""
     path = write(tmp_path, [10.0]).path
     *lines, end = lines_of(path)
     counted = dict.fromkeys(Effects.model_fields, 0) | {"updates": [2, 2], "sent_bytes": None}

@@ -1,4 +1,4 @@
-"""Times of day in tracked entries, where the clock was set while a run was trained."""
+"""Tracked entries: times of day after the clock was changed, order of metrics, published values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.results.samples import write
 def test_a_clock_that_was_set_back_gives_no_negative_duration(
     tmp_path: Path, status: str | None, seconds: float
 ) -> None:
-    """The end by the time of day is before the start; what the run timed itself is not."""
+    """The time of day at the end lies before the start; the duration that the run measured is right."""
     record = write(tmp_path, [10.0, 20.0], status=status)
     if status == "interrupted" and record.end is not None:
         record = replace(record, end={name: value for name, value in record.end.items() if name != "wall_seconds"})
@@ -33,14 +33,14 @@ def test_a_clock_that_was_set_back_gives_no_negative_duration(
     ],
 )
 def test_what_one_looks_at_first_is_written_last(tmp_path: Path, judge: Judge, last: list[str]) -> None:
-    """MLflow's compare page opens on the metric that was: what the runs are judged by."""
+    """MLflow's compare page opens on the metric written last, which must be the judge's."""
     made = entries([write(tmp_path, [3.0, 2.0], seed=seed, judge=judge) for seed in (0, 1)], {}, {})
     (ours,) = (entry for entry in made if entry.key.startswith("ours:"))
     assert [point.key for point in ours.points()][-2:] == last
 
 
 def test_nothing_published_stands_beside_other_data(tmp_path: Path) -> None:
-    """Neither a value, nor a row of its own, nor the rows of the paper's target."""
+    """There are neither published values nor published rows, and no target from the paper's rows."""
     record = write(tmp_path, [10.0, 20.0])
     values = {("resnet18", "async_lu", "best_accuracy_percent"): Published(61.0, 0.1, 3, "their Table 1")}
     beside, apart = (entries([record], {"cifar100": values}, {}, apart=which) for which in ((), ("ef" * 32,)))

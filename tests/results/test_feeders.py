@@ -1,4 +1,4 @@
-"""Feeds that were stopped, or met on a server: the next one leaves each run once, and writes only what is missing."""
+"""Interrupted and concurrent feeds: the next feed leaves each run once, and writes only what is missing."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="module")
 def wanted(tmp_path_factory: pytest.TempPathFactory) -> list[TrackedEntry]:
-    """Two seeds, their parent, and two of the papers' rows."""
+    """Returns entries of two seeds, their parent, and two published rows."""
     out = tmp_path_factory.mktemp("out")
     return entries([write(out, [30.0, 60.0], seed=seed) for seed in (0, 1)], by_dataset(), {})[:5]
 
 
 @pytest.fixture
 def fresh(client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Store]]:
-    """Makes stores, as many as a test calls for, on one server that has no experiment yet."""
+    """Makes stores on one server, each without any experiment."""
     from mlflow import entities
 
     monkeypatch.setattr(feeding, "_artifacts", lambda uri, name: tmp_path.as_uri())
@@ -47,7 +47,7 @@ def fresh(client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 def once(client: Any, wanted: list[TrackedEntry]) -> dict[str, Any]:
-    """The runs by their keys; each is there once, has ended, and lies under the parent that is left."""
+    """Returns the runs by key, after checking that each exists once, has ended, and lies under the remaining parent."""
     found = client.search_runs([client.get_experiment_by_name(NAME).experiment_id])
     keys = Counter(run.data.tags["benchmarks.key"] for run in found)
     assert keys == Counter(entry.key for entry in wanted)

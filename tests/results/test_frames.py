@@ -1,4 +1,4 @@
-"""Records as frames: what the columns are, and that nothing measured is lost on the way."""
+"""Records as frames: their columns, and that no measured value is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The target that tracking computes without a table is the table's: that of the rows which the paper has."""
+"""Targets computed without a table equal the table's: only the paper's rows set them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_without_rows_of_the_paper_all_rows_set_it(tmp_path: Path) -> None:
 
 
 def test_a_target_that_needs_no_learning_is_none(tmp_path: Path) -> None:
-    """7.5 % of 500 images may be luck with a hundred classes, of 10,000 with a thousand they are not."""
+    """With 100 classes 7.5 % of 500 images may be luck; with 1,000 classes and 10,000 images it is not."""
     runs = [write(tmp_path, [30.0], method="async_lu"), write(tmp_path, [2.0, 7.5], method="lapsgd")]
     groups = group(runs)
     assert set(targets(groups, {}, published.by_dataset()).values()) == {7.0}

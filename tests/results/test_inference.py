@@ -1,4 +1,4 @@
-"""Intervals, tests and agreement against worked examples from their sources, and at their edges."""
+"""Intervals, tests and agreement, checked against worked examples from their sources and at their limits."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CONTROL = [52.0, 104, 146, 10, 51, 30, 40, 27, 46]
 
 
 def with_moments(mean: float, std: float, n: int) -> list[float]:
-    """n values with exactly this mean and sample standard deviation, for examples that print nothing else."""
+    """Makes n values with exactly this mean and sample standard deviation, for examples that print only these."""
     values = [float(number) for number in range(n)]
     return [mean + std * (value - statistics.mean(values)) / statistics.stdev(values) for value in values]
 
@@ -163,7 +163,7 @@ def test_differs_is_a_test_beyond_the_margin() -> None:
 
 
 def test_what_evaluations_leave_open_decides_nothing() -> None:
-    """Found at 100 s, evaluations 15 s apart: it may be 86 s, which is beyond a margin of 10 s; 150 s is so anyway."""
+    """A time found at 100 s, 15 s after the evaluation before, may differ by more than 10 s; 150 s surely does."""
     ours, widths = [99.0, 100.0, 101.0], [15.0] * 3
     assert equivalence(ours, 100.0, None, None, margin=10.0).status == "agrees"
     found = equivalence(ours, 100.0, None, None, margin=10.0, widths=widths)

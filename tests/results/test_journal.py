@@ -178,7 +178,7 @@ def test_a_disk_that_fills_up_leaves_no_half_line(tmp_path: Path, monkeypatch: p
 def test_what_a_signal_ends_in_the_midst_of_a_line_is_followed_by_whole_lines(
     tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether the line was written in part, or whole."""
+    """Holds whether the line was written in part or in full."""
 
     def ended(*arguments: Any) -> None:
         if step == "write":
@@ -204,7 +204,7 @@ def test_what_a_signal_ends_in_the_midst_of_a_line_is_followed_by_whole_lines(
 def test_whatever_write_fails_what_was_written_before_is_whole(
     tmp_path: Path, nth: int, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The run is over with a sentence, half a line is dropped, the lease is given back, and the run can be repeated."""
+    """The run fails with a sentence, half a line is dropped, the lease is released, and the run can be repeated."""
     calls = iter(range(1, 100))
 
     def fail(*arguments: Any) -> None:

@@ -1,4 +1,4 @@
-"""Leases: one of many has a run; who died is succeeded at once, who fell silent later; who lost it writes nothing."""
+"""Leases: one process at a time holds a run; dead owners are replaced at once, silent ones later."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 def left_by(folder: Path, owner: Owner, nonce: str = "n") -> Path:
-    """A lease that nobody beats."""
+    """Writes a lease that nobody touches."""
     fields = {name: getattr(owner, name) for name in Owner.__slots__}
     (folder / LEASE).write_text(json.dumps(fields | {"nonce": nonce}))
     return folder / LEASE
 
 
 def ended() -> int:
-    """The id of a process that has ended."""
+    """Returns the pid of a process that has ended."""
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
     return process.pid
@@ -119,7 +119,7 @@ def test_while_a_process_is_stopped_it_hears_no_silence(tmp_path: Path, monkeypa
 def test_a_lease_that_cannot_be_read_is_held_until_it_was_silent(
     tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may be that it is just being written."""
+    """Its owner may be writing it at this moment."""
     (tmp_path / LEASE).write_bytes(content)
     with pytest.raises(LeaseHeld, match="not known yet"):
         Lease.take(tmp_path)
@@ -128,7 +128,7 @@ def test_a_lease_that_cannot_be_read_is_held_until_it_was_silent(
 
 
 def at_once(count: int, action: Callable[[], object]) -> list[object]:
-    """Results of threads that began together: of each the action's result, or who has the lease."""
+    """Runs the action in threads that start together -> each one's result, or the owner of the lease."""
     barrier, found = threading.Barrier(count), list[object]()
 
     def one() -> None:
@@ -148,7 +148,7 @@ def at_once(count: int, action: Callable[[], object]) -> list[object]:
 
 @pytest.fixture
 def switching() -> Iterator[None]:
-    """Threads take turns at almost every step: of the races that there are, more are seen."""
+    """Makes threads switch after almost every step, to expose races."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
@@ -177,7 +177,7 @@ def test_of_many_at_once_one_gets_it(tmp_path: Path, left: str) -> None:
 
 @LINUX
 def test_of_many_processes_one_at_a_time_has_it(tmp_path: Path) -> None:
-    """Each adds one to a number, by reading and writing it, while it has the lease; every other one dies with it."""
+    """Each process increments a number in a file while it holds the lease, and ends without releasing its last one."""
     program = (
         "import os, sys, time; from pathlib import Path; from results.records.lease import Lease;"
         "from results.errors import LeaseHeld\n"
@@ -197,7 +197,7 @@ def test_of_many_processes_one_at_a_time_has_it(tmp_path: Path) -> None:
 
 
 def test_who_was_judged_dead_and_comes_back_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Acts as a process that was stopped for minutes: the run goes on elsewhere, and its journal is not touched."""
+    """Simulates a process that was stopped for minutes: another one trains the run, and its journal is not touched."""
     id = run_id(spec_of())
 
     def start() -> Journal:
@@ -229,7 +229,7 @@ def test_an_owner_beats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_where_a_lease_cannot_be_written_none_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Failing within the file, as on a full disk."""
+    """The write fails within the file, as on a full disk."""
     monkeypatch.setattr(Owner, "written", lambda owner: SimpleNamespace(encode=lambda: "no bytes"))
     with pytest.raises(TypeError):
         Lease.take(tmp_path)

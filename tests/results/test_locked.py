@@ -1,4 +1,4 @@
-"""A journal that cannot be had fails its own run, and one that is gone at its end is no finished run."""
+"""A journal that another process writes fails only its own run; one that is missing at the end is no finished run."""
 
 from __future__ import annotations
 

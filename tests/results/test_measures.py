@@ -1,4 +1,4 @@
-"""Measures of runs that fell apart or were cut short."""
+"""Measures of runs that diverged or were cut short."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.results.samples import write
 
 @pytest.fixture
 def runs(tmp_path: Path) -> list[Record]:
-    """Two whole runs of 6 s, and one that diverged after 2 s."""
+    """Two complete runs of 6 s, and one that diverged after 2 s."""
     whole = [write(tmp_path, [30.0, 60.0, 70.0 + seed], seed=seed) for seed in range(2)]
     return [*whole, write(tmp_path, [65.0], seed=2, status="diverged")]
 
@@ -45,7 +45,7 @@ def test_what_is_per_epoch_or_the_best_so_far_stays(runs: list[Record]) -> None:
 
 
 def test_who_learnt_nothing_has_no_way_to_a_best(tmp_path: Path) -> None:
-    """Three of a hundred classes by luck: when that was is no speed. One reason for all such rows, in no other cell."""
+    """An accuracy of 3 % with 100 classes is luck, and its time no speed. All such rows share one footnote."""
     mine = [write(tmp_path, [2.0, 3.5], seed=seed) for seed in (0, 1)]
     given = Context(chance=Chance(100, 500))
     reasons = {MEASURES[key].value(mine, given) for key in ("time_to_best_seconds", "epochs_to_best")}
@@ -70,7 +70,7 @@ def test_a_run_that_was_cut_short_has_no_training_time(tmp_path: Path) -> None:
 
 
 def test_lost_updates_and_torn_reads_are_shares_over_all_layers(tmp_path: Path) -> None:
-    """Only runs that counted them have a value: not those of earlier versions, nor where reads were not watched."""
+    """Runs of earlier versions, and those whose reads were not watched, counted none and have no value."""
     run = write(tmp_path, [1.0])
     assert (run.end or {})["staleness"]
     layers = [
@@ -111,7 +111,7 @@ def test_what_is_found_at_an_evaluation_is_as_fine_as_these(
 
 
 def test_a_bound_may_be_too_high_by_what_its_values_may_be(runs: list[Record]) -> None:
-    """Two of three runs have values, each too high by 2 s at most; how far the third went is known."""
+    """Two of three runs have values, each too high by at most 2 s; of the third only a limit is known."""
     found, _ = MEASURES["time_to_target_seconds"].value(runs, Context(60.0))
     assert found is not None
     assert found.resolution == pytest.approx(4 / 3)

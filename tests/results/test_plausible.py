@@ -1,4 +1,4 @@
-"""Runs that no training can have written do not count, whatever their checksums say."""
+"""Runs that no training can have written do not count, whatever their checksums."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def layer(**values: float) -> Callable[[Lines], None]:
 
 
 def cut_short(lines: Lines) -> None:
-    """It ends after one epoch of four, and says nothing of early stopping."""
+    """Ends the run after one epoch of four without early stopping."""
     del lines[2:-1]
     lines[-1].update(epochs=1, early_stopped=False)
 
 
 def stopped(patience: int) -> Callable[[Lines], None]:
     def change(lines: Lines) -> None:
-        """Its best epoch was the last."""
+        """Stops a run early although its last epoch was its best."""
         lines[0]["spec"]["workload"]["patience"] = patience
         del lines[-2]
         lines[-1].update(epochs=3, early_stopped=True)
@@ -119,7 +119,7 @@ def test_what_is_said_names_the_file_and_the_remedy(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("status", ["diverged", None, "failed", "interrupted"])
 def test_a_loss_may_be_lost_where_a_run_ends(tmp_path: Path, status: str | None) -> None:
-    """It diverged; or was ended before it could say so."""
+    """The run diverged, or was interrupted before it could report that."""
     path = write(tmp_path, [10.0, 20.0], status=status).path
     lines = lines_of(path)
     lines[2]["metrics"].update(loss=math.nan, train_loss=math.inf, train_accuracy_percent=math.nan)

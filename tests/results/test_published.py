@@ -19,7 +19,7 @@ DIGESTS = {
     "paper-b.csv": "1109630ce20aee21",
     "paper-others.csv": "dc2a130cd5f27661",
 }
-"""Digest of keys and numbers, which were compared with the papers' texts cell by cell."""
+"""Digests of keys and numbers, which were compared with the papers' texts cell by cell."""
 KEY = ("table", "dataset", "network", "row", "measure")
 
 

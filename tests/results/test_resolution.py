@@ -1,7 +1,7 @@
-"""Values that are known to lie between two evaluations: what that does to intervals, ratios and tests.
+"""Intervals, ratios and tests of values that are only known to lie between two evaluations.
 
-The simulations draw true times, see them at the evaluation that follows, and hold the rule to 5 %: with every phase of
-the true mean between two evaluations, and spreads from a twentieth of their distance to four of it.
+The simulations draw true times, round them up to the next evaluation, and check errors of at most 5 %, for every
+position of the true mean between two evaluations, and spreads from 1/20 of their distance to 4 times it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MEAN = 12.0
 
 
 def seen(rng: np.random.Generator, n: int, std: float, mean: float) -> Iterator[Bracketed]:
-    """RUNS experiments of n runs, each found at the evaluation that follows its true time."""
+    """Draws RUNS experiments of n runs, each found at the first evaluation after its true time."""
     for values in np.ceil(mean + std * rng.standard_normal((RUNS, n))).tolist():
         yield Bracketed.of(values, [1.0] * n)
 
@@ -40,7 +40,7 @@ def test_an_interval_covers_the_true_mean(n: int, std: float) -> None:
 @pytest.mark.parametrize("n", [2, 5])
 @pytest.mark.parametrize("std", SPREADS)
 def test_equals_are_rarely_told_apart(n: int, std: float) -> None:
-    """Seed by seed, as two groups, and by their quotient."""
+    """Compares seed by seed, as two groups, and by quotient."""
     rng = np.random.default_rng(10 + n)
     for phase in PHASES:
         pairs = list(zip(*(seen(rng, n, std, MEAN + phase) for _ in range(2)), strict=True))

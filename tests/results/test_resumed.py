@@ -1,4 +1,4 @@
-"""The line of a journal that says where its run went on from a checkpoint."""
+"""The line of a journal that states where its run was resumed from a checkpoint."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def point(epoch: int) -> Evaluation:
 
 
 def resumed(out: Path, before: Sequence[Mapping[str, Any]] = BEFORE) -> Record:
-    """After two epochs and five batches; it finished after three."""
+    """A run resumed after two epochs and five batches, and finished after three epochs."""
     spec = spec_of()
     folder, id = folder_of(out, run_id(spec)), run_id(spec)
     with Journal.create(folder, id=id, spec=spec, environment={}, labels=Labels()) as journal:
@@ -98,7 +98,7 @@ def test_a_wrong_one_is_named_by_file_and_line(tmp_path: Path, change: dict[str,
 
 
 def test_a_tracked_run_says_where_it_resumed_and_lasted_as_long_as_it_was_trained(tmp_path: Path) -> None:
-    """Its journal began 9 s into its training; pauses are left out."""
+    """The journal begins 9 s into the training; pauses are left out."""
     record = replace(resumed(tmp_path), started="2026-01-01T00:01:00.000+00:00")
     (entry,) = (entry for entry in entries([record], {}, {}) if entry.key.startswith("run:"))
     assert entry.tags["benchmarks.resumed"] == "after epoch 2 and 5 batches"
@@ -107,7 +107,7 @@ def test_a_tracked_run_says_where_it_resumed_and_lasted_as_long_as_it_was_traine
 
 
 def test_what_is_kept_of_it_names_no_folder(tmp_path: Path) -> None:
-    """Neither where it began nor where it was resumed."""
+    """Neither the environment at the start nor the one at the resumption."""
     where = {"command": ["python", "-m", "benchmarks", "run", "table1", "--out", "/home/me/out"], "commit": "a"}
     record = resumed(tmp_path / "out", [{"epoch": 1, "batch": 3, "environment": where}])
     (path,) = keep([record], tmp_path / "kept")

@@ -1,4 +1,4 @@
-"""The file of a schedule: read back as it was written, or refused in a sentence."""
+"""Files of schedules: read back as written, or refused in a sentence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def part(ticket: int) -> Part:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A run's, with three epochs."""
+    """Folder of a run with a schedule of three epochs."""
     for epoch in (1, 2, 3):
         schedule.append(tmp_path, epoch, [part(epoch)])
     return tmp_path
@@ -28,7 +28,7 @@ def test_what_was_written_is_read(folder: Path) -> None:
 
 
 def test_a_run_goes_on_after_the_epochs_that_it_keeps(folder: Path) -> None:
-    """A line that was written after the last checkpoint is of an epoch that is trained again."""
+    """A line written after the last checkpoint belongs to an epoch that is trained again."""
     schedule.begin(folder, after=2)
     schedule.append(folder, 3, [part(9)])
     assert schedule.load(folder) == [[part(1)], [part(2)], [part(9)]]

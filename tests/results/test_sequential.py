@@ -1,4 +1,4 @@
-"""The sequential test keeps its error whenever one stops, and stops earlier than a fixed number of seeds."""
+"""The sequential test keeps its error rate whenever one stops, and stops earlier than a fixed number of seeds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EQUAL: dict[str, Draw] = {
     "skewed scores": lambda rng, shape: rng.exponential(size=shape) - rng.exponential(size=shape),
     "tied": lambda rng, shape: np.round(rng.standard_normal(shape)),
 }
-"""Differences of rows that are equal: their scores have one distribution, so that differences are symmetric."""
+"""Distributions of differences between equal rows: they are symmetric."""
 
 
 def stops(differences: np.ndarray) -> list[int | None]:

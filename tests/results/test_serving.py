@@ -71,7 +71,7 @@ def test_an_mlflow_with_other_names_is_started_by_its_command_line(
 
 
 def test_a_wait_ends_now_and_then_so_that_no_signal_is_lost_as_it_begins() -> None:
-    """Python hears a signal between two instructions: one that comes just before an endless wait waits with it."""
+    """Python handles a signal between two instructions: one just before an endless wait would be handled after it."""
     waits: list[float | None] = []
 
     class Slow:

@@ -1,4 +1,4 @@
-"""Runs that are evaluated several times in an epoch, or every second one: journals, curves, exports, steps."""
+"""Runs evaluated several times per epoch, or every second epoch: journals, curves, exports, steps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.results.samples import lines_of, rewrite, spec_of
 
 
 def write(out: Path, every: float, epochs: Sequence[float], resumed_after: int | None = None) -> Path:
-    """Writes a journal of four planned epochs, of 20 batches and 2 s each; the accuracy is ten times the epoch."""
+    """Writes a journal of four planned epochs, each of 20 batches and 2 s; accuracy is ten times the epoch."""
     spec = spec_of()
     exact = Fraction(every).limit_denominator(100)
     spec = spec.model_copy(update={"workload": spec.workload.model_copy(update={"evaluate_every": exact})})
@@ -99,7 +99,7 @@ def test_times_are_as_fine_as_evaluations(tmp_path: Path) -> None:
     [(1, [1, 2, 3], [1, 2, 3]), (0.5, [0.5, 1, 1.5], [1, 2, 3]), (2, [2, 4], [2, 4]), (1 / 3, [1 / 3, 2 / 3], [1, 2])],
 )
 def test_the_steps_of_mlflow_are_whole(tmp_path: Path, every: float, epochs: list[float], steps: list[int]) -> None:
-    """Epochs; evaluations where there are several in each."""
+    """Steps count epochs, or evaluations if an epoch has several."""
     record = found(tmp_path, every, epochs)
     assert [point.step for point in curve(record, 0) if point.key == "loss"] == steps
     assert last_step([record]) == steps[-1]

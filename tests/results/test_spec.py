@@ -1,4 +1,4 @@
-"""Specs of runs are written as they were read, hashed as ever, and refused where they are invalid."""
+"""Specs of runs: written as they were read, with unchanged identities, and refused if invalid."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from results.records.spec import RunSpec
 from tests.results.samples import lines_of, rewrite, spec_of, write
 
 JOURNALS = sorted((Path(__file__).parent / "journals").glob("*.jsonl"))
-"""First lines of journals of the first edition: under the virtual clock, delayed, of text, and of real threads."""
+"""First lines of journals of the first version: on the virtual clock, delayed, of text, and of real threads."""
 
 
 GOLDEN = "bbd880b09bf71297c147cc525b3a744d5498aaef3ce0f3a0995c960d4130982d"
@@ -31,7 +31,7 @@ def test_a_journal_of_the_first_edition_reads_and_hashes_to_its_name(path: Path)
 
 
 def test_a_fixed_spec_has_the_identity_that_it_always_had() -> None:
-    """The sha256 of the canonical JSON of a plain dictionary, as the first edition held its specs."""
+    """The sha256 of the canonical JSON of a plain dictionary, as in the first version."""
     assert run_id(spec_of(backward_workers=2, on=True, rate=1.0)) == GOLDEN
 
 

@@ -1,4 +1,4 @@
-"""Text that begins as a formula is none in a CSV, and is read back as it was."""
+"""Text that looks like a formula is escaped in a CSV, and read back unchanged."""
 
 from __future__ import annotations
 

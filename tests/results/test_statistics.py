@@ -107,7 +107,7 @@ def test_where_less_is_better_all_is_the_other_way_round(tmp_path: Path) -> None
 
 
 LOSSES = {"bp": (2.2, 2.363), "ddp": (1.8, 2.0)}
-"""Loss of each seed at the end of a run; it was half of that before."""
+"""Final loss of each seed; before it was half as large."""
 
 
 def test_a_loss_near_that_of_guessing_is_no_target(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A table's JSON: what is written is read back, and anything else is refused in one sentence."""
+"""A table's JSON is read back as written; anything else is refused in one sentence."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_floats_come_back_to_the_last_bit(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
 def test_what_is_not_finite_comes_back_from_strict_json(value: float, tmp_path: Path) -> None:
-    """An analysis of one's own may find anything; a run's values that are not finite are censored before."""
+    """A user's own analysis may measure anything; runs' values that are not finite are censored before."""
     path = files.write(table(mean=value), tmp_path)
     json.loads(path.read_text(encoding="utf-8"), parse_constant=pytest.fail)
     found = sure(files.read(path).rows[0].cells[0].measured)

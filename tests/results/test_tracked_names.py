@@ -1,4 +1,4 @@
-"""Names of runs in MLflow: short, and still one for each row of a table."""
+"""Names of runs in MLflow: short, and distinct for the rows of a table."""
 
 from __future__ import annotations
 

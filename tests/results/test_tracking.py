@@ -38,7 +38,7 @@ def uri(folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def fed(folder: Path, uri: str) -> Path:
-    """An `out` with every kind of end, fed once."""
+    """A folder of results with every kind of end, fed once."""
     out = folder / "out"
     for seed, top in enumerate((61.0, 62.0, 63.0)):
         write(out, [30.0, top], seed=seed)
@@ -170,7 +170,7 @@ def test_changed_journals_replace_their_runs(folder: Path, uri: str) -> None:
 
 
 def test_a_second_setting_names_both_and_one_that_was_there_before_is_renamed(folder: Path, uri: str) -> None:
-    """Whatever has its name from somebody else keeps it, and nothing is written twice."""
+    """A run renamed by a user keeps its name, and nothing is written twice."""
     kind: dict[str, Any] = {"network": "resnet20", "method": "lsgd"}
     first = [write(folder / "one", [30.0, 40.0], seed=seed, updaters=1, **kind) for seed in (0, 1)]
     feed(first, published={}, uri=uri)

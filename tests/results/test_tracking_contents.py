@@ -1,4 +1,4 @@
-"""Contents of a tracked run beside its metrics, what a store gives back, and texts that try to do harm."""
+"""Contents of tracked runs besides metrics, fetched journals, and hostile texts."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def fed(folder: Path, uri: str, files: dict[str, list[Path]]) -> list[Record]:
 
 
 def hostile(out: Path) -> Record:
-    """A run without an evaluation, failed, whose every free text is markup or a path."""
+    """A failed run without an evaluation, whose free texts are all markup or paths."""
     options: dict[str, Any] = {HOSTILE: "x", "..": "y", "a//b": "z"}
     spec = spec_of(method="hogwild", **options)
     spec = spec.model_copy(update={"workload": spec.workload.model_copy(update={"dataset": HOSTILE})})

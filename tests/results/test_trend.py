@@ -1,4 +1,4 @@
-"""Trends of a difference over budgets: worked examples, and what their intervals and verdicts are worth."""
+"""Trends of a difference over budgets: worked examples, and error rates of intervals and verdicts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def rungs(*means: float, spread: float = 0.1) -> list[Rung]:
 
 
 def test_a_line_is_least_squares_over_log_budget() -> None:
-    """2, 4 and 9 at 0, 1 and 2: slope 3.5, through 5 in the middle."""
+    """Means of 2, 4 and 9 at 0, 1 and 2 give a slope of 3.5 and 5 in the middle."""
     found = sure(trend(rungs(2.0, 4.0, 9.0), margin=1.0))
     assert (found.slope, *found.line[0], *found.line[1]) == pytest.approx((3.5, 1.0, 1.5, 100.0, 8.5))
     half = 2.776 * math.sqrt(0.01 / 3 / 4 * 2)  # t of 4 degrees of freedom: two of equal variances with 2 each
@@ -47,7 +47,7 @@ def test_verdicts_on_what_is_plain(means: tuple[float, ...], direction: str) -> 
 
 
 def test_what_stays_is_within_a_margin_or_half_of_where_it_began() -> None:
-    """8 points with an interval of the change of 2.3 points each way: less than half of them, more than the margin."""
+    """The change from 8 points has an interval of ± 2.3: less than half of them, more than the margin."""
     wide = rungs(8.0, 8.0, 8.0, spread=1.0)
     assert sure(trend(wide, margin=1.0)).direction == "stays"
     assert sure(trend(rungs(2.0, 2.0, 2.0, spread=1.0), margin=1.0)).direction == "open"
@@ -69,7 +69,7 @@ def test_a_bend_is_seen_and_a_single_seed_has_no_say() -> None:
 def simulated(
     seeds: tuple[int, ...], spreads: tuple[float, ...], slope: float, shared: float = 0.0, start: float = 5.0
 ) -> list[Trend]:
-    """800 ladders. shared: correlation of one seed's differences on all rungs."""
+    """Draws 800 ladders. shared: correlation of one seed's differences on all rungs."""
     rng, means = np.random.default_rng(7), [start + slope * math.log10(budget) for budget in LADDER]
     noise = math.sqrt(1 - shared) * rng.standard_normal((800, 3, 10))
     noise = (noise + math.sqrt(shared) * rng.standard_normal((800, 1, 10))) * np.array(spreads)[:, None]
@@ -85,13 +85,13 @@ def simulated(
     [((3, 3, 3), (1, 1, 1)), ((3, 3, 3), (3, 2, 1)), ((5, 5, 5), (1, 2, 3)), ((10, 3, 3), (1, 2, 3))],
 )
 def test_the_slopes_interval_covers(seeds: tuple[int, ...], spreads: tuple[float, ...], shared: float) -> None:
-    """Whatever the spreads, and though seeds may be lucky on all rungs; one error for all covers 79 % of the last."""
+    """For any spreads, and for seeds that are lucky on all rungs; one pooled error would cover only 79 %."""
     found = simulated(seeds, spreads, slope=2.0, shared=shared)
     assert np.mean([one.interval.low <= 2.0 <= one.interval.high for one in found]) >= 0.93
 
 
 def test_equals_are_rarely_said_to_move_and_movers_rarely_to_stay() -> None:
-    """Of no trend at most 5 % have a direction; a change of half the first difference "stays" in at most 5 %."""
+    """At most 5 % of constant differences have a direction; at most 5 % of those that halve "stay"."""
     still = [one.direction for one in simulated((3, 3, 3), (2, 1.5, 1), slope=0.0)]
     assert 1 - (still.count("open") + still.count("stays")) / 800 <= 0.06
     moved = [one.direction for one in simulated((3, 3, 3), (1, 1, 1), slope=2.5 / math.log10(20.1))]
@@ -99,7 +99,7 @@ def test_equals_are_rarely_said_to_move_and_movers_rarely_to_stay() -> None:
 
 
 def test_a_seeds_difference_lies_in_its_forecast() -> None:
-    """On a line that goes on, with the spread of the last rung."""
+    """The line continues, with the spread of the last rung."""
     rng, hits = np.random.default_rng(11), 0
     for _ in range(800):
         made = [

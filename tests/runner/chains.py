@@ -1,4 +1,4 @@
-"""One run in several parts: ended at checkpoints, and gone on with by trainings that know nothing of each other."""
+"""Trains a run in several parts: each ends at a checkpoint, and the next training only knows that checkpoint."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Make = Callable[[], tuple[Training, RunSpec]]
 
 
 def small(method: str, options: Mapping[str, Any] | None = None, **how: Any) -> Make:
-    """Makes runs of the conformance suite."""
+    """Returns a function that makes small runs, as the conformance suite does."""
 
     def make() -> tuple[Training, RunSpec]:
         made = Small(method, options, **how)
@@ -36,11 +36,11 @@ def small(method: str, options: Mapping[str, Any] | None = None, **how: Any) -> 
 
 
 class Ended(Exception):
-    """The process is no more."""
+    """Simulates the end of the process."""
 
 
 class Ending(Checkpoints):
-    """Ends the run after so many checkpoints, each of which is on the disk by then."""
+    """Ends the run after so many checkpoints have been written to disk."""
 
     ends_after: int | None = None
 
@@ -53,7 +53,7 @@ class Ending(Checkpoints):
 
 
 class Chain:
-    """One run in many parts, each with a training, a journal and a keeper of its own."""
+    """One run in many parts, each with its own training, journal and keeper."""
 
     def __init__(self, out: Path, make: Make) -> None:
         self.out, self.make = out, make
@@ -62,7 +62,7 @@ class Chain:
         self.training: Training | None = None
 
     def part(self, *, ends_after: int | None) -> Record | None:
-        """Train on until so many checkpoints have been written, or to the end -> then the record."""
+        """Trains until so many checkpoints have been written, or to the end -> the record."""
         training, spec = self.make()
         self.training = training
         checkpoints = Ending(self.out, ID, environment={}, every_seconds=0, say=self.said.append)
@@ -77,14 +77,14 @@ class Chain:
         return None
 
     def parts(self) -> Iterator[Record | None]:
-        """Until the run has ended, which the last one is."""
+        """Trains part after part until the run has ended; the last record is complete."""
         while (record := self.part(ends_after=1)) is None:
             yield None
         yield record
 
 
 def outcome(record: Record | None) -> tuple[list[dict[str, float]], dict[str, Any]]:
-    """Returns all of a run that repeats: everything but real time."""
+    """Returns everything of a run that repeats, that is, all but real time."""
     assert record is not None
     assert record.end is not None
     points = [
@@ -95,7 +95,7 @@ def outcome(record: Record | None) -> tuple[list[dict[str, float]], dict[str, An
 
 
 def check_chain(out: Path, make: Make) -> tuple[Chain, Record, int]:
-    """Ended at every checkpoint, it ends as if it never had been -> the whole run, its record, how often it ended."""
+    """Checks that ending a run at every checkpoint does not change it -> the whole run, its record, number of ends."""
     whole, cut = Chain(out / "whole", make), Chain(out / "cut", make)
     expected = whole.part(ends_after=None)
     *interrupted, resumed = cut.parts()

@@ -1,4 +1,4 @@
-"""Budgets of scale small: more data and epochs under a schedule of the same shape, in runs that say so."""
+"""Budgets of scale small: more data and epochs, under a schedule of the same shape."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_samples_fill_the_batches_of_every_row_on_all_of_its_devices(budget: int
 
 
 def test_a_budget_that_cannot_be_is_refused() -> None:
-    """Of another scale, of more data than there are, of a folder that is used up; and where a setting would undo it."""
+    """At another scale, with more data than exist, with a folder that is used up, or against a setting."""
     for scale, family, network in (
         ("smoke", "cifar10", "resnet18"),
         ("paper", "cifar10", "resnet18"),

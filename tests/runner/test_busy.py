@@ -1,4 +1,4 @@
-"""A run that another command trains is asked for again when it is free, once."""
+"""A run that another command trains is requested again, once, when it is free."""
 
 from __future__ import annotations
 

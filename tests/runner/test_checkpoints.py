@@ -1,4 +1,4 @@
-"""Checkpoints: what is damaged or foreign is never used, what cannot be written ends no run."""
+"""Checkpoints: damaged or foreign ones are never used, and a failed write ends no run."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ BP = small("bp")
 
 
 def ended(out: Path, checkpoints: int = 2) -> Chain:
-    """A run that was ended after so many."""
+    """Trains a run and ends it after so many checkpoints."""
     chain = Chain(out, BP)
     assert chain.part(ends_after=checkpoints) is None
     return chain
@@ -51,7 +51,7 @@ def kept(out: Path, **how: Any) -> Checkpoints:
 
 
 def whole(out: Path) -> Any:
-    """Outcome of a run that nothing interrupted."""
+    """Returns the outcome of an uninterrupted run."""
     return outcome(Chain(out / "whole", BP).part(ends_after=None))
 
 
@@ -84,7 +84,7 @@ def test_a_damaged_one_is_set_aside_and_the_one_before_is_used(tmp_path: Path) -
 
 
 def damaged(data: bytes) -> list[bytes]:
-    """Cut, or with one byte changed, at many places."""
+    """Returns copies that are cut, or have one changed byte, at many places."""
     places = [0, 1, 7, 8, 9, 100, len(data) // 2, len(data) - 1, *range(0, len(data), len(data) // 40)]
     flipped = [data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :] for at in places]
     return [*(data[:at] for at in places), *flipped, data + b"\0"]
@@ -101,7 +101,7 @@ def test_without_any_that_is_whole_a_run_starts_anew(tmp_path: Path) -> None:
 
 
 def rewritten(path: Path, change: Callable[[dict[str, Any], dict[str, torch.Tensor]], Any]) -> None:
-    """The file with other contents, under a name that fits them. change: may give another JSON text."""
+    """Changes the file's content, and renames it by its new digest. change: may return another JSON text."""
     data = path.read_bytes()
     length = int.from_bytes(data[:8], "little")
     progress = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["checkpoint"])
@@ -138,7 +138,7 @@ def no_random_numbers(progress: dict[str, Any], tensors: dict[str, torch.Tensor]
     ],
 )
 def test_what_was_never_written_so_is_refused(change: Callable[..., Any], why: str, tmp_path: Path) -> None:
-    """Its digest is right: only what is read is wrong. The one before is used."""
+    """The digest is right but the content is wrong; the checkpoint before is used."""
     ended(tmp_path)
     rewritten(existing(tmp_path, ID)[0], change)
     training, said = BP()[0], list[str]()
@@ -167,7 +167,7 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_without_an_end_is_set_aside(tmp_path: Path) -> None:
-    """A sparse file of more bytes than memory has; the name of its digest is nobody's."""
+    """A sparse file larger than memory, whose name has an invalid digest."""
     ended(tmp_path)
     last, before = existing(tmp_path, ID)
     os.truncate(last, 0)
@@ -195,7 +195,7 @@ def test_what_a_killed_process_left_half_written_is_cleared(tmp_path: Path) -> N
 
 @cache
 def trained() -> Checkpoint:
-    """For an epoch."""
+    """Trains one epoch."""
     training = Small("bp")
     training.train(1)
     return training.checkpoint([{"loss": 0.1, "odd": math.nan}], 1.5)
@@ -225,7 +225,7 @@ def test_between_two_the_seconds_that_were_asked_for_go_by(tmp_path: Path, monke
 def test_one_that_had_to_wait_for_the_processor_is_not_a_dear_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a busy machine: the next may be taken at once all the same."""
+    """On a busy machine waiting does not count: the next checkpoint may be taken at once."""
     now = [100.0]
     monkeypatch.setattr(keeper, "time", SimpleNamespace(monotonic=lambda: now[0], thread_time=lambda: 0.1))
     folder(tmp_path, ID).parent.mkdir(parents=True)
@@ -313,7 +313,7 @@ def test_an_lstm_goes_on_in_one_piece_of_memory(tmp_path: Path) -> None:
 
 
 def test_a_run_that_was_taken_over_writes_none(tmp_path: Path) -> None:
-    """Nor one that was taken before: the folder is the other command's."""
+    """Not even a checkpoint taken before: the folder belongs to the other command."""
 
     def lost() -> None:
         raise JournalLost("taken over")

@@ -1,4 +1,4 @@
-"""Records of the place where a run was made: a commit is that of these sources, or none is named."""
+"""Recorded environments: a commit is that of these sources, or none is named."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of packages in a repository that has a commit, of which they are no part yet."""
+    """A folder of packages inside a repository that has a commit but does not track them."""
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", "somebody's own work")
     packages = tmp_path / "environment" / "site-packages"
@@ -47,7 +47,7 @@ def test_the_commit_of_a_checkout_is_recorded(packages: Path) -> None:
 
 
 def test_the_commit_of_a_repository_around_it_is_not(packages: Path) -> None:
-    """An environment, or a copy without git, may lie in the repository of something else."""
+    """A virtual environment, or a copy without git, may lie inside another repository."""
     assert made() == (None, None)
 
 
@@ -61,7 +61,7 @@ exec "$REAL" "$@"
 def test_where_git_does_not_say_whether_files_were_modified_nobody_else_does(
     packages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instead: str
 ) -> None:
-    """It hangs, on a network's file system, or refuses."""
+    """git hangs, as on a network file system, or refuses."""
     git(packages, "add", "benchmarks/checkout.py")
     git(packages, "commit", "--quiet", "--message", "the suite")
     (packages / "benchmarks" / "checkout.py").write_text("# edited")
@@ -96,7 +96,7 @@ def test_an_installed_wheel_is_named_by_its_version(packages: Path, monkeypatch:
 
 
 def test_a_training_process_says_the_instructions_that_its_numbers_hang_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Records the choice of torch, and variables that hold torch, or libraries below it, to another."""
+    """Records torch's instruction set, and variables that restrict torch or its libraries to another one."""
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
     said = environment.of_training()
     assert said["cpu_capability"] == torch.backends.cpu.get_cpu_capability()

@@ -1,4 +1,4 @@
-"""When a run is evaluated: as it was asked for, what is refused, and what counts epochs all the same."""
+"""When a run is evaluated: accepted and refused intervals, and what still counts in epochs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from results.records.spec import ACCURACY, Judge
     [("2.0", 2), (" 1/4 ", 0.25), ("1/3", 1 / 3), ("0.333333", 1 / 3), (0.5, 0.5)],
 )
 def test_what_may_be_given(given: Any, kept: float) -> None:
-    """A fraction, and in JSON the number that journals have always had."""
+    """It is parsed to a fraction, and written in JSON as the number that journals always had."""
     work = workload("cifar10", "resnet18", "smoke", {"evaluate_every": given})
     made = work.model_dump(mode="json")["evaluate_every"]
     assert (made, type(made)) == (kept, type(kept))
@@ -55,7 +55,7 @@ def test_no_more_often_than_a_device_has_batches() -> None:
 
 @pytest.mark.parametrize(("every", "stops_after"), [(Fraction(1), 3), (Fraction(1, 2), 5), (Fraction(2), 2)])
 def test_patience_counts_epochs(every: Fraction, stops_after: int) -> None:
-    """Two epochs without a better accuracy than the first evaluation's."""
+    """Two epochs bring no better accuracy than the first evaluation."""
     history = EvaluationHistory(epochs=10, patience=2, monitor=ACCURACY, every=every)
     while history.goes_on:
         history.evaluations.append({"accuracy_percent": 50.0, "train_loss": 1.0, "loss": 1.0})

@@ -1,4 +1,4 @@
-"""GPUs, by a torch that pretends to see some."""
+"""GPUs, with a torch that pretends to see some."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ See = Callable[..., None]
 
 @pytest.fixture
 def see(monkeypatch: pytest.MonkeyPatch) -> See:
-    """see("a", "b"): torch sees GPUs of these names, and a driver is there."""
+    """Returns see("a", "b"), which makes torch see GPUs of these names, with a driver."""
 
     def pretend(*names: str, capability: tuple[int, int] = (9, 0)) -> None:
         monkeypatch.setattr(torch.cuda, "device_count", lambda: len(names))
@@ -43,7 +43,7 @@ def see(monkeypatch: pytest.MonkeyPatch) -> See:
 
 
 def answers(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
-    """Replaces nvidia-smi by one that gives or raises this answer."""
+    """Replaces nvidia-smi by one that returns or raises this answer."""
 
     def run(command: list[str], **how: Any) -> Any:
         assert command[0] == "nvidia-smi"
@@ -62,7 +62,7 @@ def test_gpus_of_one_kind_are_found(see: See) -> None:
 
 
 def test_tf32_needs_a_gpu_that_has_it(see: See) -> None:
-    """Elsewhere torch would compute in float32, and the record would say TF32."""
+    """On others torch would compute in float32 while the record says TF32."""
     chosen = Choices(seeds=(0,), device="cuda", settings={"workload": {"precision": "tf32"}})
     see("NVIDIA H200")
     assert resolve(table("table3"), chosen).runs[0].spec.workload.document()["precision"] == "tf32"
@@ -95,7 +95,7 @@ def test_no_gpu_is_said(see: See) -> None:
 def test_gpus_are_numbered_as_the_command_sees_them(
     visible: str, chosen: list[str], then: str, see: See, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And the processes that it starts see no other."""
+    """Processes that it starts see no others."""
     see(*["NVIDIA H200"] * len(chosen))
     monkeypatch.setenv(gpus.VISIBLE, visible)
     assert usable_device("auto", chosen) == "cuda"
@@ -151,7 +151,7 @@ def test_a_process_is_shown_one_of_the_gpus_that_the_command_sees(
 
 
 class Pretender:
-    """A process that ends each run at once, or dies at it. started: the GPUs of each."""
+    """A process that ends each run at once, or dies at it. started: GPUs of each process."""
 
     started: ClassVar[list[tuple[str, ...]]] = []
     deaths: ClassVar[set[str]] = set()
@@ -176,7 +176,7 @@ class Pretender:
 
 
 def spread(monkeypatch: pytest.MonkeyPatch, seen: tuple[str, ...], *, jobs: int, deaths: str = "") -> list[Any]:
-    """-> the GPUs of each process, in the order of their starts, for the runs a to f."""
+    """Returns the GPUs of each process that trains runs a to f, in the order of their starts."""
     monkeypatch.setattr(Pretender, "started", [])
     monkeypatch.setattr(Pretender, "deaths", set(deaths))
     monkeypatch.setattr(pool, "TrainingProcess", Pretender)
@@ -203,7 +203,7 @@ def test_a_new_process_takes_the_gpu_of_one_that_died(monkeypatch: pytest.Monkey
 def test_a_process_sees_its_gpu_before_anything_asks_for_one(
     seen: tuple[str, ...], visible: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In its environment: torch.cuda.set_device holds for one thread, and every worker has its own."""
+    """By the environment, since torch.cuda.set_device holds for one thread, and every worker has its own."""
     found: list[str | None] = []
     monkeypatch.setenv(gpus.VISIBLE, "2,5")
     monkeypatch.setattr(signal, "signal", lambda *_: None)

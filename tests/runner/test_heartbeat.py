@@ -1,4 +1,4 @@
-"""A process that gives no sign of life is given up after the seconds that were set, and said before."""
+"""A process without heartbeats is reported, and given up after the set number of seconds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.runner.processes.watch import FIRST_SECONDS, Heartbeats
 
 
 def ignore(event: Event) -> None:
-    """Who does not listen."""
+    """A listener that does nothing."""
 
 
 AT = "training epoch 3: forward 0 on device 0 in Forward for 0 s"
@@ -35,7 +35,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def wait(beats: Heartbeats, clock: Clock, seconds: float) -> list[tuple[str, str]]:
-    """Look once in each interval -> what was lost."""
+    """Checks once per interval -> the lost processes."""
     lost: list[tuple[str, str]] = []
     for _ in range(round(seconds / beats.every)):
         clock.seconds += beats.every

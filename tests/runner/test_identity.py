@@ -1,4 +1,4 @@
-"""Parts of a run's identity beside its settings: the version of the numerics, edits of them, a user's files."""
+"""Parts of a run's identity besides its settings: version of the numerics, edits of them, a user's files."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def forget() -> None:
 
 @pytest.fixture
 def copy(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A copy of the checkout's code, committed, which identities are then of."""
+    """A committed copy of the checkout's code, from which identities are computed."""
     for package in ("benchmarks", "methods", "reports", "results"):
         skipped = shutil.ignore_patterns("__pycache__", "reproductions")
         shutil.copytree(checkout / package, tmp_path / package, ignore=skipped)
@@ -186,7 +186,7 @@ NO_NUMERICS = {
 
 
 def test_whatever_trains_belongs_to_the_numerics(checkout: Path) -> None:
-    """Whatever the training loop imports, or it is said not to matter."""
+    """All that the training loop imports is among the sources, or listed as irrelevant."""
     seen: set[str] = set()
     waiting = ["benchmarks/runner/training.py"]
     while waiting:
@@ -198,7 +198,7 @@ def test_whatever_trains_belongs_to_the_numerics(checkout: Path) -> None:
 
 
 def imported(checkout: Path, name: str) -> list[str]:
-    """Our own files that a file imports."""
+    """Returns our own files that a file imports."""
     found: list[str] = []
     for node in ast.walk(ast.parse((checkout / name).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -243,7 +243,7 @@ def test_a_spec_without_a_later_field_is_read_as_what_runs_did_before() -> None:
 
 
 def test_a_later_option_leaves_runs_what_they_were() -> None:
-    """FDG's cut came later, and is not by default what runs did before."""
+    """Option `cut` was added later: its earlier behaviour, cut=parameters, is left out of specs."""
     assert "cut" not in methods.create("pipeline", {"cut": "parameters"}).recorded()
     assert methods.create("pipeline").recorded()["cut"] == "flops"
     made = methods.create("pipeline", {"cut": "parameters", "stages": 3})

@@ -1,4 +1,4 @@
-"""Freed memory is kept, and an allocator preloaded where the system has one."""
+"""Freed memory is kept, and an allocator is preloaded if the system has one."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_large_block_is_mapped_once(where: str, numbers: int) -> None:
 def test_a_process_starts_with_the_allocator_that_the_system_has(
     there: tuple[str, ...], own: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Unless the user has said what to preload, or that nothing is."""
+    """Unless the user has set what to preload, or nothing."""
     monkeypatch.setattr(ctypes.util, "find_library", lambda name: f"lib{name}" if name in there else None)
     monkeypatch.delenv(memory.PRELOAD, raising=False)
     if own is not None:

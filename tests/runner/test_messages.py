@@ -1,4 +1,4 @@
-"""Messages between a command and its training processes arrive whole, and with their meaning."""
+"""Messages between a command and its training processes arrive unchanged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Gone:
 
 
 def heard(answer: Answer, *, lives: bool = True) -> tuple[list[Any], dict[str, Ended], pool.TrainingProcess]:
-    """Events that a listener hears of an answer, the runs that ended with it, and the process's job afterwards."""
+    """Returns the events that a listener gets for an answer, the ended runs, and the process's job afterwards."""
     job = pool.TrainingProcess.__new__(pool.TrainingProcess)
     job.pipe, theirs = multiprocessing.Pipe()
     job.process = Gone()  # type: ignore[assignment]
@@ -48,7 +48,7 @@ def heard(answer: Answer, *, lives: bool = True) -> tuple[list[Any], dict[str, E
 
 
 def test_an_end_that_takes_the_process_along_is_the_runs_own() -> None:
-    """And not that of a process that died: the pool starts another one for what is left."""
+    """Not that of a process that died: the pool starts another one for the remaining runs."""
     end = Ended("id", "failed", "no progress for 60 s while training epoch 1", with_process=True)
     events, ended, job = heard(end, lives=False)
     assert (events, ended, job.run) == ([end], {"id": end}, None)

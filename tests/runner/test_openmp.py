@@ -1,4 +1,4 @@
-"""Waiting of idle OpenMP threads: by jobs x threads against cores, per process, and recorded with the run."""
+"""Wait policy of idle OpenMP threads: chosen from jobs x threads and cores, set per process, recorded with the run."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_run_s_policy_follows_from_all_its_callers(monkeypatch: pytest.MonkeyP
 
 
 def reporting(pipe: Connection, setting: Any) -> None:
-    """A training process that says what it was started with."""
+    """A training process that reports the policy it was started with."""
     try:
         while True:
             begin: Begin = pipe.recv()
@@ -76,7 +76,7 @@ def _reporting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def trained(order: Sequence[Run]) -> list[tuple[str, str]]:
-    """-> per run in the order of training, its process and the policy which that was started with."""
+    """Returns for each run, in the order of training, its process and the policy that this was started with."""
     heard: list[tuple[str, str]] = []
 
     def hear(event: Any) -> None:
@@ -99,7 +99,7 @@ def test_a_process_trains_the_runs_of_its_policy_and_another_one_the_rest() -> N
 
 
 def test_the_journal_says_what_the_training_process_saw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not what the command had, whose process is another."""
+    """Not what the command had, which is another process."""
     monkeypatch.setattr(process, "train", lambda *_: Ended("id", "finished"))
     (run,) = runs()
     of_command = {"cores": 2, "variables": {"MKL_NUM_THREADS": "7"}, "wait_policy": "the command's"}

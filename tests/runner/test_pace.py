@@ -1,4 +1,4 @@
-"""Expected time of training: as similar runs took here, the most alike first; then as epochs take now."""
+"""Expected training time: from similar runs on this machine, then corrected by the current epochs."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ ROUGH = rough_seconds(spec_of().workload)
 
 @pytest.fixture
 def record(tmp_path: Path) -> Record:
-    """A run of four epochs, without an environment."""
+    """Makes a run of four epochs, without an environment."""
     return write(tmp_path, [10, 20, 30, 40])
 
 
 def took(record: Record, seconds: float, spec: RunSpec | None = None, **fields: Any) -> Record:
-    """It was made here, in so many seconds an epoch."""
+    """Makes a run on this machine that took so many seconds an epoch."""
     end = {**(record.end or {}), "wall_seconds": 4 * seconds}
     return replace(record, spec=spec or record.spec, environment=HERE, **{"end": end, **fields})
 

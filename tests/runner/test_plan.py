@@ -1,4 +1,4 @@
-"""From tables to runs: which there are, and what their identity hangs on."""
+"""Planning of a table's runs, and what their identity depends on."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_plan_is_network_by_row_by_seed(id: str) -> None:
 
 @pytest.mark.parametrize(("methods", "there"), [((), "devices 0 to 2"), (("bp",), "device 0 alone")])
 def test_a_delay_on_a_device_that_no_run_has_is_refused(methods: tuple[str, ...], there: str) -> None:
-    """Whatever one row has, may be delayed: BP's rivals have more devices than itself."""
+    """A device that any row has may be delayed: BP's rivals have more devices than BP."""
     late = CHOICES.card.delayed((Delay(kind="constant", device=77),)) if CHOICES.card is not None else None
     with pytest.raises(UserError, match=f"The runs of table1 have {there}, and device 77 is to be delayed: name one"):
         resolve(table("table1"), replace(CHOICES, card=late, methods=methods))
@@ -56,7 +56,7 @@ def test_a_delay_on_a_device_that_no_run_has_is_refused(methods: tuple[str, ...]
 
 
 def test_a_target_lies_in_the_range_of_what_the_table_is_judged_by() -> None:
-    """A loss may be above 100, and one whose chance nobody knows below 0; an accuracy may not."""
+    """A loss may be above 100, and below 0 if its chance is unknown; an accuracy may not."""
     assert resolve(table("lm"), replace(CHOICES, target=150.0)).target == 150.0
     for id, target in (("table3", 150.0), ("table3", 0.0), ("lm", -1.0), ("lm", math.inf)):
         with pytest.raises(UserError, match="give a value to reach"):
@@ -75,7 +75,7 @@ def test_tables_that_show_the_same_runs_share_them() -> None:
 
 
 def test_rows_that_are_one_algorithm_share_their_runs() -> None:
-    """LPP-SGD with one updater is trained as LAP-SGD, in every table, and is shown as itself."""
+    """LPP-SGD with one updater is trained as LAP-SGD in every table, and shown as itself."""
     chosen = replace(CHOICES, networks=("resnet18",), seeds=(0,))
     runs = {run.labels.row: run for run in resolve(table("table3"), chosen).runs}
     lap, lpp = runs["lapsgd"], runs["lppsgd"]
@@ -109,7 +109,7 @@ def test_rows_can_be_trained_each_by_itself() -> None:
 
 
 def test_the_rows_options_are_checked_whatever_is_trained() -> None:
-    """LPP-SGD with nothing but stabilising epochs is LAP-SGD, whose updaters may be more than the layers."""
+    """LPP-SGD with only stabilising epochs is LAP-SGD, which may have more updaters than layers."""
     given = {"lppsgd": {"updaters": "64", "stabilising": "1"}}
     with pytest.raises(methods.MethodError, match=r"set lppsgd\.updaters to at most"):
         resolve(table("table3"), replace(CHOICES, settings=given, methods=("lppsgd",)))
@@ -148,7 +148,7 @@ class Own(Backpropagation):
 
 @pytest.fixture
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Loads a plug-in's text from a file of its own -> the method's class; forgets it when the test ends."""
+    """Loads a plug-in's text from a file -> the method's class; unregisters it when the test ends."""
     methods.names()
     known = dict(registry._methods)
 
@@ -210,7 +210,7 @@ def test_whatever_defines_a_run_changes_its_identity(monkeypatch: pytest.MonkeyP
 
 
 def test_what_does_not_define_a_run_does_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """More seeds, fewer rows, another table, another working folder, a plug-in beside it: the same runs."""
+    """More seeds, fewer rows, another table, working folder or additional plug-in give the same runs."""
     plain = ids()
     assert set(plain) < set(ids(seeds=(0, 1, 2, 3)))
     assert set(ids(methods=("bp",), networks=("resnet18",))) < set(plain)
@@ -221,7 +221,7 @@ def test_what_does_not_define_a_run_does_not(monkeypatch: pytest.MonkeyPatch, tm
 
 
 def test_on_cuda_the_gpu_stands_instead_of_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The GPU is named in spec, label and table of a run; under the virtual clock it only decides the bits."""
+    """Spec, label and table name the GPU; on the virtual clock it only decides the bits."""
     chosen = replace(CHOICES, methods=("bp",), networks=("resnet18",), seeds=(0,), device="cuda")
     real = replace(chosen, executor="threads", card=None)
 

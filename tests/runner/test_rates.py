@@ -1,4 +1,4 @@
-"""The learning rate that a row trains at: the schedule's, times what devices and batch make of it."""
+"""The learning rate of a row: the schedule's, scaled by devices and batch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAPER_B = [id for id in IDS if id.startswith("lap-")]
 
 
 def rate(id: str, row: Row, epochs: float, scale: str = "paper") -> float:
-    """On the table's first network, after so many epochs."""
+    """Returns the rate on the table's first network, after so many epochs."""
     one = table(id)
     run = SimpleNamespace(work=row_workload(one, one.networks[0], row, scale, {}), method=row_method(one, row, {}))
     return float(cast(Any, Training.learning_rate)(run, epochs))
@@ -29,7 +29,7 @@ def row(id: str, key: str) -> Row:
 
 @pytest.mark.parametrize(("devices", "warmed_up"), [(2, 0.1), (4, 0.2), (8, 0.4)])
 def test_wide_resnets_rate_is_that_of_the_scripts(devices: int, warmed_up: float) -> None:
-    """0.4 on 8 devices at batch 64, warmed up from 0.05; LPP-SGD's the same."""
+    """0.4 on 8 devices at batch 64, warmed up from 0.05, also for LPP-SGD."""
     for key in (f"lapsgd@devices={devices},updaters=4,batch=64", f"lppsgd@devices={devices},updaters=3,batch=64"):
         rates = [rate("lap-table6", row("lap-table6", key), epoch) for epoch in (0, 2.5, 5)]
         assert rates == pytest.approx([0.05, 0.05 + 0.4 * (warmed_up - 0.05), warmed_up])

@@ -1,4 +1,4 @@
-"""Seeds by their number or by name, there and back."""
+"""Seeds parsed from and written as text."""
 
 from __future__ import annotations
 

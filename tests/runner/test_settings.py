@@ -1,4 +1,4 @@
-"""`--set` goes before what a table says of its rows, and a row is called what it then is."""
+"""`--set` takes precedence over a table's rows, and a row's name follows its settings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def chosen(*settings: str, **changes: Any) -> Choices:
 
 
 def by_row(id: str, *settings: str, **changes: Any) -> Mapping[str, Run]:
-    """The table's runs on its first network, by row; each row is a run of its own."""
+    """Returns the table's runs on its first network by row, after checking that rows share no run."""
     choices = chosen(*settings, **changes)
     runs = resolve(table(id), choices).runs
     found = {run.labels.row: run for run in runs if run.work.network == table(id).networks[0]}
@@ -43,7 +43,7 @@ def by_row(id: str, *settings: str, **changes: Any) -> Mapping[str, Run]:
 @pytest.mark.parametrize("scale", ["smoke", "small"])
 @pytest.mark.parametrize("id", IDS)
 def test_every_row_trains_on_all_its_samples(id: str, scale: str) -> None:
-    """Those of a folder are counted when it is read."""
+    """Samples of a folder of images are counted when it is read."""
     one = table(id)
     for network, row in product(one.networks, one.rows):
         work, method = row_workload(one, network, row, scale, {}), row_method(one, row, {})
@@ -83,7 +83,7 @@ def test_rows_that_become_one_run_are_shown_once_under_the_tables_own_name() -> 
 
 
 def test_a_row_that_is_still_the_tables_keeps_its_name() -> None:
-    """Its own value set again, a value the table says nothing of, and no setting at all."""
+    """Its own value set again, a value that the table leaves open, or no setting at all."""
     plain = list(by_row("table3"))
     for setting in ("lapsgd.devices=3", "async_lu.queue=8", "workload.epochs=2", "async_lu.backward_workers=3"):
         assert list(by_row("table3", setting)) == plain, setting
@@ -100,7 +100,7 @@ def test_a_batch_that_is_set_is_every_rows() -> None:
 
 @pytest.mark.parametrize("id", [id for id in IDS if published.load(id)])
 def test_published_values_stand_beside_what_the_table_says_alone(id: str) -> None:
-    """Whatever it decides is set to another value: no row is left under a published name."""
+    """Sets each value that the table states to another one: no row keeps its published name."""
     others = {"updaters": "5", "devices": "5", "period": "3", "switch": "0.25", "learning_rate": "published"}
     settings = [
         f"{method}.{key}={others[key]}"

@@ -1,4 +1,4 @@
-"""Ends of a command and its training processes: by signals, with a parent that was killed, and whatever they are at."""
+"""Ends of a command and its training processes: by signals or a killed parent, at any moment."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ if __name__ == "__main__":
 
 
 def child(tmp_path: Path, how: str) -> tuple[subprocess.Popen[str], int]:
-    """A command, and its training process, which is at work."""
+    """Starts a command with a training process that is busy."""
     script = tmp_path / "script.py"
     script.write_text(CHILD, encoding="utf-8")
     process = start([sys.executable, str(script), how], env=ENVIRONMENT)
@@ -59,7 +59,7 @@ def child(tmp_path: Path, how: str) -> tuple[subprocess.Popen[str], int]:
 @LINUX
 @pytest.mark.parametrize("how", ["swallow", "lock", "thread"])
 def test_no_training_process_outlives_a_command_that_is_killed(tmp_path: Path, how: str) -> None:
-    """Neither one that takes what asks it to end for an error of its own, nor one that hangs in native code."""
+    """Not even one that mistakes the signal for its own error, or hangs in native code."""
     process, pid = child(tmp_path, how)
     process.kill()
     until(lambda: not alive(pid))
@@ -214,7 +214,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize(("stage", "said"), [("prepared", ""), ("trains", "heard\n"), ("ends", "")])
 @pytest.mark.parametrize("how", LOSSES)
 def test_a_training_process_loses_no_request_at_any_stage(tmp_path: Path, stage: str, said: str, how: str) -> None:
-    """Only one that trains has something to write first; else it ends at once."""
+    """Only a process that trains has something to write first; otherwise it ends at once."""
     script = tmp_path / "script.py"
     script.write_text(STAGES, encoding="utf-8")
     process = start([sys.executable, str(script), stage, how], env=ENVIRONMENT)
@@ -223,7 +223,7 @@ def test_a_training_process_loses_no_request_at_any_stage(tmp_path: Path, stage:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_a_signal_that_was_ignored_from_the_start_stays_ignored(number: signal.Signals) -> None:
-    """In the background, under nohup."""
+    """As in the background, or under nohup."""
     process = start(
         [sys.executable, "-c", COMMAND, str(int(number))],
         env=ENVIRONMENT,
@@ -266,7 +266,7 @@ sys.meta_path.insert(0, Hook())
 def test_ctrl_c_during_the_imports_is_no_traceback(
     tmp_path: Path, module: str, code: int, err: str, lost: dict[str, str]
 ) -> None:
-    """Nor is it forgotten where Python drops what is raised, however soon all else is done."""
+    """It is not lost either if Python drops the exception, however soon the program ends."""
     (tmp_path / "sitecustomize.py").write_text(SITE, encoding="utf-8")
     environment = ENVIRONMENT | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{CHECKOUT}", "WHERE": module, **lost}
     process = start([sys.executable, "-m", "benchmarks", "list"], env=environment)

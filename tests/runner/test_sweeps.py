@@ -1,4 +1,4 @@
-"""Several values of a setting: a row of each, named by what it then is; and rows that are asked for by name."""
+"""Sweeps of a setting: a row per value, named by its settings; and rows requested by name."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_each_row_of_a_sweep_trains_its_value_with_what_is_set_beside_it() -> No
 
 
 def test_points_that_are_one_run_are_one_row_under_the_tables_name() -> None:
-    """Both of the table's rows are swept over what tells them apart."""
+    """Both of the table's rows are swept over the setting in which they differ."""
     assert keys("table3", "lapsgd.updaters=1,2,4", rows=("lapsgd",)) == [
         "lapsgd", "lapsgd@updaters=2", "lapsgd@updaters=4"
     ]  # fmt: skip

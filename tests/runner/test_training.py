@@ -1,4 +1,4 @@
-"""A run's networks and batches, and what the process that trains them imports."""
+"""A run's networks and batches, and the imports of its training process."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def training(family: str, network: str, method: str) -> Training:
 
 @pytest.mark.parametrize("network", ["resnet18", "resnet50", "resnet20", "wrn16_8", "squeezenet"])
 def test_images_and_convolutions_have_their_channels_last_on_a_cpu(network: str) -> None:
-    """Every activation as well: where one layer took another layout, it would be moved in every batch."""
+    """All activations as well: a layer with another layout would convert them in every batch."""
     made = training("cifar10", network, "bp")
     images, _ = made.batches.batch(0, 0)
     x, last = images, torch.channels_last
@@ -74,7 +74,7 @@ def test_a_process_shares_no_windows_between_runs_of_other_contexts(
 def test_a_language_model_s_flops_per_token_are_palm_s_and_make_its_mfu(
     method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """6 N + 12 L H Q T, of weights that multiply; MFU is tokens a second by FLOPs of each, over the devices' peak."""
+    """6 N + 12 L H Q T for N weights that multiply; MFU is tokens per second times these FLOPs over the peak."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     fields = {"train_samples": "64", "test_samples": "4", "tokens.context": "16", "epochs": "1"}
     work = workload("tinyshakespeare", "gpt", "smoke", {**fields, "price": "flops"})
@@ -101,7 +101,7 @@ def trained(run: plan.Run, data: DataSet, card: Card, out: Path) -> Record:
 
 @pytest.mark.slow
 def test_a_training_process_imports_neither_torchs_compiler_nor_torchvision() -> None:
-    """They take longer than torch itself, in every process."""
+    """Importing them would take longer than torch itself, in every process."""
     done = subprocess.run([sys.executable, "-c", IMPORTS], cwd=CHECKOUT, capture_output=True, text=True, check=True)
     imported = set(done.stdout.split())
     assert "torch" in imported

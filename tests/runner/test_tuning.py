@@ -1,4 +1,4 @@
-"""Trials of tuning, the best of them, and that no run both chooses a rate and is shown for it."""
+"""Trials of tuning and the best of them; no run both chooses a rate and is shown for it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SMOKE = Choices(seeds=(0, 1))
 
 
 def tried(*accuracies: float | None, span: float = 16.0) -> list[Trial]:
-    """One trial per rate of a grid, from the lowest."""
+    """Makes a trial per rate of a grid, from the lowest."""
     budget = TuningBudget(grid=len(accuracies), span=span, trials=len(accuracies))
     return [Trial(Factors(rate), accuracy) for rate, accuracy in zip(budget.rates, accuracies, strict=True)]
 
@@ -142,7 +142,7 @@ def test_what_the_test_split_would_have_chosen_is_known_from_the_same_trials() -
 
 
 def cell(method: str) -> GridRow:
-    """Row of a method on ResNet-18."""
+    """Plans the row of a method on ResNet-18."""
     return next(cell for cell in resolve(TABLE, SMOKE).cells if cell.method.name == method)
 
 
@@ -199,7 +199,7 @@ def test_where_there_is_no_weight_decay_one_is_tried() -> None:
 
 
 class Study:
-    """Optuna's as far as it is used: each trial's values follow from what was told before."""
+    """A minimal Optuna study: each trial's values follow from earlier scores."""
 
     def __init__(self) -> None:
         self.told: list[float] = []

@@ -1,4 +1,4 @@
-"""Use of processor and memory by a process, read from clocks and a file that a test can hold still."""
+"""CPU and memory use of a process, read from fake clocks and a fake file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs with a validation split: the same training, its metrics in each evaluation, and early stopping by it."""
+"""Runs with a validation split: the same training, metrics in each evaluation, and early stopping by it."""
 
 from __future__ import annotations
 

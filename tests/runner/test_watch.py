@@ -1,4 +1,4 @@
-"""A run that stands still: what is said of it and when, and that it can be given up without harm to its journal."""
+"""A run without progress is reported, and can be given up without damage to its journal."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ LINE = f"tests/runner/test_watch.py:{waiting.__code__.co_firstlineno}"
 
 @dataclass
 class Idle:
-    """An executor whose workers do what a test says."""
+    """An executor whose workers do what a test sets."""
 
     activities: list[Activity] = field(default_factory=list)
     now = None
 
     def resume(self, now: float | None) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def run(self, workers: Any) -> None:
-        """Nothing."""
+        """Does nothing."""
 
 
 def at_work(*roles: str) -> tuple[RunProgress, list[Activity]]:
-    """A run that trains, its workers before their first effect."""
+    """A run in training, its workers before their first effect."""
     activities = [Activity(Worker(waiting(), device=0, role=role)) for role in roles]
     return RunProgress("training epoch 2", Idle(activities)), activities
 
@@ -108,7 +108,7 @@ def test_a_run_is_given_up_after_the_seconds_that_were_set() -> None:
 
 
 def test_loading_is_never_given_up() -> None:
-    """It tells of no progress: that it takes long is said."""
+    """Loading shows no progress, so only its duration is reported."""
     said = list[str]()
     watch = Watch(RunProgress(), said.append, stall_after=5.0)
     watch.give_up = pytest.fail
@@ -143,7 +143,7 @@ def test_stacks_say_where_other_threads_are() -> None:
 
 
 class Exit(Exception):
-    """Instead of the process's end."""
+    """Raised instead of ending the process."""
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ def test_a_run_given_up_has_failed_and_takes_its_process_along(journal: Journal,
 def test_a_run_that_leaves_threads_behind_takes_its_process_along(
     journal: Journal, sent: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No other run is trained beside a worker that is stuck; its stack is kept, and the failure's cause."""
+    """No other run is trained beside a stuck worker; its stack and the cause of the failure are kept."""
 
     def train(*arguments: Any, **settings: Any) -> str:
         raise WorkersStuck(WorkerFailed("w 0", KeyError("lost")), ["w 1 at Get (losses)"], 10.0)
@@ -196,7 +196,7 @@ def test_a_run_that_leaves_threads_behind_takes_its_process_along(
 
 
 class Unspeakable(BaseException):
-    """An exception without a text, as a plug-in may raise."""
+    """An exception that cannot be converted to text, as a plug-in may raise."""
 
     def __str__(self) -> str:
         raise RuntimeError("no text")
@@ -204,7 +204,7 @@ class Unspeakable(BaseException):
 
 @pytest.mark.parametrize("known", [True, False])
 def test_a_run_that_has_ended_is_not_given_up(journal: Journal, sent: list[Any], known: bool) -> None:
-    """Whether the journal knows of its end, or has just put it on the disk."""
+    """Whether the journal object knows its end, or has only just written it."""
     if known:
         journal.end("finished")
     else:
@@ -216,7 +216,7 @@ def test_a_run_that_has_ended_is_not_given_up(journal: Journal, sent: list[Any],
 
 
 def test_what_is_given_up_waits_for_a_line_that_is_being_written(journal: Journal, sent: list[Any]) -> None:
-    """And is not given up, if that line was the end."""
+    """The run is not given up if that line was its end."""
     thread = threading.Thread(target=process.give_up, args=(Sending(sent), journal, "id", "no progress"))
     with journal.lock:
         thread.start()

@@ -1,4 +1,4 @@
-"""Tables of one's own, in Python and in TOML: the same table, the same runs, and one sentence for what is wrong."""
+"""A user's own tables, in Python and TOML: the same table, the same runs, and one sentence per mistake."""
 
 from __future__ import annotations
 

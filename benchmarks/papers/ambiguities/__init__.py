@@ -1,1 +1,1 @@
-"""Points that the papers contradict or leave open, and the interpretation that a run takes."""
+"""Statements on which the papers contradict themselves or are silent, and the interpretation that a run uses."""

@@ -1,7 +1,7 @@
-"""An ambiguity of a paper: both statements with their places, our interpretation, and the setting for the other.
+"""An ambiguity of a paper: both statements with their sources, our interpretation, and the setting for the other.
 
-A: arXiv:2410.05985v1; A3: the summary of its third version; B: arXiv:2203.06638 (the ICLR 2021 submission), and the
-public code of its authors, in which facts were read and from which nothing is copied.
+A: arXiv:2410.05985v1; A3: the summary of its third version; B: arXiv:2203.06638 (the ICLR 2021 submission), and its
+authors' public code, from which facts were taken but no code.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ B_CODE = "public code of arXiv:2203.06638"
 class Ambiguity:
     """A point that a paper leaves open, or on which it contradicts itself.
 
-    item: its topic. said, elsewhere: the two statements. ours: the default interpretation.
-    key: the setting that decides ("workload.stem"; "{method}.weights" for each of `methods`); "" where no option can.
-    value: the setting's value for the other interpretation, "" where several are possible.
-    networks: the networks it concerns; empty for all of its tables.
+    item: topic. said, elsewhere: the two statements. ours: the default interpretation. key: the setting that decides
+    ("workload.stem"; "{method}.weights" for each of `methods`); "" if no option does. value: the setting's value for
+    the other interpretation, "" if several are possible. networks: those concerned; empty for all networks of the
+    tables.
     """
 
     item: str
@@ -37,7 +37,7 @@ class Ambiguity:
 
     @property
     def owner(self) -> str:
-        """The part of the key before the dot: "workload", "{method}", or an analysis's id."""
+        """First part of the key: "workload", "{method}", or an analysis's id."""
         return self.key.partition(".")[0]
 
     @property
@@ -51,7 +51,7 @@ class Ambiguity:
 
     @property
     def other(self) -> str:
-        """The argument of --set that chooses the other interpretation; "" where no option can."""
+        """Argument of --set that chooses the other interpretation; "" if no option does."""
         return f"{self.key}={self.value or 'VALUE'}" if self.key else ""
 
 

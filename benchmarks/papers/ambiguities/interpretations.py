@@ -1,7 +1,7 @@
-"""Says which interpretation a run takes, where the papers are silent or contradict each other or their code.
+"""States which interpretation a run uses where the papers are silent or contradict each other or their code.
 
-Every ambiguity is data (paper_a.py, paper_b.py, paper_others.py). `interpretations` reads from a run's spec which
-interpretation it takes, and adds the option that chooses the other, if there is one.
+Ambiguities are data (paper_a.py, paper_b.py, paper_others.py). `interpretations` reads a run's interpretation from its
+spec, and adds the option that chooses the other one.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ AMBIGUITIES: tuple[Ambiguity, ...] = (
 
 
 def interpretations(table_id: str, runs: Sequence[Run] = ()) -> list[str]:
-    """Returns a line per ambiguity of a table or analysis: both statements, what the runs take, how to set the other.
+    """Returns a line per ambiguity of a table or analysis: both statements, the runs' choice, how to choose the other.
 
-    Ambiguities of other methods or networks than the runs' are left out. Without runs, as for an analysis, the line
-    has the default interpretation.
+    Ambiguities that concern none of the runs' methods or networks are left out. Without runs, as for an analysis, the
+    line states the default interpretation.
     """
     lines = []
     for ambiguity in AMBIGUITIES:
@@ -49,7 +49,7 @@ def _concerns(ambiguity: Ambiguity, run: Run) -> bool:
 
 
 def _taken(ambiguity: Ambiguity, runs: Sequence[Run], table_id: str) -> str:
-    """Describes the interpretations that runs take, those with one reason together, and how to set the other."""
+    """Describes the interpretations that the runs use, grouped by reason, and how to choose the other."""
     if not ambiguity.key:
         return f"{ambiguity.ours}."
     if not ambiguity.of_runs:
@@ -67,7 +67,7 @@ def _taken(ambiguity: Ambiguity, runs: Sequence[Run], table_id: str) -> str:
 
 
 def _choice(ambiguity: Ambiguity, run: Run, table_id: str) -> tuple[str, str, str]:
-    """Returns the value that a run takes, the reason, and the value that chooses the other interpretation."""
+    """Returns the value that a run uses, the reason, and the value for the other interpretation."""
     work, of_workload = run.spec.workload, ambiguity.owner == "workload"
     names = (work.family, work.network) if of_workload else (run.method.name,)
     value = _field(work.document() if of_workload else run.method.options, ambiguity)
@@ -81,9 +81,9 @@ def _choice(ambiguity: Ambiguity, run: Run, table_id: str) -> tuple[str, str, st
 
 
 def accepted(ambiguity: Ambiguity, names: tuple[str, ...], value: str, table_id: str, own: Own = NONE) -> Any:
-    """The field's value in a table at the paper's scale once `value` is set; without one, the table's default.
+    """Returns the field's value in a table at the paper's scale after `value` is set; without one, the table's default.
 
-    names: (family, network) for a field of the workload, (method,) for an option. Raises UserError or MethodError where
+    names: (family, network) for a field of the workload, (method,) for an option. Raises UserError or MethodError if
     the setting is not accepted.
     """
     settings = {ambiguity.field: value} if value else {}

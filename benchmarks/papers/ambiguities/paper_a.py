@@ -1,4 +1,4 @@
-"""The ambiguities of paper A (arXiv:2410.05985v1), last those of its laws (sections 3.3, 3.4 and 5)."""
+"""Ambiguities of paper A (arXiv:2410.05985v1); those of its laws (sections 3.3, 3.4 and 5) come last."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ambiguities of paper B (arXiv:2203.06638) and of the summary of arXiv:2410.05985v3."""
+"""Ambiguities of paper B (arXiv:2203.06638) and of the summary of arXiv:2410.05985v3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ambiguities of others' methods on CIFAR-10: FDG (arXiv:1906.09108) and the delay-adaptive rate."""
+"""Ambiguities of other authors' methods on CIFAR-10: FDG (arXiv:1906.09108) and the delay-adaptive rate."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The papers' claims in words, and the rule by which runs decide them."""
+"""Claims that the papers make in words, and the rule by which runs decide them."""

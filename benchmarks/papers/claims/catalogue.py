@@ -1,6 +1,6 @@
-"""The claims that the papers make in words, judged on the runs at hand: holds, does not hold, or not decided.
+"""Collects the papers' claims in words, to be judged by the runs at hand: holds, does not hold, or not decided.
 
-`CLAIMS` are data; `claim.evaluate(evidence)` gives a Verdict. The rule of decision stands in rules.py. No torch here.
+`CLAIMS` are data; `claim.evaluate(evidence)` returns a Verdict. rules.py has the rule of decision. Imports no torch.
 """
 
 from __future__ import annotations
@@ -21,5 +21,5 @@ CLAIMS: tuple[Claim, ...] = (
 
 
 def judged(evidence: Evidence, claims: Iterable[Claim] = CLAIMS) -> Judged:
-    """The claims, each with its verdict."""
+    """Returns the claims with their verdicts."""
     return [(claim, claim.evaluate(evidence)) for claim in claims]

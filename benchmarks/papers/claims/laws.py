@@ -1,4 +1,4 @@
-"""Paper A's laws (sections 3.3, 3.4 and 5) as claims, judged on the tables of the analyses that measure them."""
+"""Claims about paper A's laws (sections 3.3, 3.4 and 5), judged on the tables of the analyses that measure them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from results.tables import ResultRow, ResultTable
 
 SOURCE = "arXiv:2410.05985v1"
 TOLERANCE = 0.02
-"""Largest relative distance of a deterministic measurement from a law."""
+"""Largest relative deviation of a deterministic measurement from a law."""
 SAME_DENSITY = 0.02
-"""Total variation that counts as no distance, beside the sampling noise."""
+"""Total variation distance below which densities count as equal, besides sampling noise."""
 
 
 Judge = Callable[[ResultTable], list[Outcome]]
 
 
 def _of_table(name: str, judge: Judge) -> Points:
-    """Judges the table of that name of the analysis of the same name; missing where nothing can be judged."""
+    """Judges the table with this name of the analysis with this name; missing if nothing can be judged."""
 
     def points(look: Look) -> list[Outcome]:
         tables = [table for table in look.tables(name) if table.name == name]
@@ -32,7 +32,7 @@ def _of_table(name: str, judge: Judge) -> Points:
 
 
 def _law(group: str, text: str, quantity: Quantity, low: float = -math.inf, high: float = math.inf) -> Outcome:
-    """Whether a quantity lies between low and high; the text says all of it."""
+    """Judges whether a quantity lies between low and high. text: the full description."""
     return Outcome(group, text, quantity.within(low, high), min(quantity.value - low, high - quantity.value))
 
 
@@ -53,7 +53,7 @@ def _by_network(table: ResultTable) -> Iterator[tuple[str, list[ResultRow]]]:
 
 
 def _follows(table: ResultTable) -> list[Outcome]:
-    """One comparison per network: the cell that is furthest off the law lies within the tolerance."""
+    """Compares, per network, the cell that deviates most from the law with the tolerance."""
     points = []
     for network, rows in _by_network(table):
         off = [
@@ -63,16 +63,16 @@ def _follows(table: ResultTable) -> list[Outcome]:
             if cell.published is not None and cell.published.mean and cell.measured and cell.measured.mean is not None
         ]
         if off:
-            worst, where = max(off)
-            text = f"{rows[0].network_label}: at most {100 * worst:.2g} % off the law ({where})"
+            worst, cell_name = max(off)
+            text = f"{rows[0].network_label}: at most {100 * worst:.2g} % off the law ({cell_name})"
             points.append(_law(f"law {network}", text, Quantity(worst), -1.0, TOLERANCE))
     return points or [missing("law")]
 
 
 def _greatest_speedup(table: ResultTable) -> list[Outcome]:
-    """The law; and no measured speed-up above 1 + beta, which the longest stream with enough workers nears.
+    """Judges the law, and whether the measured speed-ups approach 1 + beta and stay below it.
 
-    A column that does not come near by the law itself, of short streams or few workers, says nothing of the maximum.
+    Columns whose law stays far from 1 + beta, for short streams or few workers, say nothing about the maximum.
     """
     points = _follows(table)
     for index, measure in enumerate(table.measures):
@@ -86,7 +86,7 @@ def _greatest_speedup(table: ResultTable) -> list[Outcome]:
 
 
 def _grows(table: ResultTable) -> list[Outcome]:
-    """The wait summed over the layers follows beta T (M - 1) / 2, and grows with each depth and each beta."""
+    """Judges whether the wait summed over layers follows beta T (M - 1) / 2, and grows with depth and with beta."""
     points = _follows(table)
     for network, rows in _by_network(table):
         at = [row.method_label for row in rows]
@@ -104,7 +104,7 @@ def _beta(row: ResultRow) -> float:
 def _growth(
     table: ResultTable, group: str, label: str, rows: Sequence[ResultRow], at: Sequence[str]
 ) -> Iterator[Outcome]:
-    """Whether the wait summed over the layers grows from each row to the next. at: what each row is at."""
+    """Judges whether the wait summed over layers grows from row to row. at: position of each row, in words."""
     sums = [value.value for row in rows if (value := _value(table, row, "wait_sum")) is not None]
     if len(sums) > 1:
         text = f"{label}: summed over layers {sums[0]:.3g} T at {at[0]} to {sums[-1]:.3g} T at {at[-1]}"
@@ -112,7 +112,7 @@ def _growth(
 
 
 def _averages(table: ResultTable) -> list[Outcome]:
-    """The average over the layers against beta T (M - 1) / 2, at the greatest depth."""
+    """Compares the average over layers with beta T (M - 1) / 2, at the greatest depth."""
     points = []
     for network, rows in _by_network(table):
         total, mean = (_value(table, rows[-1], key) for key in ("wait_sum", "wait_mean"))
@@ -124,7 +124,7 @@ def _averages(table: ResultTable) -> list[Outcome]:
 
 
 def _fresher(table: ResultTable) -> list[Outcome]:
-    """Stale updates under LU are fewer than under BU, in every network of more than one layer."""
+    """Judges whether updates are less stale under LU than under BU, in every network with more than one layer."""
     points = []
     for row in table.rows:
         lu, bu = (_value(table, row, key) for key in ("lu_updates", "bu_updates"))
@@ -136,20 +136,20 @@ def _fresher(table: ResultTable) -> list[Outcome]:
 
 
 def _recovers_sgd(table: ResultTable) -> list[Outcome]:
-    """The distance to plain SGD's density falls with sigma_STALE, down to sampling noise."""
+    """Judges whether the distance to plain SGD's density falls with sigma_STALE, down to sampling noise."""
     points = []
     for network, rows in _by_network(table):
         by_ratio = {float(row.row.removeprefix("ratio=")): _value(table, row, "distance_to_plain_sgd") for row in rows}
         noisy = sorted((ratio, d) for ratio, d in by_ratio.items() if ratio > 0 and d is not None)
         if len(noisy) > 1:
-            (low, near), (high, far) = noisy[0], noisy[-1]
+            (low, lowest), (high, highest) = noisy[0], noisy[-1]
             noise = by_ratio.get(0.0) or Quantity(0.0)
             text = (
-                f"{rows[0].network_label}: distance {near.value:.3g} at σ_STALE / σ_SGD = {low:g}, {far.value:.3g} at "
-                f"{high:g}, {noise.value:.3g} between two runs of plain SGD"
+                f"{rows[0].network_label}: distance {lowest.value:.3g} at σ_STALE / σ_SGD = {low:g}, "
+                f"{highest.value:.3g} at {high:g}, {noise.value:.3g} between two runs of plain SGD"
             )
-            points.append(_law(network, text, far.minus(near), 0.0))
-            points.append(_law(network, text, near.minus(noise), high=SAME_DENSITY))
+            points.append(_law(network, text, highest.minus(lowest), 0.0))
+            points.append(_law(network, text, lowest.minus(noise), high=SAME_DENSITY))
     return points
 
 

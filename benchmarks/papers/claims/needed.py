@@ -1,9 +1,10 @@
-"""Says what would decide an undecided claim: more seeds, missing runs, or no runs at all.
+"""States what would decide an undecided claim: more seeds, missing runs, or no runs at all.
 
-Seeds are counted as in a power analysis (Cohen, 1988): if the means and spreads seen are the true ones, so many seeds
-of every row decide the claim by the rule of `quantities` with probability POWER. That is computed by the noncentral t
-distribution with n - 1 degrees of freedom, the fewest that the rule may count, so it is never overstated. If several
-comparisons must all come out, their probabilities of failing are added up, since they share rows and may fail together.
+Seeds are counted by a power analysis (Cohen, 1988): if the measured means and spreads are the true ones, this many
+seeds of every row decide the claim by the rule of `quantities` with probability POWER. The noncentral t distribution
+gives that probability, with n - 1 degrees of freedom, the fewest that the rule may use, so it is never overstated. If
+several comparisons must all be decided, their probabilities of failing are added, since they share rows and may fail
+together.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ SEEDS = (
     f"Seeds that would decide a claim: with so many it is decided at {100 * POWER:.0f} % power, if the differences and "
     "spreads seen are the true ones. From three seeds this is a rough guess."
 )
-"""In a few words, for readers of numbers of seeds."""
+"""Explanation of numbers of seeds, for readers of a table."""
 FITTED = (
     "no runs on this hardware card can: the seconds compared follow from what it was fitted to; runs in real time "
     "(--executor threads) or on another card can"
@@ -36,7 +37,7 @@ _TOO_SMALL = f"more than {MOST} seeds: the effect is too small beside the spread
 
 @dataclass(frozen=True)
 class Need:
-    """Evidence that would decide a claim, in words. seeds: of every row; None if more than MOST, or none, would."""
+    """Evidence that would decide a claim, in words. seeds: of every row; None if more than MOST, or none, would do."""
 
     words: str = ""
     seeds: int | None = None
@@ -46,12 +47,12 @@ DECIDED = Need()
 
 
 def fitted_parts(points: Sequence[Outcome]) -> set[int]:
-    """The statements of a claim that only fitted seconds speak for."""
+    """Statements of a claim for which only fitted seconds speak."""
     return {point.part for point in points} - {point.part for point in points if not point.fitted}
 
 
 def need(points: Sequence[Outcome], needs: Sequence[str], level: float, *, any_of: bool) -> Need:
-    """Need of an undecided claim, from all its comparisons. level: of a comparison that decides the claim by itself."""
+    """Returns what an undecided claim needs. level: of a comparison that decides the claim by itself."""
     if all(point.status == "missing" for point in points):
         return Need(f"runs of {', '.join(needs)}: there are none")
     if fitted_parts(points):
@@ -70,7 +71,10 @@ def need(points: Sequence[Outcome], needs: Sequence[str], level: float, *, any_o
 
 
 def chance(point: Outcome, n: int, level: float = LEVEL) -> float:
-    """Probability that n runs of every mean decide a comparison the way it stands, if means and spreads are as seen."""
+    """Returns the probability that n runs per mean decide a comparison the way it stands.
+
+    The measured means and spreads count as the true ones.
+    """
     if point.quantity is None or point.quantity.diverged or not point.quantity.terms:
         return 0.0
     quantity = point.quantity.with_runs(n)
@@ -91,7 +95,7 @@ def chance(point: Outcome, n: int, level: float = LEVEL) -> float:
 
 
 def _gap(estimate: Estimate, bound: float, *, logs: bool) -> tuple[float, float]:
-    """Returns a value's distance above a bound, and its standard error; for a quotient in logarithms."""
+    """Returns a value's distance above a bound and its standard error; for a quotient in logarithms."""
     error, value = math.sqrt(math.fsum(term.variance for term in estimate.terms)), estimate.value
     if logs:
         error, value, bound = error / value, math.log(value), math.log(bound) if bound > 0 else -math.inf
@@ -103,7 +107,7 @@ def _inside(point: Outcome) -> bool:
 
 
 def _seeds(points: Sequence[Outcome], level: float, enough: Callable[[list[float]], bool]) -> Need:
-    """The smallest number of seeds, above the present one, with which the probabilities are enough."""
+    """Finds the smallest number of seeds, above the present one, whose probabilities are enough."""
     first = max(2, 1 + min((point.n or 1 for point in points), default=1))
     tried = range(first, MOST + 1)
     n = first + bisect_left(tried, True, key=lambda n: enough([chance(point, n, level) for point in points]))

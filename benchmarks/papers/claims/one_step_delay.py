@@ -1,4 +1,4 @@
-"""Claims of arXiv:2606.30634 on what a delay of one step costs an optimizer."""
+"""Claims of arXiv:2606.30634 about the cost of a delay of one step for an optimizer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SCALE = "The paper trains 0.36 to 10 billion parameters in PipeDream-2BW; here o
 
 
 def _rows(optimizer: str) -> tuple[str, str]:
-    """Rows with a delay of one step, and without."""
+    """Keys of the rows with a delay of one step and without."""
     return f"bp@delay=1,optimizer={optimizer}", f"bp@optimizer={optimizer}"
 
 

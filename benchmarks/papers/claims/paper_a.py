@@ -1,4 +1,4 @@
-"""Paper A's claims: arXiv:2410.05985v1."""
+"""Claims of paper A: arXiv:2410.05985v1."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def _places(*tables: str) -> list[tuple[str, str]]:
 
 
 def _beside_bp(table: str, network: str) -> Condition:
-    """Async LU's best accuracy is at most a point below backpropagation's."""
+    """Requires that Async LU's best accuracy is at most a point below backpropagation's."""
     return difference(table, network, "async_lu", "bp", BEST, low=-1.0, group=f"{table} {network}, accuracy")
 
 
 def _lead(look: Look, table: str, network: str) -> Quantity | None:
-    """Best accuracy of Async LU less that of Async BU: in points, or in per cent of what Async BU has above chance."""
+    """Returns Async LU's best accuracy less Async BU's: in points, or in per cent of Async BU's above chance."""
     accuracies = look.rows(table, network, LU_AND_BU, BEST)
     if not accuracies:
         return None
@@ -48,13 +48,13 @@ def _lead(look: Look, table: str, network: str) -> Quantity | None:
 
 
 def _slowness(look: Look, table: str, network: str) -> Quantity | None:
-    """Async LU's time to the target over Async BU's."""
+    """Returns Async LU's time to the target over Async BU's."""
     times = look.rows(table, network, LU_AND_BU, TTA)
     return times[0].over(times[1]) if times else None
 
 
 def _harder_task(look: Look) -> list[Outcome]:
-    """Async LU's lead in accuracy is larger on CIFAR-100."""
+    """Judges whether Async LU's lead in accuracy is larger on CIFAR-100 than on CIFAR-10."""
     points = []
     unit = "per cent of what is above chance" if look.shares else "points"
     for network in NETWORKS:
@@ -69,7 +69,7 @@ def _harder_task(look: Look) -> list[Outcome]:
 
 
 def _harder_task_in_time(look: Look) -> list[Outcome]:
-    """Async BU's lead in time to the target is larger on CIFAR-100."""
+    """Judges whether Async BU's lead in time to the target is larger on CIFAR-100 than on CIFAR-10."""
     points = []
     for network in NETWORKS:
         text = f"{network}: LU takes {{:.3g}}x of BU's time on CIFAR-100, {{:.3g}}x on CIFAR-10"
@@ -79,7 +79,7 @@ def _harder_task_in_time(look: Look) -> list[Outcome]:
 
 
 def _beyond_the_stem(look: Look) -> list[Outcome]:
-    """More than half of LAP-SGD's and LPP-SGD's gap with torchvision's stem remains with the CIFAR stem."""
+    """Judges whether more than half of LAP-SGD's and LPP-SGD's gap remains with the CIFAR stem."""
     points = []
     for data, table, method in (
         ("CIFAR-10", "audit-lap", "lapsgd"),
@@ -91,25 +91,25 @@ def _beyond_the_stem(look: Look) -> list[Outcome]:
         if not accuracies:
             points.append(missing(group, f"{table} resnet18 {method}"))
             continue
-        lu, theirs, ours = accuracies
-        gap, rest = lu.minus(theirs), lu.minus(ours)
+        lu, torchvision, cifar = accuracies
+        gap, rest = lu.minus(torchvision), lu.minus(cifar)
         text = (
             f"{group}: {gap.value:+.2f} points behind Async LU with torchvision's stem, {rest.value:+.2f} with the "
             f"CIFAR stem (n = {rest.n})"
         )
-        excess = lu.times(0.5).minus(ours.minus(theirs.times(0.5)))  # rest - gap / 2
+        excess = lu.times(0.5).minus(cifar.minus(torchvision.times(0.5)))  # rest - gap / 2
         points.append(_of_a_gap(group, text, gap, excess))
     return points
 
 
 def _behind_fresh_updates(look: Look) -> list[Outcome]:
-    """More than half of LAP-SGD's gap is to DDP, which makes as many updates on CIFAR-10, none stale."""
+    """Judges whether more than half of LAP-SGD's gap is to DDP, which makes as many updates on CIFAR-10, none stale."""
     rows = ("async_lu", "lapsgd@stem=imagenet", "lapsgd", "ddp")
     accuracies = look.rows("audit-lap", "resnet18", rows, BEST)
     if not accuracies:
         return [missing("fresh updates", "audit-lap resnet18 ddp")]
-    lu, theirs, ours, ddp = accuracies
-    gap, stale = lu.minus(theirs), ddp.minus(ours)
+    lu, torchvision, cifar, ddp = accuracies
+    gap, stale = lu.minus(torchvision), ddp.minus(cifar)
     text = (
         f"lapsgd on CIFAR-10: {stale.value:+.2f} of {gap.value:+.2f} points behind DDP, which makes as many updates, "
         f"none of them stale (n = {stale.n})"
@@ -118,7 +118,7 @@ def _behind_fresh_updates(look: Look) -> list[Outcome]:
 
 
 def _of_a_gap(group: str, text: str, gap: Quantity, excess: Quantity) -> Outcome:
-    """Whether the excess is above 0, provided that there is a gap."""
+    """Judges whether the excess is above 0, provided that there is a gap."""
     status = gap.within(0.0, math.inf)
     if status == "does not hold":
         why = "there is no gap to explain"

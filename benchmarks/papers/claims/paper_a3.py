@@ -1,4 +1,4 @@
-"""Claims of the summary of arXiv:2410.05985v3 (PD-ASGD), which gives few numbers and hardly any setting."""
+"""Claims of the summary of arXiv:2410.05985v3 (PD-ASGD), which states few numbers and hardly any setting."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ PD_1_1, PD_1_2 = (f"pdasgd@forward_workers=1,backward_workers={k}" for k in (1, 
 
 
 def _epochs(method: str, few: int, many: int, low: float, high: float = math.inf) -> Condition:
-    """Seconds per epoch with few backward workers over those with many."""
+    """Compares seconds per epoch with few backward workers to those with many, as a quotient."""
     forward = "forward_workers=1," if method == "pdasgd" else ""
     a, b = (f"{method}@{forward}backward_workers={k}" for k in (few, many))
     return ratio("v3-ratio", RESNET, a, b, EPOCH, low, high, group=f"{method} 1:{few} to 1:{many}")
 
 
 def _slow_down(look: Look, method: str, delay: str) -> Quantity | None:
-    """Seconds per epoch with the delay over those without."""
+    """Returns seconds per epoch with the delay over those without."""
     seconds = look.rows("v3-stragglers", RESNET, (f"{method}@delay={delay}", method), EPOCH)
     return seconds[0].over(seconds[1]) if seconds else None
 
@@ -43,9 +43,9 @@ def _slow_down(look: Look, method: str, delay: str) -> Quantity | None:
 def _robust(look: Look) -> list[Outcome]:
     points = []
     for delay in DELAYS:
-        ours, ddp = (_slow_down(look, method, delay) for method in ("pdasgd", "ddp"))
+        pd, ddp = (_slow_down(look, method, delay) for method in ("pdasgd", "ddp"))
         text = f"{delay}: slowed down {{:.3g}}x against DDP's {{:.3g}}x"
-        points.append(compared(delay, text, ours, ddp, -math.inf, 1.0))
+        points.append(compared(delay, text, pd, ddp, -math.inf, 1.0))
     return points
 
 

@@ -1,4 +1,4 @@
-"""Paper B's claims: "Local SGD Meets Asynchrony" (arXiv:2203.06638), quoted from its ICLR 2021 submission."""
+"""Claims of paper B: "Local SGD Meets Asynchrony" (arXiv:2203.06638), quoted from its ICLR 2021 submission."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ DIFFERENT_SCHEDULES = "The rows differ in the schedule, too (multi-step against 
 
 
 def _wrn(method: str, devices: int, batch: int = 128) -> str:
-    """A row of Table 6. LAP-SGD and LPP-SGD have one batch there, as in the authors' scripts."""
+    """Key of a row of Table 6. LAP-SGD and LPP-SGD have a single batch size there, that of the authors' scripts."""
     alone = {"lapsgd": "updaters=4,batch=64", "lppsgd": "updaters=3,batch=64"}
     return f"{method}@devices={devices},{alone.get(method, f'batch={batch}')}"
 
 
 def _six(method_a: str, method_b: str, low: float, high: float, batch: int = 128) -> list[Condition]:
-    """Training times in Table 6 on each number of devices, a's over b's."""
+    """Compares training times in Table 6 on each number of devices, a's over b's."""
     return [
         ratio("lap-table6", "wrn16_8", _wrn(method_a, q, batch), _wrn(method_b, q, batch), TIME, low, high)
         for q in DEVICES
@@ -40,7 +40,7 @@ def _six(method_a: str, method_b: str, low: float, high: float, batch: int = 128
 
 
 def _quality_and_speed(table: str, method: str, faster: float) -> Points:
-    """Two statements: rows of Table 2 or 3 are faster than Table 1's baseline, and as accurate."""
+    """Makes two statements: rows of Table 2 or 3 are faster than Table 1's baseline, and as accurate."""
     rows = [f"{method}@updaters={u},batch={b}" for u, b in ((4, 128), (6, 128), (4, 256))]
     base, t1, net = MB.format(128), "lap-table1", "resnet20"
     return together(
@@ -108,7 +108,10 @@ _SIX, _EIGHT = "lapsgd@updaters=6,batch=128", "lapsgd@updaters=8,batch=128"
 
 
 def _saturation(look: Look) -> list[Outcome]:
-    """Eight updaters gain no time on six and lose accuracy; of devices that six do not saturate nothing is said."""
+    """Judges whether eight updaters are no faster than six and lose accuracy.
+
+    Not decided if six do not saturate a device.
+    """
     points = together(
         conditions(ratio("lap-table4", "resnet20", _SIX, _EIGHT, TIME, high=1.02)),
         conditions(difference("lap-table4", "resnet20", _EIGHT, _SIX, TEST, high=0.0)),
@@ -143,7 +146,7 @@ _LARS = together(
         for batch, high in ((128, -1.0), (1024, 1.0))
     )
 )
-"""Two statements: with LARS the large batches generalise worse than small ones, and no better than without it."""
+"""Two statements: with LARS large batches generalise worse than small ones, and no better than without LARS."""
 
 CLAIMS = (
     Claim(

@@ -1,14 +1,14 @@
-"""Values with an uncertainty, and when a comparison of two of them is decided.
+"""Values with an uncertainty, and the rule that decides comparisons of them.
 
-One rule for every claim. A comparison of means over n >= 2 seeds holds, or fails, only if it does so throughout its
-95 % interval. The interval is Student's t: seed by seed over the seeds that all means have, where two or more have
-(runs of one seed share the order of their data and, on one network, the first weights, so their means are not
-independent); else with Welch's degrees of freedom, rounded down (`cautious_freedom`). A quotient's interval is that of
-its logarithm. So at most 5 % of comparisons of equals are decided (docs/statistics.md).
+The same rule holds for every claim. A comparison of means over n >= 2 seeds holds, or fails, only if it does so
+throughout its 95 % interval. The interval is Student's t: seed by seed if all means share two seeds or more (runs of
+one seed share the order of their data and, on one network, the first weights, so their means are not independent); else
+with Welch's degrees of freedom, reduced by `cautious_freedom`. A quotient's interval is computed in logarithms. So at
+most 5 % of comparisons of equals are decided (docs/statistics.md).
 
 - Several comparisons, any of which decides a claim by itself, share these 5 % (`alone_level`).
-- Epochs and times found at evaluations lie between two of them; so does all that is computed of them (`ends`).
-- A mean that some runs bound from below alone has a sampling error of its own (`bound_variance`).
+- Epochs and times found at evaluations lie between two of them, and so does all that is computed from them (`ends`).
+- A mean that some runs only bound from below has a larger sampling error (`bound_variance`).
 - One run, or two equal ones, show no spread and decide nothing, except for simulated seconds, which no seed changes.
 - A paper's mean without a spread is exact.
 """
@@ -39,19 +39,19 @@ _ROUNDING = 1e-9
 
 
 def alone_level(comparisons: int) -> float:
-    """Level of each of so many comparisons, any of which decides the claim by itself (Bonferroni).
+    """Returns the level of each of several comparisons, any of which decides the claim by itself (Bonferroni).
 
-    A comparison at LEVEL is wrongly true in half of 1 - LEVEL of the cases, and wrongly false in as many. So two may
-    each be held to LEVEL.
+    A comparison at LEVEL is wrongly true in half of 1 - LEVEL of the cases, and wrongly false in as many, so two
+    comparisons may each keep LEVEL.
     """
     return max(LEVEL, 1 - 2 * (1 - LEVEL) / max(comparisons, 1))
 
 
 class Term(NamedTuple):
-    """A mean of n runs. The estimate computed of it moves by `weight` when the mean moves by 1.
+    """A mean of n runs. An estimate computed from it changes by `weight` when the mean changes by 1.
 
-    bounded: the mean is a lower bound. by_seed: (seed, value) in the order of seeds; empty where unknown. least: the
-    smallest variance that a run's value may have.
+    bounded: the mean is a lower bound. by_seed: (seed, value) in the order of seeds; empty if unknown. least: lower
+    limit of the variance of a run's value.
     """
 
     mean: float
@@ -69,12 +69,12 @@ class Term(NamedTuple):
     @property
     def variance(self) -> float:
         """Squared standard error, in the estimate's unit squared."""
-        own = max(self.std**2, self.least) / self.n
-        return self.weight**2 * (bound_variance(self.mean, own, self.n, LEVEL) if self.bounded else own)
+        variance = max(self.std**2, self.least) / self.n
+        return self.weight**2 * (bound_variance(self.mean, variance, self.n, LEVEL) if self.bounded else variance)
 
 
 class Estimate(NamedTuple):
-    """A value and the means with a spread that it is computed of."""
+    """A value, and the means with a spread from which it is computed."""
 
     value: float
     terms: tuple[Term, ...] = ()
@@ -91,7 +91,7 @@ class Estimate(NamedTuple):
         return Estimate(factor * self.value, _weighed(self.terms, factor))
 
     def with_runs(self, n: int) -> Estimate:
-        """A copy whose every mean has n runs, with the same means and spreads."""
+        """Returns a copy in which every mean has n runs, with the same means and spreads."""
         return self._replace(terms=tuple(term._replace(n=n, by_seed=()) for term in _independent(self.terms)))
 
     def spread(self) -> Spread:
@@ -106,9 +106,9 @@ def _weighed(terms: Iterable[Term], factor: float) -> tuple[Term, ...]:
 
 
 def _independent(terms: Sequence[Term]) -> Sequence[Term]:
-    """Joins means of the same seeds into one, seed by seed, so that the errors of those returned are independent.
+    """Joins means of the same seeds into one, seed by seed, so that the errors of the returned terms are independent.
 
-    Two seeds that differ alike show no spread: their means stay apart.
+    Means of two seeds that differ equally show no spread and are not joined.
     """
     groups: dict[tuple[int, ...], list[Term]] = {}
     for term in terms:
@@ -125,7 +125,7 @@ def _independent(terms: Sequence[Term]) -> Sequence[Term]:
 
 
 def _moments(values: Sequence[float], size: float = 0.0) -> tuple[float, float]:
-    """Mean and sample standard deviation; no spread where it is a rounding error of numbers of that size."""
+    """Returns mean and sample standard deviation; a spread that is a rounding error of numbers of this size is 0."""
     sample = spread(values)
     assert sample is not None
     is_rounding = max(values) - min(values) <= _ROUNDING * size
@@ -134,13 +134,14 @@ def _moments(values: Sequence[float], size: float = 0.0) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Quantity:
-    """A value with its uncertainty, by default none.
+    """A value with its uncertainty, none by default.
 
-    terms: the means with a spread that it is computed of. n: fewest runs of any of them. open_below, open_above: it may
-    lie anywhere under, or over, its interval. quotient: its interval is that of its logarithm. fitted: it rests on
-    seconds that the hardware card was fitted to. elsewhere: its values on each card that other published seconds might
-    have led to; of simulated seconds alone. diverged: which runs diverged, in words. runs: ids of a row's runs.
-    ends: the earliest and latest values that the evaluations allow; None where the value is exact.
+    terms: the means with a spread from which it is computed. n: fewest runs of any of them. open_below, open_above:
+    whether it may lie anywhere below, or above, its interval. quotient: whether its interval is computed in logarithms.
+    fitted: whether it depends on seconds that the hardware card was fitted to. elsewhere: its values on the cards that
+    other published seconds might have led to; of simulated seconds alone. diverged: which runs diverged, in words.
+    runs: ids of a row's runs. ends: the earliest and latest values that the evaluations allow; None if the value is
+    exact.
     """
 
     value: float
@@ -159,7 +160,7 @@ class Quantity:
     def of(cls, summary: Summary, *, exact: bool, by_seed: Mapping[int, float] | None = None) -> Quantity | None:
         """Makes a quantity; None if nothing was measured. A censored mean is a lower bound.
 
-        exact: no seed changes it. by_seed: the values that it is the mean of.
+        exact: whether no seed changes it. by_seed: the values of which it is the mean.
         """
         bounded = summary.mean is None
         value, std = (summary.at_least, summary.at_least_std or 0.0) if bounded else (summary.mean, summary.std)
@@ -183,25 +184,25 @@ class Quantity:
         return self.middle if self.ends is None else self.ends[1]
 
     def shares_runs_with(self, other: Quantity) -> bool:
-        """Whether both are values of the very same runs."""
+        """Whether both are values of the same runs."""
         return bool(self.runs) and self.runs == other.runs
 
     def certain(self) -> Quantity:
-        """A copy without uncertainty."""
+        """Returns a copy without uncertainty."""
         return replace(self, terms=(), open_below=False, open_above=False, ends=None)
 
     @property
     def seeds(self) -> frozenset[int]:
-        """Seeds of a mean that is known seed by seed; else empty."""
+        """Seeds of a single mean that is known seed by seed; else empty."""
         return frozenset(self.terms[0].seeds) if len(self.terms) == 1 else frozenset()
 
     def of_seeds(self, seeds: Set[int]) -> Quantity:
-        """The mean over some of its seeds, where it is known seed by seed."""
+        """Returns the mean over some of its seeds; it must be known seed by seed."""
         if seeds == self.seeds:
             return self
-        kept = {seed: value for seed, value in self.terms[0].by_seed if seed in seeds}
-        mean, std = _moments(list(kept.values()))
-        new = _mean(mean, std, len(kept), kept, width=self.value - self.earliest.value)
+        by_seed = {seed: value for seed, value in self.terms[0].by_seed if seed in seeds}
+        mean, std = _moments(list(by_seed.values()))
+        new = _mean(mean, std, len(by_seed), by_seed, width=self.value - self.earliest.value)
         below, above = self.open_below or new.open_below, self.open_above or new.open_above
         return replace(self, value=mean, terms=new.terms, n=new.n, ends=new.ends, open_below=below, open_above=above)
 
@@ -209,25 +210,25 @@ class Quantity:
         return self._with(other, Estimate.minus, operator.sub)
 
     def over(self, other: Quantity) -> Quantity | None:
-        """The quotient of two positive quantities; None for others."""
+        """Returns the quotient of two positive quantities; None for others."""
         if self.value <= 0 or other.value <= 0:
             return None
         quotient = self._positive()._with(other._positive(), Estimate.over, operator.truediv)
         return replace(quotient, quotient=True)
 
     def _positive(self) -> Quantity:
-        """Itself; open below where its earliest value is not positive."""
+        """Returns itself, open below if its earliest value is not positive."""
         if self.earliest.value > 0:
             return self
         return replace(self, open_below=True, ends=(self.middle, self.latest))
 
     def times(self, factor: float) -> Quantity:
-        """A positive multiple."""
-        made = self._at_ends(lambda estimate: estimate.times(factor))
-        return replace(made, elsewhere=tuple(factor * value for value in self.elsewhere))
+        """Returns a positive multiple."""
+        multiple = self._at_ends(lambda estimate: estimate.times(factor))
+        return replace(multiple, elsewhere=tuple(factor * value for value in self.elsewhere))
 
     def with_runs(self, n: int) -> Quantity:
-        """A copy as if every mean in it had n runs, with the same means and spreads."""
+        """Returns a copy in which every mean has n runs, with the same means and spreads."""
         return replace(self._at_ends(lambda estimate: estimate.with_runs(n)), n=n)
 
     def _at_ends(self, change: Callable[[Estimate], Estimate]) -> Quantity:
@@ -253,17 +254,17 @@ class Quantity:
         )
 
     def interval(self, level: float = LEVEL) -> Interval:
-        """Interval at a level, from the earliest values' to the latest ones', whether or not it is open."""
+        """Returns the interval from the earliest to the latest values at a level, whether or not it is open."""
         interval = log_interval if self.quotient else t_interval
         return hull(*(interval(estimate.spread(), level) for estimate in (self.earliest, self.latest)))
 
     def bounds(self, level: float = LEVEL) -> tuple[float, float]:
-        """Ends of its interval at a level; infinite where it is open."""
+        """Returns the ends of its interval at a level; infinite where it is open."""
         interval = self.interval(level)
         return (-math.inf if self.open_below else interval.low, math.inf if self.open_above else interval.high)
 
     def within(self, low: float, high: float, level: float = LEVEL) -> Status:
-        """Whether it lies strictly between the bounds; never decided where a run diverged."""
+        """Judges whether it lies strictly between the bounds; never decided if a run diverged."""
         if self.diverged:
             return "not decided"
         least, most = self.bounds(level)
@@ -272,7 +273,7 @@ class Quantity:
         return "does not hold" if most <= low or least >= high else "not decided"
 
     def cannot_move(self, low: float, high: float) -> bool:
-        """Whether it lies within the bounds, or outside them, on every card that might have been fitted."""
+        """Whether it lies within the bounds on all cards that might have been fitted, or outside them on all."""
         return len({low < value < high for value in self.elsewhere}) == 1
 
 
@@ -288,7 +289,7 @@ def _mean(
 ) -> Quantity:
     """Makes the quantity of a mean. width: by how much it may be too high, since it was found at evaluations.
 
-    One run shows no spread, nor do two that are equal by chance.
+    A single run shows no spread, nor do two that are equal by chance.
     """
     least, certain = rounding_variance([width]), exact and not std
     terms: tuple[Term, ...] = ()
@@ -304,6 +305,6 @@ def _mean(
 
 
 def on_common_seeds(*means: Quantity) -> tuple[Quantity, ...]:
-    """The means over the seeds that all have, where two or more have; else unchanged, and independent."""
+    """Restricts the means to the seeds that all have, if these are two or more; else returns them unchanged."""
     seeds = frozenset.intersection(*(mean.seeds for mean in means))
     return tuple(mean.of_seeds(seeds) for mean in means) if len(seeds) > 1 else means

@@ -1,6 +1,6 @@
-"""The comparisons of claims: cells of tables, as measured and as published, and bounds on their difference or quotient.
+"""Comparisons of claims: cells of tables, measured or published, and bounds on their difference or quotient.
 
-How a comparison is decided stands in `quantities`. Two things count for nothing, whatever the interval: speeds of a row
+`quantities` has the rule that decides a comparison. Two kinds count for nothing, whatever the interval: speeds of a row
 of which a run diverged, and seconds that the hardware card was fitted to (`benchmarks.papers.fitted`).
 """
 
@@ -32,7 +32,7 @@ RULE = (
     "as points and as per cent of what the accuracy has above chance: a claim that does not come out alike is not "
     "decided."
 )
-"""The rule in a few words, for readers of verdicts."""
+"""The rule in a few sentences, for readers of verdicts."""
 
 
 class Evidence(Protocol):
@@ -40,38 +40,41 @@ class Evidence(Protocol):
 
     @property
     def scale(self) -> str:
-        """smoke, small or paper."""
+        """Scale of the runs: smoke, small or paper."""
 
     @property
     def simulated(self) -> bool:
         """Whether seconds are the virtual clock's, which repeat exactly."""
 
     def fitted(self, table_id: str, network: str, row_key: str, /) -> bool:
-        """Whether the card was fitted to the row's seconds, or to seconds in proportion to them; never in real time."""
+        """Whether the card was fitted to the row's seconds, or to seconds proportional to them; never in real time."""
 
     def relative_seconds(self, table_id: str, network: str, row_key: str, /) -> Sequence[float]:
-        """The row's seconds on each card that might have been fitted over those on its own; empty in real time."""
+        """Returns the row's seconds on each possible card (`fitted.possible`) over those on its own.
+
+        Empty in real time.
+        """
 
     def diverged(self, table_id: str, network: str, row_key: str, /) -> int:
-        """Number of the row's runs that diverged."""
+        """Counts the row's runs that diverged."""
 
     def still_rising(self, table_id: str, network: str, row_key: str, /) -> int:
-        """Number of the row's runs whose last accuracy was their best: longer, they might have had a better one."""
+        """Counts the row's runs whose last accuracy is their best: longer runs might have had a better one."""
 
     def runs(self, table_id: str, network: str, row_key: str, /) -> Set[str]:
-        """Ids of the row's runs: rows that are one algorithm share them. Empty where they are unknown."""
+        """Returns the ids of the row's runs, which rows that are one algorithm share; empty if unknown."""
 
     def value(self, table_id: str, network: str, row_key: str, measure: str, /) -> Summary | None:
-        """Measured value of a table's cell; None where nothing was run."""
+        """Returns the measured value of a table's cell; None if nothing was run."""
 
     def by_seed(self, table_id: str, network: str, row_key: str, measure: str, /) -> Mapping[int, float]:
-        """Values behind the mean, by seed; empty where a run has none, or seeds are unknown."""
+        """Returns the values behind the mean, by seed; empty if a run has none, or seeds are unknown."""
 
     def published(self, table_id: str, network: str, row_key: str, measure: str, /) -> Published | None:
-        """Value that the paper prints in that cell."""
+        """Returns the value that the paper prints in this cell."""
 
     def tables(self, id: str, /) -> Sequence[ResultTable]:
-        """An analysis's tables, with laws as published values; empty where it was not run."""
+        """Returns an analysis's tables, with laws as published values; empty if it was not run."""
 
 
 class Cell(NamedTuple):
@@ -85,7 +88,7 @@ class Cell(NamedTuple):
 class Look:
     """One way to read cells: as measured, or as published.
 
-    scale: of the accuracies. shares: points of accuracy are read as per cent of what an accuracy has above chance.
+    scale: of the accuracies. shares: whether points of accuracy are read as per cent of the accuracy above chance.
     """
 
     read: Callable[[Cell], Quantity | None]
@@ -94,30 +97,30 @@ class Look:
     shares: bool = False
 
     def rows(self, table: str, network: str, rows: Iterable[str], measure: str) -> tuple[Quantity, ...]:
-        """Values of rows on the seeds that all have; empty where one was not run."""
+        """Returns values of rows on the seeds that all have; empty if one was not run."""
         values = [self.read(Cell(table, network, row, measure)) for row in rows]
         present = [value for value in values if value is not None]
         return on_common_seeds(*present) if len(present) == len(values) else ()
 
     def above_chance(self, cell: Cell, accuracy: Quantity) -> float:
-        """Points that an accuracy has above chance, at least 0."""
+        """Returns the points by which an accuracy is above chance, at least 0."""
         return max(0.0, accuracy.value - chance_percent(cell.table, cell.network, self.scale))
 
 
 def chance_percent(table_id: str, network: str, scale: str) -> float:
-    """The accuracy of guessing on a table's data at a scale: 10 where there are ten classes."""
+    """Returns the accuracy of guessing on a table's data at a scale: 10 for ten classes."""
     return 100 / data_card(workload(tables.table(table_id).family, network, scale).dataset).classes
 
 
 def measured(evidence: Evidence) -> Look:
     def read(cell: Cell) -> Quantity | None:
         measure, place = MEASURES.get(cell.measure), cell[:3]
-        own = evidence.value(*cell)
-        summary = own or _in_tables(evidence.tables(cell.table), cell)
+        value = evidence.value(*cell)
+        summary = value or _in_tables(evidence.tables(cell.table), cell)
         if summary is None or not summary.n:
             return None
         exact = evidence.simulated and measure is not None and measure.clock
-        quantity = Quantity.of(summary, exact=exact, by_seed=evidence.by_seed(*cell) if own is not None else None)
+        quantity = Quantity.of(summary, exact=exact, by_seed=evidence.by_seed(*cell) if value is not None else None)
         if quantity is None:
             return None
         quantity = replace(quantity, runs=evidence.runs(*place))
@@ -139,18 +142,18 @@ def measured(evidence: Evidence) -> Look:
 
 
 def _elsewhere(evidence: Evidence, cell: Cell, measure: Measure, value: float) -> tuple[float, ...]:
-    """The value on each card that might have been fitted."""
-    own = evidence.relative_seconds(*cell[:3])
+    """Returns the value on each card that might have been fitted."""
+    relative = evidence.relative_seconds(*cell[:3])
     if measure.better == "less":
-        return tuple(value * seconds for seconds in own)
-    baseline: Sequence[float] = (1.0,) * len(own)
+        return tuple(value * seconds for seconds in relative)
+    baseline: Sequence[float] = (1.0,) * len(relative)
     if measure.needs == "baseline":
         baseline = evidence.relative_seconds(cell.table, cell.network, BASELINE.key)
-    return tuple(value * base / seconds for base, seconds in zip(baseline, own, strict=True)) if baseline else ()
+    return tuple(value * base / seconds for base, seconds in zip(baseline, relative, strict=True)) if baseline else ()
 
 
 def _in_tables(tables: Sequence[ResultTable], cell: Cell) -> Summary | None:
-    """Measured value of a cell in an analysis's tables; None where there is none."""
+    """Returns the measured value of a cell in an analysis's tables; None if there is none."""
     for table in tables:
         for row in table.rows:
             if (row.network, row.row) == (cell.network, cell.row):
@@ -177,13 +180,13 @@ def as_published(evidence: Evidence) -> Look:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of one comparison of a claim. Of a group, only the worst outcome is shown.
+    """Outcome of one comparison of a claim. Of a group, only the worst outcome is shown.
 
-    text: what was compared, with its numbers; what was not measured, where it is missing. margin: distance of the value
-    to the nearer bound. fitted: it compares seconds that the hardware card was fitted to, or (fixed) that would compare
-    alike whatever it was fitted to; so its status counts for nothing. why: it is not decided. quantity: what is held
-    against the bounds low and high, in `unit`; None of a law and where it is missing. part: the number of the statement
-    that it belongs to, in a claim of several.
+    text: what was compared, with its numbers; for a missing one, what was not measured. margin: distance of the value
+    to the nearer bound. fitted: whether its status counts for nothing, since it compares seconds that the hardware card
+    was fitted to, or (fixed) would come out alike whatever the card was fitted to. why: reason why it is not decided.
+    quantity: compared with the bounds low and high, in `unit`; None for a law and if missing. part: number of its
+    statement, in a claim of several.
     """
 
     group: str
@@ -202,7 +205,7 @@ class Outcome:
 
     @classmethod
     def of(cls, group: str, text: str, quantity: Quantity, low: float, high: float, unit: str = "points") -> Outcome:
-        """Whether a quantity lies between low and high."""
+        """Judges whether a quantity lies between low and high."""
         fixed = not quantity.fitted and quantity.cannot_move(low, high)
         remark = "fitted" if quantity.fitted else "so on every card" if fixed else ""
         status = quantity.within(low, high)
@@ -222,7 +225,7 @@ class Outcome:
         )
 
     def at(self, level: float) -> Outcome:
-        """A copy judged at another level: not decided where the comparison is open at it."""
+        """Returns a copy judged at another level: not decided if the comparison is open at that level."""
         if self.quantity is None or self.quantity.within(self.low, self.high, level) == self.status:
             return self
         why = f"one of several comparisons, it is open at {100 * level:.3g} %"
@@ -240,7 +243,7 @@ def missing(group: str, text: str = "") -> Outcome:
 
 
 def compared(group: str, text: str, over: Quantity | None, under: Quantity | None, low: float, high: float) -> Outcome:
-    """Whether one quantity over another lies between low and high. text: with a place for each of the two."""
+    """Judges whether one quantity over another lies between low and high. text: has a placeholder for each of them."""
     quotient = over.over(under) if over is not None and under is not None else None
     if over is None or under is None or quotient is None:
         return missing(group)
@@ -248,14 +251,14 @@ def compared(group: str, text: str, over: Quantity | None, under: Quantity | Non
 
 
 Points = Callable[[Look], list[Outcome]]
-"""The comparisons of a claim, by one way to read cells."""
+"""Makes the comparisons of a claim from one way to read cells."""
 
 
 @dataclass(frozen=True)
 class Condition:
     """low < a - b < high, or low < a / b < high.
 
-    Where points of accuracy are read as shares, the bounds are of b's share above chance.
+    If points of accuracy are read as shares, the bounds are shares of b's accuracy above chance.
     """
 
     group: str
@@ -286,18 +289,18 @@ class Condition:
         return Outcome.of(self.group, text, quantity, low, high, unit)
 
     def _text(self, a: Quantity, b: Quantity, quantity: Quantity) -> str:
-        """'table2 resnet18, best accuracy percent: async_lu 93.7 against async_bu 92.7, +1.00 (n = 3)'."""
-        one, other = self.a, self.b
-        names = (one.row, other.row) if one.row != other.row else (words(one.measure), words(other.measure))
-        topic = words(one.measure) if one.measure == other.measure else one.row
+        """Returns 'table2 resnet18, best accuracy: async_lu 93.7 against async_bu 92.7, +1.00 (n = 3)'."""
+        first, second = self.a, self.b
+        names = (first.row, second.row) if first.row != second.row else (words(first.measure), words(second.measure))
+        topic = words(first.measure) if first.measure == second.measure else first.row
         values = " against ".join(f"{name} {_number(value)}" for name, value in zip(names, (a, b), strict=True))
         result = f"{quantity.value:+.2f}" if self.how == "difference" else f"{quantity.value:.3g}x"
         runs = f" (n = {quantity.n})" if quantity.n is not None else ""
-        return f"{one.table} {one.network}, {topic}: {values}, {result}{runs}"
+        return f"{first.table} {first.network}, {topic}: {values}, {result}{runs}"
 
 
 def _number(quantity: Quantity) -> str:
-    """'93.7', '>400' for a lower bound."""
+    """Returns '93.7', or '>400' for a lower bound."""
     bound = ">" if quantity.open_above and not quantity.open_below else ""
     return bound + (f"{quantity.value:.0f}" if abs(quantity.value) >= 1000 else f"{quantity.value:.4g}")
 
@@ -306,7 +309,7 @@ def difference(
     table: str, network: str, a: str, b: str, measure: str, low: float = -math.inf, high: float = math.inf,
     *, group: str = "", beside: str = "",
 ) -> Condition:  # fmt: skip
-    """Row a less row b, of the same table or of the one beside it."""
+    """Requires bounds of row a less row b, of the same table or of the one beside it."""
     cells = Cell(table, network, a, measure), Cell(beside or table, network, b, measure)
     return Condition(group or f"{table} {a} {measure}", *cells, "difference", low, high)
 
@@ -315,7 +318,7 @@ def ratio(
     table: str, network: str, a: str, b: str, measure: str, low: float = 0.0, high: float = math.inf,
     *, group: str = "", beside: str = "",
 ) -> Condition:  # fmt: skip
-    """Row a over row b, of the same table or of the one beside it."""
+    """Requires bounds of row a over row b, of the same table or of the one beside it."""
     return replace(difference(table, network, a, b, measure, low, high, group=group, beside=beside), how="quotient")
 
 
@@ -326,7 +329,7 @@ def conditions(*conditions: Condition) -> Points:
 def best_of(
     places: Iterable[tuple[str, str]], winner: str, rivals: Iterable[str], measure: str, *, lowest: bool = False
 ) -> Points:
-    """The winner's value is above (lowest: below) each rival's, in every (table, network)."""
+    """Requires that the winner's value is above (lowest: below) each rival's, in every (table, network)."""
     low, high = (-math.inf, 0.0) if lowest else (0.0, math.inf)
     rivals = tuple(rivals)
     return conditions(
@@ -341,10 +344,10 @@ def best_of(
 def quotient(
     places: Iterable[tuple[str, str]], over: str, under: str, measure: str, *, low: float = 0.0, high: float = math.inf
 ) -> Points:
-    """One row's value over another's, in every (table, network)."""
+    """Requires bounds of one row's value over another's, in every (table, network)."""
     return conditions(*(ratio(*place, over, under, measure, low, high, group=" ".join(place)) for place in places))
 
 
 def together(*statements: Points) -> Points:
-    """All comparisons of a claim that joins several statements."""
+    """Joins the comparisons of several statements into those of one claim."""
     return lambda look: [replace(point, part=i) for i, points in enumerate(statements) for point in points(look)]

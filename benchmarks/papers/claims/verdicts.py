@@ -20,7 +20,7 @@ DECISIONS: dict[Decision, str] = {
     "not decided": "are not decided",
     "not decided (fitted)": "are not decided (fitted)",
 }
-"""All of them: of one claim, and of many."""
+"""Each decision, with its verb for several claims."""
 DECIDED_AS = ("holds", "does not hold")
 _RANK = {"does not hold": 0, "not decided": 1, "missing": 2, "holds": 3}
 _MOST_NAMES = 4
@@ -28,10 +28,10 @@ _MOST_NAMES = 4
 
 @dataclass(frozen=True)
 class Grounds:
-    """The comparison that a verdict stands on: of those that decide it, the one closest to a bound.
+    """The comparison on which a verdict is based: of those that decide it, the one closest to a bound.
 
-    text: what was compared, with its numbers. value and its 95 % interval, infinite where an end is unknown, in `unit`;
-    None of a law, whose text says all. claimed: where the claim places the value.
+    text: what was compared, with its numbers. value: with its 95 % interval, infinite where an end is unknown, in
+    `unit`; None for a law, whose text is complete. claimed: where the claim places the value.
     """
 
     text: str
@@ -50,7 +50,10 @@ class Grounds:
 
     @property
     def words(self) -> str:
-        """'+1 points [0.52, 1.48], n = 3, claimed above 0', 'at least 3× [2.6, ∞), n = 3, ...'; of a law its text."""
+        """Returns '+1 points [0.52, 1.48], n = 3, claimed above 0' or 'at least 3× [2.6, ∞), n = 3, ...'.
+
+        A law has its text instead.
+        """
         if self.value is None or self.low is None or self.high is None:
             return self.text
         value = f"{self.value:.3g}×" if self.unit == "×" else f"{self.value:+.3g} {self.unit}".rstrip()
@@ -63,7 +66,7 @@ class Grounds:
 
 
 def _claimed(point: Outcome) -> str:
-    """'above 0', 'below 1', 'between -1 and 1'."""
+    """Returns 'above 0', 'below 1' or 'between -1 and 1'."""
     if math.isinf(point.low) or (point.unit == "×" and point.low <= 0):
         return f"below {point.high:.3g}"
     return f"above {point.low:.3g}" if math.isinf(point.high) else f"between {point.low:.3g} and {point.high:.3g}"
@@ -71,7 +74,7 @@ def _claimed(point: Outcome) -> str:
 
 @dataclass(frozen=True)
 class Verdict:
-    """effect: None where nothing was measured. need: what would decide an undecided claim."""
+    """Verdict on a claim. effect: None if nothing was measured. need: what would decide an undecided claim."""
 
     status: Decision
     scale: str
@@ -82,7 +85,7 @@ class Verdict:
 
     @property
     def label(self) -> str:
-        """The status, with the scale unless it is the paper's: elsewhere it is not the paper's experiment."""
+        """The status, with the scale unless it is the paper's: other scales are not the paper's experiment."""
         return self.status if self.scale == "paper" else f"{self.status} at {self.scale}"
 
 
@@ -97,9 +100,9 @@ class Assessment(NamedTuple):
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement of a paper. needs: tables and analyses. rule: what its words are taken to mean.
+    """A statement of a paper. needs: tables and analyses. rule: how its words are interpreted.
 
-    any_of: one condition that holds is enough ("up to"). remark: what a reader has to know beside the numbers.
+    any_of: whether one condition that holds is enough ("up to"). remark: facts that a reader needs beside the numbers.
     """
 
     id: str
@@ -127,13 +130,13 @@ class Claim:
         return Verdict(status, evidence.scale, texts or "-", why, effect, needed)
 
     def _closest(self, points: Sequence[Outcome], status: Decision) -> Outcome:
-        """The comparison that decides least clearly; of "up to", most clearly."""
+        """Returns the comparison that decides least clearly; for "up to", most clearly."""
         deciding = [point for point in points if point.status == status and not point.fitted]
         choose = max if self.any_of and status == "holds" else min
         return choose(deciding or points, key=lambda point: point.margin)
 
     def _assess(self, look: Look) -> Assessment:
-        """Reads the claim in points where that is undecided or shares agree, else in shares."""
+        """Reads the claim in points and in shares: if both decide differently it is not decided."""
         in_points, in_shares = (self._judge(self.points(replace(look, shares=shares))) for shares in (False, True))
         if in_points.status == in_shares.status:
             return in_points
@@ -144,14 +147,17 @@ class Claim:
         return chosen._replace(status="not decided", contradiction=contradiction)
 
     def _judge(self, points: Sequence[Outcome]) -> Assessment:
-        """Tests comparisons that could decide the claim alone at a stricter level, then the claim."""
+        """Judges the claim, after stricter tests of comparisons that could decide it alone."""
         level = alone_level(sum(not p.fitted and p.quantity is not None and bool(p.quantity.terms) for p in points))
         alone = "holds" if self.any_of else "does not hold"
         points = [point.at(level) if point.status == alone else point for point in points]
         return Assessment(points, level, self._status(points))
 
     def _status(self, points: Sequence[Outcome]) -> Decision:
-        """Status by the comparisons without fitted seconds; "fitted" where only others could decide it, or a part."""
+        """Decides by the comparisons without fitted seconds.
+
+        "fitted" means that only fitted ones could decide the claim, or a part of it.
+        """
         statuses = {point.status for point in points if not point.fitted}
         decision: Decision = "not decided"
         if statuses == {"holds"} or (self.any_of and "holds" in statuses):
@@ -165,7 +171,7 @@ class Claim:
         return decision
 
     def _on_paper(self, evidence: Evidence) -> str:
-        """Says the verdict of the same conditions on the paper's own figures."""
+        """States the verdict of the same conditions on the paper's own figures."""
         printed = replace(self, points=lambda look: [p for p in self.points(look) if p.status != "missing"])
         points, _, status, _ = printed._assess(as_published(evidence))
         if not points:
@@ -190,7 +196,7 @@ def _worst_of_groups(points: Sequence[Outcome]) -> list[Outcome]:
 
 
 def _why(present: Sequence[Outcome], points: Sequence[Outcome], status: Decision) -> str:
-    """Counts the comparisons, says which do not count, and why some are open."""
+    """Counts the comparisons, and says which do not count and why some are open."""
     counted = [point for point in points if not point.fitted]
     parts = [_counted(counted)] if counted else []
     if fixed := sum(point.fixed for point in points):
@@ -209,12 +215,12 @@ def _why(present: Sequence[Outcome], points: Sequence[Outcome], status: Decision
 
 
 def _counted(points: Sequence[Outcome]) -> str:
-    """'3 of 5 comparisons hold, 1 does not, 1 is open'."""
-    of = Counter(point.status for point in points)
-    total, against, left = len(points), of["does not hold"], of["not decided"] + of["missing"]
-    if left == total:
+    """Returns '3 of 5 comparisons hold, 1 does not, 1 is open'."""
+    counts = Counter(point.status for point in points)
+    total, against, undecided = len(points), counts["does not hold"], counts["not decided"] + counts["missing"]
+    if undecided == total:
         return f"none of {total} comparisons is decided" if total > 1 else "the one comparison is not decided"
-    parts = [f"{of['holds']} of {total} comparisons hold"]
+    parts = [f"{counts['holds']} of {total} comparisons hold"]
     parts += [f"{against} {'does' if against == 1 else 'do'} not"] if against else []
-    parts += [f"{left} {'is' if left == 1 else 'are'} open"] if left else []
+    parts += [f"{undecided} {'is' if undecided == 1 else 'are'} open"] if undecided else []
     return ", ".join(parts)

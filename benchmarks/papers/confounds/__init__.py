@@ -1,1 +1,1 @@
-"""Differences between the rows of a table beside their methods: as run here, and as published."""
+"""Differences between a table's rows besides their methods: as run here, and as published."""

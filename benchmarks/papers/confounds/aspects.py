@@ -1,4 +1,4 @@
-"""Describes a row aspect by aspect, by its spec and its method, so that rows can be compared."""
+"""Describes a row aspect by aspect, from its spec and its method, so that rows can be compared."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from results.records.spec import Effects, RunSpec
 
 
 class NotDeclared(Exception):
-    """A plug-in was not run yet and declares nothing."""
+    """A plug-in has not been run yet and declares nothing."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Counted:
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> Counted | None:
-        """Gathers the counts of complete runs; None without any, or where an old run has none."""
+        """Collects the counts of complete runs; None without any, or if an old run has none."""
         ends = [record.end for record in records if record.complete and record.end is not None]
         if not ends or not all("effects" in end for end in ends):
             return None
@@ -43,7 +43,7 @@ class Counted:
         return sum(getattr(run, name) for run in self.runs)
 
     def share(self, name: str) -> float:
-        """Share of all gradients, those of dropped batches included."""
+        """Share of all gradients, including those of dropped batches."""
         return self.total(name) / max(1, self.total("gradients"))
 
     @property
@@ -60,12 +60,12 @@ class Counted:
 
     @property
     def gradients_per_update(self) -> float:
-        """Gradients that an update of a layer applies, one after the other; 0 where nothing was updated."""
+        """Gradients that an update of a layer applies, one after the other; 0 without updates."""
         return self.total("applied") / max(1, sum(self.updates))
 
     @property
     def batches_per_update(self) -> float:
-        """Batches behind an applied gradient, several for a mean over replicas; 0 where nothing was updated."""
+        """Batches behind an applied gradient, several for a mean over replicas; 0 without updates."""
         return self.total("applied_batches") / max(1, self.total("applied"))
 
     @property
@@ -93,7 +93,7 @@ class AuditedRow:
     counted: Counted | None = None
 
     def says(self, name: str) -> Any:
-        """A property as counted, else as the method declares it. Raises NotDeclared where it does not."""
+        """Returns a property as counted, else as the method declares it. Raises NotDeclared if it does not."""
         if self.counted is not None and hasattr(self.counted, name):
             return getattr(self.counted, name)
         if self.method.declares(name):
@@ -102,7 +102,7 @@ class AuditedRow:
 
     @property
     def samples_per_update(self) -> float:
-        """Raises NotDeclared."""
+        """Samples behind an update. Raises NotDeclared."""
         return float(self.work.batch * self.says("batches_per_update"))
 
     @property
@@ -126,8 +126,8 @@ def _network(row: AuditedRow) -> str:
 def _data(row: AuditedRow) -> str:
     work = row.work
     count, _ = work.samples_of(row.data)
-    said = f"{'all' if count is None else count} training {'samples' if work.tokens is None else 'windows'}"
-    parts = [f"{work.dataset} ({said})", "augmented" if work.augment else "not augmented"]
+    amount = f"{'all' if count is None else count} training {'samples' if work.tokens is None else 'windows'}"
+    parts = [f"{work.dataset} ({amount})", "augmented" if work.augment else "not augmented"]
     if work.tokens:
         vocabulary = f" of {work.tokens.vocabulary}" if work.tokens.unit == "bpe" else ""
         parts.append(f"windows of {work.tokens.context} tokens: {work.tokens.unit}{vocabulary}")
@@ -152,19 +152,19 @@ def _shares(row: AuditedRow) -> str | None:
 
 
 def _batch(row: AuditedRow) -> str:
-    everywhere = f"global batch {row.work.batch * row.method.trained_replicas}"
+    global_batch = f"global batch {row.work.batch * row.method.trained_replicas}"
     samples, at_once = row.samples_per_update, 1.0 if row.counted is None else row.counted.gradients_per_update
     if at_once in (0, 1):
-        return f"{samples:.4g} per update, {everywhere}"
-    return f"{samples * at_once:.4g} per update ({at_once:.3g} gradients of {samples:.4g} each), {everywhere}"
+        return f"{samples:.4g} per update, {global_batch}"
+    return f"{samples * at_once:.4g} per update ({at_once:.3g} gradients of {samples:.4g} each), {global_batch}"
 
 
 def _updates(row: AuditedRow) -> str:
     if row.counted is not None:
         few, many = (f"{count:.4g}" for count in row.counted.updates_per_epoch)
         dropped = row.counted.share("dropped")
-        said = few if few == many else f"{few} to {many}, by layer"
-        return f"{said}, {100 * dropped:.3g} % of the gradients dropped" if dropped else said
+        updates = few if few == many else f"{few} to {many}, by layer"
+        return f"{updates}, {100 * dropped:.3g} % of the gradients dropped" if dropped else updates
     samples, _ = row.work.samples_of(row.data)
     if samples is None:
         return "as many as the text has batches, which is not cut into tokens yet"
@@ -179,8 +179,8 @@ def _updates(row: AuditedRow) -> str:
 
 def _rate(row: AuditedRow) -> str:
     schedule, epochs = row.work.schedule, row.work.epochs
-    many = "" if schedule.warm_up_epochs == 1 else "s"
-    warm_up = f"{schedule.warm_up} warm-up of {schedule.warm_up_epochs:g} epoch{many}"
+    plural = "" if schedule.warm_up_epochs == 1 else "s"
+    warm_up = f"{schedule.warm_up} warm-up of {schedule.warm_up_epochs:g} epoch{plural}"
     floor = f" down to {schedule.floor:g}" if schedule.floor else ""
     shape = {"cosine": f"cosine{floor}, T_max {schedule.t_max:g}"}.get(schedule.kind, schedule.kind)
     if schedule.kind == "multistep":
@@ -189,10 +189,11 @@ def _rate(row: AuditedRow) -> str:
 
 
 def _rate_per_sample(row: AuditedRow) -> str:
-    rate, everywhere, samples = row.learning_rate, row.work.batch * row.method.trained_replicas, row.samples_per_update
+    rate, samples = row.learning_rate, row.samples_per_update
     if not samples:
         return "no update"
-    return f"{rate / samples:.3g} per sample of an update, {rate / everywhere:.3g} of the global batch"
+    global_batch = row.work.batch * row.method.trained_replicas
+    return f"{rate / samples:.3g} per sample of an update, {rate / global_batch:.3g} of the global batch"
 
 
 def _decay(row: AuditedRow) -> str:
@@ -248,8 +249,8 @@ def _has_batchnorm(row: AuditedRow) -> bool:
 def _evaluated(row: AuditedRow) -> str:
     if row.method.replicas == 1:
         return "the one replica"
-    if len(one := row.method.evaluated) == 1:
-        return f"replica {one[0]} alone"
+    if len(replicas := row.method.evaluated) == 1:
+        return f"replica {replicas[0]} alone"
     return {"mean": "the mean of the replicas", "first": "the first replica"}[row.method.options.consensus]
 
 
@@ -284,18 +285,18 @@ def _queue(row: AuditedRow) -> str | None:
 
 
 def _gradient_at(row: AuditedRow) -> str | None:
-    read, now = "those the forward pass read", "those of now"
+    forward, current = "those the forward pass read", "those of now"
     if row.counted is None:
-        where = row.says("gradient_at")
-        return None if where is None else {"forward": read, "current": now}[where]
+        declared = row.says("gradient_at")
+        return None if declared is None else {"forward": forward, "current": current}[declared]
     pinned, moved = row.counted.share("pinned"), row.counted.share("moved")
     if pinned and moved:
-        return f"{now}, for {100 * pinned:.3g} % of the gradients {read}"
-    return read if pinned else now if moved else None
+        return f"{current}, for {100 * pinned:.3g} % of the gradients {forward}"
+    return forward if pinned else current if moved else None
 
 
 def _stages(row: AuditedRow) -> str | None:
-    """Only of methods that cut networks, since the row's network is built, for which torch is imported."""
+    """Describes a method's cut of the network; None for methods without one, for whom torch is not imported."""
     if type(row.method).parts is methods.Method.parts:
         return None
     from benchmarks.hardware.step_price import layers_of

@@ -1,8 +1,8 @@
-"""The confound audit: what differs between rows that a table compares, beside their methods.
+"""The confound audit: differences between a table's rows besides their methods.
 
-It reads the plan's specs, what the runs' journals counted, and else what a method declares of itself (methods.Method):
-so it can be printed before any run. A property of a plug-in that was neither counted nor declared is "not declared".
-Seeds are no confound. Differences between the rows of the papers' own experiments are in published.py.
+It reads the plan's specs and the counts in the runs' journals; without counts, what a method declares of itself
+(methods.Method), so it can be printed before any run. A plug-in's property that is neither counted nor declared is "not
+declared". Seeds are no confound. published.py has the differences in the papers' own experiments.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from benchmarks.runner.grid import GridRow
 from results.records import Record
 
 Records = Mapping[tuple[str, str], Sequence[Record]]
-"""By network and row."""
+"""Records by network and row."""
 DECISIVE = (
     "Network and stem",
     "Data, augmentation and loader",
@@ -32,16 +32,16 @@ COUNTS = "Updates, batches per update, averages and the weights of backward pass
 
 @dataclass(frozen=True)
 class Audit:
-    """Differences between rows. lines: in full, an aspect each; brief: for every output, only DECISIVE ones in full."""
+    """Differences between rows. lines: in full, one per aspect. brief: for every output, only DECISIVE ones in full."""
 
     lines: tuple[str, ...] = ()
     brief: tuple[str, ...] = ()
 
 
 def audit(cells: Sequence[GridRow], records: Records | None = None) -> Audit:
-    """Lists the aspects in which rows of a network differ, rows of one value together; last, what all rows share.
+    """Lists the aspects in which rows of a network differ, rows of equal value together; last, what all rows share.
 
-    A line that does not hold for all networks names those it holds for. records: the present runs.
+    A line that does not hold for all networks names those for which it does. records: the existing runs.
     """
     networks: dict[str, list[AuditedRow]] = {}
     for cell in cells:
@@ -74,7 +74,7 @@ def audit(cells: Sequence[GridRow], records: Records | None = None) -> Audit:
 
 
 def _groups(rows: Sequence[AuditedRow], aspect: Callable[[AuditedRow], str | None]) -> dict[str, list[str]]:
-    """Labels of the rows by their value of an aspect."""
+    """Groups the rows' labels by their value of an aspect."""
     groups: dict[str, list[str]] = {}
     for row in rows:
         try:
@@ -87,7 +87,7 @@ def _groups(rows: Sequence[AuditedRow], aspect: Callable[[AuditedRow], str | Non
 
 
 def _grouped(groups: Mapping[str, Sequence[str]], rows: Sequence[AuditedRow]) -> str:
-    """Values with their rows; "the others" last for more than half of the rows, if every row has a value."""
+    """Returns values with their rows; a value of more than half of all rows comes last, as "the others"."""
     largest = max(groups, key=lambda value: len(groups[value]))
     complete = sum(map(len, groups.values())) == len(rows)
     rest = largest if complete and len(groups[largest]) > max(2, len(rows) // 2) else None
@@ -97,7 +97,7 @@ def _grouped(groups: Mapping[str, Sequence[str]], rows: Sequence[AuditedRow]) ->
 
 
 def _special_cases(rows: Sequence[AuditedRow]) -> Iterator[str]:
-    """Says which rows are another algorithm as they are set."""
+    """Names the rows that their settings make another algorithm."""
     for text in dict.fromkeys(row.method.special_case for row in rows):
         if text:
             yield text.replace("{rows}", " / ".join(row.label for row in rows if row.method.special_case == text))
@@ -107,17 +107,19 @@ def _sources(rows: Sequence[AuditedRow], *, any_run: bool) -> Iterator[str]:
     """Says which properties were counted in runs, and which are declared."""
     labels = [row.label for row in rows]
     counted = [row.label for row in rows if row.counted is not None]
-    others = [row.label for row in rows if row.counted is None]
-    if any_run and counted and others:
-        sources = f"in the runs of {named(counted, labels)}; as their methods declare them for {named(others, labels)}"
-        yield f"{COUNTS}: counted {sources}."
+    declared = [row.label for row in rows if row.counted is None]
+    if any_run and counted and declared:
+        yield (
+            f"{COUNTS}: counted in the runs of {named(counted, labels)}; as their methods declare them for "
+            f"{named(declared, labels)}."
+        )
     elif any_run:
-        how = "counted in the runs" if counted else "as the methods declare them, since the runs have not counted them"
-        yield f"{COUNTS}: {how}."
+        source = "counted in the runs" if counted else "as the methods declare them, since no run has counted them"
+        yield f"{COUNTS}: {source}."
 
 
 def named(group: Sequence[str], everyone: Sequence[str]) -> str:
-    """Names rows by few words that tell them from the others: a method's title alone for all of its rows."""
+    """Names rows by the fewest words that tell them from the others: a method's title if it covers all of its rows."""
     by_words: dict[str, list[str]] = {}
     for title in dict.fromkeys(label.split(", ")[0] for label in group):
         inside = [_parts(label) for label in group if label.split(", ")[0] == title]
@@ -132,7 +134,7 @@ def _parts(label: str) -> tuple[str, ...]:
 
 
 def _distinguishing(inside: Sequence[tuple[str, ...]], outside: Sequence[tuple[str, ...]]) -> list[str]:
-    """One phrase for all rows inside if one will do, else one for each."""
+    """Returns one phrase for all rows inside if possible, else one for each."""
     if not outside:
         return [""]
     shared = [part for part in inside[0] if all(part in parts for parts in inside)]

@@ -1,7 +1,7 @@
-"""Differences between the rows of the papers' own experiments, beside the method: findings as data.
+"""Differences between rows of the papers' own experiments, besides the method: findings as data.
 
-Read in the papers' texts and in the public code of paper B's authors, which paper A ran for LAP-SGD and LPP-SGD
-(docs/decisions/0002 and 0005). "Not stated" is in neither.
+Taken from the papers' texts and from the public code of paper B's authors, which paper A ran for LAP-SGD and LPP-SGD
+(docs/decisions/0002 and 0005). "Not stated" means in neither.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Confound:
-    """One aspect in which published rows differ, or may differ."""
+    """An aspect in which published rows differ, or may differ."""
 
     aspect: str
     text: str
@@ -27,7 +27,7 @@ A, A_LAP, A_DDP = "arXiv:2410.05985v1", ("table1", "table2", "table3", "table4")
 B = "arXiv:2203.06638"
 CODE = "public code of arXiv:2203.06638"
 WITH_BOTH = (*(f"lap-table{i}" for i in (6, 7, 8, 9, 10, 11)), "lap-figure1", "lap-figure2")
-"""Tables and figures of paper B that lay LAP-SGD or LPP-SGD beside MB-SGD or PL-SGD."""
+"""Tables and figures of paper B that compare LAP-SGD or LPP-SGD with MB-SGD or PL-SGD."""
 ALL_B = (*(f"lap-table{i}" for i in range(1, 12)), "lap-figure1", "lap-figure2")
 ASYNC_B = tuple(id for id in ALL_B if id != "lap-table1")
 
@@ -231,5 +231,5 @@ def published_brief(table_id: str) -> list[str]:
 
 
 def published_audit(table_id: str) -> list[str]:
-    """Differences between the rows in the paper's own setting, a line per aspect."""
+    """Returns the differences between rows in the paper's own experiment, a line per aspect."""
     return [difference.line for difference in DIFFERENCES if table_id in difference.tables]

@@ -1,1 +1,1 @@
-"""Checkpoints of a run: their files, and when these are written. Imports no torch."""
+"""Checkpoints of a run: their files, and when to write them. Imports no torch."""

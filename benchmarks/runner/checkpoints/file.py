@@ -1,8 +1,7 @@
-"""Reads and writes files of checkpoints: the state of a run at a drain, from which another process can resume it.
+"""Reads and writes checkpoint files: the state of a run at a drain, from which any process can resume it.
 
-The format is safetensors, with everything but tensors as JSON in the metadata; nothing is unpickled. The name has the
-run's position and the sha256 of the bytes. A file is written beside its place, synced and renamed, so it is whole or
-absent.
+The format is safetensors, with everything but tensors as JSON in the metadata; nothing is unpickled. The file's name
+contains the run's position and the sha256 of the bytes. Files are written atomically.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from benchmarks.executors.counts import Natural, TeamValues
 from results.errors import ResultsError
-from results.files import atomic_file, own_folder
+from results.files import own_folder, replace
 from results.reading import content, opened
 from results.records import folder_of
 
@@ -44,7 +43,7 @@ class _Strict(BaseModel):
 
 
 class Stint(_Strict):
-    """Environment that a run was trained in until an epoch and a batch of the next."""
+    """The environment in which a run was trained until an epoch and a batch of the next."""
 
     epoch: Natural
     batch: Natural
@@ -75,7 +74,7 @@ class Checkpoint:
 
     @property
     def words(self) -> str:
-        """Position of the run, in words."""
+        """Position of the run in words, see `words`."""
         return words(*self.place)
 
     @property
@@ -85,17 +84,17 @@ class Checkpoint:
 
 
 def words(epoch: int, batch: int) -> str:
-    """ "epoch 3", "batch 500 of epoch 4"."""
+    """Describes a position: "epoch 3", "batch 500 of epoch 4"."""
     return f"batch {batch} of epoch {epoch + 1}" if batch else f"epoch {epoch}"
 
 
 def folder(out: Path, id: str) -> Path:
-    """Folder of the checkpoints of the run with this identity."""
+    """Folder with the checkpoints of the run with this id."""
     return folder_of(out, id) / FOLDER
 
 
 def existing(out: Path, id: str) -> list[Path]:
-    """Checkpoints of a run, the furthest first."""
+    """Returns the paths of a run's checkpoints, the latest first."""
     try:
         names = [path for path in folder(out, id).iterdir() if _NAME.fullmatch(path.name)]
     except OSError:
@@ -104,7 +103,7 @@ def existing(out: Path, id: str) -> list[Path]:
 
 
 def remove(out: Path, id: str) -> None:
-    """Removes a run's checkpoints, also those set aside, but follows no link."""
+    """Removes a run's checkpoints, damaged ones too; follows no link."""
     remove_staged(out, id)
     _remove(out, id, _OURS)
     with contextlib.suppress(OSError):
@@ -130,7 +129,7 @@ def _place(path: Path) -> tuple[int, int]:
 
 
 def read(path: Path, id: str) -> Checkpoint:
-    """Reads a checkpoint of this run. Raises ResultsError where it is damaged, or of another run or version."""
+    """Reads a checkpoint of this run. Raises ResultsError if it is damaged, or of another run or version."""
     try:
         _check_bytes(path)
         progress, tensors = _parsed(content(path, MOST_BYTES))
@@ -148,7 +147,7 @@ def read(path: Path, id: str) -> Checkpoint:
 def _check_bytes(path: Path) -> None:
     """Compares the file's bytes with the digest in its name, in little memory: a sparse file may be huge.
 
-    Raises ValueError where they differ.
+    Raises ValueError if they differ.
     """
     parts = _NAME.fullmatch(path.name)
     if parts is None or not stat.S_ISREG(path.lstat().st_mode):
@@ -170,8 +169,8 @@ def _parsed(data: bytes) -> tuple[Progress, dict[str, Tensor]]:
         progress = Progress.model_validate(json.loads(text))
         return progress, load(data)
     except ValidationError as error:
-        wrong = error.errors()[0]
-        raise ValueError(f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}") from error
+        mistake = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}") from error
     except (LookupError, TypeError, AttributeError, SafetensorError) as error:
         raise ValueError(str(error)) from error
 
@@ -186,9 +185,8 @@ def render(checkpoint: Checkpoint) -> tuple[str, bytes]:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Writes a file whole or not at all. Raises ResultsError where it cannot be written."""
-    with atomic_file(path) as file:
-        file.write(data)
+    """Writes a file atomically. Raises ResultsError if it cannot be written."""
+    replace(path, data)
     with contextlib.suppress(OSError):  # sync the name as well, where the system can
         descriptor = os.open(path.parent, os.O_RDONLY)
         try:

@@ -22,19 +22,19 @@ from results.files import own_folder, set_aside
 KEPT = 2
 EVERY_SECONDS = 1.0
 SHARE = 0.01
-"""Share of a run's time that taking, and writing, checkpoints may cost each: after a slow one the next comes later."""
+"""Share of a run's time for taking checkpoints, and for writing them: after a slow one the next comes later."""
 RESERVE_BYTES = 16 * 2**20
 """Bytes that a checkpoint leaves free on its disk, for journals."""
 PATIENCE_SECONDS = 5.0
-"""Longest wait of an ending process for its checkpoint: less than `processes/signals.py` gives it."""
+"""Longest time that an ending process waits for its checkpoint; shorter than what `processes/signals.py` allows."""
 
 
 class Checkpoints:
     """Takes, writes and reads the checkpoints of one run.
 
-    environment: of this process. every_seconds: between two that are written; 0: at every drain, and training waits for
-    it; None: none is written. say: takes a sentence on a problem that does not end the run. check: raises JournalLost
-    where the run's lease was lost, since only its holder may write.
+    environment: of this process. every_seconds: between two writes; 0: at every drain, and training waits; None: never.
+    say: takes a sentence about a problem that does not end the run. check: raises JournalLost if the run's lease was
+    lost, since only its holder may write.
     """
 
     def __init__(
@@ -59,9 +59,9 @@ class Checkpoints:
         self._complained = False
 
     def resume(self, use: Callable[[Checkpoint], None]) -> Checkpoint | None:
-        """The furthest whole checkpoint that `use` accepts; None for none. Others are set aside with a sentence.
+        """Returns the latest intact checkpoint that `use` accepts, or None. Others are renamed and reported.
 
-        use: resumes from it; raises ValueError where it does not fit.
+        use: resumes from it; raises ValueError if it does not fit.
         """
         try:
             own_folder(self.out, self.folder)
@@ -83,21 +83,21 @@ class Checkpoints:
         return None
 
     def offer(self, take: Callable[[], Checkpoint]) -> None:
-        """Takes a checkpoint at a drain if it is time for one, and writes it in the background if it is time for that.
+        """Takes a checkpoint at a drain if one is due, and writes it in the background if that is due.
 
-        Raises JournalLost where another command has taken over the run.
+        Raises JournalLost if another command has taken over the run.
         """
         if self.every_seconds is None:
             return
         if self.every_seconds and time.monotonic() - self._taken_at < self._taking / SHARE:
             return
-        begun = time.thread_time()  # of the processor: waiting on a busy machine does not count
+        started = time.thread_time()  # of the processor: waiting on a busy machine does not count
         try:
             self.last = take()
         except ValueError as error:
             self._complain(str(error))
             return
-        self._taken_at, self._taking = time.monotonic(), time.thread_time() - begun
+        self._taken_at, self._taking = time.monotonic(), time.thread_time() - started
         due = max(self.every_seconds, self._writing / SHARE) if self.every_seconds else 0.0
         if self._idle and self._taken_at - self._written_at >= due:
             with contextlib.suppress(OSError):
@@ -107,7 +107,7 @@ class Checkpoints:
                 self._join(None)
 
     def flush(self) -> tuple[int, int] | None:
-        """Writes the last one taken, within PATIENCE_SECONDS -> the place that a resumed run goes on from."""
+        """Writes the last taken checkpoint, within PATIENCE_SECONDS -> the position to resume from."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         self.close()
         if self.last is not None and self.last.place != self.written and self._idle:
@@ -116,13 +116,13 @@ class Checkpoints:
         return self.written
 
     def remove(self) -> None:
-        """Removes all checkpoints of the run, which has ended."""
+        """Removes all checkpoints of a run that has ended."""
         self.close()
         file.remove(self.out, self.id)
         self.last = self.written = None
 
     def close(self) -> None:
-        """Waits for the one that is being written."""
+        """Waits for the write in progress."""
         self._join(PATIENCE_SECONDS)
 
     @property
@@ -130,7 +130,7 @@ class Checkpoints:
         return self._thread is None or not self._thread.is_alive()
 
     def _join(self, seconds: float | None) -> None:
-        if self._thread is not None and self._thread.is_alive():
+        if self._thread is not None:
             self._thread.join(seconds)
 
     def _start(self, checkpoint: Checkpoint) -> None:
@@ -147,7 +147,7 @@ class Checkpoints:
         self._written_at, self._writing = time.monotonic(), time.thread_time()
 
     def _complete(self, checkpoint: Checkpoint) -> Checkpoint:
-        """A copy with this process's environment and those before it."""
+        """Returns a copy with this process's environment and earlier ones."""
         epoch, batch = checkpoint.place
         stints = list(self._stints)
         if stints and stints[-1].environment == self.environment:
@@ -167,14 +167,14 @@ class Checkpoints:
             path.unlink(missing_ok=True)
 
     def _complain(self, reason: str) -> None:
-        """Reports once that none can be written: the next would fail for the same reason."""
+        """Reports a failed write once: the next would fail for the same reason."""
         if not self._complained:
             self._complained = True
             self.say(f"a checkpoint cannot be written ({reason}); the run goes on without")
 
 
 def prune(out: Path, ids: Iterable[str]) -> None:
-    """Removes checkpoints of finished runs whose processes were killed before they did it."""
+    """Removes checkpoints of finished runs whose processes were killed before doing so."""
     for id in ids:
         if existing(out, id):
             file.remove(out, id)

@@ -1,1 +1,1 @@
-"""Engines that train runs. `local` is the pool of this machine; `slurm` asks a cluster for jobs."""
+"""Engines that train runs: `local` is this machine's process pool, `slurm` submits jobs to a cluster."""

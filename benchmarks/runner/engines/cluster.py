@@ -1,4 +1,4 @@
-"""SLURM's commands, and submission by submitit. sacct is never asked: many small clusters keep no accounts."""
+"""Calls SLURM's commands, and submits by submitit. Never calls sacct, since many small clusters keep no accounts."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from benchmarks.runner.engines.options import SlurmOptions
 from methods.errors import unknown
 
 ANSWER_SECONDS = 60.0
-"""Time limit of one of SLURM's commands."""
+"""Time limit of a SLURM command."""
 MOST_INDEX = 1001
-"""MaxArraySize where the cluster does not tell it."""
+"""MaxArraySize if the cluster does not tell it."""
 OVER = frozenset(
     "COMPLETED CANCELLED FAILED TIMEOUT PREEMPTED NODE_FAIL BOOT_FAIL DEADLINE OUT_OF_MEMORY REVOKED".split()
 )
 """States of jobs that have ended."""
 
 Key = tuple[str, int]
-"""A job: the unique name of its array, and its index in it."""
+"""A job: unique name of its array, and index in it."""
 
 _PREFIX = re.compile(r"^(sbatch: )?(error: )?")
 
 
 class ClusterSilent(Exception):
-    """A command of SLURM failed or did not answer in time; the text is its last line of output."""
+    """A SLURM command failed or did not answer in time; the text is its last line of output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Call:
-    """The work of a job: a function, by name, called with a path. submitit pickles it, so it holds nothing else."""
+    """The work of a job: a function, by name, called with a path. It holds nothing else, since submitit pickles it."""
 
     module: str
     function: str
@@ -68,7 +68,7 @@ class Call:
 
 
 def check_installed() -> None:
-    """Raises UserError where SLURM's commands or submitit are missing."""
+    """Raises UserError if SLURM's commands or submitit are missing."""
     if missing := [name for name in ("sbatch", "squeue", "srun") if shutil.which(name) is None]:
         raise UserError(
             f"--engine slurm: there is no {missing[0]} here; give the command on a machine from which jobs are "
@@ -81,7 +81,7 @@ def check_installed() -> None:
 
 
 def check_partition(name: str | None) -> None:
-    """Raises UserError where the cluster has no such partition, or does not answer. name: one or several, by commas."""
+    """Raises UserError if the cluster has no such partition, or does not answer. name: one or several, with commas."""
     try:
         partitions = list(dict.fromkeys(ask("sinfo", "--noheader", "--format=%R").split()))
     except ClusterSilent as error:
@@ -92,7 +92,7 @@ def check_partition(name: str | None) -> None:
 
 
 def nodes(partition: str | None) -> int:
-    """Number of nodes in the partition; 1 where SLURM does not answer."""
+    """Returns the number of nodes in the partition; 1 if SLURM does not answer."""
     try:
         counts = ask("sinfo", "--noheader", "--format=%D", *([f"--partition={partition}"] if partition else []))
     except ClusterSilent:
@@ -101,7 +101,7 @@ def nodes(partition: str | None) -> int:
 
 
 def most_jobs() -> int:
-    """Most jobs of one array: indices start at 0 and stay below MaxArraySize."""
+    """Returns the largest number of jobs in an array: indices start at 0 and stay below MaxArraySize."""
     limit = None
     with contextlib.suppress(ClusterSilent):
         limit = re.search(r"^MaxArraySize\s*=\s*(\d+)", ask("scontrol", "show", "config"), re.MULTILINE)
@@ -109,7 +109,7 @@ def most_jobs() -> int:
 
 
 def queue(names: Collection[str]) -> dict[Key, Job]:
-    """Jobs of the arrays of these names, also those that ended recently. Raises ClusterSilent."""
+    """Returns the jobs of the arrays with these names, including recently ended ones. Raises ClusterSilent."""
     if not names:
         return {}
     output = ask(
@@ -130,7 +130,7 @@ def cancel(ids: Iterable[str]) -> None:
 
 
 def ask(*command: str) -> str:
-    """Runs a command of SLURM -> its output. Raises ClusterSilent."""
+    """Runs a SLURM command -> its output. Raises ClusterSilent."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=ANSWER_SECONDS)
     except subprocess.TimeoutExpired:
@@ -146,7 +146,7 @@ def ask(*command: str) -> str:
 def submit(call: Call, paths: Sequence[Path], *, name: str, logs: Path, options: SlurmOptions) -> tuple[str, ...]:
     """Submits a job per path, several as an array with indices from 0 -> their ids.
 
-    Raises UserError where sbatch refuses, with its message.
+    Raises UserError with sbatch's message if it refuses.
     """
     import submitit
 
@@ -172,7 +172,7 @@ def submit(call: Call, paths: Sequence[Path], *, name: str, logs: Path, options:
 
 
 def _refusal(output: str) -> str:
-    """Error lines of sbatch, or its last line, without its prefixes and hints."""
+    """Extracts sbatch's error lines, or its last line, without prefixes and hints."""
     lines = [line.strip().rstrip(".") for line in output.splitlines() if line.strip() and not line.startswith("Try ")]
     errors = [line for line in lines if "error:" in line] or lines[-1:]
     return "; ".join(dict.fromkeys(_PREFIX.sub("", line) for line in errors))

@@ -1,4 +1,4 @@
-"""Follows the runs of jobs: reads their journals and notes as they grow, and decides what to submit again."""
+"""Follows runs trained by jobs: reads journals and notes as they grow, and decides what to submit again."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from results.records import JOURNAL, folder_of, read
 from results.records.usable import usable
 
 TRIES = 3
-"""Jobs that may end without a new checkpoint of a run before the run counts as failed."""
+"""Jobs that may end without a new checkpoint of a run before the run fails."""
 NAMED = 4
 """Most nodes that a line names."""
 
 
 @dataclass
 class _FollowedRun:
-    """The latest report on a run.
+    """What was last reported about a run.
 
-    before: start of the journal that it had before its job. started: of the journal that is read. version: inode and
-    size of that file. going: whether its job trains it. checkpoint: the latest when its last job ended.
+    before: start of the journal that existed before its job. started: start of the journal that is read. version: inode
+    and size of that file. going: whether its job trains it. checkpoint: the latest when its last job ended.
     """
 
     run: Run
@@ -55,7 +55,7 @@ class _FollowedRun:
 
 @dataclass
 class _FollowedJob:
-    """A job of an array. state: the last that squeue showed; missing: times in a row that squeue showed no live job."""
+    """A job of an array. state: last seen in squeue. missing: how often in a row squeue showed no live job."""
 
     array: Array
     index: int
@@ -77,10 +77,10 @@ class _FollowedJob:
 
 
 class Follower:
-    """Reports what happens to the runs of a command until each has ended.
+    """Reports what happens to a command's runs until each has ended.
 
     Everything is read from files, so a later command that follows the same jobs reports the same. ended: how each run
-    ended, by its id. lost: runs whose jobs ended before them, to be submitted again.
+    ended, by id. lost: runs whose jobs ended before them, to be submitted again.
     """
 
     def __init__(self, runs: Sequence[Run], out: Path, listen: Listen) -> None:
@@ -97,12 +97,12 @@ class Follower:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the arrays whose jobs are followed."""
+        """Names of the followed jobs' arrays."""
         return tuple(dict.fromkeys(name for name, _ in self._jobs))
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Ids of the jobs that are followed."""
+        """Ids of the followed jobs."""
         return tuple(job.id for job in self._jobs.values())
 
     def follow(self, array: Array, indices: Collection[int] | None = None) -> None:
@@ -115,7 +115,7 @@ class Follower:
                 self._jobs[array.name, index] = _FollowedJob(array, index, runs)
 
     def look(self, queue: Mapping[Key, Job] | None) -> None:
-        """Reads journals and notes of jobs that may run. queue: squeue's jobs; None: squeue was not asked now."""
+        """Reads journals and notes of jobs that may be running. queue: squeue's jobs; None: squeue was not asked."""
         for key, job in list(self._jobs.items()):
             if queue is not None:
                 job.state = queue.get(key, job.state)
@@ -139,14 +139,14 @@ class Follower:
             if job.state is not None and job.state.running and run.going and run.where != job.where:
                 run.where = job.where
                 self._listen(Placed(run.run.id, run.where))
-        taken = notes(job.array.shard(job.index))
-        for note in taken[job.notes :]:
+        taken_notes = notes(job.array.shard(job.index))
+        for note in taken_notes[job.notes :]:
             if note.id in {run.run.id for run in self._open(job)}:
                 if note.kind == "failed":
                     self._end(note.id, "failed", note.sentence, job)
                 else:
                     self._listen(Remark(note.id, note.sentence))
-        job.notes = max(job.notes, len(taken))
+        job.notes = max(job.notes, len(taken_notes))
 
     def _read_journal(self, run: _FollowedRun, job: _FollowedJob) -> None:
         """Reports what is new in a run's journal."""
@@ -190,7 +190,7 @@ class Follower:
         self._listen(self.ended[id])
 
     def _leave(self, run: _FollowedRun, job: _FollowedJob) -> None:
-        """Ends a run that its job has not ended, or has it submitted again."""
+        """Ends a run whose job ended before it, or puts it on the list to be submitted again."""
         id, state = run.run.id, job.state.state if job.state is not None and job.state.over else "gone"
         try:
             record = usable(folder_of(self._out, id) / JOURNAL)
@@ -214,7 +214,7 @@ class Follower:
             self.lost.append(run.run)
 
     def queue_words(self) -> str:
-        """ "3 jobs queued (Priority), 2 running on node1, node2"."""
+        """Returns "3 jobs queued (Priority), 2 running on node1, node2"."""
         jobs = [job.state for job in self._jobs.values() if job.state is not None and not job.state.over]
         queued, running = [job for job in jobs if not job.running], [job for job in jobs if job.running]
         parts = []

@@ -1,7 +1,7 @@
-"""Trains the runs of a job's shard, each under its lease, by the pool that trains runs on a single machine.
+"""Runs in a job: trains its shard's runs, each under its lease, by the pool that trains runs on a single machine.
 
-A job reports by journals and notes. At SIGUSR2, before its time limit, or SIGTERM it ends its runs with a checkpoint
-each; at SIGUSR2 it has itself queued again.
+A job reports by journals and notes. At SIGTERM, or at SIGUSR2 shortly before its time limit, it ends its runs with
+checkpoints; at SIGUSR2 it also queues itself again.
 """
 
 from __future__ import annotations
@@ -50,18 +50,18 @@ def _train(shard: Shard) -> None:
     runs = []
     for planned in shard.runs:
         run = replace(planned, parts=parts)
-        if why := _differs(run, shard):
-            take_note(shard.path, Note(run.id, "failed", f"node {os.uname().nodename} has other {why}"))
+        if difference := _differs(run, shard):
+            take_note(shard.path, Note(run.id, "failed", f"node {os.uname().nodename} has other {difference}"))
         else:
             labels = run.labels.model_copy(update={"log": str(shard.path.parent / LOGS / log)})
             runs.append(replace(run, labels=labels))
     if not runs:
         return
     device = runs[0].spec.device
-    here = {"command": shard.setting.environment.get("command"), "job": _id()}
+    job_facts = {"command": shard.setting.environment.get("command"), "job": _id()}
     setting = replace(
         shard.setting,
-        environment={**environment.describe(device), **here},
+        environment={**environment.describe(device), **job_facts},
         gpus=gpus.each() if device == "cuda" else (),
     )
 
@@ -80,19 +80,19 @@ def _train(shard: Shard) -> None:
 
 
 def _differs(run: Run, shard: Shard) -> str:
-    """Says what on this node would make the run another one; "" for nothing."""
-    why = identity.different(run.spec, shard.setting.environment.get("sources"), run.parts)
+    """Returns what on this node would change the run's identity; "" for nothing."""
+    difference = identity.different(run.spec, shard.setting.environment.get("sources"), run.parts)
     planned = run.spec.hardware
-    if why or planned.sha256:  # under the virtual clock no node's hardware matters
-        return why
-    here = identity.hardware_of(None, gpus.detect() if run.spec.device == "cuda" else None)
-    if (here.name, here.cores) == (planned.name, planned.cores):
+    if difference or planned.sha256:  # under the virtual clock no node's hardware matters
+        return difference
+    hardware = identity.hardware_of(None, gpus.detect() if run.spec.device == "cuda" else None)
+    if (hardware.name, hardware.cores) == (planned.name, planned.cores):
         return ""
-    return f"hardware: planned for {planned.name}, and it has {here.name}, {here.cores or 1} cores"
+    return f"hardware: planned for {planned.name}, and it has {hardware.name}, {hardware.cores or 1} cores"
 
 
 def _progress(shard: Shard) -> list[tuple[bool, list[str]]]:
-    """Whether each run is complete, and its checkpoints."""
+    """Returns, for each run, whether it is complete, and its checkpoints."""
     out = shard.setting.out
     return [
         (is_complete(folder_of(out, run.id) / JOURNAL), [path.name for path in checkpoints(out, run.id)])

@@ -1,4 +1,4 @@
-"""Options for sbatch of `--engine slurm`: from the command line, else from [engine.slurm] of a file in the folder."""
+"""Options for sbatch of `--engine slurm`: from the command line, else from [engine.slurm] in a file of the folder."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from results.reading import TEXT_BYTES, content, parsed_toml
 FILE = "async-sgd-benchmarks.toml"
 ENGINES = ("local", "slurm")
 MINUTES = 60
-"""Default time limit of a job: a run that takes longer goes on in the next job."""
+"""Default time limit of a job; a longer run continues in the next job."""
 SIGNAL_SECONDS = 90
-"""Seconds before its time limit at which a job is told to write its checkpoints and end."""
+"""Seconds before its time limit at which a job is told to write checkpoints and end."""
 
 OURS = {
     **dict.fromkeys(
@@ -35,8 +35,8 @@ _TIME = re.compile(r"(?:(?P<days>\d+)-)?(?P<parts>\d+(?::\d+){0,2})")
 class SlurmOptions:
     """Options of jobs.
 
-    sbatch: options of sbatch, with underscores in their names. per_task: runs of a job; None: short ones together.
-    setup: shell lines before Python starts.
+    sbatch: options of sbatch, with underscores in their names. per_task: runs per job; None: several short ones. setup:
+    shell lines before Python starts.
     """
 
     sbatch: Mapping[str, str] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class SlurmOptions:
 
 
 class _Slurm(BaseModel):
-    """[engine.slurm] of the file: options of sbatch, and two of ours."""
+    """[engine.slurm] of the file: options of sbatch, and two of this suite."""
 
     model_config = ConfigDict(extra="allow", strict=True)
     __pydantic_extra__: dict[str, str | int]
@@ -83,7 +83,7 @@ class _File(BaseModel):
 
 
 def chosen(words: Iterable[str], per_task: int | None, folder: Path = Path()) -> SlurmOptions:
-    """Options of the command line, then of the file in this folder. Raises UserError for an invalid one.
+    """Merges options of the command line over those of the file. Raises UserError for an invalid one.
 
     words: KEY=VALUE each.
     """
@@ -99,7 +99,7 @@ def chosen(words: Iterable[str], per_task: int | None, folder: Path = Path()) ->
 
 
 def minutes(text: str) -> float:
-    """Minutes of one of SLURM's time limits: 240, 30:00, 4:00:00, 1-12, 1-12:30. Raises UserError for anything else."""
+    """Parses a SLURM time limit: 240, 30:00, 4:00:00, 1-12, 1-12:30. Raises UserError for anything else."""
     match = _TIME.fullmatch(text)
     if match is None:
         raise UserError(
@@ -114,15 +114,15 @@ def minutes(text: str) -> float:
 
 
 def read(path: Path) -> _Slurm:
-    """Reads [engine.slurm] of the file; defaults where there is no file. Raises UserError."""
+    """Reads [engine.slurm] of the file; defaults without a file. Raises UserError."""
     try:
         return _File.model_validate(parsed_toml(content(path, TEXT_BYTES).decode())).engine.slurm
     except FileNotFoundError:
         return _Slurm()
     except ValidationError as error:
-        wrong = error.errors()[0]
-        name = ".".join(map(str, wrong["loc"]))
-        raise UserError(f"{path}: {name} = {wrong['input']!r}: {wrong['msg']}.") from error
+        mistake = error.errors()[0]
+        name = ".".join(map(str, mistake["loc"]))
+        raise UserError(f"{path}: {name} = {mistake['input']!r}: {mistake['msg']}.") from error
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read as TOML ({error}).") from error
 

@@ -1,6 +1,6 @@
-"""The probe job: finds out once, before anything is queued, what a node of the cluster is and which files it sees.
+"""Runs a probe job to find out, before anything is queued, what a cluster node is and which files it sees.
 
-Where hardware is part of a run's identity, runs are planned for that node. Every job checks its node again.
+If hardware is part of a run's identity, runs are planned for that node. Every job checks its node again.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from results.records.identity import identity as digest
 ANSWER = "probe.json"
 LOOK_SECONDS = 0.5
 QUEUE_LOOKS = 10
-"""Looks for the answer between two questions to the cluster's controller."""
+"""Checks for the answer between two calls to the cluster's controller."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """Question to a node. paths: that must exist there; versions: that must be the same as here."""
+    """Question to a node. paths: that must exist there; versions: that must equal this machine's."""
 
     paths: tuple[str, ...]
     versions: dict[str, str]
 
     @classmethod
     def here(cls, paths: Sequence[Path]) -> Question:
-        """A question with the versions that this process has."""
+        """Returns a question with this process's versions."""
         return cls(tuple(str(path.absolute()) for path in paths), _versions())
 
 
@@ -58,7 +58,7 @@ class Answer:
 
 
 def answer(path: str) -> None:
-    """Runs in the probe job: writes what this node is beside the question at this path."""
+    """Runs in the probe job: writes a description of the node beside the question at this path."""
     node = Node(cpu_name(), os.cpu_count() or 1, gpus.detect() if gpus.usable() else None)
     missing = [name for name in json.loads(Path(path).read_bytes())["paths"] if not Path(name).exists()]
     _write(Path(path).with_name(ANSWER), Answer(os.uname().nodename, node, _versions(), missing))
@@ -69,7 +69,7 @@ def ask(
 ) -> Node:
     """Describes a node by a probe job, unless the same question was answered before.
 
-    Raises UserError where the node misses a path, has other versions, or does not answer.
+    Raises UserError if the node misses a path, has other versions, or does not answer.
     """
     key = digest([list(question.paths), question.versions, dict(options.sbatch), list(options.setup)])
     before = _read(place(out) / ANSWER)
@@ -79,17 +79,17 @@ def ask(
     if new.missing:
         raise UserError(f"Node {new.host} does not see {new.missing[0]}: name a folder that all nodes share.")
     for name, planned in question.versions.items():
-        if (there := str(new.versions.get(name))) != planned:
+        if (version := str(new.versions.get(name))) != planned:
             raise UserError(
                 f"Node {new.host} would make other runs than this machine plans; it has other {name} (planned with "
-                f"{planned[:12]}, found {there[:12]})."
+                f"{planned[:12]}, found {version[:12]})."
             )
     _write(place(out) / ANSWER, replace(new, key=key))
     return new.node
 
 
 def last_node(out: Path) -> Node | None:
-    """The node that the last probe job found; None where there was none."""
+    """Returns the node that the last probe job found; None if there was none."""
     before = _read(place(out) / ANSWER)
     return before.node if before is not None else None
 
@@ -104,7 +104,7 @@ def _by_job(
     say(f"Probe job {id}: what a node is and sees, before anything is queued")
     looks = missing = 0
     try:
-        while (found := _read(folder / ANSWER)) is None:
+        while (answer_found := _read(folder / ANSWER)) is None:
             if missing > 1:
                 raise UserError(_no_answer(out, id, logs))
             sleep(LOOK_SECONDS)
@@ -116,11 +116,11 @@ def _by_job(
     except KeyboardInterrupt:
         cluster.cancel([id])
         raise
-    return found
+    return answer_found
 
 
 def _no_answer(out: Path, id: str, logs: Path) -> str:
-    """Says why a probe job ended without an answer: by the last line of its log, where it has one."""
+    """Says why a probe job ended without an answer: by the last line of its log, if there is one."""
     for log in sorted(logs.glob("*_log.out")):
         with contextlib.suppress(OSError):
             if text := content(log, TEXT_BYTES).decode(errors="replace").strip():

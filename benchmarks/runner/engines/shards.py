@@ -1,6 +1,6 @@
-"""Files of jobs, under out/slurm: an array's folder holds its setting, a shard of runs for each job, and notes.
+"""Files of jobs, under out/slurm: an array's folder holds its setting, a shard of runs per job, and notes.
 
-All files are JSON. Notes are what a job reports that is in no journal; each job appends to a file of its own.
+All files are JSON. A note reports what is in no journal; each job appends to its own file of notes.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def place(out: Path) -> Path:
 class Array:
     """A job array.
 
-    shards: ids of runs, for each job. before: start of the journal that a run had when the array was submitted, by the
-    run's id. jobs: ids of the jobs; none where the command was killed before sbatch answered. over: all jobs have
-    ended.
+    shards: ids of each job's runs. before: by run id, the start of the journal that existed when the array was
+    submitted. jobs: ids of the jobs; empty if the command was killed before sbatch answered. over: whether all jobs
+    have ended.
     """
 
     folder: Path
@@ -53,7 +53,7 @@ class Array:
 
     @classmethod
     def create(cls, out: Path, shards: Sequence[Sequence[Run]], setting: Setting, before: dict[str, str]) -> Array:
-        """Writes the files of an array that is not submitted yet. Raises ResultsError where they cannot be written."""
+        """Writes the files of an array that is not submitted yet. Raises ResultsError if they cannot be written."""
         folder = files.own_folder(out, place(out)).absolute() / f"asgd-{uuid.uuid4().hex[:10]}"
         array = cls(folder, tuple(tuple(run.id for run in shard) for shard in shards), before)
         absolute = replace(  # jobs run in other folders
@@ -70,7 +70,7 @@ class Array:
 
     @classmethod
     def read(cls, path: Path) -> Array | None:
-        """Reads an array from its file; None where it cannot be read."""
+        """Reads an array from its file; None if it cannot be read."""
         try:
             return _ARRAY.validate_python({**parsed_json(path), "folder": path.parent})
         except (OSError, ValueError, TypeError):
@@ -83,7 +83,7 @@ class Array:
         return array
 
     def shard(self, index: int) -> Path:
-        """File of the runs of a job."""
+        """File with the runs of a job."""
         return self.folder / f"{index}.json"
 
     def log(self, index: int) -> Path:
@@ -93,9 +93,9 @@ class Array:
 
 
 def arrays(out: Path) -> list[Array]:
-    """Arrays of which jobs may be queued or running."""
-    found = map(Array.read, sorted(place(out).glob(f"*/{ARRAY}")))
-    return [array for array in found if array is not None and not array.over]
+    """Returns the arrays with jobs that may be queued or running."""
+    all_arrays = map(Array.read, sorted(place(out).glob(f"*/{ARRAY}")))
+    return [array for array in all_arrays if array is not None and not array.over]
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Shard:
 
     @classmethod
     def read(cls, path: Path) -> Shard:
-        """Reads a shard and the setting beside it. Raises ResultsError where they are damaged."""
+        """Reads a shard and the setting beside it. Raises ResultsError if they are damaged."""
         try:
             setting = _SETTING.validate_python(parsed_json(path.parent / SETTING))
             runs = tuple(_run(document) for document in parsed_json(path))
@@ -126,7 +126,7 @@ def _run(document: Mapping[str, Any]) -> Run:
 
 @dataclass(frozen=True)
 class Note:
-    """Report of a job on a run. remark: the run goes on; failed: the run has ended, and its journal may not say so."""
+    """A job's report on a run. remark: the run continues; failed: it has ended, even if its journal does not say so."""
 
     id: str
     kind: Literal["remark", "failed"]
@@ -134,13 +134,13 @@ class Note:
 
 
 def take_note(shard: Path, note: Note) -> None:
-    """Appends a note to the file of the job of this shard."""
+    """Appends a note to the notes of this shard's job."""
     with _notes_file(shard).open("ab", buffering=0) as file:
         file.write(_json(asdict(note)) + b"\n")
 
 
 def notes(shard: Path) -> list[Note]:
-    """All whole notes of the job of this shard; none where the file cannot be read."""
+    """Returns all complete notes of this shard's job; none if the file cannot be read."""
     try:
         lines = content(_notes_file(shard), MOST_BYTES).split(b"\n")[:-1]
         return [_NOTE.validate_json(line) for line in lines]

@@ -1,4 +1,4 @@
-"""The engine `slurm`: runs as job arrays, followed until each run has ended, by this command or a later one.
+"""Engine `slurm`: submits runs as job arrays and follows them to their end, in this command or a later one.
 
 docs/decisions/0014-engines.md gives the reasons.
 """
@@ -34,16 +34,16 @@ from results.records.lease import Lease, LeaseWatcher
 
 SERVE = Call("benchmarks.runner.engines.job", "serve")
 LOOK_SECONDS, QUEUE_SECONDS = 1.0, 5.0
-"""Seconds between two looks at files, and between two questions to the cluster's controller."""
+"""Seconds between two reads of files, and between two calls to the cluster's controller."""
 LEAST_SECONDS, MOST_SECONDS = 30.0, 120.0
-"""Seconds that short runs of one job train together: long beside a job's start, short if the job is lost."""
+"""Seconds for which a job trains short runs: long compared to its start, short if the job is lost."""
 
 
 @dataclass
 class Slurm:
-    """Trains runs by jobs of SLURM.
+    """Trains runs by SLURM jobs.
 
-    say: prints a sentence on what is submitted. sleep: waits between two looks. node: what the probe job found; None:
+    say: prints a sentence about submitted jobs. sleep: waits between two reads. node: that the probe job found; None:
     no probe job has run. detach: whether the command ends once all runs are submitted.
     """
 
@@ -56,9 +56,9 @@ class Slurm:
     _shares: Mapping[str, int] = field(default_factory=dict)  # runs of a job, by `kind_of`
 
     def train_all(self, runs: Sequence[Run], setting: Setting, *, jobs: int, listen: Listen) -> dict[str, Ended]:
-        """Trains the runs by jobs, like pool.train_all -> how each ended, by its id; failed ones name the job's log.
+        """Trains the runs by jobs, like pool.train_all -> how each ended, by id; failed ones name the job's log.
 
-        Raises UserError where SLURM accepts none of them, Interrupted at a signal, after which the jobs go on.
+        Raises UserError if SLURM accepts none of them, Interrupted at a signal, after which the jobs continue.
         """
         follower = Follower(runs, setting.out, listen)
         try:
@@ -70,13 +70,13 @@ class Slurm:
         return follower.ended
 
     def detached(self, runs: Sequence[Run], setting: Setting) -> None:
-        """Submits the runs that are not queued or running, and says so."""
+        """Submits the runs that are not queued or running, and reports it."""
         follower = Follower(runs, setting.out, lambda event: None)
         self._begin(runs, setting, follower)
         self.say(f"Detached: {_status(follower, len(runs))}.")
 
     def check_time(self, runs: Sequence[Run], pace: Pace) -> None:
-        """Raises UserError where a job's time limit is shorter than an epoch of a run: it would never advance."""
+        """Raises UserError if a job's time limit is shorter than an epoch of a run, which would then never advance."""
         if not runs:
             return
         longest = max(runs, key=pace.of)
@@ -102,7 +102,7 @@ class Slurm:
         )
 
     def width(self, runs: Sequence[Run], pace: Pace) -> int:
-        """Most jobs at a time on an otherwise empty cluster. Raises UserError as `check_time`."""
+        """Returns the most jobs at a time on an otherwise empty cluster. Raises UserError as `check_time`."""
         self.check_time(runs, pace)
         shards, nodes = self._plan(runs, pace)
         return max(1, min(len(shards), nodes))
@@ -144,9 +144,9 @@ class Slurm:
             self._submit(missing, setting, follower)
 
     def _submit(self, runs: Sequence[Run], setting: Setting, follower: Follower) -> None:
-        """Submits arrays until the cluster refuses one; the rest is held until jobs have ended.
+        """Submits arrays until the cluster refuses one; the remaining runs are held until jobs have ended.
 
-        Raises UserError where it refuses the first and no job is followed.
+        Raises UserError if it refuses the first and no job is followed.
         """
         shards = self._packed(runs)
         most = cluster.most_jobs() if shards else 1
@@ -197,7 +197,7 @@ class Slurm:
 
 
 def packed(runs: Sequence[Run], per_task: Callable[[str], int]) -> list[list[Run]]:
-    """Runs of each job: of one `kind_of`, so that they share loaded data. per_task: most runs of a job of a kind."""
+    """Divides runs among jobs, each of one `kind_of`, so that a job loads data once. per_task: most runs of a job."""
     latest: dict[str, list[Run]] = {}
     shards: list[list[Run]] = []
     for run in runs:
@@ -210,9 +210,9 @@ def packed(runs: Sequence[Run], per_task: Callable[[str], int]) -> list[list[Run
 
 
 def shares(runs: Sequence[Run], seconds: Callable[[Run], float], nodes: int, minutes: float) -> Mapping[str, int]:
-    """Runs of a job, by `kind_of`, so that short runs fill every node and no job takes much longer than MOST_SECONDS.
+    """Returns runs per job by `kind_of`: short runs fill every node, and no job takes much longer than MOST_SECONDS.
 
-    seconds: training time of a run. minutes: time limit of a job, of which short runs are planned to use half.
+    seconds: training time of a run. minutes: time limit of a job, of which half is planned for.
     """
     times: dict[str, list[float]] = defaultdict(list)
     for run in runs:
@@ -239,7 +239,7 @@ def cancelled(out: Path) -> list[cluster.Job]:
 
 
 def _status(follower: Follower, total: int) -> str:
-    """Says what is done, and which jobs go on when this command ends."""
+    """Says what is done, and which jobs continue when this command ends."""
     done = f"{len(follower.ended)} of {many(total)} done"
     bases = list(dict.fromkeys(id.partition("_")[0] for id in follower.ids))
     if not bases:
@@ -253,7 +253,7 @@ def _jobs(count: int) -> str:
 
 
 def _started(out: Path, id: str) -> str:
-    """Start of the journal that a run has; "" where it has none."""
+    """Start of the journal that a run has; "" without one."""
     try:
         return read(folder_of(out, id) / JOURNAL).started
     except ResultsError:
@@ -261,7 +261,7 @@ def _started(out: Path, id: str) -> str:
 
 
 def _set_aside(out: Path, id: str) -> None:
-    """Sets aside the journal that --fresh replaces, and removes the checkpoints, unless another command trains it."""
+    """Renames the journal that --fresh replaces and removes checkpoints, unless another command trains the run."""
     folder = folder_of(out, id)
     with contextlib.suppress(FileNotFoundError, LeaseHeld):
         lease = Lease.take(own_folder(out, folder))

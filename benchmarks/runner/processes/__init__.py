@@ -1,1 +1,1 @@
-"""Runs side by side in processes of their own: a pool, its processes, what they tell each other."""
+"""Trains runs in parallel processes: a pool, its processes, and their messages."""

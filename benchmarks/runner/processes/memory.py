@@ -1,4 +1,4 @@
-"""Sets how a training process allocates memory: its allocator, and the settings of the C library's own."""
+"""Chooses how a training process allocates memory: which allocator, and the settings of the C library's own."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def keep_freed_memory() -> bool:
 
     By default glibc maps a large block afresh and unmaps it when it is freed, so that every batch pays for the page
     faults of its activations again: 10 to 20 % of a batch of a full-width ResNet-18 on a CPU (docs/measurements).
-    Threads keep arenas of their own: sharing one, they wait for each other at every tensor. A thread's heap is taken
-    whole, since glibc unmaps one that is empty unless as much is to be kept free; blocks of more than HEAP_BYTES are
-    mapped afresh in threads all the same.
+    Threads keep separate arenas: if they shared one, they would wait for each other at every tensor. A thread's heap is
+    reserved as a whole, since glibc unmaps an empty one unless as much is to be kept free; blocks larger than
+    HEAP_BYTES are still mapped afresh in threads.
     """
     if sys.platform != "linux":
         return False
@@ -34,7 +34,7 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):
         return False
     settings = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, HEAP_BYTES))
-    return all(bool(mallopt(what, much)) for what, much in settings)
+    return all(bool(mallopt(parameter, value)) for parameter, value in settings)
 
 
 @cache  # where a library is missing, a compiler is asked for it
@@ -48,8 +48,8 @@ def to_preload() -> str | None:
 def preloaded() -> contextlib.AbstractContextManager[None]:
     """Preloads the library `to_preload` in processes started within the block, unless the user has set LD_PRELOAD.
 
-    Such allocators place the tensors of a batch closer to each other than glibc: narrow networks take an eighth less
-    time, wide ones as much as before (docs/measurements). An empty LD_PRELOAD leaves them out.
+    Such allocators place a batch's tensors closer together than glibc: narrow networks take an eighth less time, wide
+    ones the same (docs/measurements). An empty LD_PRELOAD turns this off.
     """
     library = to_preload() if PRELOAD not in os.environ else None
     return variables({PRELOAD: library} if library is not None else {})

@@ -1,4 +1,4 @@
-"""Messages between the command and its training processes, and events for whoever displays them."""
+"""Messages between the command and its training processes, and events for displays."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from results.records.spec import Labels, RunSpec
 class Setting:
     """Facts that all runs of a command share.
 
-    cards: of the virtual clock, by sha256. gpus: values of CUDA_VISIBLE_DEVICES, one GPU each; of a process the one
-    that it sees. stall_after: seconds without progress after which a run fails. fresh: train again what is done, and
-    resume nothing. checkpoint_every: seconds between two; 0: at every drain; None: none are written. keep_weights:
-    whether runs keep those of their last evaluation.
+    cards: of the virtual clock, by sha256. gpus: values of CUDA_VISIBLE_DEVICES, one GPU each; for a process its own.
+    stall_after: seconds without progress after which a run fails. fresh: whether to repeat complete runs and ignore
+    checkpoints. checkpoint_every: seconds between two checkpoints; 0: at every drain; None: never. keep_weights:
+    whether to keep the weights of the last evaluation.
     """
 
     out: Path
@@ -58,7 +58,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Resumed:
-    """Message from a process: the run goes on from a checkpoint, after so many epochs. text: its position in words."""
+    """Message from a process: the run is resumed from a checkpoint, after so many epochs. text: position in words."""
 
     id: str
     epoch: int
@@ -67,7 +67,7 @@ class Resumed:
 
 @dataclass(frozen=True)
 class Ended:
-    """The run has ended. status: as in the journal; reason: why it is not finished, else ""."""
+    """The run has ended. status: as in the journal. reason: why it did not finish, else ""."""
 
     id: str
     status: str
@@ -77,14 +77,14 @@ class Ended:
 
 @dataclass(frozen=True)
 class _Text:
-    """A message on a run in words."""
+    """A message about a run in words."""
 
     id: str
     text: str
 
 
 class Remark(_Text):
-    """Message from a process: a sentence for people, for example that a run makes no progress."""
+    """Message from a process: a sentence for people, such as that a run makes no progress."""
 
 
 class Alive(_Text):
@@ -92,7 +92,7 @@ class Alive(_Text):
 
 
 class UserMistake(_Text):
-    """Message from a process: an error that the user can mend; the run has no end, and is to be repeated."""
+    """Message from a process: an error that the user can correct; the run has no end and must be repeated."""
 
 
 class Busy(_Text):
@@ -104,12 +104,12 @@ class Placed(_Text):
 
 
 class Requeued(_Text):
-    """Message from an engine: the run's job ended before the run, which waits for another job. text: why."""
+    """Message from an engine: the job ended before the run, which waits for another job. text: why."""
 
 
 @dataclass(frozen=True)
 class QueueState:
-    """Message from an engine on all its jobs: how many wait for what, and how many run where, in words."""
+    """Message from an engine about all its jobs: how many wait and why, and how many run where, in words."""
 
     text: str
     id: str = ""
@@ -121,7 +121,7 @@ Listen = Callable[[Event], None]
 
 
 class ParentPipe:
-    """The pipe to the parent process, for several threads."""
+    """The pipe to the parent process, safe for several threads."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe, self._lock = pipe, threading.Lock()
@@ -131,6 +131,6 @@ class ParentPipe:
             self._pipe.send(answer)
 
     def tell(self, answer: Answer) -> None:
-        """Sends an answer, or drops it if the parent is gone: the training thread finds that out by itself."""
+        """Sends an answer, or drops it if the parent has ended; the training thread notices that by itself."""
         with contextlib.suppress(OSError):
             self.send(answer)

@@ -1,4 +1,4 @@
-"""Chooses how OpenMP's idle threads wait. A process reads the policy when it starts."""
+"""Chooses how idle OpenMP threads wait. A process reads the policy when it starts."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from benchmarks.workloads.networks.names import NETWORKS, layer_names
 
 VARIABLE = "OMP_WAIT_POLICY"
 LAYERS = 256
-"""Layers assumed of a user's network: the most updaters that a method may have, one for each layer."""
+"""Layers assumed of a user's network: a method may have up to one updater per layer."""
 
 
 def wait_policy(jobs: int, threads: int, cores: int) -> Literal["PASSIVE"] | None:
-    """The policy for `jobs` simultaneous callers of torch with `threads` each; None: the runtime's default.
+    """Returns the policy for `jobs` simultaneous callers of torch with `threads` each; None: the runtime's default.
 
-    Threads that spin while they wait go on at once, which is what narrow layers need, as long as every one has a core;
-    beyond that they take the cores from threads that compute. OpenMP makes a team for each calling thread, but only
-    where it has more than one thread: callers of one thread each have nothing that could spin.
+    Threads that spin while waiting resume at once, which narrow layers need, as long as each has a core; otherwise they
+    take cores from threads that compute. OpenMP makes a team of threads per calling thread, but only for more than one
+    thread: callers of one thread each have nothing that could spin.
     """
     return "PASSIVE" if threads > 1 and jobs * threads > cores else None
 
 
 def callers(method: methods.Method, *, simulated: bool, network: str = "", blocks: Sequence[int] | None = None) -> int:
-    """Number of threads that call torch at the same time: all workers on real threads, one on a simulated clock."""
+    """Returns how many threads call torch at once: all workers on real threads, one on a simulated clock."""
     if simulated:
         return 1
     names = layer_names(network, blocks) if network in NETWORKS else map(str, range(LAYERS))
-    layers, many = [(name, 1) for name in names], method.replicas
-    team = SimulatedTeam.of(layers, replicas=many, steps_per_epoch=many, network=network)
+    layers, replicas = [(name, 1) for name in names], method.replicas
+    team = SimulatedTeam.of(layers, replicas=replicas, steps_per_epoch=replicas, network=network)
     workers = list(method.workers(team))
     for worker in workers:
         worker.program.close()
@@ -44,17 +44,17 @@ def callers(method: methods.Method, *, simulated: bool, network: str = "", block
 
 
 def policy_of(run: Run, jobs: int) -> str | None:
-    """Policy for a process that trains the run beside jobs - 1 others; the user's environment variable wins."""
+    """Returns the policy for a process that trains the run beside jobs - 1 others; the user's variable comes first."""
     work, spec = run.work, run.spec
     threads = work.threads
     if threads == 1 or os.environ.get(VARIABLE):
         return os.environ.get(VARIABLE) or None
     method = methods.recorded(spec.method.name, spec.method.options)
     simulated = executors.executor(spec.executor).simulated
-    many = callers(method, simulated=simulated, network=work.network, blocks=work.blocks)
-    return wait_policy(jobs * many, threads, usable_cores())
+    callers_per_run = callers(method, simulated=simulated, network=work.network, blocks=work.blocks)
+    return wait_policy(jobs * callers_per_run, threads, usable_cores())
 
 
 def applied(policy: str | None) -> contextlib.AbstractContextManager[None]:
-    """Sets the policy within the block for new processes and a first import of torch; the user's own stays."""
+    """Sets the policy within the block for new processes and a first import of torch, unless the user has set one."""
     return variables({VARIABLE: policy} if policy is not None and not os.environ.get(VARIABLE) else {})

@@ -1,4 +1,4 @@
-"""Trains runs side by side in processes, one pipe each: a process that dies fails its run and no other."""
+"""Trains runs in parallel processes, one pipe each: a process that dies fails only its own run."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from results.records import folder_of
 from results.records.lease import LeaseWatcher
 
 POLL_SECONDS = 1.0
-"""Seconds between two looks at the runs of other commands."""
+"""Seconds between two checks of runs that other commands train."""
 
 
 class TrainingProcess:
-    """A process and the run that it trains; None while it waits for one. policy: how its idle OpenMP threads wait."""
+    """A process and its current run; None while it waits for one. policy: how its idle OpenMP threads wait."""
 
     lost = ""
     """Why the command killed it."""
@@ -40,29 +40,29 @@ class TrainingProcess:
         self.run: Run | None = None
 
     def begin(self, run: Run) -> None:
-        """Sends it a run, while it has no other."""
+        """Sends a run to the process, which must have none."""
         self.run = run
         # If the process died at rest, waiting for its answer finds that out.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.pipe.send(Begin(run.id, run.spec, run.labels))
 
     def dismiss(self) -> None:
-        """Asks it to end; its run, if any, ends as interrupted."""
+        """Asks the process to end; its run, if any, ends as interrupted."""
         self.pipe.close()  # at rest the child sees the end of its pipe and ends
         if self.run is not None:
             self.process.terminate()
 
     def join(self) -> None:
-        """Waits until it has ended."""
+        """Waits until the process has ended."""
         children.join_or_kill([self.process], signals.POOL_SECONDS)
 
 
 def train_all(runs: Sequence[Run], setting: Setting, *, jobs: int, listen: Listen) -> dict[str, Ended]:
-    """Trains the runs, `jobs` at a time -> how each ended, by its id. listen: takes every event.
+    """Trains the runs, `jobs` at a time -> how each ended, by id. listen: takes every event.
 
-    A run that another command trains is waited for, and trained here if that command ends before.
+    A run that another command trains is waited for, and trained here if that command ends first.
 
-    Raises UserError for what the user can mend; then the other runs are interrupted.
+    Raises UserError for mistakes of the user, after interrupting the other runs.
     """
     with ranks.started_for(runs, setting):
         return _train_all(runs, setting, jobs, listen)
@@ -122,7 +122,7 @@ class BusyRuns:
         self._listen(event)
 
     def freed(self) -> list[Run]:
-        """Runs whose commands have ended since the last look; looks once in POLL_SECONDS."""
+        """Returns runs whose commands have ended since the last check; checks once in POLL_SECONDS."""
         if time.monotonic() < self._next_look:
             return []
         self._next_look = time.monotonic() + POLL_SECONDS
@@ -132,13 +132,13 @@ class BusyRuns:
 
 
 def _placed(setting: Setting, pool: Sequence[TrainingProcess]) -> Setting:
-    """The setting of the next process, with the GPU that the fewest processes use."""
+    """Returns the setting of the next process, with the GPU that the fewest processes use."""
     used = [gpu for job in pool for gpu in job.gpus]
     return replace(setting, gpus=tuple(sorted(setting.gpus, key=used.count)[:1]))
 
 
 def _fitting(waiting: Sequence[Run], policies: Mapping[str, str | None], policy: str | None) -> Run | None:
-    """The next run of the seed that is due that a process of this policy may train; None if there is none."""
+    """Returns the next run of the current seed that a process with this policy may train, or None."""
     seed = waiting[0].spec.seed
     return next((run for run in waiting if run.spec.seed == seed and policies[run.id] == policy), None)
 
@@ -149,7 +149,7 @@ def _begin(job: TrainingProcess, run: Run, listen: Listen) -> None:
 
 
 def _hear(job: TrainingProcess, ended: dict[str, Ended], listen: Callable[[Event | Alive], None]) -> bool:
-    """Takes one message of a process -> whether the process goes on."""
+    """Handles one message of a process -> whether the process continues."""
     assert job.run is not None
     try:
         answer: Answer = job.pipe.recv()
@@ -175,11 +175,11 @@ def _hear(job: TrainingProcess, ended: dict[str, Ended], listen: Callable[[Event
 
 def _death(code: int | None) -> str:
     """Says how a process with this exit code ended."""
-    how = f"its process ended with exit code {code}"
+    end = f"its process ended with exit code {code}"
     if code == -signal.SIGKILL:  # sent by a person or the kernel
-        how = "its process was killed (out of memory?)"
+        end = "its process was killed (out of memory?)"
     elif code == signals.TERMINATED:
-        how = "its process was asked to end, by another than this command"
+        end = "its process was asked to end, by another than this command"
     elif code is not None and code < 0:
-        how = f"its process was ended by signal {-code} ({signal.strsignal(-code)})"
-    return f"{how}; the same command repeats the run"
+        end = f"its process was ended by signal {-code} ({signal.strsignal(-code)})"
+    return f"{end}; the same command repeats the run"

@@ -1,7 +1,8 @@
-"""A training process: trains the runs that its parent sends, one after the other, and tells how they go.
+"""A training process: trains the runs that its parent sends, one after the other, and reports on them.
 
-The parent sends `Begin`; the process answers with `Epoch` after each evaluation and `Ended`, or with `UserMistake`, or
-with `Busy` where another command trains the run; in between with `Remark` and `Alive`. torch is imported here alone.
+The parent sends `Begin`. The process answers with `Epoch` after each evaluation and `Ended` at the end; with
+`UserMistake`, or `Busy` if another command trains the run; and with `Remark` and `Alive` in between. Of the runner,
+only training processes import torch.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ DATA = ("dataset", "dataset_sha256", "train_samples", "test_samples", "validatio
 
 
 def main(pipe: Connection, setting: Setting) -> None:
-    """Serves until the parent hangs up."""
+    """Trains runs until the parent closes the pipe."""
     signals.training.at_once = True
     signals.training.listen([signal.SIGTERM], signals.Terminated, signals.TRAINING_SECONDS)
     children.follow_parent()
@@ -79,11 +80,11 @@ def main(pipe: Connection, setting: Setting) -> None:
 
 
 def serve(pipe: Connection, setting: Setting) -> None:
-    """Trains the runs that come through the pipe. Raises EOFError where the parent hangs up."""
+    """Trains the runs that come through the pipe. Raises EOFError if the parent closes it."""
     loaded: dict[str, DataSet] = {}
     parent = ParentPipe(pipe)
-    if wrong := prepare(setting):
-        parent.send(UserMistake("", wrong))
+    if problem := prepare(setting):
+        parent.send(UserMistake("", problem))
         return
     while True:
         begin = pipe.recv()
@@ -102,7 +103,7 @@ def _watched(parent: ParentPipe, setting: Setting, begin: Begin) -> Watch:
 
 
 def prepare(setting: Setting) -> str:
-    """Loads plug-ins, the user's own networks and data, and torch -> why that fails, or ""."""
+    """Loads plug-ins, the user's own networks and data, and torch -> why that failed, or ""."""
     try:
         for plugin in setting.plugins:
             methods.load_plugin(plugin)
@@ -114,9 +115,9 @@ def prepare(setting: Setting) -> str:
 
 
 def data_of(spec: RunSpec, setting: Setting, loaded: dict[str, DataSet]) -> DataSet:
-    """The run's data. loaded: the data set of the last run, by its key; another one replaces it.
+    """Returns the run's data. loaded: caches the data set of the last run, by its key.
 
-    Raises UserError where the data are missing, or have changed since the run was planned.
+    Raises UserError if the data are missing, or have changed since the run was planned.
     """
     from benchmarks.runner.training import load_data
 
@@ -155,17 +156,17 @@ def carry_out(
 
 
 def run(parent: ParentPipe, setting: Setting, begin: Begin, data: DataSet, watch: Watch) -> Ended:
-    """Trains one run with its journal and checkpoints, which both get an end at a signal."""
-    here = {**setting.environment, **environment.of_training()}
+    """Trains one run with its journal and checkpoints, which are completed even at a signal."""
+    full_environment = {**setting.environment, **environment.of_training()}
     folder = folder_of(setting.out, begin.id)
     with Journal.create(
-        folder, id=begin.id, spec=begin.spec, environment=here, labels=begin.labels, fresh=setting.fresh
+        folder, id=begin.id, spec=begin.spec, environment=full_environment, labels=begin.labels, fresh=setting.fresh
     ) as journal:
         weights.remove(folder)
         checkpoints = Checkpoints(
             setting.out,
             begin.id,
-            environment=here,
+            environment=full_environment,
             every_seconds=setting.checkpoint_every,
             say=lambda sentence: parent.tell(Remark(begin.id, sentence)),
             check=journal.lease.check,
@@ -196,7 +197,7 @@ def train(
     run_progress: RunProgress,
     checkpoints: Checkpoints | None = None,
 ) -> Ended:
-    """Trains one run, with other ranks where its executor needs them; an error in it is the end of its journal."""
+    """Trains one run, with other ranks if its executor needs them; an error in it ends its journal."""
     from benchmarks.runner import training
 
     try:
@@ -229,7 +230,7 @@ def train(
 
 
 def _ranks(spec: RunSpec) -> contextlib.AbstractContextManager[None]:
-    """Lets the other ranks take part, where the executor has a process per device."""
+    """Makes the other ranks take part, if the executor has a process per device."""
     if executors.executor(spec.executor).one_process:
         return contextlib.nullcontext()
     from benchmarks.executors.distributed.session import lead_run
@@ -238,20 +239,20 @@ def _ranks(spec: RunSpec) -> contextlib.AbstractContextManager[None]:
 
 
 def interrupt(journal: Journal, checkpoints: Checkpoints | None = None) -> None:
-    """Ends the journal as interrupted, with a last checkpoint, unless it has an end on the disk already."""
+    """Ends the journal as interrupted, after a last checkpoint, unless it has ended already."""
     with journal.lock:
         if _goes_on(journal):
-            place = checkpoints.flush() if checkpoints is not None else None
-            more = "" if place is None else f"; the same command goes on after {words(*place)}"
+            position = checkpoints.flush() if checkpoints is not None else None
+            continuation = "" if position is None else f"; the same command goes on after {words(*position)}"
             with contextlib.suppress(ResultsError):  # the process ends all the same
-                journal.end("interrupted", reason=f"the command was ended{more}")
+                journal.end("interrupted", reason=f"the command was ended{continuation}")
         journal.close()
 
 
 def give_up(parent: ParentPipe, journal: Journal, id: str, sentence: str, raised: str = "") -> None:
-    """Ends the run as failed and this process, since a thread cannot be ended; returns only if the run has an end.
+    """Ends the run as failed and exits, since a thread cannot be ended; returns only if the run has ended already.
 
-    raised: the traceback of an exception; the stacks of all threads follow it.
+    raised: traceback of an exception; the stacks of all threads follow it in the journal.
     """
     with journal.lock:  # to the end: nothing may follow the journal's last line
         if not _goes_on(journal):

@@ -1,7 +1,7 @@
-"""The ranks of an executor with a process per device, which are started here unless torchrun or srun did it.
+"""Starts the ranks of executors with a process per device, unless torchrun or srun started them.
 
-The command is rank 0, which trains runs like any others. Each other rank has a process that takes part in the runs
-that rank 0 announces. Only rank 0 writes journals.
+The command is rank 0, which trains runs as usual and alone writes journals. Every other rank has a process that takes
+part in the runs that rank 0 announces.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ if TYPE_CHECKING:
     from benchmarks.executors.distributed.session import RankCommand
 
 LEAVING_SECONDS = 30.0
-"""Longest wait of rank 0 for the others to hear that all is over; a rank may still be at its imports."""
+"""Longest time that rank 0 waits for others to hear that all runs are over; they may still be importing."""
 
 
 def other(kind: executors.ExecutorKind) -> RankPlace | None:
-    """Place of this process if it is a nonzero rank. Raises UserError as `places.rank_from_environment`."""
+    """Returns this process's place if it is a nonzero rank. Raises UserError as `places.rank_from_environment`."""
     place = None if kind.one_process else places.rank_from_environment()
     return place if place is not None and place.rank else None
 
 
 def refuse_started(kind: executors.ExecutorKind, command: str) -> None:
-    """Raises UserError where torchrun or srun started ranks for a command whose next runs depend on results."""
+    """Raises UserError if torchrun or srun started ranks for a command whose next runs depend on results."""
     if not kind.one_process and places.rank_from_environment() is not None:
         raise UserError(
             f"`{command}` cannot run under torchrun or srun, where every rank would search by itself: leave them out, "
@@ -63,7 +63,7 @@ def take_part(place: RankPlace, setting: Setting) -> int:
 
 @contextlib.contextmanager
 def started_for(runs: Sequence[Run], setting: Setting) -> Iterator[None]:
-    """Provides, within the block, as many ranks as the runs need. Raises UserError where there cannot be as many."""
+    """Provides as many ranks as the runs need within the block. Raises UserError if there cannot be as many."""
     on_ranks = [run for run in runs if not executors.executor(run.spec.executor).one_process]
     place = places.rank_from_environment() if on_ranks or not runs else None
     if place is None and not on_ranks:
@@ -73,7 +73,7 @@ def started_for(runs: Sequence[Run], setting: Setting) -> Iterator[None]:
 
     trained = [methods.recorded(run.method.name, run.method.options) for run in on_ranks]
     local: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
-    here = place is None
+    starts_here = place is None
     if place is None:
         store = session.serve(places.LOOPBACK)
         place = RankPlace(0, max(method.devices for method in trained), port=store.port)
@@ -86,12 +86,12 @@ def started_for(runs: Sequence[Run], setting: Setting) -> Iterator[None]:
         try:
             yield
         finally:
-            _dismiss(place, here=here)
+            _dismiss(place, here=starts_here)
 
 
 @contextlib.contextmanager
 def _local(place: RankPlace, setting: Setting, runs: Sequence[Run]) -> Iterator[None]:
-    """Starts the other ranks on this machine, and ends them with the block."""
+    """Starts the other ranks on this machine, and ends them after the block."""
     policy = next((policy for run in runs if (policy := openmp.policy_of(run, 1))), None)
     others = [RankPlace(rank, place.ranks, place.address, place.port) for rank in range(1, place.ranks)]
     processes = [_started(other_place, setting, policy) for other_place in others]
@@ -107,7 +107,7 @@ def _started(place: RankPlace, setting: Setting, policy: str | None) -> SpawnPro
 
 
 def _report_lost(place: RankPlace, processes: Sequence[SpawnProcess]) -> None:
-    """Tells rank 0, which waits for the others, of a process that ended before it was told to."""
+    """Tells rank 0, which waits for the others, about a process that ended too early."""
     from benchmarks.executors.distributed.session import RankCommand
 
     by_sentinel: dict[Any, SpawnProcess] = {rank.sentinel: rank for rank in processes}
@@ -116,14 +116,17 @@ def _report_lost(place: RankPlace, processes: Sequence[SpawnProcess]) -> None:
             rank = by_sentinel.pop(sentinel)
             rank.join()
             if code := rank.exitcode:
-                how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-                words = f"The process of {rank.name} of {place.ranks} {how}; the same command trains the run again."
+                end = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+                message = f"The process of {rank.name} of {place.ranks} {end}; the same command trains the run again."
                 with contextlib.suppress(UserError, RuntimeError):
-                    RankCommand(place, places.timeout_seconds()).store.set("lost", words)
+                    RankCommand(place, places.timeout_seconds()).store.set("lost", message)
 
 
 def _dismiss(place: RankPlace, *, here: bool) -> None:
-    """Tells the other ranks that all is over; where this process serves their store, waits until they have heard it."""
+    """Tells the other ranks that all runs are over.
+
+    here: whether this command started them; otherwise it waits until they have heard, if it serves their store.
+    """
     from benchmarks.executors.distributed.session import RankCommand
 
     with contextlib.suppress(UserError, RuntimeError):
@@ -145,11 +148,11 @@ def main(place: RankPlace, setting: Setting) -> None:
     if setting.gpus:
         index = int(os.environ.get("LOCAL_RANK") or os.environ.get("SLURM_LOCALID") or place.rank)
         os.environ[VISIBLE] = setting.gpus[index % len(setting.gpus)]
-    wrong = process.prepare(setting)
+    problem = process.prepare(setting)
     from benchmarks.executors.distributed import session
 
     try:
-        _serve(session.rank_command(), setting, wrong)
+        _serve(session.rank_command(), setting, problem)
     except UserError as error:
         print(error, file=sys.stderr)
         os._exit(2)
@@ -159,7 +162,7 @@ def main(place: RankPlace, setting: Setting) -> None:
 
 
 def _serve(command: RankCommand, setting: Setting, wrong: str) -> None:
-    """Takes part in each run, or tells rank 0 why it cannot. wrong: as `process.prepare` gives it."""
+    """Takes part in each run, or tells rank 0 why it cannot. wrong: from `process.prepare`."""
     loaded: dict[str, Any] = {}
     while (announced := command.next()) is not None:
         number, spec = announced
@@ -175,7 +178,7 @@ def _serve(command: RankCommand, setting: Setting, wrong: str) -> None:
 
 
 def _run(command: RankCommand, number: int, spec: RunSpec, setting: Setting, loaded: dict[str, Any]) -> None:
-    """Carries out this rank's part of a run. Raises UserError where it has other sources than rank 0."""
+    """Does this rank's part of a run. Raises UserError if its sources differ from rank 0's."""
     from benchmarks.executors.distributed.session import session_entered
     from benchmarks.runner.training import Training
 

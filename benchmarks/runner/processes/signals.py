@@ -1,4 +1,4 @@
-"""Ends a process within seconds of SIGINT, SIGTERM or SIGHUP, whatever it does."""
+"""Ends a process within seconds of SIGINT, SIGTERM or SIGHUP, whatever it is doing."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from results.children import end_within
 
 WORDS = {"SIGINT": "Interrupted", "SIGTERM": "Terminated", "SIGHUP": "Hung up"}
 TRAINING_SECONDS, POOL_SECONDS, COMMAND_SECONDS = 7.0, 8.0, 9.5
-"""Seconds from a request to the end: of a training process, of all of a pool's, of the command."""
+"""Seconds from a request to the end of a training process, of a whole pool, and of the command."""
 
 TERMINATED = 143
-"""The exit code of a process that was asked to end."""
+"""Exit code of a process that was asked to end."""
 
 AGAIN_SECONDS = 0.1
 """Seconds between two checks whether a request was lost."""
@@ -48,13 +48,13 @@ class Signalled(Asked, KeyboardInterrupt):
 
 
 def signalled(error: KeyboardInterrupt) -> Signalled:
-    """Marks the command's request as answered -> the request, also for a Ctrl-C that Python itself raised."""
+    """Marks the command's request as answered -> the request, also for a Ctrl-C raised by Python itself."""
     command.answered = True
     return error if isinstance(error, Signalled) else Signalled(signal.SIGINT)
 
 
 def of_commands() -> list[int]:
-    """Signals that a command handles: one that was ignored from the start (nohup, background) stays ignored."""
+    """Returns signals that a command handles; signals ignored from the start (nohup, background) stay ignored."""
     numbers = [getattr(signal, name) for name in WORDS if hasattr(signal, name)]
     return [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
 
@@ -63,12 +63,10 @@ class EndRequest:
     """A request to end, by signals: the first one raises in the main thread, later ones change nothing.
 
     Python drops exceptions in weakref callbacks, in `__del__` and at exit, and libraries or plug-ins may swallow them.
-    Until the request is `answered`, it is therefore raised again each time that nothing refers to its exception.
+    Until the request is `answered`, it is therefore raised again whenever its exception has been garbage-collected.
 
-    Attributes:
-        asked: number of the first signal; None before it.
-        answered: set by the code that handles the request.
-        at_once: end the process at a signal without raising, since it has nothing to write.
+    Attributes: asked: number of the first signal; None before it. answered: set by the code that handles the request.
+    at_once: whether a signal ends the process without raising, since it has nothing to write.
     """
 
     def __init__(self) -> None:
@@ -86,7 +84,7 @@ class EndRequest:
 
         Args:
             numbers: of the signals.
-            error: makes the exception of a signal's number.
+            error: makes the exception from a signal's number.
             seconds: from the request to the forced end of the process; None: no limit.
         """
         self._error, self._seconds = error, seconds
@@ -148,7 +146,7 @@ class EndRequest:
         self._lost = True
 
     def _remind(self) -> None:
-        """Has the handler raise again, in the main thread, each time that its exception was lost."""
+        """Makes the handler raise again, in the main thread, each time its exception was lost."""
         assert self.asked is not None
         while not self.answered:
             time.sleep(AGAIN_SECONDS)
@@ -159,7 +157,7 @@ class EndRequest:
 
 
 def _without_requests(shown: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Python's hook for exceptions that it drops, silent about requests, which are raised again."""
+    """Wraps Python's hook for dropped exceptions to ignore requests, which are raised again."""
 
     def hook(unraisable: Any) -> None:
         if not isinstance(unraisable.exc_value, Asked):

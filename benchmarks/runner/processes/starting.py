@@ -1,4 +1,4 @@
-"""Starts processes that train, whatever program asks for them: a script, a notebook, the command line."""
+"""Starts training processes from any program: a script, a notebook, the command line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from results import children
 
 
 def started(target: Callable[..., None], *arguments: Any, policy: str | None, name: str | None = None) -> SpawnProcess:
-    """A running process that calls target(*arguments). policy: how its idle OpenMP threads wait."""
+    """Starts a process that calls target(*arguments). policy: how its idle OpenMP threads wait."""
     context = multiprocessing.get_context("spawn")  # a fork after OpenMP or autograd hangs
     process = context.Process(target=target, args=arguments, name=name, daemon=True)
     with children.blocked(), openmp.applied(policy), memory.preloaded(), apart():
@@ -27,17 +27,17 @@ def started(target: Callable[..., None], *arguments: Any, policy: str | None, na
 
 @contextlib.contextmanager
 def apart() -> Iterator[None]:
-    """Within the block, new processes neither import the caller's program nor its modules in place of our packages.
+    """Prevents new processes from importing the caller's program, or its modules instead of our packages.
 
-    A notebook's or a script's folder may have a results.py, and a script that trains no `if __name__ == "__main__"`.
+    The folder of a notebook or script may have a results.py, and a script may lack `if __name__ == "__main__"`.
     """
-    program, path = sys.modules["__main__"], list(sys.path)
+    main_module, path = sys.modules["__main__"], list(sys.path)
     sys.modules["__main__"] = ModuleType("__main__")
     sys.path[:] = [place for place in path if Path(place or ".").resolve() == PACKAGES or not _hides(Path(place))]
     try:
         yield
     finally:
-        sys.modules["__main__"], sys.path[:] = program, path
+        sys.modules["__main__"], sys.path[:] = main_module, path
 
 
 def _hides(place: Path) -> bool:

@@ -1,6 +1,6 @@
-"""Watches runs for progress: a thread in each training process, and the command, which watches the processes.
+"""Watches runs for progress: by a thread in each training process, and by the command, which watches the processes.
 
-The command notices what the thread cannot: a process that is stopped, or native code that keeps Python's lock.
+The command notices what the thread cannot: a process that is stopped, or native code that holds Python's lock.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ SILENT_SECONDS = 30.0
 """Seconds without progress before the first report."""
 EVERY_SECONDS = 1.0
 FIRST_SECONDS = 120.0
-"""Seconds that a process has for its imports, before its first sign of life."""
+"""Seconds that a process has for its imports, before its first heartbeat."""
 
 
 class Clock:
-    """Seconds between two looks. They are clipped, since this process may have been stopped (Ctrl-Z, sleep)."""
+    """Measures seconds between two checks, limited in case this process was stopped (Ctrl-Z, sleep)."""
 
     def __init__(self, stall_after: float | None) -> None:
         self.every = EVERY_SECONDS if stall_after is None else min(EVERY_SECONDS, stall_after / 4)
         self._last = time.monotonic()
 
     def passed(self) -> float:
-        """Seconds since the last call."""
+        """Returns the seconds since the last call."""
         last, self._last = self._last, time.monotonic()
         return min(self._last - last, 2 * self.every)
 
@@ -46,7 +46,7 @@ class Silence:
     _next: float = SILENT_SECONDS
 
     def is_due(self) -> bool:
-        """Whether it is to be reported now; the next report comes at twice the time."""
+        """Whether to report it now; the next report comes at twice the time."""
         due = self.seconds >= self._next
         if due:
             self._next = 2 * self.seconds
@@ -56,10 +56,10 @@ class Silence:
 class Watch:
     """Watches the run of this process in a thread, within a `with` statement.
 
-    Progress is an effect that a worker asks for, a batch evaluated, or a new activity of the run. The thread calls
-    three functions. say: takes a sentence on missing progress. give_up: takes it once no progress was made for
-    stall_after seconds of training or evaluating; loading data and building a network show no progress and are never
-    given up. beat: takes what the run is doing, at each look.
+    Progress is an effect that a worker requests, a batch evaluated, or a new activity of the run. The thread calls
+    three functions. say: takes a sentence about missing progress. give_up: takes it after stall_after seconds without
+    progress in training or evaluating; loading data and building a network show no progress and are never given up.
+    beat: takes what the run is doing, at each check.
     """
 
     give_up: Callable[[str], None] | None = None
@@ -95,7 +95,7 @@ class Watch:
             self.look(clock.passed())
 
     def look(self, seconds: float) -> None:
-        """Looks at the run. seconds: since the last look."""
+        """Checks the run. seconds: since the last check."""
         self._now += seconds
         self._silence.seconds += seconds
         counts = {worker: worker.effect_count for worker in self.run_progress.activities}
@@ -119,7 +119,7 @@ class Watch:
 
 
 def stacks() -> str:
-    """Stacks of all threads of this process but the calling one."""
+    """Returns the stacks of all threads of this process but the calling one."""
     frames = sys._current_frames()
     return "\n".join(
         f"{thread.name}:\n{''.join(traceback.format_stack(frames[thread.ident]))}"
@@ -130,7 +130,7 @@ def stacks() -> str:
 
 @dataclass
 class _Process:
-    """A process that trains a run. begun: it gave a sign of life; doing: what its run did then."""
+    """A process that trains a run. begun: whether it gave a sign of life. doing: what its run did then."""
 
     begun: bool = False
     doing: str = ""
@@ -155,14 +155,14 @@ class Heartbeats:
         self._processes: dict[str, _Process] = {}
 
     def hear(self, event: Event | Alive) -> None:
-        """Takes an event of the pool as a sign of life, and passes on all but Alive."""
+        """Counts an event of the pool as a sign of life, and passes on all but Alive."""
         doing = event.text if isinstance(event, Alive) else self._processes.get(event.id, _Process()).doing
         self._processes[event.id] = _Process(not isinstance(event, Begin), doing)
         if not isinstance(event, Alive):
             self._listen(event)
 
     def lost(self, running: Iterable[str]) -> Iterator[tuple[str, str]]:
-        """Yields the runs, of those with these ids, whose process is to be killed, each with the reason."""
+        """Yields the running runs whose process must be killed, each with the reason. running: ids."""
         passed = self._clock.passed()
         self._processes = {id: self._processes.get(id, _Process()) for id in running}
         for id, process in self._processes.items():

@@ -15,11 +15,11 @@ from benchmarks.runner.tuning.search import DECAY_STEP, OUTER_STEP, PUBLISHED, F
 SEED = 0
 """Seed of the sampler, the same for every row."""
 WORST = -1e9
-"""Score that a study is told of a trial that diverged."""
+"""Score reported to a study for a diverged trial."""
 
 
 def next_drawn(done: Sequence[Trial], budget: TuningBudget, *, outer: bool) -> tuple[Factors, ...]:
-    """The next trial, or none where the budget is spent. Raises UserError where Optuna is not installed."""
+    """Returns the next trial, or none if the budget is spent. Raises UserError if Optuna is not installed."""
     if len(done) >= budget.trials:
         return ()
     study = _study(budget.sampler)
@@ -46,7 +46,7 @@ def _study(sampler: str) -> Any:
 
 
 def _factors(trial: Any, budget: TuningBudget, outer: bool) -> Factors:
-    """Draws the next factors within the grid's span, decays or outer rates where there are more trials than rates."""
+    """Draws the next factors within the grid's span, decays or outer rates if there are more trials than rates."""
     rate = trial.suggest_float("rate", budget.rates[0], budget.rates[-1], log=True)
     if budget.trials == budget.grid:
         return Factors(rate)

@@ -1,7 +1,7 @@
 """The search of `tune`: which factors are tried for a row, and which trial is best.
 
-As in AlgoPerf (Dahl et al., arXiv:2306.07179) the rule and the budget are fixed before and equal for all rows, and
-the result states both.
+As in AlgoPerf (Dahl et al., arXiv:2306.07179), rule and budget are fixed in advance, equal for all rows, and stated
+with the result.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ GRID = "grid"
 SAMPLERS = (GRID, "random", "tpe")
 """The grid needs no library; the others are Optuna's."""
 VALIDATION, TEST = "validation", "test"
-"""The splits that a rate may be chosen by."""
+"""Splits by which a rate may be chosen."""
 DECAY_STEP = 4.0
-"""Between two weight decays that are tried."""
+"""Ratio of two neighbouring weight decays."""
 OUTER_STEP = 2.0
-"""Between two rates of an outer optimizer that are tried."""
+"""Ratio of two neighbouring rates of an outer optimizer."""
 MOST_TRIALS, MOST_SEEDS = 1000, 100
 
 
@@ -35,7 +35,7 @@ class Factors:
 
     @property
     def far(self) -> float:
-        """Distance from the table's own factors, in natural logarithms."""
+        """Distance from the table's own values, in natural logarithms."""
         return sum(abs(math.log(factor)) for factor in (self.rate, self.decay, self.outer))
 
 
@@ -46,8 +46,8 @@ PUBLISHED = Factors()
 class Trial:
     """Factors that were tried.
 
-    score: the mean best over the tuning seeds, the greater the better (a loss is negative), on the split that chooses;
-    None where a run diverged. test: likewise, on the test split.
+    score: mean best over the tuning seeds, on the split that chooses; greater is better (a loss is negated); None if a
+    run diverged. test: likewise, on the test split.
     """
 
     factors: Factors
@@ -57,11 +57,12 @@ class Trial:
 
 @dataclass(frozen=True)
 class TuningBudget:
-    """Budget of a row, the same for all. grid: learning rates, evenly in logarithms; span: greatest over least.
+    """Tuning budget of a row, equal for all.
 
-    trials: of a row; those beyond the grid try, at the best learning rate, rates of the outer optimizer where the row's
-    method has one, else weight decays. seeds: runs of a trial. select: the split by which the best trial is chosen; "":
-    by validation where the data have samples left (`trials.settled`).
+    grid: number of learning rates, evenly spaced in logarithms. span: greatest over least. trials: of a row. Those
+    beyond the grid use the best learning rate and try rates of the outer optimizer, if the method has one, else weight
+    decays. seeds: runs per trial. select: split that chooses the best trial; "": validation if the data have samples
+    left (`trials.settled`).
     """
 
     grid: int = 5
@@ -74,10 +75,10 @@ class TuningBudget:
     @property
     def options(self) -> tuple[str, ...]:
         """The budget as options of the command line."""
-        given = {"grid": self.grid, "span": f"{self.span:g}", "trials": self.trials, "tuning-seeds": self.seeds}
-        words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
+        values = {"grid": self.grid, "span": f"{self.span:g}", "trials": self.trials, "tuning-seeds": self.seeds}
+        arguments = [word for name, value in values.items() for word in (f"--{name}", str(value))]
         select = ["--select", self.select] if self.select == TEST else []
-        return (*words, *(["--sampler", self.sampler] if self.sampler != GRID else []), *select)
+        return (*arguments, *(["--sampler", self.sampler] if self.sampler != GRID else []), *select)
 
     def check(self) -> None:
         """Raises UserError for an invalid field."""
@@ -96,7 +97,7 @@ class TuningBudget:
 
     @property
     def rates(self) -> tuple[float, ...]:
-        """Factors of the grid, from the least; the one in the middle is 1.
+        """Factors of the grid, from the least; the middle one is 1.
 
         They are rounded, so that a wider grid contains the rates of a narrower one and shares its runs.
         """
@@ -133,7 +134,7 @@ def around(count: int, step: float) -> tuple[float, ...]:
 
 
 def best(trials: Sequence[Trial]) -> Trial:
-    """The trial of the highest score; among equals the one nearest to the table's own, then the lower rate.
+    """Returns the trial of the highest score; among equals the one nearest to the table's own, then the lower rate.
 
     A trial with a diverged run is worse than any other. Raises ValueError for no trials.
     """
@@ -141,12 +142,12 @@ def best(trials: Sequence[Trial]) -> Trial:
 
 
 def best_by_test(trials: Sequence[Trial]) -> Trial:
-    """The trial that the test split would have chosen, by the same rule. Raises as `best`."""
+    """Returns the trial that the test split would have chosen, by the same rule. Raises as `best`."""
     return best([replace(trial, score=trial.test) for trial in trials])
 
 
 def edges(trials: Sequence[Trial]) -> tuple[str, ...]:
-    """Ends of the tried ranges at which the best trial lies, such as "highest learning rate": it is not tuned there."""
+    """Returns ends of the tried ranges where the best trial lies, as "highest learning rate": it is not tuned there."""
     ends, top = [], best(trials).factors
     values = {
         "learning rate": ([trial.factors.rate for trial in trials], top.rate),

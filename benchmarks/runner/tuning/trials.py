@@ -17,21 +17,21 @@ from results.records.spec import MethodSpec
 from results.statistics import Best, best, best_validation
 
 OUTER_RATE = "outer.lr"
-"""The option of methods with an outer optimizer."""
+"""Option of methods with an outer optimizer."""
 LEAST, MOST, SHARE = 1000, 5000, 10
-"""Validation samples of a trial: a tenth of the training samples within these bounds, if as many are left."""
+"""Validation samples of a trial: a tenth of the training samples within these bounds, if that many are left."""
 CHARACTERS = {"characters": 1, "bytes": 1, "bpe": 4}
-"""Characters of a token, about, to estimate the windows of a text that is not cut into tokens yet."""
+"""Approximate characters per token, to estimate the windows of a text that is not tokenized yet."""
 TOO_FEW = 100
-"""Fewer validation samples than this choose nothing."""
+"""Fewest validation samples that may choose a trial."""
 DECAY_OF_NONE = 1e-4
-"""Weight decay that factors multiply where the table's own is 0."""
+"""Weight decay that factors multiply if the table's own is 0."""
 
 
 def tuned(work: Workload, factors: Factors) -> Workload:
-    """The workload with its learning rates, those of warm-up and floor too, and its weight decay times these.
+    """Returns the workload with learning rates (also of warm-up and floor) and weight decay times these factors.
 
-    Its schedule keeps its shape: else the warm-up, at a rate of its own, would decide what is tuned.
+    The schedule keeps its shape: otherwise the warm-up, at its own rate, would decide what is tuned.
     """
     schedule, optimizer = work.schedule, work.optimizer
     rates = {name: getattr(schedule, name) * factors.rate for name in ("lr", "warm_up_lr", "floor")}
@@ -45,24 +45,23 @@ def tuned(work: Workload, factors: Factors) -> Workload:
 
 
 def outer_rate(method: MethodSpec) -> float | None:
-    """Returns the rate of the method's outer optimizer; None where it has none."""
+    """Returns the rate of the method's outer optimizer; None if it has none."""
     rate = method.options.get(OUTER_RATE)
     return float(rate) if isinstance(rate, int | float) else None
 
 
 def next_factors(done: Sequence[Trial], budget: TuningBudget, *, outer: bool = False) -> tuple[Factors, ...]:
-    """Returns the factors that a row tries next, after those trials; none where its budget is spent. A pure function.
+    """Returns the factors that a row tries after these trials; none if its budget is spent. A pure function.
 
-    outer: whether the row's method has an outer optimizer. Raises UserError where the sampler's library is not
-    installed.
+    outer: whether the row's method has an outer optimizer. Raises UserError if the sampler's library is not installed.
     """
     return (next_on_grid if budget.sampler == GRID else next_drawn)(done, budget, outer=outer)
 
 
 def validation_samples(cell: GridRow) -> int:
-    """Validation samples of a row's trials: its own, else a tenth of the training samples, between 1,000 and 5,000.
+    """Returns the validation samples of a row's trials: its own, else a tenth of training, between 1,000 and 5,000.
 
-    As many as are left at most, of a corpus about a tenth of its windows; 0 where these are fewer than 100.
+    No more than are left, about a tenth of a corpus's windows; 0 if fewer than 100.
     """
     work, data = cell.work, cell.runs[0].data
     if work.validation is not None:
@@ -75,10 +74,10 @@ def validation_samples(cell: GridRow) -> int:
 
 
 def settled(budget: TuningBudget, cells: Sequence[GridRow]) -> TuningBudget:
-    """Returns the budget with the split that chooses: validation, unless the test split was asked for.
+    """Returns the budget with the split that chooses: validation, unless the test split was requested.
 
-    Where a row has too few samples left, the test split for all rows, too. Raises UserError where validation was asked
-    for then.
+    If a row has too few samples left, the test split is used for all rows; raises UserError if validation was
+    requested.
     """
     without = [cell for cell in cells if not validation_samples(cell)]
     if budget.select == VALIDATION and without:
@@ -91,14 +90,14 @@ def settled(budget: TuningBudget, cells: Sequence[GridRow]) -> TuningBudget:
 
 
 def with_validation(cell: GridRow, budget: TuningBudget) -> GridRow:
-    """Returns the row whose runs are trials: with samples held out, where validation chooses."""
+    """Returns the row whose runs are trials: with samples held out, if validation chooses."""
     if budget.select != VALIDATION:
         return cell
     return replace(cell, work=cell.work.model_copy(update={"validation": validation_samples(cell)}))
 
 
 def tuning_seeds(budget: TuningBudget) -> range:
-    """Seeds of trials: all above those of tables, so that no run both chooses a rate and is shown for it."""
+    """Returns seeds of trials, all above those of tables, so that no run both chooses a rate and is shown for it."""
     return range(FIRST_TRIAL_SEED, FIRST_TRIAL_SEED + budget.seeds)
 
 
@@ -121,7 +120,7 @@ def _named(run: Run, factors: Factors) -> Run:
 
 
 def trial(factors: Factors, records: Sequence[Record], select: str = TEST) -> Trial:
-    """Result of a trial's runs: the mean of their bests, unless one of them diverged. select: by which split."""
+    """Summarises a trial's runs: the mean of their bests, unless one of them diverged. select: by which split."""
     test = _mean_best(records, best)
     return Trial(factors, _mean_best(records, best_validation) if select == VALIDATION else test, test)
 
