@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import methods as registry
 from async_sgd_benchmarks.runs import Place, Runs, of_tables
 from benchmarks.commands import run as command
-from benchmarks.commands.options import RecoveryOptions, Selection
+from benchmarks.commands.options import Selection
 from benchmarks.commands.resolve import choose, jobs_at_once, one_table
 from benchmarks.commands.screen import Screen
 from benchmarks.commands.training import Trainer
 from benchmarks.errors import Interrupted, UserError
 from benchmarks.runner import seeds as of_seeds
 from benchmarks.runner.grid import resolve
+from benchmarks.runner.options import TrainingOptions
 from benchmarks.tables.definition import Table
 from benchmarks.views import journals
 from benchmarks.views.table import assemble
@@ -76,7 +77,7 @@ def run(
             id = experiment.id
             raise UserError(f"{id} is an analysis and trains no table: `python -m benchmarks run {id}`.")
     console = Screen(stderr=True) if progress else Screen(quiet=True, force_jupyter=False)
-    trainer = Trainer(chosen, selection.out, RecoveryOptions(fresh=fresh), console, jobs_at_once(jobs, chosen))
+    trainer = Trainer(chosen, selection.out, TrainingOptions(fresh=fresh), console, jobs_at_once(jobs, chosen))
     try:
         trained = command.train(experiments, trainer)
     except Interrupted as error:

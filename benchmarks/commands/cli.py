@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from cyclopts import App
+from cyclopts import App, Parameter
 from rich.console import Console
 
 from benchmarks.checkout import INSTALLED
@@ -14,7 +14,6 @@ from benchmarks.commands.examples import EXAMPLES, epilogue
 from benchmarks.commands.options import (
     Data,
     EngineOptions,
-    Flag,
     Jobs,
     Names,
     Number,
@@ -28,10 +27,12 @@ from benchmarks.commands.options import (
     Selection,
     Shown,
     Target,
+    Training,
     TrainOptions,
     Uri,
 )
 from benchmarks.errors import UserError
+from benchmarks.runner.options import DEFAULTS, TrainingOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +45,7 @@ app = App(
     help="Reproduce the papers on asynchronous SGD, table by table: what was measured beside what was published.",
     help_format="plaintext",
     version_flags=[],
+    default_parameter=Parameter(negative="", consume_multiple=False),
     suppress_keyboard_interrupt=False,  # the program says what was interrupted
 )
 
@@ -74,7 +76,7 @@ def show(
     *tables: str,
     selection: Selection = DEFAULT,
     jobs: Jobs = None,
-    audit: Flag = False,
+    audit: bool = False,
     engine: EngineOptions = ENGINE,
 ) -> None:
     """Show what `run` would do: each row with its settings and published values, and the expected duration.
@@ -121,8 +123,8 @@ def show(
 def run(
     *tables: str,
     selection: Selection = DEFAULT,
+    training: Training = DEFAULTS,
     options: TrainOptions = TRAIN,
-    keep_weights: Flag = False,
     until: Literal["decided"] | None = None,
     hours: float = 3.0,
     engine: EngineOptions = ENGINE,
@@ -131,7 +133,6 @@ def run(
 
     Args:
         tables: Such as table3; all, paper-a and paper-b name many.
-        keep_weights: Write the weights that each run's last evaluation judged, to OUT/runs/ID/weights.safetensors.
         until: Train seeds 0 to 11 of a table, as far as its rows still are to be told from the baseline.
         hours: Begin no run of --until later than that.
     """
@@ -139,8 +140,7 @@ def run(
     from benchmarks.commands.resolve import one_table
     from benchmarks.commands.until import until_decided
 
-    experiments, trainer = _trainer(tables, selection, options, engine, detachable=until is None)
-    trainer.keep_weights = keep_weights
+    experiments, trainer = _trainer(tables, selection, training, options, engine, detachable=until is None)
     if until is not None:
         return until_decided(one_table(experiments, ", ".join(tables)), trainer, hours)
     return run.run(experiments, trainer)
@@ -160,6 +160,7 @@ def tune(
     *,
     selection: Selection = DEFAULT,
     search: SearchOptions = SEARCH,
+    training: Training = DEFAULTS,
     options: TrainOptions = TRAIN,
     engine: EngineOptions = ENGINE,
 ) -> int:
@@ -172,7 +173,7 @@ def tune(
     from benchmarks.commands.resolve import one_table
 
     budget = search.budget()
-    experiments, trainer = _trainer([table], selection, options, engine, detachable=False)
+    experiments, trainer = _trainer([table], selection, training, options, engine, detachable=False)
     return tune.tune(one_table(experiments, table), trainer, budget)
 
 
@@ -221,7 +222,7 @@ def submit(
 
 @app.command
 def leaderboard(
-    folder: Path, *, retrain: Flag = False, data: Data = None, out: Out = OUT, to: Path | None = None
+    folder: Path, *, retrain: bool = False, data: Data = None, out: Out = OUT, to: Path | None = None
 ) -> int:
     """Verify the bundles of a folder and rank them, as a page, Markdown and JSON. None of their code is executed.
 
@@ -298,7 +299,7 @@ def sample(
 
 
 @app.command
-def claims(*, selection: Shown = SHOWN, why: Flag = False) -> int:
+def claims(*, selection: Shown = SHOWN, why: bool = False) -> int:
     """Check the papers' claims on the runs in OUT: which hold, which do not, which are open.
 
     Under every condition that has runs, side by side; `--scale small --executor virtual` is one of them.
@@ -345,7 +346,7 @@ def latex(
     network: Names = None,
     condition: str = "",
     name: str = "",
-    notes: Flag = False,
+    notes: bool = False,
     plugin: Plugins = None,
     out: Out = OUT,
     to: Path | None = None,
@@ -375,7 +376,7 @@ def latex(
 
 
 @app.command
-def compare(first: Path, second: Path, *, csv: Path | None = None, all_: Flag = False) -> int:
+def compare(first: Path, second: Path, *, csv: Path | None = None, all_: bool = False) -> int:
     """Compare two sets of runs, cell by cell with intervals: what changed, and whether it is noise.
 
     Args:
@@ -391,7 +392,7 @@ def compare(first: Path, second: Path, *, csv: Path | None = None, all_: Flag = 
 
 
 @app.command
-def export(*, out: Out = OUT, to: Path | None = None, reproduction: str | None = None, with_runs: Flag = False) -> int:
+def export(*, out: Out = OUT, to: Path | None = None, reproduction: str | None = None, with_runs: bool = False) -> int:
     """Write the runs as tidy Parquet and CSV.
 
     Args:
@@ -420,7 +421,7 @@ def ui(
     out: Out = OUT,
     uri: Uri = None,
     port: Number = 5000,
-    no_browser: Flag = False,
+    no_browser: bool = False,
 ) -> int:
     """Open MLflow's UI, on this machine alone, at a chart of published beside measured values, with links to more.
 
@@ -514,6 +515,7 @@ def _load(plugins: list[Path] | None) -> None:
 def _trainer(
     tables: Sequence[str],
     selection: Selection,
+    training: TrainingOptions,
     options: TrainOptions,
     engine: EngineOptions,
     *,
@@ -528,7 +530,7 @@ def _trainer(
     slurm = engines.prepare(engine, selection, requested_jobs, _console(), detachable=detachable)
     experiments, chosen = choose(selection, tables, node=slurm.node if slurm else None, target=options.target)
     side_by_side = jobs_at_once(options.jobs, chosen, options.per_device) if slurm is None else 1
-    trainer = Trainer(chosen, selection.out, options, _console(), side_by_side, slurm, tracked=not options.no_tracking)
+    trainer = Trainer(chosen, selection.out, training, _console(), side_by_side, slurm, tracked=not options.no_tracking)
     return experiments, trainer
 
 

@@ -1,4 +1,7 @@
-"""Options that several commands share. Imports nothing heavy: help and errors appear at once."""
+"""Options that several commands share. Imports nothing heavy: help and errors appear at once.
+
+The text below a field is its help, in one line; longer ones, and those that are computed, are `Parameter(help=...)`.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,12 @@ from cyclopts.validators import Number as Between
 
 from benchmarks.commands.mistakes import whole
 from benchmarks.executors import registry as executors
+from benchmarks.runner.options import TrainingOptions
 
 if TYPE_CHECKING:
     from benchmarks.runner.tuning.search import TuningBudget
 
-Flag = Annotated[bool, Parameter(negative="")]
 Number = Annotated[int, Parameter(converter=whole)]
-
-
-def _many(help: str, **settings: Any) -> Parameter:
-    return Parameter(negative="", consume_multiple=False, help=help, **settings)
 
 
 def _check_utf8(kind: Any, text: str) -> None:
@@ -35,9 +34,11 @@ def _words(executor: str) -> str:
 
 
 ALL = "all"
-Names = Annotated[list[str] | None, Parameter(negative="", consume_multiple=False)]
-Plugins = Annotated[list[Path] | None, _many("Python file with methods of your own.")]
-OwnNetworks = Annotated[list[str] | None, _many("FILE.py, or FILE.py:NAME: the run's network, if it is your own.")]
+Names = list[str] | None
+Plugins = Annotated[list[Path] | None, Parameter(help="Python file with methods of your own.")]
+OwnNetworks = Annotated[
+    list[str] | None, Parameter(help="FILE.py, or FILE.py:NAME: the run's network, if it is your own.")
+]
 OwnTask = Annotated[Path | None, Parameter(help="FILE.py: the run's task, if it is your own.")]
 OwnCard = Annotated[Path | None, Parameter(help="TOML file of the run's data set, if it is your own.")]
 Out = Annotated[Path, Parameter(help="Folder of results.")]
@@ -53,42 +54,20 @@ Target = Annotated[
     ),
 ]
 Uri = Annotated[str | None, Parameter(help="Tracking store. Default: $MLFLOW_TRACKING_URI, else MLflow's own default.")]
+Training = Annotated[TrainingOptions, Parameter(name="*")]
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class RecoveryOptions:
-    """Options on existing runs, on stalled runs, and on checkpoints."""
-
-    stall_after: Annotated[
-        float | None,
-        Parameter(
-            help="Seconds without progress in training or evaluating after which a run ends as failed. Default: none.",
-            validator=Between(gt=0, lt=math.inf),
-        ),
-    ] = None
-    checkpoint_every: Annotated[
-        float,
-        Parameter(
-            help="Seconds between two checkpoints of a run, written at ends of epochs; 0: at every one.",
-            validator=Between(gte=0, lt=math.inf),
-        ),
-    ] = 1.0
-    no_checkpoints: Annotated[
-        Flag, Parameter(help="Write none. A run that was ended early still resumes from an earlier checkpoint.")
-    ] = False
-    fresh: Annotated[Flag, Parameter(help="Repeat finished runs, and begin those anew that were ended early.")] = False
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class TrainOptions(RecoveryOptions):
+class TrainOptions:
     """Options of `run` and `tune`."""
 
     jobs: Jobs = None
-    per_device: Annotated[Number | None, Parameter(help="Runs side by side on each GPU, instead of --jobs.")] = None
+    per_device: Number | None = None
+    """Runs side by side on each GPU, instead of --jobs."""
     target: Target = None
-    no_tracking: Annotated[Flag, Parameter(help="Leave MLflow alone; it need not be installed.")] = False
+    no_tracking: bool = False
+    """Leave MLflow alone; it need not be installed."""
 
 
 @Parameter(name="*")
@@ -96,20 +75,19 @@ class TrainOptions(RecoveryOptions):
 class EngineOptions:
     """Options on where `run` trains missing runs."""
 
-    engine: Annotated[
-        str, Parameter(help="local (processes of this machine) or slurm (jobs of a cluster, which go on without it).")
-    ] = "local"
+    engine: str = "local"
+    """local (processes of this machine) or slurm (jobs of a cluster, which go on without it)."""
     slurm: Annotated[
         list[str] | None,
-        _many(
-            "KEY=VALUE, an option of sbatch for every job, such as partition=gpu, gres=gpu:1 or time=240 (minutes). "
-            "Others are those of [engine.slurm] in ./async-sgd-benchmarks.toml."
+        Parameter(
+            help="KEY=VALUE, an option of sbatch for every job, such as partition=gpu, gres=gpu:1 or time=240 "
+            "(minutes). Others are those of [engine.slurm] in ./async-sgd-benchmarks.toml."
         ),
     ] = None
-    per_task: Annotated[
-        Number | None, Parameter(help="Runs of one job, one after the other. Default: short ones together, else 1.")
-    ] = None
-    detach: Annotated[Flag, Parameter(help="Submit, and return: the same command follows later.")] = False
+    per_task: Number | None = None
+    """Runs of one job, one after the other. Default: short ones together, else 1."""
+    detach: bool = False
+    """Submit, and return: the same command follows later."""
 
 
 @Parameter(name="*")
@@ -117,22 +95,18 @@ class EngineOptions:
 class SearchOptions:
     """Options of `tune`: the budget of every row."""
 
-    grid: Annotated[Number, Parameter(help="Learning rates, evenly in their logarithms around the table's own.")] = 5
-    span: Annotated[float, Parameter(help="The greatest of them over the least.")] = 16.0
-    trials: Annotated[
-        Number | None,
-        Parameter(help="In all; beyond the grid: weight decays, or rates of an outer optimizer. Default: the grid's."),
-    ] = None
-    tuning_seeds: Annotated[Number, Parameter(help="Runs of a trial, at seeds that are none of --seeds.")] = 1
-    sampler: Annotated[str, Parameter(help="grid; or random or tpe, which are Optuna's.")] = "grid"
-    select: Annotated[
-        str,
-        Parameter(
-            help="Split that chooses: validation (the default where training samples are left for it), or test, as in "
-            "the papers.",
-            show_default=False,
-        ),
-    ] = ""
+    grid: Number = 5
+    """Learning rates, evenly in their logarithms around the table's own."""
+    span: float = 16.0
+    """The greatest of them over the least."""
+    trials: Number | None = None
+    """In all; beyond the grid: weight decays, or rates of an outer optimizer. Default: the grid's."""
+    tuning_seeds: Number = 1
+    """Runs of a trial, at seeds that are none of --seeds."""
+    sampler: str = "grid"
+    """grid; or random or tpe, which are Optuna's."""
+    select: Annotated[str, Parameter(show_default=False)] = ""
+    """Split that chooses: validation (the default where training samples are left for it), or test, as in papers."""
 
     def budget(self) -> TuningBudget:
         """Returns the budget. Raises UserError where a number is out of bounds."""
@@ -149,20 +123,14 @@ class SearchOptions:
 class SampleOptions:
     """Options of `sample`: a text's beginning, and how tokens are drawn."""
 
-    prompt: Annotated[
-        str,
-        Parameter(help="Beginning of the text. Default: the training text's first character.", validator=_check_utf8),
-    ] = ""
-    tokens: Annotated[
-        Number, Parameter(help="Tokens to write, after those of the prompt.", validator=Between(gte=1))
-    ] = 300
-    temperature: Annotated[
-        float,
-        Parameter(
-            help="Below 1: more of the probable; 0: the most probable always.", validator=Between(gte=0, lt=math.inf)
-        ),
-    ] = 0.8
-    seed: Annotated[Number, Parameter(help="Of the random numbers.", validator=Between(gte=0, lt=2**32))] = 0
+    prompt: Annotated[str, Parameter(validator=_check_utf8)] = ""
+    """Beginning of the text. Default: the training text's first character."""
+    tokens: Annotated[Number, Parameter(validator=Between(gte=1))] = 300
+    """Tokens to write, after those of the prompt."""
+    temperature: Annotated[float, Parameter(validator=Between(gte=0, lt=math.inf))] = 0.8
+    """Below 1: more of the probable; 0: the most probable always."""
+    seed: Annotated[Number, Parameter(validator=Between(gte=0, lt=2**32))] = 0
+    """Of the random numbers."""
 
 
 @Parameter(name="*")
@@ -170,50 +138,37 @@ class SampleOptions:
 class Selection:
     """Options that select what is run or shown, shared by `run`, `show`, `claims` and `report`."""
 
-    scale: Annotated[str, Parameter(help="smoke (embedded data, a minute), small (real data in part) or paper.")] = (
-        "smoke"
-    )
-    budget: Annotated[
-        str, Parameter(help="1, 4 or 20 times the samples of scale small: more data, more epochs, a longer schedule.")
-    ] = "1"
-    seeds: Annotated[str, Parameter(help="Seeds per method and network: how many, or which, as in 0-4,7.")] = "3"
-    method: Annotated[
-        list[str] | None,
-        _many("Only these methods or rows; lapsgd@updaters=4 need not be one of the table's. Default: all."),
-    ] = None
-    network: Annotated[
-        list[str] | None,
-        _many(
-            "Only these networks; or on the same rows one that no paper trains, or FILE.py or FILE.py:NAME: your own."
-        ),
-    ] = None
-    task: Annotated[
-        Path | None,
-        Parameter(help="FILE.py: a task of your own, loss and measures, which takes the place of the table's."),
-    ] = None
+    scale: str = "smoke"
+    """smoke (embedded data, a minute), small (real data in part) or paper."""
+    budget: str = "1"
+    """1, 4 or 20 times the samples of scale small: more data, more epochs, a longer schedule."""
+    seeds: str = "3"
+    """Seeds per method and network: how many, or which, as in 0-4,7."""
+    method: list[str] | None = None
+    """Only these methods or rows; lapsgd@updaters=4 need not be one of the table's. Default: all."""
+    network: list[str] | None = None
+    """Only these networks; or on the same rows one that no paper trains, or FILE.py or FILE.py:NAME: your own."""
+    task: Path | None = None
+    """FILE.py: a task of your own, loss and measures, which takes the place of the table's."""
     executor: Annotated[str, Parameter(help=f"{' or '.join(map(_words, executors.names()))}.")] = executors.DEFAULT
-    record: Annotated[
-        bool, Parameter(negative="", help="Record the schedule of real threads, so that `replay` can have it again.")
-    ] = False
-    hardware: Annotated[
-        str | None, Parameter(help="Hardware card of the virtual clock: a name or a TOML file. Default: the table's.")
-    ] = None
-    device: Annotated[str, Parameter(help="cpu, cuda or auto.")] = "auto"
-    devices: Annotated[
-        list[str] | None,
-        _many("Only these GPUs, by number, as in 0,1,2; a run at a time on each. Default: all."),
-    ] = None
+    record: bool = False
+    """Record the schedule of real threads, so that `replay` can have it again."""
+    hardware: str | None = None
+    """Hardware card of the virtual clock: a name or a TOML file. Default: the table's."""
+    device: str = "auto"
+    """cpu, cuda or auto."""
+    devices: list[str] | None = None
+    """Only these GPUs, by number, as in 0,1,2; a run at a time on each. Default: all."""
     data: Data = None
-    data_card: Annotated[
-        Path | None, Parameter(help="TOML file of a data set of your own, which takes the place of the table's.")
-    ] = None
+    data_card: Path | None = None
+    """TOML file of a data set of your own, which takes the place of the table's."""
     out: Out = Path("out")
     set_: Annotated[
         list[str] | None,
-        _many(
-            "method.option=value, workload.field=value or analysis.option=value; several values, 1,4,16: a row each. "
-            "`show` lists them.",
+        Parameter(
             name="--set",
+            help="method.option=value, workload.field=value or analysis.option=value; several values, 1,4,16: a row "
+            "each. `show` lists them.",
         ),
     ] = None
     evaluate_every: Annotated[
@@ -224,9 +179,8 @@ class Selection:
         ),
     ] = None
     plugin: Plugins = None
-    no_alias: Annotated[
-        Flag, Parameter(help="Train every row by itself, also those that are one algorithm as they are set.")
-    ] = False
+    no_alias: bool = False
+    """Train every row by itself, also those that are one algorithm as they are set."""
 
     @property
     def settings(self) -> list[str]:
@@ -245,11 +199,12 @@ class Selection:
 class Shown(Selection):
     """Options of commands that show existing runs: by default those of every scale, executor, card and seed."""
 
-    scale: Annotated[str, Parameter(help="smoke, small or paper; all: each that has runs.")] = ALL
-    budget: Annotated[str, Parameter(help="1, 4 or 20 times the samples of scale small; all: each that has runs.")] = (
-        ALL
-    )
-    seeds: Annotated[str, Parameter(help="How many, or which, as in 0-4,7; all: those that have runs.")] = ALL
+    scale: str = ALL
+    """smoke, small or paper; all: each that has runs."""
+    budget: str = ALL
+    """1, 4 or 20 times the samples of scale small; all: each that has runs."""
+    seeds: str = ALL
+    """How many, or which, as in 0-4,7; all: those that have runs."""
     executor: Annotated[
         str, Parameter(help=f"{' or '.join(map(_words, executors.names()))}; all: each that has runs.")
     ] = ALL

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.commands.options import RecoveryOptions
 from benchmarks.commands.resolve import check_out, jobs_at_once, missing_data
 from benchmarks.commands.screen import say
 from benchmarks.commands.training import Trainer
 from benchmarks.errors import UserError
 from benchmarks.runner.grid import GridRow, resolve
+from benchmarks.runner.options import TrainingOptions
 from benchmarks.runner.plan import Run, distinct
 from benchmarks.runner.tuning.trials import OUTER_RATE
 from benchmarks.views import journals
@@ -56,7 +56,7 @@ def retrain(path: Path, out: Path, data: Path | None, jobs: int | None, console:
         raise UserError(missing)
     check_out(place)
     say(console, f"Fresh seeds, drawn here: {', '.join(map(str, fresh))}; and 0 to {edition.seeds - 1} again")
-    trainer = Trainer(chosen, place, RecoveryOptions(fresh=True), console, jobs_at_once(jobs, chosen))
+    trainer = Trainer(chosen, place, TrainingOptions(fresh=True), console, jobs_at_once(jobs, chosen))
     trainer.train(distinct(runs), trainer.setting([grid]))
     trainer.print_failures()
     existing = journals.read(place)

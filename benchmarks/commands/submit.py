@@ -8,12 +8,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.commands.options import RecoveryOptions
 from benchmarks.commands.resolve import check_out, jobs_at_once, missing_data
 from benchmarks.commands.screen import say
 from benchmarks.commands.training import Trainer, search_rows, train_missing
 from benchmarks.errors import UserError
 from benchmarks.runner.grid import Grid, resolve
+from benchmarks.runner.options import TrainingOptions
 from benchmarks.runner.plan import Run
 from benchmarks.tables.definition import Row
 from benchmarks.tables.shared import BASELINE
@@ -53,7 +53,7 @@ def submit(
     track = track_of(track_id)
     edition = track.edition(edition_name)
     chosen = choices(edition, data, Path(name) if name.endswith(".py") else plugin)
-    trainer = Trainer(chosen, out, RecoveryOptions(), console, jobs_at_once(jobs, chosen))
+    trainer = Trainer(chosen, out, TrainingOptions(), console, jobs_at_once(jobs, chosen))
     row, code = row_of(name, plugin)
     grid = resolve(track.table(edition_name, row), chosen)
     _check(grid, track, row, code, trainer)

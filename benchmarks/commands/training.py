@@ -10,7 +10,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks.commands.options import RecoveryOptions
 from benchmarks.commands.screen import say
 from benchmarks.errors import Interrupted
 from benchmarks.runner import environment, gpus, plan, weights
@@ -19,6 +18,7 @@ from benchmarks.runner.checkpoints import keeper
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.engines.slurm import Slurm
 from benchmarks.runner.grid import Grid
+from benchmarks.runner.options import TrainingOptions
 from benchmarks.runner.pace import Pace
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool, signals
@@ -40,25 +40,23 @@ NAMED = 3
 class Trainer:
     """Trains runs into a folder, here or on a cluster (`slurm`).
 
-    jobs: runs side by side, here. tracked: whether MLflow is fed afterwards. keep_weights: whether runs write theirs at
-    their ends. seen: ids of the runs trained by this command, which trains none twice. failed: a sentence for each run
-    that failed.
+    jobs: runs side by side, here. tracked: whether MLflow is fed afterwards. seen: ids of the runs trained by this
+    command, which trains none twice. failed: a sentence for each run that failed.
     """
 
     chosen: Choices
     out: Path
-    recovery: RecoveryOptions
+    options: TrainingOptions
     console: Console
     jobs: int = 1
     slurm: Slurm | None = None
     tracked: bool = True
-    keep_weights: bool = False
     seen: set[str] = field(default_factory=set)
     failed: list[str] = field(default_factory=list)
 
     def setting(self, grids: Iterable[Grid]) -> Setting:
         """Returns what all runs of these tables share, for the processes that train."""
-        chosen, recovery = self.chosen, self.recovery
+        chosen = self.chosen
         on_gpus = chosen.device == "cuda" and chosen.node is None  # a node's GPUs are found there
         return Setting(
             out=self.out,
@@ -67,17 +65,14 @@ class Trainer:
             plugins=chosen.plugins,
             environment=environment.describe("cuda" if on_gpus else "cpu"),
             gpus=gpus.each() if on_gpus else (),
-            stall_after=recovery.stall_after,
-            fresh=recovery.fresh,
-            checkpoint_every=None if recovery.no_checkpoints else recovery.checkpoint_every,
             own=chosen.own.files,
-            keep_weights=self.keep_weights,
+            options=self.options,
         )
 
     def missing(self, runs: Sequence[Run], existing: Journals) -> list[Run]:
         """Returns the runs that are still to be trained, in the order of their seeds."""
         remaining = [run for run in plan.in_order(runs) if run.id not in self.seen]
-        return [run for run in remaining if self.recovery.fresh or not existing.done(run)]
+        return [run for run in remaining if self.options.fresh or not existing.done(run)]
 
     def expect(self, missing: Sequence[Run], existing: Journals) -> None:
         """Asks a cluster how many jobs it trains side by side. Raises UserError where their time is too short."""
@@ -87,13 +82,13 @@ class Trainer:
     def resumable(self, runs: Sequence[Run], missing: Sequence[Run]) -> str:
         """Returns in words how many missing runs resume from checkpoints; removes the checkpoints of other runs."""
         keeper.prune(self.out, {run.id for run in runs} - {run.id for run in missing})
-        resumed = 0 if self.recovery.fresh else sum(bool(checkpoints.existing(self.out, run.id)) for run in missing)
+        resumed = 0 if self.options.fresh else sum(bool(checkpoints.existing(self.out, run.id)) for run in missing)
         return f"; {resumed} to be resumed" if resumed else ""
 
     def without_weights(self, runs: Sequence[Run], missing: Sequence[Run]) -> str:
         """Returns a sentence on runs done before whose weights are wanted and were not kept; "" without any."""
         trained = {run.id for run in missing}
-        done_before = [run for run in runs if run.id not in trained] if self.keep_weights else []
+        done_before = [run for run in runs if run.id not in trained] if self.options.keep_weights else []
         without = [run.title for run in done_before if not (folder_of(self.out, run.id) / weights.FILE).is_file()]
         named = ", ".join([*without[:NAMED], *([f"{len(without) - NAMED} more"] if len(without) > NAMED else [])])
         return (
@@ -151,7 +146,7 @@ def expected(runs: Sequence[Run], pace: Pace, jobs: int) -> str:
 
 def _interruption(display: Display, missing: Sequence[Run], setting: Setting) -> str:
     """Returns in words what is kept of runs that were ended early, and what the same command does about the rest."""
-    again = "the same command without --fresh" if setting.fresh else "the same command"
+    again = "the same command without --fresh" if setting.options.fresh else "the same command"
     status = f"{display.done} of {many(len(missing))} done"
     if not (display.done or display.begun):
         return f"none of {many(len(missing))} had begun; {again} begins {'it' if len(missing) == 1 else 'them'}"
@@ -174,7 +169,7 @@ def search_rows(grid: Grid, trainer: Trainer, budget: TuningBudget) -> list[Sear
         journal = journals.read(trainer.out)
 
         def done(run: Run, journal: Journals = journal) -> Record | None:
-            counts = journal.done(run) and (run.id in trainer.seen or not trainer.recovery.fresh)
+            counts = journal.done(run) and (run.id in trainer.seen or not trainer.options.fresh)
             return journal.exact(run) if counts else None
 
         searches = [search(cell, budget, done) for cell in grid.cells]

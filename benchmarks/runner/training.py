@@ -30,6 +30,7 @@ from benchmarks.runner import weights
 from benchmarks.runner.checkpoints.file import Checkpoint, Progress
 from benchmarks.runner.checkpoints.keeper import Checkpoints
 from benchmarks.runner.evaluation_history import EvaluationHistory, Metrics
+from benchmarks.runner.options import DEFAULTS, TrainingOptions
 from benchmarks.runner.run_progress import VARIABLE, RunProgress, Usage
 from benchmarks.runner.specs import workload_of
 from benchmarks.workloads.build import network_of
@@ -61,14 +62,13 @@ def train(
     run_progress: RunProgress | None = None,
     checkpoints: Checkpoints | None = None,
     resumed: Callable[[Checkpoint], None] = lambda checkpoint: None,
-    keep_weights: bool = False,
+    options: TrainingOptions = DEFAULTS,
     own: Own = NONE,
 ) -> str:
     """Trains to the end of the plan, to early stopping or to divergence -> the final status in the journal.
 
     report: takes the epochs and metrics of each evaluation. checkpoints: to write, and to resume from, reported by
-    `resumed`; None: no checkpoints. keep_weights: whether those of the last evaluation are written into the run's
-    folder. card, run_progress, own: as of Training.
+    `resumed`; None: no checkpoints. card, run_progress, own: as of Training.
 
     Raises ResultsError if the journal or the weights cannot be written; WorkerFailed, WorkersStuck, Stalled or
     EpochUnfinished if the method fails.
@@ -94,7 +94,7 @@ def train(
         if history.goes_on:
             training.drained()  # writes a checkpoint, if it is time for one
 
-    if keep_weights:  # before the end, so that every run that ended has its weights
+    if options.keep_weights:  # before the end, so that every run that ended has its weights
         training.run_progress.doing = "writing its weights"
         journal.lease.check()
         weights.write(journal.path.parent, training.judge, network=work.network, epoch=history.epoch)

@@ -14,6 +14,7 @@ from benchmarks.runner.engines import cluster, slurm
 from benchmarks.runner.engines.cluster import Call, ClusterSilent, Job, Key
 from benchmarks.runner.engines.options import SlurmOptions
 from benchmarks.runner.engines.shards import Shard
+from benchmarks.runner.options import TrainingOptions
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes.messages import Setting
 from results.records import folder_of
@@ -32,7 +33,7 @@ def run_of(seed: int, network: str = "resnet18") -> Run:
 
 def setting_of(out: Path, *, fresh: bool = False) -> Setting:
     said = {"command": ["python"], "sources": numerics.digest()}
-    return Setting(out, None, {}, (), said, fresh=fresh)
+    return Setting(out, None, {}, (), said, options=TrainingOptions(fresh=fresh))
 
 
 def journal_of(out: Path, run: Run) -> Journal:

@@ -138,7 +138,7 @@ class Slurm:
             missing = [run for run in runs if run.id not in going]
             if len(missing) < len(runs):
                 self.say(f"{many(len(runs) - len(missing))} queued or running already; followed.")
-            if setting.fresh:
+            if setting.options.fresh:
                 for run in missing:
                     _set_aside(setting.out, run.id)
             self._submit(missing, setting, follower)
@@ -155,7 +155,8 @@ class Slurm:
             before = {run.id: started for shard in chunk for run in shard if (started := _started(setting.out, run.id))}
             try:
                 with signals.command.held():  # else an array could be submitted and not followed
-                    array = Array.create(setting.out, chunk, replace(setting, fresh=False), before)
+                    once = replace(setting, options=replace(setting.options, fresh=False))
+                    array = Array.create(setting.out, chunk, once, before)
                     array = self._submit_array(array)
             except UserError as error:
                 if not follower.names:

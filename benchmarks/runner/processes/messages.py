@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.hardware.card import Card
+from benchmarks.runner.options import DEFAULTS, TrainingOptions
 from benchmarks.workloads.own import OwnFiles
 from results.records.spec import Labels, RunSpec
 
@@ -20,9 +21,6 @@ class Setting:
     """Facts that all runs of a command share.
 
     cards: of the virtual clock, by sha256. gpus: values of CUDA_VISIBLE_DEVICES, one GPU each; for a process its own.
-    stall_after: seconds without progress after which a run fails. fresh: whether to repeat complete runs and ignore
-    checkpoints. checkpoint_every: seconds between two checkpoints; 0: at every drain; None: never. keep_weights:
-    whether to keep the weights of the last evaluation.
     """
 
     out: Path
@@ -31,11 +29,8 @@ class Setting:
     plugins: tuple[Path, ...]
     environment: dict[str, Any]
     gpus: tuple[str, ...] = ()
-    stall_after: float | None = None
-    fresh: bool = False
-    checkpoint_every: float | None = 1.0
     own: OwnFiles = field(default_factory=OwnFiles)
-    keep_weights: bool = False
+    options: TrainingOptions = DEFAULTS
 
 
 @dataclass(frozen=True)

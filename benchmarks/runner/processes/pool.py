@@ -71,7 +71,7 @@ def train_all(runs: Sequence[Run], setting: Setting, *, jobs: int, listen: Liste
 def _train_all(runs: Sequence[Run], setting: Setting, jobs: int, listen: Listen) -> dict[str, Ended]:
     waiting, ended = deque(runs), dict[str, Ended]()
     busy = BusyRuns(setting.out, runs, listen)
-    heartbeats = Heartbeats(setting.stall_after, busy.hear)
+    heartbeats = Heartbeats(setting.options.stall_after, busy.hear)
     policies = {run.id: openmp.policy_of(run, jobs) for run in runs}
     pool: list[TrainingProcess] = []
     try:

@@ -97,7 +97,7 @@ def _watched(parent: ParentPipe, setting: Setting, begin: Begin) -> Watch:
     return Watch(
         RunProgress(),
         lambda sentence: parent.tell(Remark(begin.id, sentence)),
-        stall_after=setting.stall_after,
+        stall_after=setting.options.stall_after,
         beat=lambda doing: parent.tell(Alive(begin.id, doing)),
     )
 
@@ -160,18 +160,23 @@ def run(parent: ParentPipe, setting: Setting, begin: Begin, data: DataSet, watch
     full_environment = {**setting.environment, **environment.of_training()}
     folder = folder_of(setting.out, begin.id)
     with Journal.create(
-        folder, id=begin.id, spec=begin.spec, environment=full_environment, labels=begin.labels, fresh=setting.fresh
+        folder,
+        id=begin.id,
+        spec=begin.spec,
+        environment=full_environment,
+        labels=begin.labels,
+        fresh=setting.options.fresh,
     ) as journal:
         weights.remove(folder)
         checkpoints = Checkpoints(
             setting.out,
             begin.id,
             environment=full_environment,
-            every_seconds=setting.checkpoint_every,
+            every_seconds=None if setting.options.no_checkpoints else setting.options.checkpoint_every,
             say=lambda sentence: parent.tell(Remark(begin.id, sentence)),
             check=journal.lease.check,
         )
-        if setting.fresh:
+        if setting.options.fresh:
             checkpoints.remove()
 
         def flush_and_give_up(sentence: str) -> None:
@@ -211,7 +216,7 @@ def train(
                 run_progress=run_progress,
                 checkpoints=checkpoints,
                 resumed=lambda checkpoint: parent.send(Resumed(begin.id, checkpoint.place[0], checkpoint.words)),
-                keep_weights=setting.keep_weights,
+                options=setting.options,
                 own=own_files.loaded(setting.own),
             )
     except (UserError, ResultsError, BrokenPipeError, signals.Terminated):
