@@ -15,7 +15,7 @@ from cyclopts.validators import Number as Between
 
 from benchmarks.commands.mistakes import whole
 from benchmarks.executors import registry as executors
-from benchmarks.runner.options import TrainingOptions
+from benchmarks.runner.options import PlanOptions, TrainingOptions
 
 if TYPE_CHECKING:
     from benchmarks.runner.tuning.search import TuningBudget
@@ -133,10 +133,9 @@ class SampleOptions:
     """Of the random numbers."""
 
 
-@Parameter(name="*")
 @dataclass(frozen=True)
-class Selection:
-    """Options that select what is run or shown, shared by `run`, `show`, `claims` and `report`."""
+class Words:
+    """Options of a selection as they are typed; `resolve.choose` parses them."""
 
     scale: str = "smoke"
     """smoke (embedded data, a minute), small (real data in part) or paper."""
@@ -151,8 +150,6 @@ class Selection:
     task: Path | None = None
     """FILE.py: a task of your own, loss and measures, which takes the place of the table's."""
     executor: Annotated[str, Parameter(help=f"{' or '.join(map(_words, executors.names()))}.")] = executors.DEFAULT
-    record: bool = False
-    """Record the schedule of real threads, so that `replay` can have it again."""
     hardware: str | None = None
     """Hardware card of the virtual clock: a name or a TOML file. Default: the table's."""
     device: str = "auto"
@@ -179,8 +176,12 @@ class Selection:
         ),
     ] = None
     plugin: Plugins = None
-    no_alias: bool = False
-    """Train every row by itself, also those that are one algorithm as they are set."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Selection(PlanOptions, Words):
+    """Options that select what is run or shown, shared by `run`, `show`, `claims` and `report`."""
 
     @property
     def settings(self) -> list[str]:

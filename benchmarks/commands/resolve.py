@@ -133,7 +133,7 @@ def choose(
             files[word].name if word in files else one_of("network", word, network_choices) for word in chosen
         ),
         executor=selection.executor,
-        record=selection.record,
+        **selection.plain,
         card=cards.load(selection.hardware, out=selection.out) if selection.hardware else None,
         device=usable_device(selection.device, numbers) if node is None else _device_of(node, selection.device),
         node=node,
@@ -145,7 +145,6 @@ def choose(
         plugin_methods=plugin_methods,
         own=own,
         own_tables=tuple(item for item in experiments if isinstance(item, Table) and item.file is not None),
-        alias=not selection.no_alias,
         target=target,
     )
     if target is not None:

@@ -11,6 +11,7 @@ from benchmarks.hardware.card import Card
 from benchmarks.runner import gpus
 from benchmarks.runner.environment import real_devices
 from benchmarks.runner.gpus import Gpus, Node
+from benchmarks.runner.options import PlanOptions
 from benchmarks.tables.definition import Table
 from benchmarks.workloads.own import NONE, Own
 
@@ -35,15 +36,15 @@ class Sweep:
 
 
 @dataclass(frozen=True)
-class Choices:
-    """Checked choices of the command line. `runner.grid.resolve` makes a table's grid of them, which other code reads.
+class Choices(PlanOptions):
+    """Checked choices of the command line. `runner.resolve` makes a table's grid of them, which other code reads.
 
     budget: factor of the scale's samples. any_seed: whether the seeds are those that have runs. methods: names of
     methods or of a table's rows, or rows to add; none: all. networks: likewise. peak: measured FLOP/s of one of
     `real_devices`, for MFU. settings: single values of `--set`, as text, by owner ("workload", a method, an analysis)
     and key. sweeps: settings with several values. plugin_methods: methods of the plug-ins, in order. own: the user's
-    own network, task and data. target: in the unit of the tables' measure. alias: whether rows that are one algorithm
-    share their runs. node: that trains the runs, if not this machine.
+    own network, task and data. target: in the unit of the tables' measure. node: that trains the runs, if not this
+    machine.
     """
 
     scale: str = "smoke"
@@ -53,7 +54,6 @@ class Choices:
     methods: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
     executor: str = executors.DEFAULT
-    record: bool = False  # the schedule of each run
     card: Card | None = None  # --hardware; without it every table has its own
     device: str = "cpu"
     data: Path | None = None  # where to look for data that does not come with a dependency
@@ -64,7 +64,6 @@ class Choices:
     plugin_methods: tuple[str, ...] = ()
     own_tables: tuple[Table, ...] = ()
     own: Own = NONE
-    alias: bool = True
     node: Node | None = None
     target: float | None = None
 

@@ -1,15 +1,51 @@
 """Options of the command line that are declared where they take effect.
 
 A field is an option of the field's name, and the text below it the option's help. Nothing else has to know of it but
-the code that reads it.
+the code that reads it: `PlanOptions` by way of `Choices`, `TrainingOptions` by way of a process's `Setting`.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
 
 from benchmarks.errors import UserError
+
+
+class Written(NamedTuple):
+    """A choice that is not the default. arguments: of the command line; word: in the names of outputs, "" for none."""
+
+    field: str
+    arguments: Iterable[str]
+    word: str = ""
+
+
+@dataclass(frozen=True)
+class PlanOptions:
+    """Options on what is planned that need no parsing.
+
+    Outputs are named by those that are not the default, by their name (and value) or the field's `word`.
+    """
+
+    record: bool = field(default=False, metadata={"word": "recorded"})
+    """Record the schedule of real threads, so that `replay` can have it again."""
+    no_alias: bool = False
+    """Train every row by itself, also those that are one algorithm as they are set."""
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """Returns these options by name, without those that a subclass adds."""
+        return {option.name: getattr(self, option.name) for option in fields(PlanOptions)}
+
+    def written(self) -> Iterator[Written]:
+        """Yields the options that are not the default."""
+        for option in fields(PlanOptions):
+            value, name = getattr(self, option.name), option.name.replace("_", "-")
+            if value != option.default:
+                text = [] if value is True else [str(value)]
+                yield Written(option.name, [f"--{name}", *text], option.metadata.get("word", "-".join([name, *text])))
 
 
 @dataclass(frozen=True)

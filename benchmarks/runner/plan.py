@@ -85,7 +85,7 @@ class Run:
 def of_row(work: Workload, row: Row, method: methods.Method, seed: int, choices: Choices, shared: Card | None) -> Run:
     """The run of a row, by the method that is trained for it. Takes and raises the same as `run`."""
     own = run(work, row, method, seed, choices, shared)
-    if not choices.alias or method.trained_as is method:
+    if choices.no_alias or method.trained_as is method:
         return own
     return replace(run(work, row, method.trained_as, seed, choices, shared), own=own.spec.method)
 

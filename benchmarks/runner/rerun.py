@@ -1,6 +1,6 @@
 """Writes choices as the command that makes runs again, and as the condition that names an output.
 
-A new option of the command line needs a line in `_written`, and nothing else here.
+Options that need no parsing write themselves (`runner.options`); all others are written in `_written`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import shlex
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from benchmarks.executors import registry as executors
 from benchmarks.hardware import cards
@@ -17,6 +16,7 @@ from benchmarks.hardware.card import Card
 from benchmarks.runner import seeds
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.identity import hardware_of
+from benchmarks.runner.options import Written
 from results.tables import RunCondition
 
 DEFAULTS = Choices()
@@ -24,14 +24,6 @@ FILES = ("plugins", "task", "data_card", "data")
 """Choices that name files and folders of the user."""
 OF_A_CARD = ("workload.train_samples", "workload.test_samples", "workload.resolution")
 """Settings that a user's data card makes; their default is "none"."""
-
-
-class Written(NamedTuple):
-    """A choice other than the default. arguments: of the command line; word: in names of outputs, "" for none."""
-
-    field: str
-    arguments: Iterable[str]
-    word: str = ""
 
 
 def _written(chosen: Choices, owners: Collection[str] | None = None) -> Iterator[Written]:
@@ -53,10 +45,7 @@ def _written(chosen: Choices, owners: Collection[str] | None = None) -> Iterator
         yield Written("card", ["--hardware", chosen.card.name if file is None else _place(file)], chosen.card.name)
     if not chosen.any_seed and chosen.seeds != DEFAULTS.seeds:
         yield Written("seeds", [], seeds.slug(chosen.seeds))  # every command names its seeds
-    if chosen.record:
-        yield Written("record", ["--record"], "recorded")
-    if not chosen.alias:
-        yield Written("alias", ["--no-alias"], "no-alias")
+    yield from chosen.written()
     if chosen.target is not None:
         yield Written("target", ["--target", f"{chosen.target:g}"], f"target-{chosen.target:g}")
     yield Written("settings", _each("--set", _arguments(chosen)))

@@ -103,7 +103,7 @@ def test_whoever_trains_one_row_names_the_other() -> None:
     others = list(grids(chosen.whole))
     (named,) = run_command._named(resolve(table("audit-updaters"), chosen).runs, others)
     assert (named.labels.row, [other.row for other in named.labels.also]) == (LAP, [LPP])
-    apart = replace(chosen, alias=False)
+    apart = replace(chosen, no_alias=True)
     (alone,) = run_command._named(resolve(table("audit-updaters"), apart).runs, list(grids(apart.whole)))
     assert not alone.labels.also
 

@@ -41,7 +41,7 @@ def test_a_plan_is_network_by_row_by_seed(id: str) -> None:
     runs = resolve(table(id), CHOICES).runs
     grid = [(n, row.key, seed) for n in table(id).networks for row in table(id).rows for seed in range(3)]
     assert [(run.spec.workload.network, run.labels.row, run.spec.seed) for run in runs] == grid
-    assert len({run.id for run in resolve(table(id), replace(CHOICES, alias=False)).runs}) == len(runs)
+    assert len({run.id for run in resolve(table(id), replace(CHOICES, no_alias=True)).runs}) == len(runs)
     assert all(run.id == hashed(run.spec.document()) for run in runs)
 
 
@@ -102,7 +102,7 @@ def test_a_run_that_rows_share_is_named_after_each() -> None:
 
 
 def test_rows_can_be_trained_each_by_itself() -> None:
-    alone = resolve(table("table3"), replace(CHOICES, alias=False)).runs
+    alone = resolve(table("table3"), replace(CHOICES, no_alias=True)).runs
     assert len(set(ids())) == len({run.id for run in alone}) - 2 * 3  # networks x seeds
     assert all(run.spec.method.name == run.method.name and not run.labels.also for run in alone)
     assert not list(plan.trained_as_others(alone))

@@ -35,7 +35,7 @@ def by_row(id: str, *settings: str, **changes: Any) -> Mapping[str, Run]:
     runs = resolve(table(id), choices).runs
     found = {run.labels.row: run for run in runs if run.work.network == table(id).networks[0]}
     assert list(found) == [row.key for row in resolve(table(id), choices).rows]
-    alone = resolve(table(id), replace(choices, alias=False)).runs
+    alone = resolve(table(id), replace(choices, no_alias=True)).runs
     assert len({run.id for run in alone}) == len(runs) == len(found) * len(table(id).networks)
     return found
 

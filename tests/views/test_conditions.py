@@ -25,9 +25,9 @@ from benchmarks.views import conditions
         ("lap-table2", {"networks": ("resnet20",)}, ()),
         ("table3", {"settings": {"workload": {"stem": "cifar"}}}, ("workload.stem=cifar",)),
         ("table3", {"settings": {"hogwild": {"updaters": "2"}, "speedup": {"betas": "2"}}}, ()),
-        ("table3", {"alias": False}, ("no-alias",)),
+        ("table3", {"no_alias": True}, ("no-alias",)),
         ("table3", {"executor": "threads", "record": True}, ("recorded",)),
-        ("table3", {"scale": "small", "budget": 4, "alias": False}, ("4-times-the-samples", "no-alias")),
+        ("table3", {"scale": "small", "budget": 4, "no_alias": True}, ("4-times-the-samples", "no-alias")),
     ],
 )
 def test_the_words_of_a_selection(id: str, changes: dict[str, Any], selection: tuple[str, ...]) -> None:

@@ -102,7 +102,7 @@ def _kept() -> tuple[Record, ...]:
 def choices(edition: Edition, data: Path | None = None, plugin: Path | None = None) -> Choices:
     """Returns the choices by which an edition's runs are planned, whatever the machine has. data: where to look."""
     plugins = () if plugin is None else (plugin.expanduser().resolve(),)
-    return Choices(scale=edition.scale, seeds=tuple(range(edition.seeds)), data=data, plugins=plugins, alias=False)
+    return Choices(scale=edition.scale, seeds=tuple(range(edition.seeds)), data=data, plugins=plugins, no_alias=True)
 
 
 def row_of(what: str, plugin: Path | None) -> tuple[Row, Path | None]:
