@@ -26,11 +26,11 @@ from benchmarks.hardware.cards import load as load_card
 from benchmarks.runner.environment import cpu_name
 from benchmarks.runner.evaluation_history import EvaluationHistory
 from benchmarks.runner.identity import torch_minor
-from benchmarks.runner.specs import workload_of
 from benchmarks.runner.training import Training, load_data
 from benchmarks.tables import registry
 from benchmarks.views.journals import some
 from benchmarks.workloads.data.load import DataSet
+from benchmarks.workloads.workload import Workload
 from results.records import Record
 
 WALL = "train_seconds"
@@ -140,7 +140,7 @@ def _card(sha256: str) -> Card | None:
 
 def _data(record: Record, folder: Path | None, loaded: dict[str, DataSet]) -> DataSet:
     """Returns the run's data, cached until another's are needed."""
-    work = workload_of(record.spec.workload)
+    work = Workload.of(record.spec.workload)
     key = json.dumps(
         [work.dataset, work.train_samples, work.test_samples, work.validation, str(work.text), work.resolution]
     )

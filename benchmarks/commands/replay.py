@@ -18,10 +18,10 @@ from benchmarks.executors.errors import ScheduleMismatch, WorkerFailed
 from benchmarks.executors.replay.executor import ReplayExecutor
 from benchmarks.runner import identity
 from benchmarks.runner.environment import cpu_name
-from benchmarks.runner.specs import workload_of
 from benchmarks.runner.training import Training, load_data
 from benchmarks.workloads.own import Own, OwnFiles
 from benchmarks.workloads.own_files import load
+from benchmarks.workloads.workload import Workload
 from results.records import Evaluation, Record, schedule
 
 SAME = ("train_loss", "train_accuracy_percent", "loss", "accuracy_percent", "staleness_updates")
@@ -102,7 +102,7 @@ def _check(record: Record, data: Path | None, own: Own) -> None:
 
 def _training(record: Record, data: Path | None, own: Own) -> tuple[Training, ReplayExecutor]:
     spec = record.spec.model_copy(update={"executor": executors.REPLAY.name, "recorded": None})
-    training = Training(spec, load_data(workload_of(spec.workload, own), data), None, own=own)
+    training = Training(spec, load_data(Workload.of(spec.workload, own), data), None, own=own)
     assert isinstance(training.executor, ReplayExecutor)
     return training, training.executor
 

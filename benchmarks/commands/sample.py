@@ -16,7 +16,6 @@ from benchmarks.commands.screen import say
 from benchmarks.errors import UserError
 from benchmarks.executors.errors import described
 from benchmarks.runner import weights
-from benchmarks.runner.specs import workload_of
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.text import corpus
 from benchmarks.workloads.data.text.encoding import codec
@@ -68,7 +67,7 @@ def _language_model(record: Record, own: Own) -> Workload:
         raise UserError(f"{name} has no weights: give the command that made it again, with --keep-weights --fresh.")
     if record.status == "diverged":
         raise UserError(f"{name} diverged: its weights write nothing.")
-    return workload_of(record.spec.workload, own)
+    return Workload.of(record.spec.workload, own)
 
 
 def _generate(layers: Sequence[nn.Module], ids: Sequence[int], context: int, options: SampleOptions) -> Iterator[int]:

@@ -16,7 +16,6 @@ from benchmarks.executors import registry as executors
 from benchmarks.hardware.card import Card
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.identity import charged, data_sha256, hardware_of, sources, torch_minor, version
-from benchmarks.runner.specs import workload_of, workload_spec
 from benchmarks.tables.definition import Row
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.present import card_on_disk, form_is_open
@@ -72,14 +71,14 @@ class Run:
             method = self.spec.method
             changed["method"] = method.model_copy(update={"options": {**method.options, **options}})
         if work is not None:
-            changed["workload"] = workload_spec(work, self.data, self.spec.workload.dataset_sha256)
+            changed["workload"] = work.spec(self.data, self.spec.workload.dataset_sha256)
         spec = self.spec.model_copy(update=changed)
         return replace(self, id=run_id(spec), spec=spec)
 
     @cached_property
     def work(self) -> Workload:
         """The workload of its spec."""
-        return workload_of(self.spec.workload, self.parts)
+        return Workload.of(self.spec.workload, self.parts)
 
 
 def of_row(work: Workload, row: Row, method: methods.Method, seed: int, choices: Choices, shared: Card | None) -> Run:
@@ -113,7 +112,7 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
     gpus = choices.gpus
     work.check_device(gpus.name if gpus is not None else choices.device, tf32=gpus is not None and gpus.tf32)
     spec = RunSpec(
-        workload=workload_spec(work, data, data_sha256(data, choices.data)),
+        workload=work.spec(data, data_sha256(data, choices.data)),
         method=MethodSpec(name=method.name, options=as_read(method.recorded())),
         executor=choices.executor,
         hardware=hardware_of(hardware, gpus, choices.node),

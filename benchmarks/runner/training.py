@@ -32,7 +32,6 @@ from benchmarks.runner.checkpoints.keeper import Checkpoints
 from benchmarks.runner.evaluation_history import EvaluationHistory, Metrics
 from benchmarks.runner.options import DEFAULTS, TrainingOptions
 from benchmarks.runner.run_progress import VARIABLE, RunProgress, Usage
-from benchmarks.runner.specs import workload_of
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.load import DataSet, load
 from benchmarks.workloads.data.transfer import memory_format
@@ -162,7 +161,7 @@ class Training:
     ) -> None:
         self.run_progress, self.folder = run_progress or RunProgress(), folder
         self.run_progress.doing = "building the network"
-        self.work = workload_of(spec.workload, own)
+        self.work = Workload.of(spec.workload, own)
         self.task = self.work.trained_for
         self.monitor = self.task.judge.monitor(self.work.validation)
         self.method = methods.recorded(spec.method.name, spec.method.options)

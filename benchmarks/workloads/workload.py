@@ -32,8 +32,9 @@ from benchmarks.workloads.scales import BUDGETS, FAMILIES, PAIRS, at_budget, fie
 from benchmarks.workloads.schedules import Schedule
 from benchmarks.workloads.tasks import Task
 from methods.errors import unknown
-from methods.later import Later
+from methods.later import Later, filled_in, left_out
 from results.records.evaluating import Every
+from results.records.spec import WorkloadSpec
 
 Scale = Literal["smoke", "small", "paper"]
 SCALES: tuple[Scale, ...] = ("smoke", "small", "paper")
@@ -103,6 +104,10 @@ PARTS: dict[str, type[BaseModel]] = {
     "tokens": Tokens,
     "shards": Shards,
 }
+
+
+ADDED = ("name", "dataset_sha256", "data")
+"""Fields of a run's spec that are not the workload's own; they are part of its identity."""
 
 
 class Workload(BaseModel):
@@ -202,6 +207,20 @@ class Workload(BaseModel):
         if self.like is not None and self.price != "flops":
             raise ValueError(f"{self.network} has no published seconds: its price is that of its own FLOPs, flops")
         return self
+
+    @classmethod
+    def of(cls, spec: WorkloadSpec, own: Own = NONE) -> Workload:
+        """Returns the workload of a spec.
+
+        own: the user's own files. Raises pydantic's ValidationError for a spec with unknown settings or files.
+        """
+        return cls.model_validate(filled_in(cls, spec.document(without=ADDED)), context={"own": own})
+
+    def spec(self, card: DataCard, sha256: str) -> WorkloadSpec:
+        """Returns its form in a run's spec. sha256: of the data; "" for data that are not here yet."""
+        said = self.model_dump(mode="json", exclude=left_out(self))
+        added = {"dataset_sha256": sha256, "data": card.identity()}
+        return WorkloadSpec.model_validate({"name": self.name, **said, **added})
 
     @property
     def own(self) -> Own:

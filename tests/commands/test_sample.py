@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 from benchmarks.__main__ import main
 from benchmarks.runner import weights
 from benchmarks.runner.processes import pool
-from benchmarks.runner.specs import workload_of
 from benchmarks.runner.training import load_data
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.networks.build import forward_all
+from benchmarks.workloads.workload import Workload
 from results.records import JOURNAL, read
 from tests.commands.commands import Cli, train_here
 
@@ -74,7 +74,7 @@ def run_of(folder: Path) -> Path:
 
 def test_the_weights_are_those_of_the_last_evaluation(folder: Path) -> None:
     record = read(run_of(folder) / JOURNAL)
-    work = workload_of(record.spec.workload)
+    work = Workload.of(record.spec.workload)
     data = load_data(work, None)
     layers = network_of(work, data.card, seed=7, vocabulary=data.vocabulary_size)
     weights.load(run_of(folder) / weights.FILE, layers)

@@ -29,12 +29,12 @@ from benchmarks.hardware.card import Card, Costs, DeviceSpeeds
 from benchmarks.hardware.delays import Delay
 from benchmarks.runner import identity
 from benchmarks.runner.environment import cpu_name
-from benchmarks.runner.specs import workload_of
 from benchmarks.runner.training import Training, load_data
 from benchmarks.workloads.data.cards import Augmentation
 from benchmarks.workloads.data.images.in_memory import ImageSet
 from benchmarks.workloads.data.load import DataSet, load
 from benchmarks.workloads.networks import names
+from benchmarks.workloads.workload import Workload
 from methods.registry import own
 from results.records.schedule import Part, WorkerSchedule
 from results.records.spec import RunSpec
@@ -326,7 +326,7 @@ def _training(case: Case, folder: Path, *, record: bool = False) -> Training:
 
 
 def _data(case: Case, folder: Path) -> DataSet:
-    work = workload_of(case.spec.workload)
+    work = Workload.of(case.spec.workload)
     if work.dataset == "imagenet":
         return _images(folder)
     data = load_data(work, None)

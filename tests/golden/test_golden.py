@@ -8,9 +8,9 @@ import pytest
 
 from benchmarks.runner import numerics
 from benchmarks.runner.numerics import Change
-from benchmarks.runner.specs import ADDED, workload_of
 from benchmarks.workloads.data import cards
 from benchmarks.workloads.networks.names import NETWORKS
+from benchmarks.workloads.workload import ADDED, Workload
 from methods.later import left_out
 from tests.golden.cases import Case, carried_out, cases, here, kept, moved
 from tools import golden
@@ -36,7 +36,7 @@ def test_plain_sgd_has_the_same_bits_whatever_carries_it_out() -> None:
 
 
 def test_every_network_and_embedded_data_set_is_among_them() -> None:
-    used = [workload_of(case.spec.workload) for case in CASES]
+    used = [Workload.of(case.spec.workload) for case in CASES]
     assert {work.network for work in used} >= {*NETWORKS}
     embedded = {name for name in cards.names() if not cards.card(name).download and cards.card(name).kind != "folder"}
     assert {work.dataset for work in used} >= embedded
@@ -45,7 +45,7 @@ def test_every_network_and_embedded_data_set_is_among_them() -> None:
 def test_their_specs_have_all_fields_and_no_other() -> None:
     """A field added without `Later` would change the identity of all existing runs."""
     for case in CASES:
-        work = workload_of(case.spec.workload)
+        work = Workload.of(case.spec.workload)
         assert work.model_dump(mode="json", exclude=left_out(work)) == case.spec.workload.document(without=ADDED)
 
 

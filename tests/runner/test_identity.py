@@ -18,8 +18,8 @@ from benchmarks.runner import identity, numerics, plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
 from benchmarks.runner.numerics import SOURCES, Change
-from benchmarks.runner.specs import ADDED, workload_of
 from benchmarks.tables.registry import table
+from benchmarks.workloads.workload import ADDED, Workload
 from methods import Later
 from methods.later import filled_in, left_out
 from results import reproductions
@@ -167,7 +167,6 @@ NO_NUMERICS = {
     "benchmarks/runner/checkpoints/__init__.py",
     "benchmarks/runner/checkpoints/file.py",
     "benchmarks/runner/checkpoints/keeper.py",
-    "benchmarks/runner/specs.py",
     "benchmarks/runner/run_progress.py",
     "benchmarks/runner/weights.py",
     "results/__init__.py",
@@ -257,7 +256,7 @@ def test_kept_runs_have_the_specs_that_are_planned_today() -> None:
         spec = read(path, data).spec
         if spec.numerics is not None:
             versions += 1
-            work = workload_of(spec.workload)
+            work = Workload.of(spec.workload)
             assert work.model_dump(mode="json", exclude=left_out(work)) == spec.workload.document(without=ADDED), path
             method = methods.recorded(spec.method.name, spec.method.options)
             assert method.recorded() == spec.method.options, path

@@ -17,7 +17,6 @@ from benchmarks.runner.pace import START_SECONDS, Pace, rough_seconds
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes.messages import Begin, Busy, Ended, Epoch, Resumed
 from benchmarks.runner.progress import Display
-from benchmarks.runner.specs import workload_spec
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.scales import PAIRS
 from benchmarks.workloads.workload import SCALES, workload
@@ -56,12 +55,12 @@ def test_without_runs_it_is_a_guess() -> None:
 def test_there_is_a_guess_for_every_workload(family: str, network: str) -> None:
     for scale in SCALES:
         work = workload(family, network, scale)
-        assert rough_seconds(workload_spec(work, card(work.dataset), "")) > 0
+        assert rough_seconds(work.spec(card(work.dataset), "")) > 0
 
 
 def test_a_corpus_takes_as_long_as_its_windows() -> None:
     few, all_of_it = (workload("tinyshakespeare", "gpt", "paper", {"train_samples": n}) for n in ("15685", "none"))
-    specs = [workload_spec(work, card(work.dataset), "") for work in (few, all_of_it)]  # 1,003,854 // 64
+    specs = [work.spec(card(work.dataset), "") for work in (few, all_of_it)]  # 1,003,854 // 64
     assert rough_seconds(specs[0]) == rough_seconds(specs[1])
 
 

@@ -17,7 +17,6 @@ from benchmarks.hardware.step_price import charge
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
-from benchmarks.runner.specs import workload_of, workload_spec
 from benchmarks.tables.registry import table
 from benchmarks.workloads.build import network_of, try_network
 from benchmarks.workloads.data.cards import card
@@ -25,7 +24,7 @@ from benchmarks.workloads.networks import own
 from benchmarks.workloads.own import NONE, Own, OwnFiles
 from benchmarks.workloads.own_files import load
 from benchmarks.workloads.tasks import task
-from benchmarks.workloads.workload import workload
+from benchmarks.workloads.workload import Workload, workload
 from tests.workloads.own_files import MLP, network
 
 pytestmark = pytest.mark.usefixtures("registries")
@@ -81,7 +80,7 @@ def test_its_settings_are_those_of_the_tables_first_network(tmp_path: Path) -> N
     assert workload("cifar10", "mlp", "paper", own=ours).like == "resnet18"
     assert of_b.departures == ["network: mlp of mynet.py, with ResNet-20's settings"]
     assert of_b.label == "mlp (mynet.py, width 16) on 3x32x32 CIFAR-10"
-    assert workload_of(workload_spec(of_b, of_b.card, ""), ours) == of_b
+    assert Workload.of(of_b.spec(of_b.card, ""), ours) == of_b
     with pytest.raises(UserError, match=r"mlp has no published seconds: its price is that of its own FLOPs, flops"):
         workload("cifar10", "mlp", "paper", {"price": "published"}, own=ours)
 

@@ -40,8 +40,8 @@ from benchmarks.runner.processes.messages import (
 )
 from benchmarks.runner.processes.watch import Watch, stacks
 from benchmarks.runner.run_progress import RunProgress
-from benchmarks.runner.specs import workload_of
 from benchmarks.workloads import own_files
+from benchmarks.workloads.workload import Workload
 from results import children
 from results.errors import AlreadyDone, JournalLost, LeaseHeld, ResultsError
 from results.records import folder_of, read
@@ -125,7 +125,7 @@ def data_of(spec: RunSpec, setting: Setting, loaded: dict[str, DataSet]) -> Data
     key = json.dumps([work.get(field) for field in DATA])
     if key not in loaded:
         loaded.clear()
-        loaded[key] = load_data(workload_of(spec.workload, own_files.loaded(setting.own)), setting.data)
+        loaded[key] = load_data(Workload.of(spec.workload, own_files.loaded(setting.own)), setting.data)
     data = loaded[key]
     if data.card.fingerprint != spec.workload.dataset_sha256:
         raise UserError(

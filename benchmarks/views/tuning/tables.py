@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 
-from benchmarks.runner.specs import workload_of
 from benchmarks.runner.tuning.search import VALIDATION, TuningBudget, edges
 from benchmarks.runner.tuning.trials import outer_rate
 from benchmarks.views import conditions
@@ -206,7 +205,7 @@ def runs_table(tuned: TunedTable) -> ResultTable:
     """Every run by itself, those of the search too."""
     every = list(tuned.every_record())
     records, judged = [record for _, record in every], tuned.judged
-    works = [workload_of(record.spec.workload, search.cell.work.own) for search, record in every]
+    works = [Workload.of(record.spec.workload, search.cell.work.own) for search, record in every]
     extents, digits = [extent(record) for record in records], max(2, judged.digits)
     columns = [
         (Measure("seed", "Seed", digits=0, exact=True), [_exact(record.seed) for record in records]),
