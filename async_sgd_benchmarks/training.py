@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import methods as registry
 from async_sgd_benchmarks.runs import Place, Runs, of_tables
 from benchmarks.commands import run as command
+from benchmarks.commands.choose import choose, jobs_at_once, one_table
 from benchmarks.commands.options import Selection
-from benchmarks.commands.resolve import choose, jobs_at_once, one_table
 from benchmarks.commands.screen import Screen
 from benchmarks.commands.training import Trainer
 from benchmarks.errors import Interrupted, UserError
 from benchmarks.runner import seeds as of_seeds
-from benchmarks.runner.grid import resolve
 from benchmarks.runner.options import TrainingOptions
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.definition import Table
 from benchmarks.views import journals
 from benchmarks.views.table import assemble

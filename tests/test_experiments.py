@@ -8,7 +8,7 @@ from benchmarks.analyses.definition import Analysis
 from benchmarks.errors import UserError
 from benchmarks.experiments import GROUPS, IDS, expand, experiment, members
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables import registry as tables
 from benchmarks.tables.definition import Row, Table
 from results import published

@@ -22,8 +22,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from benchmarks.runner import choices, environment
-from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run, distinct
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables import registry as tables
 from benchmarks.views import journals
 from results import published, tracking

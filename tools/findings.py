@@ -26,7 +26,8 @@ from benchmarks.analyses import ladder
 from benchmarks.analyses.ladder import Ladder
 from benchmarks.checkout import CHECKOUT
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import Grid, resolve
+from benchmarks.runner.grid import Grid
+from benchmarks.runner.resolve import resolve
 from benchmarks.runner.tuning.search import TuningBudget, edges
 from benchmarks.tables.registry import table
 from benchmarks.views import journals, pictures

@@ -18,8 +18,9 @@ from pydantic import Field
 
 from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request, Several, cell
 from benchmarks.errors import UserError
-from benchmarks.runner.grid import Grid, GridRow, resolve
+from benchmarks.runner.grid import Grid, GridRow
 from benchmarks.runner.plan import Run
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
 from benchmarks.tables.shared import BASELINE
 from benchmarks.workloads.scales import BUDGETS

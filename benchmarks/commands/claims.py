@@ -12,6 +12,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from benchmarks.commands.claims_files import JudgedAt, counts, scale_words, to_csv, to_json, to_markdown
+from benchmarks.commands.every_condition import at_conditions
 from benchmarks.commands.screen import note, say
 from benchmarks.papers.claims.catalogue import CLAIMS, judged
 from benchmarks.papers.claims.needed import SEEDS
@@ -19,7 +20,6 @@ from benchmarks.papers.claims.rules import RULE, Evidence
 from benchmarks.papers.claims.verdicts import Claim, Verdict
 from benchmarks.runner.choices import Choices
 from benchmarks.views import conditions, journals
-from benchmarks.views.every_condition import at_conditions
 from benchmarks.views.evidence import RunsEvidence
 from benchmarks.views.table_runs import made_elsewhere, other_data
 from reports.tables.texts import printable

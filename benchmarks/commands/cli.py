@@ -91,7 +91,7 @@ def show(
     """
     import methods
     from benchmarks.commands import engines, listing
-    from benchmarks.commands.resolve import choose, jobs_at_once
+    from benchmarks.commands.choose import choose, jobs_at_once
     from benchmarks.experiments import GROUPS, members
     from benchmarks.hardware import cards
     from benchmarks.tables.own import is_file
@@ -137,7 +137,7 @@ def run(
         hours: Begin no run of --until later than that.
     """
     from benchmarks.commands import run
-    from benchmarks.commands.resolve import one_table
+    from benchmarks.commands.choose import one_table
     from benchmarks.commands.until import until_decided
 
     experiments, trainer = _trainer(tables, selection, training, options, engine, detachable=until is None)
@@ -170,7 +170,7 @@ def tune(
         table: A table or figure, such as table1.
     """
     from benchmarks.commands import tune
-    from benchmarks.commands.resolve import one_table
+    from benchmarks.commands.choose import one_table
 
     budget = search.budget()
     experiments, trainer = _trainer([table], selection, training, options, engine, detachable=False)
@@ -307,8 +307,8 @@ def claims(*, selection: Shown = SHOWN, why: bool = False) -> int:
     Args:
         why: Say of each claim what was measured, why, and what would decide it.
     """
+    from benchmarks.commands.choose import check_out, choose
     from benchmarks.commands.claims import claims as judge
-    from benchmarks.commands.resolve import check_out, choose
 
     _, chosen = choose(selection, None)
     check_out(selection.out)
@@ -326,8 +326,8 @@ def report(*tables: str, selection: Shown = SHOWN, target: Target = None, uri: s
         tables: Such as table3; all, paper-a and paper-b name many. Default: all that was run.
         uri: A tracking store to fetch journals from first, so that a team shares one.
     """
+    from benchmarks.commands.choose import choose
     from benchmarks.commands.report import report as make
-    from benchmarks.commands.resolve import choose
 
     experiments, chosen = choose(selection, tables or None, target=target)
     if uri is not None:
@@ -364,8 +364,8 @@ def latex(
         notes: All notes below the table, not in the file's comments.
         to: Folder to write into. Default: latex in the folder of results.
     """
+    from benchmarks.commands.choose import split
     from benchmarks.commands.latex import PaperChoices, latex
-    from benchmarks.commands.resolve import split
     from results.files import own_folder
 
     _load(plugin)
@@ -445,7 +445,7 @@ def calibrate(*, scale: str = "smoke", device: str = "auto", out: Out = OUT) -> 
         device: cpu, cuda or auto.
         out: Folder of results; the card goes to hardware/this-machine.toml in it.
     """
-    from benchmarks.commands.resolve import check_out, one_of, usable_device
+    from benchmarks.commands.choose import check_out, one_of, usable_device
     from benchmarks.hardware.cores import usable_cores
     from benchmarks.runner.processes.openmp import applied, wait_policy
     from benchmarks.workloads.workload import SCALES, workload
@@ -523,7 +523,7 @@ def _trainer(
 ) -> tuple[list[Experiment], Trainer]:
     """Returns the chosen experiments, and a trainer for them: on this machine, or on a cluster."""
     from benchmarks.commands import engines
-    from benchmarks.commands.resolve import choose, jobs_at_once
+    from benchmarks.commands.choose import choose, jobs_at_once
     from benchmarks.commands.training import Trainer
 
     requested_jobs = options.per_device if options.jobs is None else options.jobs

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.commands import resolve
+from benchmarks.commands import choose
 from benchmarks.commands.options import EngineOptions, Selection
 from benchmarks.commands.screen import note, say
 from benchmarks.errors import UserError
@@ -31,7 +31,7 @@ def prepare(
         raise UserError("--detach is for `run`: a search chooses its next runs by those that are done; leave it out.")
     cluster.check_installed()
     cluster.check_partition(slurm.options.partition)
-    resolve.check_out(selection.out)
+    choose.check_out(selection.out)
     networks = [Path(word.partition(":")[0]) for word in selection.network or () if ".py" in word]
     usual = Path(os.environ["BENCHMARKS_DATA"]) if os.environ.get("BENCHMARKS_DATA") else None
     named = (selection.data or usual, selection.task, selection.data_card, *(selection.plugin or ()), *networks)
@@ -47,7 +47,7 @@ def configure(engine: EngineOptions, out: Path, jobs: int | None, console: Conso
 
     Raises UserError.
     """
-    if resolve.one_of("engine", engine.engine, ENGINES) == "local":
+    if choose.one_of("engine", engine.engine, ENGINES) == "local":
         for name, value in (("--slurm", engine.slurm), ("--per-task", engine.per_task), ("--detach", engine.detach)):
             if value:
                 raise UserError(f"{name} is for --engine slurm; add that, or leave it out.")

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from benchmarks import experiments
 from benchmarks.analyses import registry as analyses
-from benchmarks.commands.resolve import one_of
+from benchmarks.commands.choose import one_of
 from benchmarks.commands.screen import say
 from benchmarks.commands.settings import rows as row_names
 from benchmarks.errors import UserError

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.commands.resolve import check_out
+from benchmarks.commands.choose import check_out
 from benchmarks.commands.screen import say
 from benchmarks.views.submissions import board, pages
 from reports.tables.texts import printable

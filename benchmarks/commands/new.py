@@ -11,7 +11,7 @@ from string import Template
 from rich.console import Console
 
 import methods
-from benchmarks.commands.resolve import one_of
+from benchmarks.commands.choose import one_of
 from benchmarks.commands.screen import say
 from benchmarks.errors import UserError
 

@@ -135,7 +135,7 @@ class SampleOptions:
 
 @dataclass(frozen=True)
 class Words:
-    """Options of a selection as they are typed; `resolve.choose` parses them."""
+    """Options of a selection as they are typed; `choose` parses them."""
 
     scale: str = "smoke"
     """smoke (embedded data, a minute), small (real data in part) or paper."""
@@ -212,7 +212,7 @@ class Shown(Selection):
 
     @property
     def every(self) -> frozenset[str]:
-        """Returns which of scale, budget, executor and seeds are left open (views.every_condition.EVERYTHING)."""
+        """Returns which of scale, budget, executor and seeds are left open (every_condition.EVERYTHING)."""
         real = self.hardware or self.record
         is_open = {
             "scale": self.scale == ALL,

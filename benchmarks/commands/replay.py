@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.console import Console
 
 import methods
+from benchmarks.commands.choose import usable_device
 from benchmarks.commands.kept_runs import check_data, check_own_files, find
-from benchmarks.commands.resolve import usable_device
 from benchmarks.commands.screen import say
 from benchmarks.errors import UserError
 from benchmarks.executors import registry as executors

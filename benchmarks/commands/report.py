@@ -10,14 +10,15 @@ from rich.console import Console
 
 from benchmarks import experiments
 from benchmarks.analyses import registry as analyses
+from benchmarks.commands.every_condition import at_conditions
 from benchmarks.commands.screen import note, say
 from benchmarks.errors import UserError
 from benchmarks.papers.claims.catalogue import judged
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import tables
 from benchmarks.runner.rerun import command
+from benchmarks.runner.resolve import tables
 from benchmarks.views import journals
-from benchmarks.views.every_condition import AtCondition, at_conditions
+from benchmarks.views.conditions import AtCondition
 from benchmarks.views.evidence import RunsEvidence
 from benchmarks.views.journals import Journals
 from benchmarks.views.pages import analysis_page, freshness, table_page
@@ -50,7 +51,7 @@ def report(
         chosen: under which condition.
         out: folder of results.
         console: where to say what was written.
-        every: what was left open (views.every_condition.EVERYTHING): each that has runs.
+        every: what was left open (every_condition.EVERYTHING): each that has runs.
 
     Raises:
         UserError: there is no such folder.

@@ -9,18 +9,20 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.commands.resolve import check_out, jobs_at_once, missing_data
+from benchmarks.commands.choose import check_out, jobs_at_once, missing_data
 from benchmarks.commands.screen import say
+from benchmarks.commands.submit import choices_of
 from benchmarks.commands.training import Trainer
 from benchmarks.errors import UserError
-from benchmarks.runner.grid import GridRow, resolve
+from benchmarks.runner.grid import GridRow
 from benchmarks.runner.options import TrainingOptions
 from benchmarks.runner.plan import Run, distinct
+from benchmarks.runner.resolve import resolve
 from benchmarks.runner.tuning.trials import OUTER_RATE
 from benchmarks.views import journals
 from benchmarks.views.submissions.bundle import read
 from benchmarks.views.submissions.rules import Accepted, Setting, band, check, mean_best
-from benchmarks.views.submissions.track import choices, row_of
+from benchmarks.views.submissions.track import row_of
 from results.files import own_folder
 from results.files import replace as write
 from results.groups import FIRST_TRIAL_SEED
@@ -49,7 +51,7 @@ def retrain(path: Path, out: Path, data: Path | None, jobs: int | None, console:
         write(code, bundle.code)
     row, _ = row_of(bundle.manifest.method, code)
     seeds = (*range(edition.seeds), *fresh)
-    chosen = replace(choices(edition, data, code), seeds=seeds)
+    chosen = replace(choices_of(edition, data, code), seeds=seeds)
     grid = resolve(accepted.track.table(bundle.manifest.edition, row), chosen)
     runs = [run for cell in grid.cells if cell.row.key == row.key for run in _tuned(cell, accepted.tuned)]
     if missing := missing_data(runs, data):

@@ -9,23 +9,25 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from benchmarks.analyses import registry as analyses
 from benchmarks.analyses.definition import Analysis, Request
-from benchmarks.commands.resolve import check_out, missing_data
+from benchmarks.commands.choose import check_out, missing_data
 from benchmarks.commands.screen import note, say
 from benchmarks.commands.training import Trainer
 from benchmarks.errors import UserError
 from benchmarks.executors.errors import EpochUnfinished, Stalled, WorkerFailed, WorkersStuck
 from benchmarks.experiments import Experiment
 from benchmarks.hardware.cards import load as load_card
-from benchmarks.runner import plan
+from benchmarks.runner import environment, plan
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import Grid, grids, resolve
+from benchmarks.runner.grid import Grid
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool, ranks
 from benchmarks.runner.progress import runs as many
-from benchmarks.runner.rerun import command, replay
+from benchmarks.runner.rerun import command, replay, settings, words
+from benchmarks.runner.resolve import grids, resolve
 from benchmarks.tables.definition import Table
-from benchmarks.views import conditions, journals, notes, pictures, tracked
+from benchmarks.views import journals, notes, pictures, tracked
 from benchmarks.views.journals import Journals
 from benchmarks.views.table import assemble
 from benchmarks.views.table_runs import TableRuns, find_all_runs, find_runs, made_elsewhere
@@ -34,7 +36,7 @@ from reports.tables.files import write
 from reports.tables.screen import to_rich
 from results.errors import ResultsError
 from results.files import move_into, own_folder
-from results.tables import ResultTable
+from results.tables import Conditions, ResultTable
 
 METHOD_FAILURES = (WorkerFailed, WorkersStuck, Stalled, EpochUnfinished)
 """Errors of a method that an analysis may raise."""
@@ -192,13 +194,35 @@ def _analyse(analysis: Analysis, chosen: Choices, out: Path, console: Console) -
         finding = analysis.run(request)
     except METHOD_FAILURES as error:
         raise UserError(f"{analysis.id} is not made: {error}.") from error
-    again = command([analysis.id], chosen).text()
-    tables = [replace(table, command=again) for table in conditions.of_analysis(analysis, chosen, finding.tables)]
+    tables = _with_conditions(analysis, chosen, finding.tables)
     condition = tables[0].conditions
     pictures = [move_into(path, own_folder(out, condition.folder(path.parent))) for path in finding.pictures]
     *first_tables, last = tables
     for table in (*first_tables, last.with_pictures(pictures, out)):
         _print(table, condition.folder(out / "tables"), out, console)
+
+
+def _with_conditions(analysis: Analysis, chosen: Choices, tables: Sequence[ResultTable]) -> list[ResultTable]:
+    """Returns the tables of an analysis, each with its command and what was chosen.
+
+    With this torch and commit where it names none.
+    """
+    others = {"workload", *analyses.IDS} - {analysis.id}
+    owners = {*chosen.settings, *(sweep.owner for sweep in chosen.sweeps)} - others
+    selection = tuple(words(chosen, owners, without=()))
+    here = environment.checkout()
+
+    def chosen_for(conditions: Conditions) -> Conditions:
+        return replace(
+            conditions,
+            selection=selection,
+            settings=settings(chosen, owners),
+            torch=conditions.torch or (environment.package("torch"),),
+            commits=conditions.commits or ((here,) if here else ()),
+        )
+
+    again = command([analysis.id], chosen).text()
+    return [replace(table, conditions=chosen_for(table.conditions), command=again) for table in tables]
 
 
 def _print(result: ResultTable, folder: Path, out: Path, console: Console, full: str = "") -> None:

@@ -13,7 +13,7 @@ from rich.table import Table as Columns
 import methods
 from benchmarks.analyses.definition import Analysis
 from benchmarks.commands import option_list, training
-from benchmarks.commands.resolve import absent
+from benchmarks.commands.choose import absent
 from benchmarks.commands.screen import note, say
 from benchmarks.errors import UserError
 from benchmarks.experiments import Experiment
@@ -21,12 +21,12 @@ from benchmarks.papers.ambiguities.interpretations import interpretations
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.engines.slurm import Slurm
-from benchmarks.runner.grid import Grid, resolve
+from benchmarks.runner.grid import Grid
 from benchmarks.runner.pace import Pace
 from benchmarks.runner.plan import Run
 from benchmarks.runner.progress import duration
 from benchmarks.runner.progress import runs as many
-from benchmarks.runner.settings import renamed
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.definition import Table
 from benchmarks.views import journals, notes
 from benchmarks.views.table import assemble
@@ -145,7 +145,7 @@ def _show_table(grid: Grid, console: Console) -> None:
     """Prints a table's plan: its data, its main settings, and each row with its own settings and published values."""
     table, rows, values = grid.table, grid.rows, grid.published
     console.print(f"[bold]{table.id}[/]: {escape(table.title)} ({table.source})", highlight=False)
-    for line in (*renamed(rows), *plan.trained_as_others(grid.runs)):
+    for line in (*grid.renamed, *plan.trained_as_others(grid.runs)):
         say(console, line)
     for network, runs in _by_network(grid).items():
         first = runs[rows[0].key]

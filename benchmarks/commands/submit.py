@@ -8,13 +8,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.commands.resolve import check_out, jobs_at_once, missing_data
+from benchmarks.commands.choose import check_out, jobs_at_once, missing_data
 from benchmarks.commands.screen import say
 from benchmarks.commands.training import Trainer, search_rows, train_missing
 from benchmarks.errors import UserError
-from benchmarks.runner.grid import Grid, resolve
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import Grid
 from benchmarks.runner.options import TrainingOptions
 from benchmarks.runner.plan import Run
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.definition import Row
 from benchmarks.tables.shared import BASELINE
 from benchmarks.views import journals
@@ -22,12 +24,18 @@ from benchmarks.views.submissions import bundle, pages
 from benchmarks.views.submissions.board import rank
 from benchmarks.views.submissions.bundle import Manifest
 from benchmarks.views.submissions.rules import check, code_digest
-from benchmarks.views.submissions.track import Track, choices, row_of
+from benchmarks.views.submissions.track import Edition, Track, row_of
 from benchmarks.views.submissions.tracks import track_of
 from benchmarks.views.tuning.tuned import at_best
 from results.records import Record
 
 _UNFIT = re.compile(r"[^\w.=-]+")
+
+
+def choices_of(edition: Edition, data: Path | None = None, plugin: Path | None = None) -> Choices:
+    """Returns the choices by which an edition's runs are planned, whatever the machine has. data: where to look."""
+    plugins = () if plugin is None else (plugin.expanduser().resolve(),)
+    return Choices(scale=edition.scale, seeds=tuple(range(edition.seeds)), data=data, plugins=plugins, no_alias=True)
 
 
 def submit(
@@ -52,7 +60,7 @@ def submit(
     """
     track = track_of(track_id)
     edition = track.edition(edition_name)
-    chosen = choices(edition, data, Path(name) if name.endswith(".py") else plugin)
+    chosen = choices_of(edition, data, Path(name) if name.endswith(".py") else plugin)
     trainer = Trainer(chosen, out, TrainingOptions(), console, jobs_at_once(jobs, chosen))
     row, code = row_of(name, plugin)
     grid = resolve(track.table(edition_name, row), chosen)

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.commands.resolve import check_out, missing_data
+from benchmarks.commands.choose import check_out, missing_data
 from benchmarks.commands.screen import note, say
 from benchmarks.commands.training import Trainer, search_rows, train_missing
 from benchmarks.errors import UserError
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import Grid, grids, resolve
+from benchmarks.runner.grid import Grid
 from benchmarks.runner.processes import ranks
 from benchmarks.runner.progress import runs as many
+from benchmarks.runner.resolve import grids, resolve
 from benchmarks.runner.tuning.search import VALIDATION, TuningBudget
 from benchmarks.runner.tuning.trials import settled, validation_samples
 from benchmarks.tables.definition import Table

@@ -7,15 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
-from benchmarks.commands.resolve import check_out, missing_data
+from benchmarks.commands.choose import check_out, missing_data
 from benchmarks.commands.run import feed, show
 from benchmarks.commands.screen import say
 from benchmarks.commands.training import Trainer
 from benchmarks.errors import UserError
-from benchmarks.runner.grid import GridRow, grids, resolve
+from benchmarks.runner.grid import GridRow
 from benchmarks.runner.pace import Pace
 from benchmarks.runner.plan import Run
 from benchmarks.runner.progress import duration
+from benchmarks.runner.resolve import grids, resolve
 from benchmarks.tables.definition import Table
 from benchmarks.tables.shared import BASELINE
 from benchmarks.views import journals

@@ -135,6 +135,13 @@ def condition(chosen: Choices, card: Card | None, selection: Iterable[str]) -> R
     return RunCondition(chosen.scale, chosen.executor, hardware.name, chosen.device, mark, tuple(selection))
 
 
+def condition_of(chosen: Choices) -> RunCondition:
+    """The condition of many tables, such as the claims': each has its own hardware unless --hardware names one."""
+    if chosen.kind.needs_card and chosen.card is None:
+        return RunCondition(chosen.scale, chosen.executor, "", chosen.device, "", tuple(words(chosen)))
+    return condition(chosen, chosen.card, words(chosen))
+
+
 def words(
     chosen: Choices, owners: Collection[str] | None = None, *, without: Collection[str] = ("card",)
 ) -> Iterator[str]:

@@ -1,19 +1,23 @@
-"""Conditions of outputs: what was chosen (`runner.rerun`), and what the runs tell."""
+"""Conditions of outputs: what was chosen, as the grid has it, and what the runs tell."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 
-from benchmarks.analyses import registry as analyses
-from benchmarks.analyses.definition import Analysis
-from benchmarks.runner import environment
-from benchmarks.runner.choices import Choices
-from benchmarks.runner.rerun import condition, settings, words
 from benchmarks.views.table_runs import TableRuns
 from results.frames import card, commit, torch
 from results.measures import need
-from results.tables import Conditions, ResultTable, RunCondition
+from results.tables import Conditions, RunCondition
+
+
+@dataclass(frozen=True)
+class AtCondition:
+    """The tables that have runs under one condition: as chosen (shown), and with all rows (full), for the claims."""
+
+    condition: RunCondition
+    shown: tuple[TableRuns, ...]
+    full: tuple[TableRuns, ...]
 
 
 def of_table(table_runs: TableRuns) -> Conditions:
@@ -40,29 +44,3 @@ def of_runs(shown_tables: Sequence[TableRuns], condition: RunCondition) -> Condi
         cards=tuple(sorted({card(record) for record in records})),
         data={label: work.dataset_sha256 for label, work in sorted(works.items())},
     )
-
-
-def of_choices(chosen: Choices) -> RunCondition:
-    """Condition of many tables, such as the claims': each has its own hardware unless --hardware names one."""
-    if chosen.kind.needs_card and chosen.card is None:
-        return RunCondition(chosen.scale, chosen.executor, "", chosen.device, "", tuple(words(chosen)))
-    return condition(chosen, chosen.card, words(chosen))
-
-
-def of_analysis(analysis: Analysis, chosen: Choices, tables: Sequence[ResultTable]) -> Sequence[ResultTable]:
-    """The tables of an analysis, each with what was chosen; with this torch and commit where it names none."""
-    others = {"workload", *analyses.IDS} - {analysis.id}
-    owners = {*chosen.settings, *(sweep.owner for sweep in chosen.sweeps)} - others
-    selection = tuple(words(chosen, owners, without=()))
-    here = environment.checkout()
-
-    def chosen_for(conditions: Conditions) -> Conditions:
-        return replace(
-            conditions,
-            selection=selection,
-            settings=settings(chosen, owners),
-            torch=conditions.torch or (environment.package("torch"),),
-            commits=conditions.commits or ((here,) if here else ()),
-        )
-
-    return [replace(table, conditions=chosen_for(table.conditions)) for table in tables]

@@ -9,7 +9,6 @@ from benchmarks.hardware.card import Card, Costs
 from benchmarks.runner import seeds
 from benchmarks.runner.grid import Grid, GridRow
 from benchmarks.runner.plan import trained_as_others
-from benchmarks.runner.settings import renamed
 from benchmarks.views.table_runs import TableRuns, made_elsewhere
 from benchmarks.workloads.data.cards import card as data_card
 from results import published
@@ -82,7 +81,7 @@ def caveats(table_runs: TableRuns) -> list[str]:
         *([f"Not ranked: {grid.unlike_tokens}."] if grid.unlike_tokens else []),
         *_shards(grid),
         *_evaluations(grid),
-        *renamed(grid.rows),
+        *grid.renamed,
         *_same_numbers(table_runs),
         *_drops(table_runs),
         *_silent(table_runs),

@@ -14,7 +14,7 @@ from benchmarks.hardware.cards import load
 from benchmarks.hardware.price import MeasuredEffects
 from benchmarks.hardware.step_price import charge
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
 from benchmarks.views.notes import notes

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
 from benchmarks.runner.rerun import command
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views.pages import analysis_page, links
 from results.measures import Measure

@@ -12,8 +12,8 @@ import pytest
 from benchmarks.__main__ import main
 from benchmarks.commands import run as run_command
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import grids, resolve
 from benchmarks.runner.processes import pool
+from benchmarks.runner.resolve import grids, resolve
 from benchmarks.tables.registry import table
 from benchmarks.views import journals
 from benchmarks.views.pages import pairwise_tests

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.commands.until import Pair, compared, verdict
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
 from benchmarks.views.table_runs import TableRuns

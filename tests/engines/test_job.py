@@ -17,10 +17,10 @@ from benchmarks.runner.choices import Choices
 from benchmarks.runner.engines import cluster, job
 from benchmarks.runner.engines.job import LEFT, serve
 from benchmarks.runner.engines.shards import Array, Note, notes
-from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool, signals
 from benchmarks.runner.processes.messages import Ended, Remark, Setting
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
 from results.records import JOURNAL, folder_of, read
 from tests.commands.commands import train_here

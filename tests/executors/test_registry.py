@@ -12,7 +12,7 @@ from benchmarks.errors import UserError
 from benchmarks.executors import registry
 from benchmarks.executors.registry import ExecutorKind
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
 from methods import Method, Team, Worker
 

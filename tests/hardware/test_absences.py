@@ -16,7 +16,7 @@ from benchmarks.hardware.card import Card
 from benchmarks.hardware.delays import Absence
 from benchmarks.papers.confounds.measured import audit
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
 from methods import Channel, Get, Put
 from tests.conformance.small import Small

@@ -15,7 +15,7 @@ from benchmarks.hardware import cards
 from benchmarks.hardware.card import Card
 from benchmarks.hardware.price import Price
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
 from tests.executors.clocks import ONE, run, steps
 from tests.executors.crews import crew, team_of

@@ -14,7 +14,7 @@ from benchmarks.hardware.step_price import layers_of
 from benchmarks.papers.confounds.measured import audit
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import experiment
 from benchmarks.workloads.data.cards import card

@@ -16,7 +16,7 @@ from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.executors.virtual.spans import Span
 from benchmarks.hardware.price import Price
-from benchmarks.runner.settings import row_method, row_workload
+from benchmarks.runner.resolve import row_method, row_workload
 from benchmarks.tables.registry import IDS, table
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.cards import card

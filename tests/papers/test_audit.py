@@ -14,8 +14,9 @@ from benchmarks.papers.confounds.aspects import ASPECTS
 from benchmarks.papers.confounds.measured import audit
 from benchmarks.papers.confounds.published import DIFFERENCES, published_audit
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import GridRow, resolve
+from benchmarks.runner.grid import GridRow
 from benchmarks.runner.plan import Run
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import IDS, group, table
 from results.records import Record
 

@@ -11,8 +11,8 @@ from benchmarks.analyses import registry as analyses
 from benchmarks.papers.ambiguities.ambiguity import Ambiguity
 from benchmarks.papers.ambiguities.interpretations import AMBIGUITIES, accepted, interpretations
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import IDS, group, table
 
 SETTABLE = [ambiguity for ambiguity in AMBIGUITIES if ambiguity.key]

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from benchmarks.runner.settings import row_method, row_workload
+from benchmarks.runner.resolve import row_method, row_workload
 from benchmarks.tables.registry import IDS, table
 from results import published
 

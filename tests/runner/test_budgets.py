@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.commands.every_condition import at_conditions
 from benchmarks.errors import USER_ERRORS, UserError
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables import registry
 from benchmarks.tables.registry import table
-from benchmarks.views.every_condition import at_conditions
 from benchmarks.views.journals import Journals
 from benchmarks.views.notes import captions
 from benchmarks.workloads.workload import workload

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
 from benchmarks.runner.processes import pool
 from benchmarks.runner.processes.messages import Busy, Event
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
 from results.records import folder_of
 from results.records.lease import Lease

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.errors import UserError
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.evaluation_history import EvaluationHistory
-from benchmarks.runner.grid import resolve
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
 from benchmarks.workloads.workload import workload
 from results.records.evaluating import epoch_number, evaluated_at, evaluations_until

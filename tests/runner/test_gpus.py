@@ -14,14 +14,14 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
-from benchmarks.commands.resolve import usable_device
+from benchmarks.commands.choose import usable_device
 from benchmarks.errors import UserError
 from benchmarks.runner import environment, gpus
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.gpus import Gpus
-from benchmarks.runner.grid import resolve
 from benchmarks.runner.processes import openmp, pool, process
 from benchmarks.runner.processes.messages import Ended, Setting
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
 
 See = Callable[..., None]

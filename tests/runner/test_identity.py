@@ -16,8 +16,8 @@ import methods
 from benchmarks import checkout as place
 from benchmarks.runner import identity, numerics, plan
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
 from benchmarks.runner.numerics import SOURCES, Change
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
 from benchmarks.workloads.workload import ADDED, Workload
 from methods import Later

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import messages, openmp, pool, process
 from benchmarks.runner.processes.messages import Begin, Ended
 from benchmarks.runner.processes.watch import Watch
+from benchmarks.runner.resolve import resolve
 from benchmarks.runner.run_progress import RunProgress
 from benchmarks.tables.registry import table
 from results.records import folder_of, read

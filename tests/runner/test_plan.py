@@ -16,8 +16,8 @@ from benchmarks.hardware import cards
 from benchmarks.hardware.delays import Delay
 from benchmarks.runner import gpus, identity, numerics, plan
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import IDS, table
 from benchmarks.views.journals import Journals
 from benchmarks.views.notes import caveats, notes

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from benchmarks.runner.settings import row_method, row_workload
+from benchmarks.runner.resolve import row_method, row_workload
 from benchmarks.runner.training import Training
 from benchmarks.tables.definition import Row
 from benchmarks.tables.registry import IDS, table

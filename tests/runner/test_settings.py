@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run
-from benchmarks.runner.settings import renamed, row_method, row_workload
+from benchmarks.runner.resolve import resolve, row_method, row_workload
 from benchmarks.tables.registry import IDS, table
 from benchmarks.workloads.data.cards import card
 from results import published
@@ -70,16 +69,16 @@ def test_a_workloads_field_that_is_set_wins_over_the_rows_and_names_it() -> None
 
 
 def test_rows_that_become_one_run_are_shown_once_under_the_tables_own_name() -> None:
-    rows = resolve(table("table3"), chosen("lapsgd.updaters=2")).rows
-    assert [row.key for row in rows] == [
+    grid = resolve(table("table3"), chosen("lapsgd.updaters=2"))
+    assert [row.key for row in grid.rows] == [
         "async_lu", "async_bu", "lapsgd@updaters=2", "lppsgd", "lppsgd@updaters=2", "bp"
     ]  # fmt: skip
-    assert list(renamed(rows)) == [
+    assert grid.renamed == [
         "--set goes before the table: lapsgd and lapsgd@updaters=2 are one run, shown once as lapsgd@updaters=2."
     ]
-    rows = resolve(table("table3"), chosen("lapsgd.updaters=3")).rows
-    assert "lapsgd@updaters=3" in [row.key for row in rows]
-    assert "are one run, shown once as lapsgd@updaters=3." in next(renamed(rows))
+    grid = resolve(table("table3"), chosen("lapsgd.updaters=3"))
+    assert "lapsgd@updaters=3" in [row.key for row in grid.rows]
+    assert "are one run, shown once as lapsgd@updaters=3." in grid.renamed[0]
 
 
 def test_a_row_that_is_still_the_tables_keeps_its_name() -> None:
@@ -87,7 +86,7 @@ def test_a_row_that_is_still_the_tables_keeps_its_name() -> None:
     plain = list(by_row("table3"))
     for setting in ("lapsgd.devices=3", "async_lu.queue=8", "workload.epochs=2", "async_lu.backward_workers=3"):
         assert list(by_row("table3", setting)) == plain, setting
-        assert not list(renamed(resolve(table("table3"), chosen(setting)).rows))
+        assert not resolve(table("table3"), chosen(setting)).renamed
     assert resolve(table("table3"), SMALL).rows == table("table3").rows
 
 

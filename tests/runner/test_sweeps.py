@@ -9,8 +9,8 @@ import pytest
 from benchmarks.commands import settings
 from benchmarks.errors import UserError
 from benchmarks.runner.choices import Choices, Sweep
-from benchmarks.runner.grid import resolve
 from benchmarks.runner.rerun import command
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.definition import Row
 from benchmarks.tables.registry import IDS, table
 from methods import MethodError

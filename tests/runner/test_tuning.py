@@ -12,7 +12,8 @@ import pytest
 from benchmarks.errors import UserError
 from benchmarks.runner import seeds
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import GridRow, resolve
+from benchmarks.runner.grid import GridRow
+from benchmarks.runner.resolve import resolve
 from benchmarks.runner.tuning import samplers
 from benchmarks.runner.tuning.search import PUBLISHED, Factors, Trial, TuningBudget, around, best, best_by_test, edges
 from benchmarks.runner.tuning.trials import (

@@ -11,8 +11,8 @@ import methods
 from benchmarks.papers.confounds.measured import audit
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.evaluation_history import EvaluationHistory
-from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import alone
+from benchmarks.runner.resolve import resolve
 from benchmarks.runner.training import Training, load_data
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import read

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.errors import UserError
 from benchmarks.experiments import experiment
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.definition import Table
 from benchmarks.tables.own import is_file
 from results.errors import ResultsError

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
-from benchmarks.runner.settings import Settings
+from benchmarks.runner.resolve import Settings, resolve
 from benchmarks.tables.registry import table
 from benchmarks.views import journals
 from results.measures import MEASURES

@@ -11,9 +11,9 @@ from benchmarks.hardware import cards
 from benchmarks.runner import seeds
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.environment import real_devices
-from benchmarks.runner.grid import resolve
+from benchmarks.runner.rerun import condition_of
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
-from benchmarks.views import conditions
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,4 @@ def test_hardware_is_a_tables_own_another_card_or_this_machine() -> None:
     assert resolve(table("table3"), Choices(card=edited)).condition.mark == edited.sha256[:6]
     threads = resolve(table("table3"), Choices(executor="threads")).condition
     assert threads.mark == f"x{real_devices('cpu')}"
-    assert conditions.of_choices(Choices()).slug == "smoke-virtual"
+    assert condition_of(Choices()).slug == "smoke-virtual"

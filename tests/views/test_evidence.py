@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.hardware import cards
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views.evidence import RunsEvidence
 from benchmarks.views.table_runs import Records, TableRuns

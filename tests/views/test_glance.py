@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals

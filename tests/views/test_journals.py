@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from benchmarks.commands.every_condition import at_conditions
 from benchmarks.errors import UserError
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import grids, resolve
 from benchmarks.runner.plan import Run
+from benchmarks.runner.resolve import grids, resolve
 from benchmarks.tables.registry import table
 from benchmarks.views import journals
-from benchmarks.views.every_condition import at_conditions
 from benchmarks.views.journals import Journals
 from benchmarks.views.table_runs import find_all_runs, find_runs, made_elsewhere, not_shown
 from results.groups import FIRST_TRIAL_SEED

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
+from benchmarks.runner.resolve import resolve
 from benchmarks.runner.tuning.search import TuningBudget
 from benchmarks.tables import registry
 from benchmarks.tables.registry import table

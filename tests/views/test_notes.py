@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.runner.choices import Choices, Sweep
-from benchmarks.runner.grid import resolve
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
 from benchmarks.views.notes import captions, caveats, notes

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.definition import Row
 from benchmarks.tables.registry import table
 from benchmarks.views import journals

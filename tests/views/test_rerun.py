@@ -11,12 +11,12 @@ from typing import cast
 import pytest
 
 from benchmarks import experiments
+from benchmarks.commands.choose import choose
 from benchmarks.commands.cli import app
 from benchmarks.commands.options import Selection
-from benchmarks.commands.resolve import choose
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
 from benchmarks.runner.rerun import command
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.definition import Table
 from benchmarks.views.pages import site_content
 from reports.site.pages import Page

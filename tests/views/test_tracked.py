@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views import journals, tracked
 from benchmarks.views.table_runs import TableRuns, find_runs

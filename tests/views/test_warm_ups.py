@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.commands.settings import settings
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
 
 

@@ -16,7 +16,7 @@ from benchmarks.hardware.flops import layer_work
 from benchmarks.hardware.step_price import charge
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
 from benchmarks.workloads.build import network_of, try_network
 from benchmarks.workloads.data.cards import card

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from benchmarks.errors import UserError
 from benchmarks.hardware import cards
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
 from benchmarks.views.notes import caveats

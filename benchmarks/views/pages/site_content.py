@@ -18,7 +18,7 @@ from benchmarks.runner.environment import checkout
 from benchmarks.runner.rerun import command
 from benchmarks.tables import registry as tables
 from benchmarks.views import conditions
-from benchmarks.views.every_condition import AtCondition
+from benchmarks.views.conditions import AtCondition
 from benchmarks.views.journals import Journals
 from benchmarks.views.pages.freshness import MadeOf, made_of, runs
 from benchmarks.views.table_runs import FEW

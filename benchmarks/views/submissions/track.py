@@ -10,7 +10,6 @@ from typing import Any
 
 import methods
 from benchmarks.errors import UserError
-from benchmarks.runner.choices import Choices
 from benchmarks.runner.tuning.search import VALIDATION, TuningBudget
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import BASELINE
@@ -97,12 +96,6 @@ def references(track: Track, edition: str) -> tuple[Record, ...]:
 @cache
 def _kept() -> tuple[Record, ...]:
     return tuple(usable(path, data) for path, data in journals(REFERENCES))
-
-
-def choices(edition: Edition, data: Path | None = None, plugin: Path | None = None) -> Choices:
-    """Returns the choices by which an edition's runs are planned, whatever the machine has. data: where to look."""
-    plugins = () if plugin is None else (plugin.expanduser().resolve(),)
-    return Choices(scale=edition.scale, seeds=tuple(range(edition.seeds)), data=data, plugins=plugins, no_alias=True)
 
 
 def row_of(what: str, plugin: Path | None) -> tuple[Row, Path | None]:

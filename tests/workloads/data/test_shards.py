@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.commands.resolve import missing_data
+from benchmarks.commands.choose import missing_data
 from benchmarks.errors import UserError
 from benchmarks.papers.confounds.measured import audit
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.data.dividing import BLOCKS, _cut, by_block, by_label

@@ -12,7 +12,7 @@ import torch
 from benchmarks.errors import UserError
 from benchmarks.papers.confounds.measured import audit
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
 from benchmarks.views.notes import caveats

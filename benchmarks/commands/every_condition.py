@@ -4,33 +4,24 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.errors import UserError
 from benchmarks.executors import registry as executors
 from benchmarks.hardware.cards import load as load_card
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import grids
-from benchmarks.views import conditions
+from benchmarks.runner.rerun import condition_of
+from benchmarks.runner.resolve import grids
+from benchmarks.views.conditions import AtCondition
 from benchmarks.views.journals import Journals
 from benchmarks.views.table_runs import TableRuns, find_all_runs
 from benchmarks.workloads.workload import SCALES
 from results.groups import FIRST_TRIAL_SEED
 from results.records import Record
-from results.tables import RunCondition
 
 EVERYTHING = frozenset({"scale", "budget", "executor", "seeds"})
 """Choices that may be left open; the executor includes its hardware card, and whether schedules are recorded."""
-
-
-@dataclass(frozen=True)
-class AtCondition:
-    """The tables that have runs under one condition: as chosen (shown), and with all rows (full), for the claims."""
-
-    condition: RunCondition
-    shown: tuple[TableRuns, ...]
-    full: tuple[TableRuns, ...]
 
 
 def at_conditions(
@@ -52,7 +43,7 @@ def at_conditions(
 def _at(chosen: Choices, shown_tables: Iterable[TableRuns], journals: Journals) -> AtCondition:
     shown = tuple(shown_tables)
     full = tuple(find_all_runs(grids(chosen.whole), journals)) if chosen.methods else shown
-    return AtCondition(conditions.of_choices(replace(chosen.whole, target=None)), shown, full)
+    return AtCondition(condition_of(replace(chosen.whole, target=None)), shown, full)
 
 
 def _open(chosen: Choices, journals: Journals, every: Set[str]) -> list[Choices]:

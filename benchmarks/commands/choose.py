@@ -20,8 +20,8 @@ from benchmarks.runner import gpus
 from benchmarks.runner import seeds as of_seeds
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.gpus import Node
-from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run
+from benchmarks.runner.resolve import resolve
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.own import is_file
 from benchmarks.workloads.data.present import check_present, is_here
