@@ -167,6 +167,7 @@ NO_NUMERICS = {
     "benchmarks/runner/checkpoints/__init__.py",
     "benchmarks/runner/checkpoints/file.py",
     "benchmarks/runner/checkpoints/keeper.py",
+    "benchmarks/runner/options.py",
     "benchmarks/runner/run_progress.py",
     "benchmarks/runner/weights.py",
     "results/__init__.py",
