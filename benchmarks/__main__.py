@@ -113,7 +113,12 @@ def _carry_out(arguments: list[str] | None) -> tuple[int, str]:
         place = f"{error.filename}: " if error.filename else ""
         more = "; raise the limit (ulimit -n), or choose fewer --jobs" if error.errno == errno.EMFILE else ""
         return 2, f"{place}{error.strerror or error}{more}."
-    except (ImportError, MemoryError) as error:  # a library is missing, broken, or finds no room
+    except ModuleNotFoundError as error:  # in a checkout another Python than that of `.venv` was called
+        return 2, (
+            f"The package {error.name} is not installed for {sys.executable}: in a checkout put `uv run` before "
+            "(uv run python -m benchmarks ...), or activate its environment (source .venv/bin/activate)."
+        )
+    except (ImportError, MemoryError) as error:  # a library is broken, or finds no room
         return 2, f"A library cannot be loaded ({type(error).__name__}: {error}); is there enough memory?"
     except KeyboardInterrupt as error:
         from benchmarks.runner.processes import signals

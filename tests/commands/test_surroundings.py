@@ -74,6 +74,20 @@ def test_what_the_system_refuses_is_a_sentence(
     assert (answer.code, answer.err) == (2, f"{said}\n")
 
 
+def test_a_package_that_is_missing_is_named_with_the_python_that_lacks_it(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever leaves out `uv run` in a checkout meets the system's Python, which has none of them."""
+
+    def refuse(*arguments: object) -> None:
+        raise ModuleNotFoundError("No module named 'cyclopts'", name="cyclopts")
+
+    monkeypatch.setattr(listing, "list_everything", refuse)
+    answer = cli("list")
+    assert answer.code == 2
+    assert all(name in answer.err for name in ("cyclopts", sys.executable, "uv run python -m benchmarks"))
+
+
 @pytest.mark.slow
 def test_files_of_the_users_folder_are_not_taken_for_modules(tmp_path: Path) -> None:
     """Neither for ours nor for Python's own: by the command, or by the processes that it starts."""
