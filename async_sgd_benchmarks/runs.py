@@ -230,13 +230,22 @@ def compare(a: Runs | Place, b: Runs | Place, measure: str | None = None) -> Dat
 
         ab.compare("out", "small", measure="best_accuracy_percent")
 
-    Raises UserError as `load`.
+    A row of one side alone has the verdict "only in A" or "only in B", and no measure.
+
+    Raises UserError as `load`, and where no row of both sides has that measure.
     """
     import pandas as pd
 
     sides = (Side(of.name, of.records) if isinstance(of, Runs) else side(Path(of)) for of in (a, b))
-    frame = pd.DataFrame(lines(compared(*sides)[2]), columns=list(COLUMNS))
-    return frame if measure is None else frame[frame["measure"] == measure].reset_index(drop=True)
+    first, second, comparison = compared(*sides)
+    frame = pd.DataFrame(lines(comparison), columns=list(COLUMNS))
+    if measure is None:
+        return frame
+    if measure not in set(frame["measure"]):
+        by = f"they are compared by {', '.join(frame['measure'].dropna().unique())}"
+        why = by if comparison.cells else "; ".join(dict.fromkeys(alone.why for alone in comparison.alone))
+        raise UserError(f"No row of both {first.name} and {second.name} has {measure}: {why}.")
+    return frame[frame["measure"] == measure].reset_index(drop=True)
 
 
 def of_tables(name: str, records: Iterable[Record]) -> Runs:

@@ -60,6 +60,16 @@ def test_rows_are_held_against_another_seed_by_seed(out: Path) -> None:
     assert line["verdict"] == "within noise"
 
 
+def test_a_measure_that_no_row_of_both_has_is_refused_with_the_reason(out: Path) -> None:
+    with pytest.raises(ab.ERRORS, match="best_accuracy_percent"):
+        ab.compare(out, out, measure="staleness_updates")
+    bp, other = (ab.load(out).where(row=row) for row in ("bp", "async_lu"))
+    (why, *_) = ab.compare(bp, other).why
+    with pytest.raises(ab.ERRORS) as refused:
+        ab.compare(bp, other, measure="best_accuracy_percent")
+    assert why in str(refused.value)
+
+
 def test_two_folders_are_compared(out: Path) -> None:
     runs = ab.load(out)
     frame = ab.compare(runs.where(seed=0), out, measure="best_accuracy_percent")
