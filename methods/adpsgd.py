@@ -1,21 +1,21 @@
-"""AD-PSGD: asynchronous decentralised SGD. Devices average with one random neighbour at a time, and never wait for all.
+"""AD-PSGD: asynchronous decentralised SGD. Each device averages with one random neighbour at a time, without barriers.
 
 Source: Lian et al., "Asynchronous Decentralized Parallel Stochastic Gradient Descent" (arXiv:1710.06952), Algorithm 1,
-with the bipartite graph of active and passive devices by which its implementation keeps out of deadlocks: an active
-device asks a passive one, which answers.
+on the bipartite graph of active and passive devices that their implementation uses against deadlocks: an active device
+asks a passive one, which answers.
 
 Departures and choices:
-- Devices of even number are active, the others passive, and any active one may ask any passive one, with equal
-  probability: the complete bipartite graph. In the paper the graph is a choice of the user.
-- A communicator per device averages while its trainer computes. An active one begins an average once the trainer has
-  made an update since the last one began: one a batch, fewer where averages take longer than batches.
-- x_i and x_j become their mean by adding (mean - own snapshot) to each: an update made meanwhile is kept, where theirs
-  averages atomically between updates.
+- Devices of even number are active, the others passive. An active device asks any passive one with equal probability
+  (the complete bipartite graph); in the paper the graph is the user's choice.
+- A communicator per device averages while its trainer computes. An active one begins its next average after the trainer
+  has made at least one more update: one average per batch, or fewer if averages take longer than batches.
+- An average adds (mean - own snapshot) to both x_i and x_j, so that updates made in the meantime are kept; theirs is
+  atomic, between two updates.
 - The gradient is taken at a copy of the weights from before the forward pass (`weights=current`: at the live ones).
-- Momentum is each device's own and is not averaged; BN buffers go with the weights (`bn_buffers=per_device`).
-- Devices get equally many batches of an epoch; `shares=dynamic` gives the next to whoever asks, so that a slow device
-  holds nobody up, as in the paper, where no epoch ends for all at once.
-- Workers are drained at the end of an epoch; what is evaluated is the mean of the replicas (`consensus`).
+- Momentum is each device's own and is not averaged; BN buffers are averaged (`bn_buffers=per_device`: they are not).
+- Each device gets the same number of batches in an epoch. With `shares=dynamic` the next batch goes to whichever device
+  asks, so that a slow device delays no other, as in the paper, which has no epochs.
+- Workers are drained at the end of an epoch; the mean of the replicas is evaluated (`consensus`).
 """
 
 from __future__ import annotations
@@ -51,13 +51,14 @@ from methods import (
 @options
 class GossipOptions(SharingOptions):
     weights: Annotated[
-        Literal["forward", "current"], Field(description="what a gradient is taken at: a snapshot, or the live weights")
+        Literal["forward", "current"],
+        Field(description="weights at which gradients are computed: a snapshot, or the live ones"),
     ] = "forward"
 
 
 @register(title="AD-PSGD", source="arXiv:1710.06952, Algorithm 1", name="adpsgd", place=14)
 class ADPSGD(LocalSteps):
-    """A trainer per device, and a communicator that starts averages (even devices) or answers (odd ones)."""
+    """A trainer per device, and a communicator that starts averages (even devices) or answers (odd devices)."""
 
     Options = GossipOptions
 

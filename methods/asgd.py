@@ -1,16 +1,16 @@
-"""Asynchronous SGD with a server: workers take its weights, and it applies each gradient on arrival.
+"""Asynchronous SGD with a parameter server: workers fetch its weights, and it applies each gradient on arrival.
 
 Source: Algorithm 1 of Ringmaster ASGD (arXiv:2501.16168); Mishchenko et al. (arXiv:2206.07638).
 
 Departures and choices:
-- The server is a device of its own, the last, and has the only replica. It takes one message after the other, so that
-  the weights that it sends are those of one iterate: a copy, pinned for the batch that they are sent for.
-- Charged on the links, one message each: a gradient with the wish for weights, and the weights (all layers' bytes).
-  Their papers take both for free.
-- The next batch goes to the device that asks first, so faster devices get more. The schedule's rate is that of the
-  batch's ticket, drawn when the batch begins.
+- The server is a device of its own, the last, and has the only replica. It handles one message at a time, so the
+  weights that it sends are those of one iterate: a copy, pinned to the batch for which they are sent.
+- The links are charged for each message: a gradient together with the request for weights, and the weights (all layers'
+  bytes). In the papers both are free.
+- The next batch goes to the device that asks first, so faster devices get more. A gradient's learning rate is the
+  schedule's at the batch's ticket, which is drawn when the batch begins.
 - Workers are drained at the end of an epoch, where all wait for the slowest; the papers' workers never stop.
-- BatchNorm's running statistics are the server's; forward passes write them as they go, uncharged.
+- BatchNorm's running statistics are the server's; forward passes write them directly, without a charge.
 - The rate is the schedule's; `rate=delay_adaptive` lowers it for gradients of a long delay (rates.py).
 """
 
@@ -59,9 +59,11 @@ class ASGDOptions(RateOptions, ServerOptions):
 
 
 class Message(NamedTuple):
-    """Message of a worker: a gradient, layer by layer, and the batch that it wants weights for next, if there is one.
+    """A worker's message to the server: a gradient, and a request for weights.
 
-    weights: through which it wants them.
+    gradients: one per layer, last layer first; empty in a worker's first message.
+    step: the batch to which the server is to pin its weights; None after the last batch.
+    weights: the channel on which the server is to answer.
     """
 
     gradients: Sequence[Gradient]
@@ -71,7 +73,7 @@ class Message(NamedTuple):
 
 @register(title="ASGD", source="arXiv:2501.16168, Algorithm 1", name="asgd", place=15)
 class ASGD(Method):
-    """Q workers that compute, and a server that updates."""
+    """Q workers that compute gradients, and a server that applies them."""
 
     Options: ClassVar[Any] = ASGDOptions
 
@@ -113,12 +115,12 @@ class ASGD(Method):
             yield from send_weights(replica, message)
 
     def receive(self, gradients: Sequence[Gradient]) -> Program:
-        """Line 4: the step by a gradient that has arrived."""
+        """Applies an arrived gradient: line 4 of Algorithm 1."""
         yield Update(*gradients, scale=scale_of(self.options.rate, self.options.devices))
 
 
 def send_weights(replica: Replica, message: Message) -> Program:
-    """Sends the weights of now to whoever wants them."""
+    """Sends the current weights, pinned to the message's step, if the message asks for them."""
     if message.step is not None and message.weights is not None:
         for layer in replica.layers:
             yield Snapshot(layer, message.step)

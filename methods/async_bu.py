@@ -1,7 +1,7 @@
 """Async BU: decoupled backpropagation with block updates.
 
-Source: A (arXiv:2410.05985v1), section 3.4 and Tables 1 to 4: Async LU whose gradients wait for the end of the
-backward pass and are applied together. Departures as in async_lu.py.
+Source: arXiv:2410.05985v1, section 3.4 and Tables 1 to 4: Async LU, except that the gradients of a batch are applied
+together at the end of its backward pass. Departures as in async_lu.py.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from methods.async_lu import Decoupled
 
 @register(title="Async BU", source="arXiv:2410.05985v1, section 3.4", name="async_bu", place=3)
 class AsyncBU(Decoupled):
-    """One forward worker, K backward workers; all layers are updated at the end of a backward pass."""
+    """One forward worker and K backward workers; all layers are updated at the end of a backward pass."""
 
     updates_whole_gradients = True
 

@@ -1,23 +1,26 @@
-"""Asynchronous Local-SGD: a server takes an outer step by each worker's pseudo-gradient as it comes.
+"""Asynchronous Local-SGD: a server takes an outer step for each worker's pseudo-gradient when it arrives.
 
 Source: Liu et al., "Asynchronous Local-SGD Training for Language Modeling" (arXiv:2401.09135), Algorithms 1 to 3, with
-Algorithm 4 (`outer.name=delayed_nesterov`) and dynamic local updates (`dylu`); grace, weights of pseudo-gradients and
-`delayed_sgd` as in the public notebook (google-deepmind/asyncdiloco).
+Algorithm 4 (`outer.name=delayed_nesterov`) and dynamic local updates (`dylu`); grace period, weights of
+pseudo-gradients and `delayed_sgd` as in the public notebook (google-deepmind/asyncdiloco).
 
-Whoever has taken the H steps of its task sends its pseudo-gradient. Others that end within `grace` of the first one are
-served with it: all get the weights, and begin anew, when the last of them has come. Nobody waits out a grace in which
-nobody is expected: after its first step a worker says when its task will end.
+A worker's task is H local steps from the server's weights; then it sends its pseudo-gradient. Workers that finish
+within `grace` seconds of the first one form a group: all of them get new weights, and start their next task, when the
+last of them has arrived. The server does not wait for the end of the grace period if nobody else is due in it: after
+the first step of a task, a worker announces when the task will end.
 
 Departures and choices:
-- The server is a device of its own, the last, with a replica that is the anchor at any time, and is what is evaluated.
-- Saying when a task will end is a message of no bytes: a link's latency. Nobody expects a task of one step.
-- Batches go to whoever asks.
-- Tasks outlive epochs, nothing is sent early; on the virtual clock workers are not held up by an epoch's end either
-  (docs/decisions/0024-workers-that-outlive-epochs.md). Whoever waits then for others is served in the next epoch.
-- The inner optimizer's state lasts (`inner=new`: new for every task, as in the notebook); its rate is the schedule's.
-- The server keeps BatchNorm's running statistics of the device that reported last. The paper's H is 50.
-- `dylu` rounds down, to a step at least; a device's tasks have H until it has said how fast it is.
-- Outer steps that are not delayed are by sqrt(n)/n times the pseudo-gradient, as in the notebook.
+- The server is a device of its own, the last. Its replica always holds the anchor, and is the one evaluated.
+- The announcement is a message without bytes, which takes a link's latency. Tasks of one step are not announced.
+- The next batch goes to the worker that asks first.
+- Tasks continue across epochs, and no pseudo-gradient is sent early. On the virtual clock an epoch's end does not delay
+  workers either (docs/decisions/0024-workers-that-outlive-epochs.md). A group that is incomplete at an epoch's end is
+  served in the next epoch.
+- The inner optimizer's state is kept between tasks (`inner=new`: discarded, as in the notebook); its rate is the
+  schedule's.
+- The server has BatchNorm's running statistics of the device that reported last. The paper's H is 50.
+- `dylu` rounds down, but to at least one step; a device has tasks of H steps until its speed is known.
+- Pseudo-gradients of outer optimizers that are not delayed are multiplied by sqrt(n)/n, as in the notebook.
 """
 
 from __future__ import annotations
@@ -34,23 +37,31 @@ from methods import effects as e
 from methods.asgd import ServerOptions
 from methods.later import Later
 
-ROUNDED = 1 + 1e-9  # times are sums of floats, which come out otherwise in another order
+ROUNDED = 1 + 1e-9  # tolerance: sums of floats depend on the order of addition
 
 
 @options
 class AsyncLocalSGDOptions(ServerOptions):
     period: Annotated[int, Field(ge=1, description="H, local steps of a task")] = 16
-    grace: Annotated[float, Field(ge=0, allow_inf_nan=False, description="seconds in which others are served")] = 0.0
-    weighting: Annotated[Literal["constant", "polynomial"], Field(description="1, or (1 + staleness)^-0.5")] = (
-        "constant"
-    )
+    grace: Annotated[
+        float, Field(ge=0, allow_inf_nan=False, description="seconds in which others join the group of the first")
+    ] = 0.0
+    weighting: Annotated[
+        Literal["constant", "polynomial"], Field(description="factor of pseudo-gradients: 1, or (1 + staleness)^-0.5")
+    ] = "constant"
     dylu: Annotated[bool, Field(description="steps of a task in proportion to the device's speed")] = False
-    inner: Annotated[Literal["kept", "new"], Later("kept"), Field(description="optimizer's state, by task")] = "kept"
+    inner: Annotated[
+        Literal["kept", "new"], Later("kept"), Field(description="the optimizer's state in the next task")
+    ] = "kept"
     outer: Annotated[DelayedOptions, Field(description="the outer optimizer")] = DelayedOptions()
 
 
 class Message(NamedTuple):
-    """Worker q's message: its pseudo-gradient; or its seconds a step and the end of its task; or its epoch's end."""
+    """A message of worker q: a pseudo-gradient, an announcement, or (with neither) that it has no more batches.
+
+    deltas: the pseudo-gradient, one per layer.
+    seconds: of one step; ends: when the task will end, in seconds of `Now`. Both are 0 without an announcement.
+    """
 
     q: int
     deltas: Sequence[e.Gradient] = ()
@@ -60,7 +71,7 @@ class Message(NamedTuple):
 
 @register(title="Async Local-SGD", source="arXiv:2401.09135, Algorithms 1 to 4", name="async_localsgd", place=19)
 class AsyncLocalSGD(Method):
-    """Workers with a replica each, and a server with the anchor's."""
+    """Workers with a replica each, and a server whose replica holds the anchor."""
 
     Options = AsyncLocalSGDOptions
     servers, needs_one_process, shares_batches, averages_replicas, updates_whole_gradients = 1, True, True, True, True
@@ -122,7 +133,7 @@ class AsyncLocalSGD(Method):
                     devices[q]["version"] = state["version"]
                     yield e.Put(mail[q], (weights, self.steps([device["seconds"] for device in devices], q)))
                 state["group"] = []
-            elif len(over) + len(state["group"]) == len(mail):  # whoever is expected comes in the next epoch
+            elif len(over) + len(state["group"]) == len(mail):  # the others will arrive in the next epoch
                 for q in state["group"]:
                     yield e.Close(mail[q])
                 over |= set(state["group"])

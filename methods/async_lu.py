@@ -1,14 +1,14 @@
 """Async LU: decoupled backpropagation with layer-wise updates.
 
-Source: A (arXiv:2410.05985v1), Algorithm 1, Figure 1, sections 3.1 and 3.2.
+Source: arXiv:2410.05985v1, Algorithm 1, Figure 1, sections 3.1 and 3.2.
 
 Departures and choices (docs/papers.md, A):
-- An update adds to the live weights; Algorithm 1 read literally overwrites them (`updates=overwrite`).
-- A mutex per layer, where the paper has none (`lock_free=true`).
-- Forward and backward workers meet in a rendezvous, the reading nearest to Figure 1 (`queue` gives it capacity).
-- The backward pass uses the weights of now, theta^v; `weights=forward` pins those the forward pass read, theta^u.
+- An update adds to the live weights; Algorithm 1 taken literally overwrites them (`updates=overwrite`).
+- An update takes the layer's mutex; the paper has none (`lock_free=true`).
+- Forward and backward workers meet in a rendezvous, which is nearest to Figure 1 (`queue` gives it capacity).
+- The backward pass uses the current weights, theta^v; `weights=forward` pins those of the forward pass, theta^u.
 - The rate is the schedule's; `rate=delay_adaptive` lowers it for gradients of a long delay (rates.py).
-- One momentum per layer; the paper does not say whether its threads share it (`momentum=per_updater`).
+- Each layer has one momentum; the paper does not say whether its threads share it (`momentum=per_updater`).
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ from methods import (
 
 @options
 class DecoupledOptions(RateOptions):
-    forward_workers: Annotated[Workers, Field(description="forward threads, all on device 0 (v1 has one)")] = 1
+    forward_workers: Annotated[Workers, Field(description="forward threads, all on device 0 (the paper has one)")] = 1
     backward_workers: Annotated[Workers, Field(description="K, backward threads, a device each")] = 2
     queue: Annotated[int, Field(ge=0, le=4096, description="losses that may wait for a backward thread")] = 0
     weights: Annotated[
-        Literal["current", "forward"], Field(description="weights the backward pass sees: theta^v or theta^u")
+        Literal["current", "forward"], Field(description="weights of the backward pass: theta^v or theta^u")
     ] = "current"
 
 
 class Decoupled(Method):
-    """Forward workers on device 0, where the weights live; K backward workers on devices 1 to K."""
+    """Forward workers on device 0, which holds the weights; K backward workers on devices 1 to K."""
 
     Options = DecoupledOptions
 
@@ -68,22 +68,19 @@ class Decoupled(Method):
 
     @property
     def scale(self) -> Scale:
-        """Returns the scale of updates.
-
-        M of a delay-adaptive rate counts the threads that compute, not batches in a queue.
-        """
+        """The scale of updates; M of a delay-adaptive rate is the number of threads, without queued batches."""
         return scale_of(self.options.rate, self.replicas * self.threads)
 
     @property
     def threads(self) -> int:
-        """Returns the number of forward and backward threads of a replica."""
+        """The number of forward and backward threads of a replica."""
         return int(self.options.forward_workers + self.options.backward_workers)
 
     @property
     def special_case(self) -> str:
-        """Returns NEVER_LATE for one forward and one backward thread that meet in a rendezvous.
+        """NEVER_LATE for one forward and one backward thread with a rendezvous, else "".
 
-        Batches then stay in order, one of them ahead of each, so that no delay is beyond M.
+        There each thread has one batch, and these stay in order, so that no delay exceeds M.
         """
         in_order = self.replicas == 1 and self.threads == 2 and self.options.queue == 0
         return NEVER_LATE if in_order and self.options.rate == "delay_adaptive" else ""
@@ -109,12 +106,12 @@ class Decoupled(Method):
 
     @abstractmethod
     def backward(self, replica: Replica, losses: Channel) -> Program:
-        """Runs a backward thread."""
+        """Runs one backward worker: takes batches from `losses`, computes gradients and applies them."""
 
 
 @register(title="Async LU", source="arXiv:2410.05985v1, Algorithm 1", name="async_lu", place=2)
 class AsyncLU(Decoupled):
-    """One forward worker, K backward workers; a layer is updated as soon as its gradient is there."""
+    """One forward worker and K backward workers; a layer is updated as soon as its gradient has been computed."""
 
     def backward(self, replica: Replica, losses: Channel) -> Program:
         while (step := (yield Get(losses))) is not None:

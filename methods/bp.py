@@ -1,8 +1,8 @@
 """Plain backpropagation on one device: minibatch SGD, the baseline that the papers' tables leave out.
 
-Source: A (arXiv:2410.05985v1), section 1 and Table 5 "BP (single GPU)"; Table 9 times it. With `delay` a gradient is
-applied so many steps after it was computed, which is how arXiv:2606.30634 tries an optimizer's robustness alone, all
-else being equal. What waits at a drain, that is at an epoch's end, is applied there.
+Source: arXiv:2410.05985v1, section 1 and Table 5 "BP (single GPU)"; Table 9 times it. With `delay` a gradient is
+applied that many steps after it was computed, to test an optimizer's robustness to delay alone (arXiv:2606.30634).
+Gradients that still wait at a drain, such as an epoch's end, are applied there.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class BackpropagationOptions(Options):
 
 @register(title="BP, 1 device", source="arXiv:2410.05985v1, section 1 and Table 9", name="bp", place=1)
 class Backpropagation(Method):
-    """Forward, backward, update: one worker; nothing is stale unless it is asked for."""
+    """One worker: forward pass, backward pass, update. Gradients are stale only with `delay`."""
 
     Options = BackpropagationOptions
     updates_whole_gradients = True

@@ -1,14 +1,14 @@
-"""CoCoD-SGD: local SGD whose averages run while the next local steps are computed.
+"""CoCoD-SGD: local SGD that averages replicas while it computes the next local steps.
 
 Source: Shen et al., "Faster Distributed Deep Net Training: Computation and Communication Decoupled Stochastic Gradient
 Descent" (arXiv:1906.12043), Algorithm 1: in a round that begins at x_t all replicas' x_t are averaged while each takes
 K local steps; then x_(t+K) <- mean of x_t + (own x_(t+K) - own x_t).
 
 Departures and choices:
-- Every device has the same batch size; the paper's proportional sampling for unlike devices is left out.
-- A round ends with the epoch, too: workers are drained for evaluation. What is evaluated is the mean (`consensus`).
-- On threads the averager reads the weights layer by layer while its trainer goes on, so that a snapshot may hold a part
-  of the round's first update; since what is added is the mean less that same snapshot, nothing is lost or added twice.
+- Every device has the same batch size; the paper's proportional sampling for devices of different speed is left out.
+- The end of an epoch also ends a round, because workers are drained there. The mean is evaluated (`consensus`).
+- On threads the averager reads the weights layer by layer while its trainer continues, so a snapshot may contain a part
+  of the round's first update. The mean minus the same snapshot is added, so nothing is lost or added twice.
 - Momentum is each replica's own (`averages=weights_and_momentum` averages the optimizer's state with the weights).
 - BN buffers are averaged with the weights (`bn_buffers=per_device` leaves them to each device).
 - The learning rate is the schedule's (`learning_rate=linear`: times the devices).
@@ -56,7 +56,9 @@ class CoCoDSGD(LocalSteps):
     def workers(self, team: Team) -> Iterable[Worker]:
         everyone = Group(members=len(team.replicas), name="averagers")
         for replica in team.replicas:
-            rounds = Channel(name=f"rounds of device {replica.device}")  # a rendezvous: the snapshot comes first
+            rounds = Channel(
+                name=f"rounds of device {replica.device}"
+            )  # a rendezvous, so that the snapshot comes before the step
             means = Channel(None, name=f"means for device {replica.device}")
             yield Worker(self.trainer(replica, rounds, means), device=replica.device, role="trainer")
             program = self.averager(replica, everyone, rounds, means)
@@ -68,7 +70,7 @@ class CoCoDSGD(LocalSteps):
             if steps % self.options.period == 0:
                 if steps:
                     yield Correct((yield Get(means)))
-                yield Put(rounds, "begins")  # at the same step for all: devices have equally many batches
+                yield Put(rounds, "begins")  # all devices begin a round at the same step
             yield from train(replica, step)
             steps += 1
         if steps:

@@ -1,4 +1,8 @@
-"""Options of gradient compression, and compression with error feedback."""
+"""Options of gradient compression, and compression with error feedback.
+
+Source: Stich et al., "Sparsified SGD with Memory" (arXiv:1809.07599); Karimireddy et al., "Error Feedback Fixes
+SignSGD" (arXiv:1901.09847).
+"""
 
 from __future__ import annotations
 
@@ -11,16 +15,17 @@ from methods.base import options
 from methods.effects import Codec, Compress, Effect, Gradient, Replica, Team
 from methods.later import Later
 
-SHARE = Field(gt=0, le=1, description="of a layer's entries that topk keeps, one at least")
+SHARE = Field(gt=0, le=1, description="fraction of a layer's entries that topk keeps, at least one entry")
 
 
 @options
 class CodecOptions:
-    """Options of a codec, for methods that compress on request.
+    """Options of a codec, for methods where compression is optional.
 
-    none: sends all entries unchanged. topk: the entries of a layer with the largest magnitudes; the first of equal
-    ones. sign: each entry's sign times the layer's mean magnitude. int8: each entry rounded to the nearest multiple of
-    1/127 of the layer's largest magnitude. share: the fraction of a layer's entries that topk keeps, at least one.
+    name: "none" sends all entries unchanged. "topk" sends a layer's entries of largest magnitude, the first of equal
+        ones. "sign" sends each entry's sign and the layer's mean magnitude. "int8" rounds each entry to a multiple of
+        1/127 of the layer's largest magnitude.
+    share: fraction of a layer's entries that topk keeps, at least one entry.
     """
 
     name: Annotated[
@@ -32,12 +37,12 @@ class CodecOptions:
 
 
 def compressed(team: Team, replica: Replica, gradient: Gradient, codec: Codec) -> Generator[Effect, Any, Gradient]:
-    """Compresses a gradient or a `Delta` of one layer with error feedback -> the gradient to send.
-
-    The layer's previous error is added first; the new error is kept in `team.weights`, one per layer and replica, over
-    all epochs. With the codec "none" it returns the gradient unchanged and yields no effect.
+    """Compresses one layer's gradient or `Delta` with error feedback, and returns the gradient to send.
 
         mean = yield AllReduce(everyone, replica, (yield from compressed(team, replica, gradient, codec)))
+
+    It adds the layer's previous error first and keeps the new one in `team.weights`, one per layer and replica, over
+    all epochs. The codec "none" returns the gradient unchanged and yields no effect.
     """
     if codec.name == "none":
         return gradient

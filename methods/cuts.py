@@ -1,6 +1,6 @@
 """Cuts a network into contiguous parts: a pipeline's stages, or LPP-SGD's partition.
 
-The published cuts are from FDG's public code (ZHUANGHP/FDG, `DG_models.py`), which also reran DDG with them.
+The published cuts are from FDG's public code (ZHUANGHP/FDG, `DG_models.py`), whose authors also ran DDG with them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Place = tuple[int, Fraction]
 
 
 def _places(blocks: Sequence[int], *cuts: tuple[int, int]) -> tuple[Place, ...]:
-    """Converts printed cuts, (group, blocks of it before the cut), to (group, share of it before the cut)."""
+    """Converts published cuts, (group, blocks of it before the cut), to (group, share of it before the cut)."""
     return tuple((group, Fraction(before, blocks[group - 1])) for group, before in cuts)
 
 
@@ -38,11 +38,14 @@ def split(
 ) -> list[list[Layer]]:
     """Splits layers into len(targets) + 1 contiguous parts, none of them empty.
 
-    weights: one number per layer, in the unit of the targets. targets: the cumulative weight wanted at each cut,
-    ascending. Each cut is the boundary nearest to its target that leaves every part a layer; the first of two equally
-    near ones. Takes at least as many layers as parts.
-
         split([a, b, c, d], [1, 1, 1, 3], [Fraction(3)])  # [[a, b, c], [d]]
+
+    layers: at least as many as parts.
+    weights: one number per layer, in the unit of the targets.
+    targets: the cumulative weight wanted at each cut, ascending.
+
+    Each cut is at the boundary nearest to its target (the first of two equally near ones) that leaves every part a
+    layer.
     """
     parts, cuts = len(targets) + 1, [0]
     cumulative = list(accumulate((Fraction(weight) for weight in weights), initial=Fraction(0)))
@@ -53,7 +56,7 @@ def split(
 
 
 def evenly(layers: Sequence[Layer], weights: Sequence[float], parts: int) -> list[list[Layer]]:
-    """Splits layers into this many contiguous parts of about equal weight. weights: one number per layer."""
+    """Splits layers into contiguous parts of about equal weight. weights: one number per layer; parts: how many."""
     total = sum((Fraction(weight) for weight in weights), Fraction(0))
     return split(layers, weights, [total * i / parts for i in range(1, parts)])
 

@@ -1,12 +1,12 @@
 """DDP: synchronous data-parallel SGD with all-reduced gradients.
 
-Source: A (arXiv:2410.05985v1), appendix A.2, Tables 7 and 8 (PyTorch DistributedDataParallel on 3 GPUs).
+Source: arXiv:2410.05985v1, appendix A.2, Tables 7 and 8 (PyTorch DistributedDataParallel on 3 GPUs).
 
 Departures and choices:
-- A communicator per device reduces a layer's gradient while the backward pass goes on. PyTorch reduces buckets of
-  25 MB; here a bucket is a layer.
+- A communicator per device reduces a layer's gradient while the backward pass continues. PyTorch reduces buckets of 25
+  MB; here a bucket is a layer.
 - The global batch is devices x batch (384 in the paper). The paper does not say whether its learning rate was scaled:
-  the schedule's per sample by default, `learning_rate=linear` multiplies it.
+  by default it is the schedule's, `learning_rate=linear` multiplies it by the devices.
 """
 
 from __future__ import annotations
@@ -38,10 +38,7 @@ from methods import (
 
 @register(title="DDP", source="arXiv:2410.05985v1, appendix A.2", name="ddp", place=8)
 class DDP(Replicated):
-    """Every device computes a gradient on its own batch.
-
-    All apply the mean gradient, reduced layer by layer meanwhile.
-    """
+    """Each device computes a gradient on its own batch; all apply the mean, reduced during the backward pass."""
 
     @property
     def batches_per_update(self) -> int:
@@ -76,6 +73,6 @@ class DDP(Replicated):
             yield Put(reduced, mean)
 
     def encode(self, team: Team, replica: Replica, gradient: Gradient) -> Generator[Effect, Any, Gradient]:
-        """Returns what is sent of a gradient: all of it."""
+        """Returns the gradient to send; subclasses compress it."""
         yield from ()
         return gradient

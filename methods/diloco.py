@@ -1,23 +1,24 @@
-"""DiLoCo: local steps by the workload's optimizer, and every H of them an outer step by their mean; Streaming DiLoCo.
+"""DiLoCo: local steps by the workload's optimizer, and after every H of them an outer step; Streaming DiLoCo.
 
 Source: Douillard et al., "DiLoCo: Distributed Low-Communication Training of Language Models" (arXiv:2311.08105),
 Algorithm 1; with fragments, a delay and alpha "Streaming DiLoCo" (arXiv:2501.18512), Algorithm 2, in the order of
 effects of the public code (pytorch/torchft, `local_sgd.py`).
 
-Every device holds an anchor of its layers. `delay` steps before a fragment is due, its pseudo-gradient, anchor - local,
-is reduced to the mean of all devices; at the due step the anchor takes an outer step by it, and the fragment becomes
-(1 - alpha) anchor + alpha local. A fragment is due every H steps (`period`), one of them every H / fragments.
+Each device holds an anchor: the weights after the last outer step. A fragment of the network is due every H local steps
+(`period`), one fragment every H / fragments. `delay` steps before that, its pseudo-gradient (anchor - local weights) is
+sent into an all-reduce. At the due step, the anchor takes an outer step by the mean pseudo-gradient, and the local
+weights become (1 - alpha) anchor + alpha local.
 
 Departures and choices:
-- Fragments are strided, the p-th layer of every `fragments`; the paper's are so too, of transformer blocks, and it
-  has contiguous ones as well. A layer is a message of its own. Streaming DiLoCo sends 4-bit floats; here `codec`
-  compresses pseudo-gradients, and feeds back what is lost.
-- Local steps are counted over epochs. Workers are drained at an epoch's end: a fragment whose pseudo-gradient is on its
-  way is brought to its end there, up to `delay` steps early. Anchors and outer momentum last.
-- What is evaluated is the mean of the replicas (`consensus`); the papers evaluate the anchor.
+- Fragments are strided: the p-th consists of layers p, p + fragments, ... The paper strides transformer blocks, and
+  also has contiguous fragments. Each layer is one message. Streaming DiLoCo sends 4-bit floats; here `codec` compresses
+  pseudo-gradients with error feedback.
+- Local steps are counted over epochs. Workers are drained at an epoch's end: a fragment whose pseudo-gradient has been
+  sent takes its outer step there, up to `delay` steps early. Anchors and outer momentum are kept over epochs.
+- The mean of the replicas is evaluated (`consensus`); the papers evaluate the anchor.
 - The inner optimizer's state is each device's own and is not averaged, as in the papers.
-- BatchNorm's running statistics, which no language model of theirs has, become their mean with each pseudo-gradient
-  and are mixed like weights; no outer step extrapolates them (`bn_buffers=per_device` leaves them to each device).
+- BatchNorm's running statistics, which the papers' language models do not have, are averaged with each pseudo-gradient
+  and mixed like weights, without an outer step (`bn_buffers=per_device` leaves them to each device).
 - The inner learning rate is the schedule's (`learning_rate=linear`: times the devices). The paper's H is 500; the
   default is as small as that of other averaging methods here.
 """
@@ -63,7 +64,9 @@ class DilocoOptions(ReplicatedOptions):
     period: Annotated[int, Field(ge=1, description="H, local steps between two outer steps of the same fragment")] = 16
     fragments: Annotated[int, Field(ge=1, description="parts of the network, due one after the other")] = 1
     delay: Annotated[int, Field(ge=0, description="local steps between a pseudo-gradient and its outer step")] = 0
-    alpha: Annotated[float, Field(ge=0, le=1, description="share of the local weights that an outer step leaves")] = 0.0
+    alpha: Annotated[
+        float, Field(ge=0, le=1, description="share of the local weights in the weights after an outer step")
+    ] = 0.0
     outer: Annotated[OuterOptions, Field(description="the outer optimizer")] = OuterOptions()
     codec: Annotated[CodecOptions, Field(description="how pseudo-gradients are compressed")] = CodecOptions()
 
@@ -77,7 +80,7 @@ class DilocoOptions(ReplicatedOptions):
 
 @register(title="DiLoCo", source="arXiv:2311.08105, Algorithm 1; arXiv:2501.18512", name="diloco", place=18)
 class DiLoCo(LocalSteps):
-    """A trainer per device, which takes the outer steps as well, and a communicator that reduces pseudo-gradients."""
+    """A trainer per device, which also takes the outer steps, and a communicator that reduces pseudo-gradients."""
 
     Options = DilocoOptions
 
@@ -104,11 +107,11 @@ class DiLoCo(LocalSteps):
         for p, name in enumerate(anchors):
             if name not in team.weights:
                 team.weights[name] = yield Anchor(replica, self.fragment(replica, p))
-        under_way = None  # the anchor whose pseudo-gradient is on its way
+        under_way = None  # name of the anchor whose pseudo-gradient has been sent
         while (step := (yield NextBatch(replica))) is not None:
             yield from train(replica, step)
             done = self.count_step(team, replica)
-            if (done + o.delay) % turn == 0:  # at the same step for all: devices have equally many batches
+            if (done + o.delay) % turn == 0:  # at the same step on all devices
                 under_way = anchors[((done + o.delay) // turn - 1) % o.fragments]
                 for delta in (yield Delta(team.weights[under_way], replica)):
                     yield Put(local, delta)

@@ -1,20 +1,20 @@
-"""EASGD: elastic averaging. Every device trains by itself and is pulled towards a centre, which is pulled as much.
+"""EASGD: elastic averaging. Each device trains on its own; the device and a centre are pulled towards each other.
 
 Source: Zhang, Choromanska, LeCun, "Deep learning with Elastic Averaging SGD" (arXiv:1412.6651), Algorithm 1, the
-asynchronous one; with momentum of the workload's optimizer it is their Algorithm 2, EAMSGD.
+asynchronous one; with momentum in the workload's optimizer it is their Algorithm 2, EAMSGD.
 
-Every tau local steps (`period`), at the weights x that a batch's gradient is taken at, and with the centre c:
-    x <- x - alpha (x - c)  and  c <- c + alpha (x - c), both of the values before; then the step by the gradient.
+Every tau local steps (`period`), with x the weights at which the batch's gradient is taken and c the centre:
+    x <- x - alpha (x - c)  and  c <- c + alpha (x - c), both from the old values; then the step by the gradient.
 
 Departures and choices:
-- The centre is a replica on a device of its own, the last, whose server takes one message after the other. A device
-  sends x before its gradient's passes and has the answer, the centre before, mixed in after them: what the algorithm
-  computes, with the way behind the passes. Each exchange is charged for the weights there and for those back.
+- The centre is a replica on a device of its own, the last, whose server handles one message at a time. A device sends x
+  before the batch's passes, and mixes in the answer, the old centre, after them. This computes what the algorithm does,
+  and hides the communication behind the passes. Each exchange is charged for the weights in both directions.
 - The next batch goes to the device that asks first, so faster devices get more.
-- The momentum of EAMSGD is the optimizer's, each device's own, and so is where Nesterov's gradient is taken.
-- BatchNorm's running statistics are pulled like the weights (`bn_buffers=per_device`: left to each, so that the centre
-  keeps those that it began with).
-- Workers are drained at an epoch's end, which brings no exchange. The centre is evaluated, whatever `consensus` says.
+- The momentum of EAMSGD is the optimizer's, each device's own; so is the point where Nesterov's gradient is taken.
+- BatchNorm's running statistics are pulled like the weights (`bn_buffers=per_device`: each device has its own, and the
+  centre keeps its initial ones).
+- Workers are drained at an epoch's end, without an exchange. The centre is evaluated, whatever `consensus` says.
 - alpha is 0.3: their 0.9 / devices, with three of them.
 """
 
@@ -51,11 +51,11 @@ from methods.asgd import ServerOptions
 @options
 class ElasticOptions(ServerOptions):
     period: Annotated[int, Field(ge=1, description="tau, local steps between two exchanges with the centre")] = 4
-    alpha: Annotated[float, Field(ge=0, le=1, description="how far device and centre go towards each other")] = 0.3
+    alpha: Annotated[float, Field(ge=0, le=1, description="how far device and centre move towards each other")] = 0.3
 
 
 class Visit(NamedTuple):
-    """A device's message: its weights, and the channel on which it wants the centre's."""
+    """A device's message to the server: its weights, and the channel on which it wants the centre's."""
 
     weights: Weights
     answer: Channel
@@ -63,7 +63,7 @@ class Visit(NamedTuple):
 
 @register(title="EASGD", source="arXiv:1412.6651, Algorithm 1", name="easgd", place=30)
 class EASGD(Method):
-    """A trainer per device, and a server with the centre."""
+    """A trainer per device, and a server that holds the centre."""
 
     Options = ElasticOptions
 
@@ -91,11 +91,8 @@ class EASGD(Method):
 
     def trainer(self, team: Team, replica: Replica, inbox: Channel) -> Program:
         answer = Channel(None, name=f"centre for device {replica.device}")
-        local_steps = f"local steps of device {replica.index}"
         while (step := (yield NextBatch(replica, shared=True))) is not None:
-            done = team.state.get(local_steps, 0)
-            team.state[local_steps] = done + 1
-            due = done % self.options.period == 0
+            due = (self.count_step(team, replica) - 1) % self.options.period == 0
             if due:
                 yield Put(inbox, Visit((yield Anchor(replica, replica.layers)), answer))
             yield from forward(replica, step)

@@ -1,7 +1,8 @@
-"""Effects, which workers ask for, and the things that workers hold.
+"""Effects, which workers ask an executor for, and the channels, counters and groups that workers share.
 
-A worker is a generator that yields effects; an executor carries them out and decides what time means. Nothing here
-knows tensors, threads or clocks: a method is written once and runs on a virtual clock, on threads, on many machines.
+A worker is a generator that yields effects. An executor carries each one out, sends its value back into the generator,
+and decides how long it takes: on a virtual clock, on threads, or on several machines. This module needs no tensors,
+threads or clocks, so that a method is written once for all executors.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from typing import Any, NamedTuple, Protocol
 class Layer(Protocol):
     """A part of the network that is updated as a unit: the stem, one residual block, the head.
 
-    index: its place in the forward pass, 0 the first. size: trainable parameters.
+    name: such as "stage2.0".
+    index: position in the forward pass, from 0.
+    size: number of trainable parameters.
     """
 
     @property
@@ -33,8 +36,9 @@ class Replica(Protocol):
         for layer in reversed(replica.layers):
             yield Update((yield Backward(layer, step)))
 
-    index: its number among the run's replicas, from 0. device: the number of the one that it lives on, from 0;
-    effects on it from another one come over the link. layers: in the order of the forward pass.
+    index: number among the run's replicas, from 0.
+    device: number of the device that holds it, from 0. Effects on it by workers of other devices go over the link.
+    layers: in the order of the forward pass.
     """
 
     @property
@@ -46,23 +50,26 @@ class Replica(Protocol):
 
 
 class Step(Protocol):
-    """One batch on its way: its ticket, its activations, and the versions of the weights it has read."""
+    """One batch in progress: its ticket, its activations, and the versions of the weights that its passes have read.
+
+    index: the ticket, a number that counts batches over all epochs and devices, from 0.
+    """
 
     @property
-    def index(self) -> int: ...  # the global ticket, counted over all epochs and devices
+    def index(self) -> int: ...
 
 
 class Gradient(Protocol):
-    """The gradient of one layer for one step, or a pseudo-gradient (`Delta`). Methods never look inside."""
+    """The gradient of one layer for one batch, or a pseudo-gradient (`Delta`). Methods only pass it on."""
 
     @property
     def layer(self) -> Layer: ...
 
 
 class Weights(Protocol):
-    """A copy of some layers' weights, with the running statistics of BatchNorm; opaque to methods. Nobody changes one.
+    """An immutable copy of some layers' weights, with BatchNorm's running statistics. Methods only pass it on.
 
-    What lasts over epochs lies in `team.weights`.
+    Copies that a method needs beyond the epoch are kept in `team.weights`.
     """
 
     @property
@@ -70,9 +77,11 @@ class Weights(Protocol):
 
 
 class OuterOptimizer(Protocol):
-    """The settings of an outer optimizer (`methods.OuterOptions`, `methods.DelayedOptions` have them as options).
+    """The settings of an outer optimizer; `methods.OuterOptions` and `methods.DelayedOptions` offer them as options.
 
-    name: "sgd", "nesterov"; "delayed_sgd" or "delayed_nesterov", which have `every` and `activation`, too.
+    name: "sgd", "nesterov", "delayed_sgd" or "delayed_nesterov". The delayed ones also have `every` and `activation`.
+    lr: the outer learning rate.
+    momentum: from 0 to below 1.
     """
 
     @property
@@ -84,59 +93,69 @@ class OuterOptimizer(Protocol):
 
 
 class Codec(Protocol):
-    """The settings of a codec (`methods.CodecOptions` has them as options)."""
+    """The settings of a gradient compressor; `methods.CodecOptions` offers them as options.
+
+    name: "topk", "sign" or "int8".
+    share: fraction of a layer's entries that "topk" keeps, at least one entry.
+    """
 
     @property
-    def name(self) -> str: ...  # "topk", "sign" or "int8"
+    def name(self) -> str: ...
     @property
-    def share(self) -> float: ...  # of a layer's entries that top-k keeps, one at least
+    def share(self) -> float: ...
 
 
 class Team(Protocol):
-    """A run as its method sees it: the replicas, where training stands, and state that lasts over epochs.
+    """A run as its method sees it: the replicas, the progress of training, and what the method keeps over epochs.
 
         def workers(self, team):
             for replica in team.replicas:
                 team.state.setdefault(f"steps of device {replica.device}", 0)
                 yield Worker(self.train(team, replica), device=replica.device, role="trainer")
 
-    replicas: as many as `Method.replicas` says, by number. layer_flops: FLOPs, one number a layer. epoch, epochs: whole
-    numbers, from 0. state: numbers, text, lists and dictionaries by text; a key for each worker keeps them apart.
-    weights: what `Anchor`, `Outer` and `Compress` gave, by name. Both are in checkpoints.
+    replicas: as many as `Method.replicas` says, by index; `replica` is the first.
+    network: its name, such as "resnet18"; "" if it has none.
+    layer_flops: FLOPs of each layer's forward pass for one sample.
+    epoch, epochs: the current epoch, from 0, and how many are planned.
+    state: JSON-like values by name, such as numbers and lists; the name "executor" is taken. Workers run at the same
+        time, so each uses names of its own.
+    weights: `Weights` by name, as `Anchor`, `Outer` and `Compress` return them.
+
+    Checkpoints contain `state` and `weights`.
     """
 
     @property
     def replicas(self) -> Sequence[Replica]: ...
     @property
-    def replica(self) -> Replica: ...  # the first, for methods with one
+    def replica(self) -> Replica: ...
     @property
-    def network(self) -> str: ...  # its name, such as "resnet18"; "" where it has none
+    def network(self) -> str: ...
     @property
-    def layer_flops(self) -> Sequence[float]: ...  # of each layer's forward pass, of one sample
+    def layer_flops(self) -> Sequence[float]: ...
     @property
-    def epoch(self) -> int: ...  # 0 in the first epoch
+    def epoch(self) -> int: ...
     @property
-    def epochs(self) -> int: ...  # planned
+    def epochs(self) -> int: ...
     @property
-    def state(self) -> dict[str, Any]: ...  # JSON-like; saved and loaded with the weights; "executor" is taken
+    def state(self) -> dict[str, Any]: ...
     @property
-    def weights(self) -> dict[str, Weights]: ...  # that last over epochs, by name; saved and loaded like `state`
+    def weights(self) -> dict[str, Weights]: ...
 
     def random(self, worker: str) -> Random:
-        """Returns a worker's random generator, a function of seed, epoch, part of the epoch, and this name.
+        """Returns a random generator whose numbers depend only on the seed, the epoch (or its part), and this name.
 
-        So its numbers depend on nothing that other workers do: they are the same on every executor, resumed or
-        replayed. A method draws from nothing else.
+        They are the same on every executor, after a resume and in a replay, whatever other workers do. A method draws
+        random numbers from here only.
 
             partner = team.random(f"partners of {replica.index}").choice(others)
         """
 
 
 class LayerVersions(NamedTuple):
-    """Updates of a layer: `read`, until a step's forward pass read it, and `now`.
+    """Two versions of a layer: the one that a step's forward pass read, and the current one.
 
-    Of another replica than the gradient's they are the updates that weights have come through, wherever that was: what
-    is mixed in whole (`Mix`) brings its count along.
+    A version counts the updates of the layer. For a layer of another replica than the gradient's it also counts the
+    updates that its weights had received elsewhere before they were mixed in whole (`Mix` with share 1).
     """
 
     read: int
@@ -144,7 +163,7 @@ class LayerVersions(NamedTuple):
 
     @property
     def staleness(self) -> int:
-        """Returns the number of others' updates in between; at least 0, where the gradient is of another replica."""
+        """Returns how many updates came after the read; 0 if another replica's version is below the one read."""
         return max(0, self.now - self.read)
 
 
@@ -157,14 +176,15 @@ Scale = float | Callable[[int], float]
 
 @dataclass(eq=False)
 class Channel:
-    """A queue between workers, first in, first out.
-
-    capacity: items that may wait in it. 0 is a rendezvous (Put waits for its Get), None is unbounded. producers: after
-    as many Close effects, and once it is empty, Get gives None. name: in messages to people.
+    """A first-in, first-out queue between workers.
 
         losses = Channel(capacity=8, name="losses")
-        yield Put(losses, step)            # one worker
-        step = yield Get(losses)           # another one
+        yield Put(losses, step)            # in one worker
+        step = yield Get(losses)           # in another one
+
+    capacity: how many items may wait in it. 0 is a rendezvous (Put waits for its Get), None is unbounded.
+    producers: after as many Close effects, and once the channel is empty, Get gives None.
+    name: for messages to people.
     """
 
     capacity: int | None = 0
@@ -173,7 +193,7 @@ class Channel:
 
 
 class CounterValue(int):
-    """A counter's value at one moment. ended: whether the counter had ended then."""
+    """A counter's value at one moment. ended: whether all of the counter's producers had closed it by then."""
 
     ended: bool
 
@@ -185,9 +205,9 @@ class CounterValue(int):
 
 @dataclass(eq=False)
 class Counter:
-    """A shared counter (S in arXiv:2203.06638, Algorithm 1): incremented by Count, waited for by Await.
+    """A shared counter (S in arXiv:2203.06638, Algorithm 1): Count increments it, Await waits for a value.
 
-    producers: after as many Close effects it has ended, and Await returns at once.
+    producers: after as many Close effects it has ended, and Await no longer waits.
     """
 
     producers: int = 1
@@ -206,14 +226,14 @@ class Counter:
 
 @dataclass(eq=False)
 class Group:
-    """The workers that meet in a collective (AllReduce, Average), one per member, round by round."""
+    """The workers that take part in a collective operation (AllReduce, Average), one per member, round by round."""
 
     members: int
     name: str = "group"
 
 
 class Late:
-    """The type of LATE, which Get gives where nothing has arrived by its deadline."""
+    """The type of LATE, the value of a Get whose deadline has passed without an item."""
 
     __slots__ = ()
 
@@ -228,9 +248,10 @@ LATE = Late()
 
 
 class Effect:
-    """The base of all effects. A worker yields one; the executor sends back its value, given in each class after "->".
+    """The base of all effects. Each class says after "->" which value the executor sends back; without one it is None.
 
-    Treat them as immutable; they are not frozen, since that trebles the time to make one, millions of times.
+    Treat effects as immutable. They are not frozen, because that would triple the time to create one, and a run creates
+    millions.
     """
 
     __slots__ = ()
@@ -240,8 +261,8 @@ class Effect:
 class NextBatch(Effect):
     """Take the replica's next batch of the epoch -> Step, or None at the epoch's end.
 
-    Replicas have equal shares of an epoch's batches; with shared=True whoever asks gets the next one. All workers of an
-    epoch must ask in the same way.
+    Each replica has an equal share of the epoch's batches. With shared=True the next batch of the epoch goes to
+    whichever replica asks first. Within an epoch, either all workers set it or none does.
     """
 
     replica: Replica
@@ -250,10 +271,11 @@ class NextBatch(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class Snapshot(Effect):
-    """Pin the layer's weights as they are now: the step's passes use this copy, whatever updates follow.
+    """Pin a copy of the layer's current weights to the step: its passes use the copy, whatever updates follow.
 
-    From another device than the layer's it comes over the link. Whoever is sent the step gets what is pinned with it
-    (methods/asgd.py).
+    This gives gradients at the weights of the forward pass (arXiv:2203.06638, Algorithm 1a, line 3). If the layer is on
+    another device, its weights are sent over the link. The pinned copies go with the step: a server can pin its weights
+    to a step and put the step into a worker's channel (methods/asgd.py).
     """
 
     layer: Layer
@@ -262,9 +284,9 @@ class Snapshot(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class Forward(Effect):
-    """Run the step's forward pass through one layer. Layers go first to last.
+    """Run the step's forward pass through one layer. Call it for the layers from first to last.
 
-    Input and output stay on the step's tape for its backward pass; the layer's version is noted as read.
+    The layer's input and output are kept for the backward pass, and its version is noted as read.
     """
 
     layer: Layer
@@ -273,17 +295,20 @@ class Forward(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class Loss(Effect):
-    """Compute the task's loss of the step's output, and its gradient, from which the backward pass begins."""
+    """Compute the task's loss of the network's output, and its gradient, from which the backward pass starts."""
 
     step: Step
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class Backward(Effect):
-    """Run the step's backward pass through one layer -> Gradient (None if weights=False). Layers go last to first.
+    """Run the step's backward pass through one layer -> Gradient, or None if weights=False. Call it from last to first.
 
-    The layer's weights are those of now (theta^v) unless pinned, its activations those of the forward pass (theta^u).
-    weights=False computes the gradient of the layer's input only, inputs=False that of its weights only.
+    The activations are those of the forward pass. The weights are the current ones (theta^v in arXiv:2410.05985) unless
+    `Snapshot` has pinned those of the forward pass (theta^u).
+
+    weights: False skips the gradient of the layer's weights.
+    inputs: False skips the gradient of the layer's input, which the layer below needs.
     """
 
     layer: Layer
@@ -293,15 +318,15 @@ class Backward(Effect):
 
 
 class Update(Effect):
-    """Apply gradients at once, as one kernel launch.
+    """Apply gradients by the workload's optimizer, all in one kernel launch.
 
-    They change the layers that they were taken from, or the same layers of `replica`. A gradient that came over a
-    channel has paid for its transfer there, so an update of the worker's own replica pays none. scale: multiplies the
-    learning rate, finite and not negative; a function is called with the layer's staleness when that layer is updated,
-    while nobody else updates it.
-
-        yield Update(*gradients)                           # a block update
+        yield Update(*gradients)                             # a block update
         yield Update(gradient, scale=lambda s: 1 / (1 + s))  # smaller steps for stale gradients
+
+    gradients: of one layer each. They are sent over the link if the layers are on another device than the worker's.
+    replica: whose layers change; None: the layers that the gradients were computed for.
+    scale: factor of the learning rate, finite and at least 0. A function gets the layer's staleness, under the layer's
+        lock, so that nobody else updates the layer in between.
     """
 
     __slots__ = ("gradients", "replica", "scale")
@@ -313,15 +338,16 @@ class Update(Effect):
 
 
 class Accumulate(Effect):
-    """Combine gradients of one layer, of several steps, workers or replicas -> their mean, or sum: one Gradient.
-
-    The result is of the first one's layer and has the first ticket, so one learning rate; the gradients are used up.
-    `Update` notes the staleness of each; the greatest is that of `scale` and `Lag`. One gradient alone is given back.
+    """Combine gradients of one layer, from several steps, workers or replicas -> their mean or sum, as one Gradient.
 
         means = []
-        for same in zip(*collected):           # the gradients of each layer
-            means.append((yield Accumulate(*same)))
+        for gradients_of_layer in zip(*collected):
+            means.append((yield Accumulate(*gradients_of_layer)))
         yield Update(*means)                   # one step by several batches
+
+    The result belongs to the first gradient's layer and has the lowest ticket, which decides the learning rate.
+    `Update` records the staleness of every part; `Lag` and `scale` see the greatest. The parts must not be used again.
+    A single gradient comes back as it is.
     """
 
     __slots__ = ("gradients", "mean")
@@ -333,14 +359,16 @@ class Accumulate(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class Compress(Effect):
-    """Compress a gradient and keep what is lost -> (Gradient as its receivers will have it, Weights: the new error).
-
-    sent = codec(gradient + error), and the new error is gradient + error - sent; None is no error. The gradient is used
-    up; what is sent costs the codec's bytes on its way, an AllReduce of them those of an all-gather. Of a `Delta` the
-    running statistics go along as they are. An error is of one layer, and lasts in `team.weights`.
+    """Compress a gradient with error feedback -> (Gradient as its receivers decode it, Weights: the new error).
 
         name = f"error of {gradient.layer.name} on device {replica.index}"
         gradient, team.weights[name] = yield Compress(gradient, codec, team.weights.get(name))
+
+    sent = codec(gradient + error), new error = gradient + error - sent (arXiv:1809.07599, Algorithm 1). Sending the
+    result costs the codec's bytes; an AllReduce of compressed gradients costs an all-gather. The running statistics in
+    a `Delta` are sent uncompressed. The gradient given must not be used again.
+
+    error: that of the same layer, None at first.
     """
 
     gradient: Gradient
@@ -350,12 +378,11 @@ class Compress(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class Lag(Effect):
-    """Ask how stale a gradient is -> LayerVersions of its layer, or of the same layer of another replica.
+    """Ask how stale a gradient is -> LayerVersions of its layer, or of the same layer in another replica. Takes no
+    time.
 
-    Takes no time.
-
-    Others may update the layer before this worker does; a scale that must hold at the update is a function
-    (`Update.scale`).
+    Other workers may update the layer between this effect and an Update. A scale that must be exact at the update is a
+    function (`Update.scale`).
     """
 
     gradient: Gradient
@@ -364,9 +391,9 @@ class Lag(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class Drop(Effect):
-    """Declare that a gradient is not applied, or that a batch leads to none. Takes no time; counted with the run.
+    """Declare that a gradient will not be applied, or that a batch will give none. Takes no time; the run counts it.
 
-    An epoch whose batches or gradients are left over undeclared fails the run.
+    A run fails if an epoch ends with unused batches or gradients that were not declared.
     """
 
     what: Gradient | Step
@@ -374,7 +401,7 @@ class Drop(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class Put(Effect):
-    """Send an item through a channel; waits where there is no room."""
+    """Put an item into a channel; waits while the channel is full."""
 
     channel: Channel
     item: Any
@@ -382,13 +409,13 @@ class Put(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class Get(Effect):
-    """Take from a channel -> the item, or None when the channel is closed and empty.
-
-    deadline: a time as `Now` has it, in seconds. Where nothing has arrived by then Get gives LATE; what arrives at that
-    very time counts, and what is on its way over a link then stays first in the channel. One that is past asks for what
-    is there.
+    """Take the next item from a channel -> the item; None once the channel is closed and empty; LATE after the
+    deadline.
 
         message = yield Get(inbox, deadline=(yield Now()) + 0.5)
+
+    deadline: in seconds of `Now`. An item that arrives exactly then counts. One that is still on the link stays first
+    in the channel. A deadline in the past takes what is there, without waiting.
     """
 
     channel: Channel
@@ -397,28 +424,28 @@ class Get(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class Now(Effect):
-    """Ask what time it is -> seconds of the executor's clock over all epochs, evaluations left out. Takes no time."""
+    """Ask for the time -> seconds of the executor's clock, over all epochs, without evaluations. Takes no time."""
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class Close(Effect):
-    """Say that one producer of a channel or counter is done."""
+    """Declare that one producer of a channel or counter has finished."""
 
     port: Channel | Counter
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class Count(Effect):
-    """Increment a counter -> the value before (read-and-inc: arXiv:2203.06638, Algorithm 1a, line 4)."""
+    """Increment a counter -> the value before (read-and-inc in arXiv:2203.06638, Algorithm 1a, line 4)."""
 
     counter: Counter
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class Await(Effect):
-    """Wait until a counter has reached at_least, or has ended -> CounterValue, its value then.
+    """Wait until a counter has reached at_least, or has ended -> CounterValue at that moment.
 
-    Ask the value's `ended`, not the counter's, which others may close meanwhile.
+    Read `ended` from the value, since other workers may close the counter in the meantime.
     """
 
     counter: Counter
@@ -427,9 +454,10 @@ class Await(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class AllReduce(Effect):
-    """Reduce one layer's gradient -> the mean over the group's members, a Gradient of this replica's layer.
+    """Average one layer's gradient over a group -> the mean, as a Gradient of this replica's layer.
 
-    Every member brings the same layers in the same order; the mean has the round's first ticket, so one learning rate.
+    Every member brings the same layers in the same order. The mean has the lowest ticket of its round, which decides
+    the learning rate.
     """
 
     group: Group
@@ -439,13 +467,17 @@ class AllReduce(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class Average(Effect):
-    """Average the group's replicas without stopping anyone -> True when every member said last, or a Correction.
+    """Average the group's replicas while training goes on -> whether all members said `last`; with `later`, a
+    Correction.
 
-    Takes a snapshot when it starts and adds (mean of the snapshots - snapshot) when it ends (paper B, Algorithm 1b).
-    state: the optimizer's state (momentum) is averaged with the weights; all members say so, or none, and no layer has
-    more than one such state (`momentum=shared`, or one updater). Where a layer was never updated its state counts as 0.
-    later: adds nothing yet and gives a Correction, which any worker may add at any time (`Correct`).
-    weight: of this member in the mean, sum(weight x) / sum(weight), above 0; all members give one, or none.
+    It takes a snapshot when it starts and adds (mean of the snapshots - own snapshot) when it ends, so that updates
+    made in between are kept (arXiv:2203.06638, Algorithm 1b).
+
+    last: this member's wish to end; the group's averages end once all members have it.
+    state: also averages the optimizer's state, such as momentum. All members set it or none does, and each layer must
+        have one such state (`momentum=shared`, or one updater). A layer that was never updated counts as a state of 0.
+    later: adds nothing now and returns a Correction, which any worker may add at any time (`Correct`).
+    weight: of this member in sum(weight x) / sum(weight), above 0; all members give one or none does.
     """
 
     group: Group
@@ -458,10 +490,12 @@ class Average(Effect):
 
 @dataclass(slots=True, frozen=True, eq=False)
 class Correction:
-    """Difference that an average adds to a replica: mean - snapshot.
+    """The result of an average that has yet to be added to a replica: mean - snapshot.
 
-    mean, snapshot: vectors (n,) of the replica's weights, opaque to methods. members: of the average. last: whether
-    every one said last.
+    mean, snapshot: vectors (n,) of the replica's weights; methods never look inside.
+    state: whether they contain the optimizer's state.
+    last: whether all members said so.
+    members: how many replicas were averaged.
     """
 
     replica: Replica
@@ -474,14 +508,14 @@ class Correction:
 
 @dataclass(slots=True, unsafe_hash=True)
 class Correct(Effect):
-    """Add the Correction of an average with `later`. Takes no time."""
+    """Add the Correction of an `Average` with later=True. Takes no time."""
 
     correction: Correction
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class Anchor(Effect):
-    """Copy the weights of some layers as they are now -> Weights, which stay what they are.
+    """Copy some layers' current weights -> Weights, which later updates leave unchanged.
 
     team.weights[name] = yield Anchor(replica, replica.layers)
     """
@@ -492,11 +526,11 @@ class Anchor(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class Delta(Effect):
-    """The pseudo-gradients of the anchor's layers, anchor - live weights now -> a list, one for each layer.
+    """Compute the pseudo-gradients anchor - current weights of a replica -> a list, one Gradient for each anchor layer.
 
-    Put and AllReduce take one like a gradient; it is of no batch, so that no epoch is unfinished for want of it, and no
-    staleness is noted of it. Lag gives the updates since, or of another replica those since the anchor's version. It
-    takes the running statistics of BatchNorm along, as they are, where these are averaged (`bn_buffers`).
+    Put, AllReduce, Accumulate and Compress take them like gradients, Update does not. They belong to no batch: an epoch
+    may end with unused ones, and they have no staleness. `Lag` counts the updates since the anchor (of this or another
+    replica). With `bn_buffers=averaged` they contain BatchNorm's running statistics. Source: DiLoCo, arXiv:2311.08105.
     """
 
     anchor: Weights
@@ -504,13 +538,16 @@ class Delta(Effect):
 
 
 class Outer(Effect):
-    """One step of the outer optimizer on the anchor, by a pseudo-gradient for each of its layers -> the new Weights.
-
-    The anchor given stays what it is; momentum goes on in what comes back. An outer step extrapolates, which would make
-    variances negative: so running statistics become those that the pseudo-gradients brought. scale: multiplies the
-    pseudo-gradients, finite and not negative.
+    """Take one step of an outer optimizer from an anchor, by one pseudo-gradient for each of its layers -> the new
+    Weights.
 
         anchor = yield Outer(anchor, *means, optimizer=self.options.outer)
+
+    The old anchor does not change; the momentum is kept in the new one. Running statistics become those of the
+    pseudo-gradients, because the step extrapolates and would make variances negative. Source: arXiv:2311.08105,
+    Algorithm 1.
+
+    scale: factor of the pseudo-gradients, finite and at least 0.
     """
 
     __slots__ = ("anchor", "deltas", "optimizer", "scale")
@@ -524,12 +561,14 @@ class Outer(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class Mix(Effect):
-    """Mix weights into the same layers of a replica: live <- (1 - share) live + share weights. share: from 0 to 1.
+    """Mix weights into the same layers of a replica: live <- (1 - share) live + share weights.
 
-    Counted like an average, apart from updates. With a share of 1 the layers get the weights' version, an outer step
-    being an update of it: so a gradient taken there, and applied at the replica that the weights are of, is as stale as
-    they are. With a smaller share they keep their own. Running statistics are mixed where these are averaged. fresh:
-    the layers' optimizers begin anew as well, without a state.
+    A Mix counts as an average, not as an update. BatchNorm's running statistics are mixed with `bn_buffers=averaged`.
+
+    share: from 0 to 1. With 1 the layers take over the version of the weights, where an outer step counts as an update.
+        So a gradient computed there and applied at the weights' own replica is as stale as these weights are. With a
+        smaller share the layers keep their version.
+    fresh: also discards the state of the layers' optimizers.
     """
 
     replica: Replica
@@ -543,14 +582,18 @@ Program = Generator[Effect, Any, None]
 
 @dataclass(frozen=True, eq=False)
 class Worker:
-    """One concurrent activity of a method. Its name is the same in every epoch: per-updater momentum is kept under it.
+    """One concurrent activity of a method, such as a forward thread or a server.
 
         Worker(self.forward(team, replica, losses), device=0, role="forward")
 
-    program: the generator. device: where it computes, from 0. role, index: its name. holds: layers whose weights live
-    on the worker's device instead of their replica's, as a pipeline's stage has them. outlives_epochs: on the virtual
-    clock the others' end of an epoch does not hold it up: it begins the next one when it has ended this one. It touches
-    nothing but what its own device holds, and channels.
+    Role, index and device make its name, which must be the same in every epoch, since optimizer state per worker is
+    stored under it.
+
+    program: the generator of its effects.
+    device: number of the device on which it computes, from 0.
+    holds: layers whose weights are on the worker's device instead of their replica's, such as a pipeline stage's.
+    outlives_epochs: on the virtual clock it does not wait for the others at an epoch's end, but begins the next epoch
+        as soon as it has finished this one. Such a worker may use only what its own device holds, and channels.
     """
 
     program: Program
@@ -565,15 +608,15 @@ class Worker:
         return f"{self.role} {self.index} on device {self.device}"
 
 
-# ---- phrases that most methods speak --------------------------------------------------------------------------------
+# ---- generators for whole passes and steps ---------------------------------------------------------------------------
 
 
 def forward(replica: Replica, step: Step, *, pin: str = "never") -> Program:
-    """Yields the effects of a whole forward pass, and the loss.
-
-    pin: "layer" pins each layer's weights as the pass reads them, "start" all of them before it.
+    """Yields the effects of a whole forward pass and the loss.
 
         yield from forward(replica, step)
+
+    pin: "never", "layer" (pins each layer's weights when the pass reads them) or "start" (pins all before the pass).
     """
     if pin == "start":
         for layer in replica.layers:
@@ -586,7 +629,7 @@ def forward(replica: Replica, step: Step, *, pin: str = "never") -> Program:
 
 
 def backward(replica: Replica, step: Step) -> Generator[Effect, Any, list[Gradient]]:
-    """Yields the effects of a whole backward pass -> the gradients, last layer first.
+    """Yields the effects of a whole backward pass, and returns the gradients, last layer first.
 
     gradients = yield from backward(replica, step)
     """
@@ -597,13 +640,24 @@ def backward(replica: Replica, step: Step) -> Generator[Effect, Any, list[Gradie
 
 
 def train(replica: Replica, step: Step, *, pin: str = "never", scale: Scale = 1.0) -> Program:
-    """Yields the effects of one step by a whole gradient: forward pass, backward pass, and one update of all layers.
-
-    pin: as in `forward`. scale: as in `Update`.
+    """Yields the effects of one SGD step: forward pass, backward pass, and one update of all layers.
 
         while (step := (yield NextBatch(replica))) is not None:
             yield from train(replica, step)
+
+    pin: as in `forward`. scale: as in `Update`.
     """
     yield from forward(replica, step, pin=pin)
     gradients = yield from backward(replica, step)
     yield Update(*gradients, scale=scale)
+
+
+def update_by_mean(collected: Sequence[Sequence[Gradient]]) -> Program:
+    """Yields the effects of one update by the mean of several gradients, each a list with one entry per layer.
+
+    yield from update_by_mean([gradients_of_one_batch, gradients_of_another])
+    """
+    means = []
+    for gradients_of_layer in zip(*collected, strict=True):
+        means.append((yield Accumulate(*gradients_of_layer)))
+    yield Update(*means)

@@ -1,4 +1,4 @@
-"""Errors that a user of the methods can mend."""
+"""Errors that a user of the methods can correct, and sentences for unknown names."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 
 class MethodError(Exception):
-    """A method's name, option or plug-in is wrong; the text says how to mend it."""
+    """A method's name, option or plug-in is wrong; the text says how to correct it."""
 
 
 def unknown(kind: str, name: str, choices: Iterable[str]) -> str:
-    """Returns a sentence for an unknown name, which offers the nearest names, or all of them.
+    """Returns a sentence about an unknown name that offers the nearest names, or all of them.
 
     unknown("method", "asynclu", ["async_lu", "bp"])  # "Unknown method 'asynclu': did you mean async_lu?"
     """
@@ -22,5 +22,5 @@ def unknown(kind: str, name: str, choices: Iterable[str]) -> str:
 
 
 def unknown_method(name: str, choices: Iterable[str]) -> str:
-    """Returns `unknown` for a name where a method is expected, and how one of the user's own is loaded."""
+    """Returns the sentence of `unknown` for a method, followed by how to load a method of one's own."""
     return f"{unknown('method', name, choices)} One of your own is loaded by --plugin FILE.py."

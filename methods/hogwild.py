@@ -1,10 +1,10 @@
 """Hogwild!: asynchronous updaters that share one replica, the one-device case of LAP-SGD.
 
-Source: Recht et al. (arXiv:1106.5730), Algorithm 1; B (arXiv:2203.06638), section 1.2, which builds LAP-SGD on it.
+Source: Recht et al. (arXiv:1106.5730), Algorithm 1; arXiv:2203.06638, section 1.2, which builds LAP-SGD on it.
 
 Departures and choices are those of lapsgd.py on one device, without the averager, which has nothing to average. A
-snapshot is taken layer by layer while others write, so it may be inconsistent, as theirs may. Their additions are
-atomic component by component; a mutex per layer makes ours so (`lock_free=true` does without).
+snapshot is taken layer by layer while others write, so it may be inconsistent, as in the paper. There, additions are
+atomic per component; here a mutex per layer makes them atomic (`lock_free=true` removes it).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class HogwildOptions(UpdaterOptions):
 
 @register(title="Hogwild!", source="arXiv:1106.5730, Algorithm 1", name="hogwild", place=7)
 class Hogwild(LAPSGD):
-    """U updaters share one replica, each with its own forward and backward passes."""
+    """U updaters share one replica; each runs forward and backward passes of its own."""
 
     Options = HogwildOptions
     replicas = 1

@@ -1,18 +1,20 @@
 """LAP-SGD: locally-asynchronous parallel SGD.
 
-Source: B ("Local SGD Meets Asynchrony", arXiv:2203.06638), Algorithm 1a (updaters) and 1b (averagers).
+Source: "Local SGD Meets Asynchrony" (arXiv:2203.06638), Algorithm 1a (updaters) and 1b (averagers).
 
 Departures and choices (docs/papers.md, B):
 - An updater takes the snapshot of line 3; the authors' code takes none (`weights=current`).
 - Momentum is local to the updater, as in their code (`momentum=shared` has one per layer of a device).
 - BN buffers are averaged with the weights; their code averages parameters only (`bn_buffers=per_device`).
-- S counts updates after they are made; the paper counts before and starts its averager at s_pre = U to make up.
-- Counters start anew each epoch, and an epoch ends with one last average: the workers are drained for evaluation.
+- S counts updates after they are made; the paper counts before, and corrects for it by starting its averager at s_pre =
+  U.
+- Counters start at 0 in each epoch, and an epoch ends with one last average: the workers are drained for evaluation.
 - Weight decay acts on the live weights when an update is made, as in their code; the paper does not say.
 - The rate is the schedule's; `rate=delay_adaptive` lowers it for gradients of a long delay (rates.py).
-- Devices get equally many batches (B, section 3.1); `shares=dynamic` gives the next to whoever asks.
-- An update takes the layer's mutex where the paper has none (`lock_free=true`).
-With one updater per device LPP-SGD is this algorithm; paper A ran both so.
+- Devices get equally many batches (section 3.1); `shares=dynamic` gives the next to whichever device asks.
+- An update takes the layer's mutex; the paper has none (`lock_free=true`).
+
+With one updater per device LPP-SGD is this algorithm; arXiv:2410.05985 ran both so.
 """
 
 from __future__ import annotations
@@ -53,7 +55,8 @@ from methods import (
 class UpdaterOptions(RateOptions):
     updaters: Annotated[Workers, Field(description="U, updaters per device")] = 1
     weights: Annotated[
-        Literal["forward", "current"], Field(description="what a gradient is taken at: a snapshot, or the live weights")
+        Literal["forward", "current"],
+        Field(description="weights at which gradients are computed: a snapshot, or the live ones"),
     ] = "forward"
     momentum: Annotated[
         Literal["shared", "per_updater"],
@@ -71,14 +74,14 @@ class LapOptions(UpdaterOptions, SharingOptions):
 
 @register(title="LAPSGD", source="arXiv:2203.06638, Algorithm 1", name="lapsgd", place=5)
 class LAPSGD(Replicated):
-    """Q devices; U updaters share each device's replica; an averager per device mixes the replicas in passing."""
+    """Q devices with U updaters on each one's replica, and an averager per device that never stops them."""
 
     Options: ClassVar[Any] = LapOptions
     averages_replicas = True
 
     @property
     def scale(self) -> Scale:
-        """Returns the scale of updates; M of a delay-adaptive rate counts a device's updaters."""
+        """The scale of updates; M of a delay-adaptive rate is the number of updaters on a device."""
         return scale_of(self.options.rate, self.options.updaters)
 
     @property
@@ -100,7 +103,7 @@ class LAPSGD(Replicated):
             yield Worker(program, device=replica.device, role="averager")
 
     def updater(self, team: Team, replica: Replica, counter: Counter, u: int) -> Program:
-        """Runs an updater, Algorithm 1a."""
+        """Runs an updater: Algorithm 1a."""
         pin = "start" if self.options.weights == "forward" else "never"
         while (step := (yield NextBatch(replica, shared=self.shares_batches))) is not None:
             yield from forward(replica, step, pin=pin)
@@ -109,12 +112,12 @@ class LAPSGD(Replicated):
         yield Close(counter)
 
     def gradient_and_update(self, team: Team, replica: Replica, step: Any, u: int) -> Program:
-        """Computes the whole gradient and applies it, lines 5 and 6."""
+        """Computes the whole gradient and applies it: lines 5 and 6 of Algorithm 1a."""
         gradients = yield from backward(replica, step)
         yield Update(*gradients, scale=self.scale)
 
     def averager(self, team: Team, replica: Replica, counter: Counter, averagers: Group) -> Program:
-        """Runs an averager, Algorithm 1b. It re-reads the counter, so that a slow average leaves no backlog."""
+        """Runs an averager: Algorithm 1b. It reads the counter after each average, so slow ones do not pile up."""
         before = 0
         while True:
             now = yield Await(counter, at_least=before + self.period(team))
@@ -124,5 +127,5 @@ class LAPSGD(Replicated):
             before = now
 
     def period(self, team: Team) -> int:
-        """Returns K_j: 1 in the first phase, K after the switch."""
+        """Returns K_j, the updates between two averages: 1 in the first phase, K after the switch."""
         return 1 if team.epoch < self.options.switch * team.epochs else int(self.options.period)

@@ -1,4 +1,7 @@
-"""Options that were added later. Specs leave them out where they change nothing: older runs keep their ids."""
+"""Options that were added after runs had been recorded.
+
+The spec of a run leaves such an option out while its value describes the earlier runs, so that these keep their ids.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,14 @@ SCALARS = frozenset({str, int, float, bool, type(None), tuple})
 class Later:
     """Marks a field that earlier runs did not have: `cut: Annotated[str, Later("parameters")] = "flops"`.
 
-    before: the value that describes those runs. A run's spec has the field only where its value is another one.
+    before: the value that describes those runs. A run's spec has the field only if its value differs.
     """
 
     before: Any
 
 
 def left_out(spec: Any) -> dict[str, Any]:
-    """Returns the fields of a pydantic model or dataclass that its spec leaves out, for `model_dump(exclude=...)`."""
+    """Returns the fields of a model or dataclass that its spec leaves out, as `model_dump(exclude=...)` takes them."""
     if isinstance(spec, Mapping):
         return {key: inside for key, value in spec.items() if (inside := left_out(value))}
     kind: type = type(spec)
@@ -37,14 +40,14 @@ def left_out(spec: Any) -> dict[str, Any]:
 
 
 def filled_in(kind: type, recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a spec's fields with those that it left out, at the values that describe runs without them."""
+    """Returns a recorded spec's fields, with those that it left out at the values that describe runs without them."""
     before = {name: mark.before for name, mark in _marks(kind).items() if mark is not None}
     return {**before, **recorded}
 
 
 @cache
 def _marks(kind: type) -> dict[str, Later | None]:
-    """Returns the fields of a pydantic model or dataclass, each with its mark if it has one; {} of another class."""
+    """Returns each field of a pydantic model or dataclass with its `Later` mark or None; {} for any other class."""
     fields = getattr(kind, "__pydantic_fields__", {})
     return {
         name: next((mark for mark in field.metadata if isinstance(mark, Later)), None) for name, field in fields.items()

@@ -1,24 +1,24 @@
-"""LayUp: every layer is updated as soon as its gradient is there, and its weights go to one device at random.
+"""LayUp: each layer is updated as soon as its gradient is computed, then its weights go to one random device.
 
-Source: "LayUp: Asynchronous decentralized gradient descent with layer-wise updates" (arXiv:2410.05985v4), of which the
-abstract alone was at hand: layer-wise updates exchanged "during backpropagation" by "randomized gossip communication",
-applied "as soon as they are available without buffering". What it leaves open is chosen after GoSGD (Blot et al.,
-arXiv:1611.09726), whose gossip it seems to be, layer by layer:
+Source: "LayUp: Asynchronous decentralized gradient descent with layer-wise updates" (arXiv:2410.05985v4), of which only
+the abstract was available: layer-wise updates exchanged "during backpropagation" by "randomized gossip communication",
+applied "as soon as they are available without buffering". What it leaves open follows GoSGD (Blot et al.,
+arXiv:1611.09726), whose gossip it resembles, layer by layer:
 
-- What is sent: the layer's weights after the update, to one other device, each with equal probability, after every
-  update. The receiver mixes them in at once, also in the middle of a batch.
+- After every update of a layer, its weights are sent to one other device, each with equal probability. The receiver
+  mixes them in at once, even in the middle of a batch.
 - Shares are those of push-sum: a layer has a weight w on each device, 1 at first. The sender keeps half of it and sends
-  half; whoever receives w' mixes with the share w' / (w + w') and has w + w'. They are kept per layer, since each layer
-  of a batch goes to a device of its own.
-- The rate is the schedule's, as in GoSGD. (SGP's, at biased weights, would be divided by w.)
-- Forward and backward passes are one worker's, in turn: the abstract says nothing of version 3's threads (pdasgd.py).
-- The backward pass uses the weights of now, which others may have changed since the forward pass (`weights=forward`:
+  half; a device that receives w' mixes with the share w' / (w + w') and then has w + w'. There is one w per layer,
+  since the layers of a batch go to different devices.
+- The rate is the schedule's, as in GoSGD. (SGP's rate at biased weights would be divided by w.)
+- One worker runs forward and backward passes in turn: the abstract does not mention version 3's threads (pdasgd.py).
+- The backward pass uses the current weights, which others may have changed since the forward pass (`weights=forward`:
   those that the forward pass read).
 - The next batch goes to the device that asks first, so none waits for the slowest (`shares=equal`: equally many each).
-- What a device has received but not mixed in, while it computes, waits in an unbounded queue.
+- Messages that arrive while a device computes wait in an unbounded queue.
 - Momentum is each device's own, and is not sent; BatchNorm's running statistics are sent with a layer
-  (`bn_buffers=per_device`). An epoch ends in a drain, which receives all that is on its way; what is evaluated is the
-  mean of the replicas (`consensus`).
+  (`bn_buffers=per_device`: they are not). An epoch ends in a drain, in which all messages arrive; the mean of the
+  replicas is evaluated (`consensus`).
 """
 
 from __future__ import annotations
@@ -56,22 +56,23 @@ from methods.sgp import Push
 class LayerGossipOptions(SharingOptions):
     weights: Annotated[
         Literal["current", "forward"],
-        Field(description="what a backward pass uses: the live weights, or those that its forward pass read"),
+        Field(description="weights of the backward pass: the live ones, or those that the forward pass read"),
     ] = "current"
     shares: Annotated[
-        Literal["equal", "dynamic"], Field(description="batches of an epoch: as many for all, or for who asks first")
+        Literal["equal", "dynamic"],
+        Field(description="batches of an epoch: each replica's equal share, or the next for whichever asks first"),
     ] = "dynamic"
 
 
 class Updated(NamedTuple):
-    """A trainer's message to its device's communicator: a layer that it has updated, or that there will be none."""
+    """A trainer's message to its device's communicator: the layer that it has updated; None after its last update."""
 
     layer: Layer | None
 
 
 @register(title="LayUp", source="arXiv:2410.05985v4 (abstract)", name="layup", place=32)
 class LayUp(Replicated):
-    """A trainer per device, and a communicator that sends its layers and mixes in those of others."""
+    """A trainer per device, and a communicator that sends its layers and mixes in those of other devices."""
 
     Options = LayerGossipOptions
     averages_replicas = True
@@ -81,7 +82,7 @@ class LayUp(Replicated):
         return self.replicas > 1
 
     def workers(self, team: Team) -> Iterable[Worker]:
-        """An inbox's producers are the trainer of its device and the communicators of all others."""
+        """Yields the workers; an inbox's producers are its device's trainer and all other devices' communicators."""
         many = len(team.replicas)
         inboxes = [Channel(None, producers=many, name=f"layers for device {q}") for q in range(many)]
         for replica, inbox in zip(team.replicas, inboxes, strict=True):

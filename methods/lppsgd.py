@@ -1,11 +1,11 @@
 """LPP-SGD: locally-partitioned asynchronous parallel SGD.
 
-Source: B ("Local SGD Meets Asynchrony", arXiv:2203.06638), section 1.2, steps 1 to 3 after Algorithm 1.
+Source: "Local SGD Meets Asynchrony" (arXiv:2203.06638), section 1.2, steps 1 to 3 after Algorithm 1.
 
-Departures and choices beside those of lapsgd.py:
-- The unit of a partition is a layer (a residual block); the authors' code cuts between tensors. As there, a partition
-  is a contiguous run by cumulative size: disjoint, covering, unbalanced. Each updater has at least one layer, so that
-  every batch leads to an update; more updaters than layers are refused.
+Departures and choices, in addition to those of lapsgd.py:
+- The unit of a partition is a layer (a residual block); the authors' code cuts between tensors. As there, the parts are
+  contiguous, disjoint, cover the network, and are cut by cumulative size, so they are not of equal size. Each updater
+  has at least one layer, so that every batch leads to an update; more updaters than layers are refused.
 - With U = 1 the partition is the whole network, and LPP-SGD is LAP-SGD; so it is if all epochs are stabilising ones.
 """
 
@@ -72,16 +72,13 @@ class LPPSGD(LAPSGD):
             yield from self.partitioned_update(replica, step, u)
 
     def partitioned_update(self, replica: Replica, step: Any, u: int) -> Program:
-        """Computes and applies the gradient of this updater's partition alone.
-
-        Backpropagates no further down than that.
-        """
+        """Computes and applies the gradient of this updater's partition; the backward pass ends at its first layer."""
         part = partition(replica.layers, self.options.updaters)[u]
         bottom, gradients = part[0].index, []
         for layer in reversed(replica.layers):
             if layer.index < bottom:
                 break
-            inputs = layer.index > bottom or bottom == 0  # the network's own bottom is asked as by `backward`
+            inputs = layer.index > bottom or bottom == 0  # in the first layer as in a whole backward pass
             gradient = yield Backward(layer, step, weights=layer in part, inputs=inputs)
             if layer in part:
                 gradients.append(gradient)

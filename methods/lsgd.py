@@ -1,16 +1,16 @@
-"""L-SGD: local SGD. Every device trains its own replica, and every K steps all replicas become their mean.
+"""L-SGD: local SGD. Each device trains its own replica; every K steps all replicas become their mean.
 
-Source: B ("Local SGD Meets Asynchrony", arXiv:2203.06638), equation 4; Zinkevich et al. (2010), Lin et al.
+Source: "Local SGD Meets Asynchrony" (arXiv:2203.06638), equation 4; Zinkevich et al. (2010), Lin et al.
 (arXiv:1808.07217).
 
 Departures and choices:
-- Everyone waits for the average. So x += mean - snapshot, which is what Average does, makes x the mean, to rounding.
+- All devices wait for the average, so that Average's x += mean - snapshot makes x the mean, up to rounding.
 - Momentum is each replica's own and is not averaged, as in the public code of Lin et al.
   (`averages=weights_and_momentum` averages the optimizer's state with the weights.)
 - BN buffers are averaged with the weights (`bn_buffers=per_device` leaves them to each device).
-- Local steps are counted over epochs. The end of an epoch brings no average of its own: what is evaluated is the mean
-  of the replicas (`consensus`), and training goes on from the replicas as they are.
-- The learning rate is the schedule's times the devices (B, Table 1; `learning_rate=published` leaves it alone).
+- Local steps are counted over epochs. The end of an epoch does not average the replicas: their mean is evaluated
+  (`consensus`), and training continues from the replicas as they are.
+- The learning rate is the schedule's times the devices (Table 1; `learning_rate=published` leaves out the factor).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class AveragingOptions(ReplicatedOptions):
     averages: Annotated[
         Literal["weights", "weights_and_momentum"],
         Later("weights"),
-        Field(description="what becomes the mean of the replicas': the weights, or the optimizer's state as well"),
+        Field(description="what is averaged: the weights, or the optimizer's state as well"),
     ] = "weights"
 
 
@@ -54,7 +54,7 @@ class LocalOptions(MinibatchOptions, AveragingOptions):
 
 @register(title="L-SGD", source="arXiv:2203.06638, equation 4", name="lsgd", place=10)
 class LocalSGD(LocalSteps):
-    """One trainer per device; every K steps all of them meet and average."""
+    """One trainer per device; every K steps all of them wait for each other and average."""
 
     Options = LocalOptions
 
@@ -66,11 +66,9 @@ class LocalSGD(LocalSteps):
     def trainer(self, team: Team, replica: Replica, everyone: Group) -> Program:
         while (step := (yield NextBatch(replica))) is not None:
             yield from train(replica, step)
-            if (
-                self.count_step(team, replica) % self.period(team) == 0
-            ):  # at the same step for all: devices have equally many batches
+            if self.count_step(team, replica) % self.period(team) == 0:  # at the same step on all devices
                 yield Average(everyone, replica, state=self.averages_state)
 
     def period(self, team: Team) -> int:
-        """Returns K_j, the steps between two averages, in epoch team.epoch."""
+        """Returns K_j, the steps between two averages in the current epoch."""
         return int(self.options.period)

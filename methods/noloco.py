@@ -1,22 +1,22 @@
-"""NoLoCo: local steps, and every H of them an outer step by two devices at a time. Nobody ever meets all the others.
+"""NoLoCo: local steps, and every H of them an outer step by two devices at a time, without an all-reduce.
 
 Source: Kolehmainen et al., "NoLoCo: No-all-reduce Low Communication Training Method for Large Models"
 (arXiv:2506.10911), by the rule of their public code (gensyn-ai/noloco, `sparse_optimizer_c.py`).
 
-Every device i has an anchor a_i. Devices are paired at random, anew in each round; with x their weights and means over
-the pair
-    m_i <- momentum m_i - rate mean(a - x) - gamma (a_i - mean(a)),  a_i <- a_i + m_i,  x_i <- a_i.
-The code's gamma is the rate, and so is gamma here. The two terms are then -rate (a_i - mean(x)): the two `Average`
-their weights, and the `Delta` of that to the anchor is what `Outer` takes, SGD with momentum. The last term pulls the
-anchors of the pair together, which no all-reduce keeps alike.
+Each device i has an anchor a_i. In each round devices are paired at random; with x their weights and means over the
+pair:
+
+    m_i <- momentum m_i - rate mean(a - x) - gamma (a_i - mean(a)),  a_i <- a_i + m_i,  x_i <- a_i
+
+The last term of m_i pulls the pair's anchors together, since no all-reduce keeps them equal. Here, as in the code,
+gamma is the rate. The two terms are then -rate (a_i - mean(x)): the two devices `Average` their weights, the `Delta`
+from that to the anchor is the pseudo-gradient, and `Outer` steps by SGD with momentum.
 
 Departures and choices:
-- An odd device out takes its outer step alone. Theirs refuses numbers that groups of two do not divide.
-- Weights alone go between the two; theirs sends anchors and pseudo-gradients, twice the bytes, by one of the two.
-- What pipelines add, activations that change their way at random, is not there.
-- Local steps and rounds are counted over epochs. Anchors and outer momentum last.
-- BatchNorm's running statistics become the pair's mean (`bn_buffers=per_device`: stay with each device).
-- The inner optimizer's state is each device's own. What is evaluated is the mean of the replicas (`consensus`).
+- With an odd number of devices one of them takes its outer step alone; their code refuses that.
+- The two devices send each other weights only; theirs sends anchors and pseudo-gradients, twice the bytes.
+- The paper's random routing of activations between pipelines is left out.
+- Local steps and rounds are counted over epochs. Anchors and outer momentum are kept over epochs.
 - Their outer rate is 0.7, and their momentum 0.5 (c4_noloco_mean_100m_8). Their H is 50; the default is as small as
   that of other averaging methods here.
 """
@@ -69,16 +69,18 @@ class PairedOptions(ReplicatedOptions):
 
 @register(title="NoLoCo", source="arXiv:2506.10911", name="noloco", place=33)
 class NoLoCo(LocalSteps):
-    """A trainer per device, which takes the outer steps as well."""
+    """A trainer per device, which also takes the outer steps."""
 
     Options = PairedOptions
 
     @property
     def needs_one_process(self) -> bool:
-        return self.replicas > 2  # between ranks, all meet
+        return self.replicas > 2  # a group of ranks contains all of them
 
     def workers(self, team: Team) -> Iterable[Worker]:
-        pairs = {two: Group(members=2, name="devices {} and {}".format(*two)) for two in _pairs_of(self.replicas)}
+        pairs = {
+            (a, b): Group(members=2, name=f"devices {a} and {b}") for a, b in combinations(range(self.replicas), 2)
+        }
         for replica in team.replicas:
             yield Worker(self.trainer(team, replica, pairs), device=replica.device, role="trainer")
 
@@ -89,7 +91,7 @@ class NoLoCo(LocalSteps):
         while (step := (yield NextBatch(replica))) is not None:
             yield from train(replica, step)
             done = self.count_step(team, replica)
-            if done % self.options.period == 0:  # at the same step for all: devices have equally many batches
+            if done % self.options.period == 0:  # at the same step on all devices
                 pair = self.pair_of(team, replica, done // self.options.period)
                 if pair is not None:
                     yield Average(pairs[pair], replica)
@@ -98,13 +100,9 @@ class NoLoCo(LocalSteps):
                 yield Mix(replica, team.weights[anchor], share=1.0)
 
     def pair_of(self, team: Team, replica: Replica, round: int) -> Pair | None:
-        """Returns the pair that the device is in, in this round; None for an odd one out. All devices draw alike."""
+        """Returns the device's pair in this round; None if it is left over. All devices draw the same pairs."""
         devices = list(range(self.replicas))
         team.random(f"pairs of round {round}").shuffle(devices)
         place = devices.index(replica.index)
-        two = sorted(devices[place - place % 2 :][:2])
-        return (two[0], two[1]) if len(two) == 2 else None
-
-
-def _pairs_of(devices: int) -> Iterable[Pair]:
-    return combinations(range(devices), 2)
+        pair = sorted(devices[place - place % 2 :][:2])
+        return (pair[0], pair[1]) if len(pair) == 2 else None

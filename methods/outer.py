@@ -1,4 +1,8 @@
-"""Options of outer optimizers, which apply averaged pseudo-gradients (anchor - local weights) to the anchor."""
+"""Options of outer optimizers, which apply averaged pseudo-gradients (anchor - local weights) to the anchor.
+
+Source: Douillard et al., "DiLoCo" (arXiv:2311.08105), Algorithm 1; for servers Liu et al., "Asynchronous Local-SGD
+Training for Language Modeling" (arXiv:2401.09135).
+"""
 
 from __future__ import annotations
 
@@ -32,10 +36,10 @@ class DelayedOptions(OuterOptions):
 
     name: Annotated[
         Literal["sgd", "nesterov", "delayed_sgd", "delayed_nesterov"],
-        Field(description="SGD, or with Nesterov's momentum; delayed: all N, or its momentum, by every N-th"),
+        Field(description="SGD, or with Nesterov's momentum; delayed: steps, or only the momentum, at every N-th"),
     ] = "nesterov"  # type: ignore[assignment]  # a wider choice
     lr: Annotated[float, Field(gt=0, allow_inf_nan=False, description="rate of the outer steps")] = 0.07
-    every: Annotated[int, Field(ge=0, description="N of the delayed ones; 0: the devices")] = 0
+    every: Annotated[int, Field(ge=0, description="N of the delayed ones; 0: the number of devices")] = 0
     activation: Annotated[
-        float, Field(ge=0, le=1, description="c N of delayed_nesterov: momentum's share in the steps in between")
+        float, Field(ge=0, le=1, description="c N of delayed_nesterov: share of the momentum in the steps in between")
     ] = 0.0

@@ -1,23 +1,24 @@
-"""PD-ASGD: partially decoupled asynchronous SGD. Every device has forward and backward workers and its own replica.
+"""PD-ASGD: partially decoupled asynchronous SGD. Each device has forward and backward workers and a replica of its own.
 
-Source: A3 (arXiv:2410.05985v3), of which only a summary was at hand: "decoupling forward and backward passes into
-separate threads with a configurable ratio (typically 1:2)", layer-wise updates, faster devices that do not wait.
+Source: arXiv:2410.05985v3, of which only a summary was available: "decoupling forward and backward passes into separate
+threads with a configurable ratio (typically 1:2)", layer-wise updates, faster devices that do not wait.
 
 What the summary leaves open, and what was chosen:
-- What devices exchange, and how. A backward worker applies a layer's gradient to its own replica at once and hands it
-  on without waiting; on every other device an exchange worker applies it as it arrives (`exchange=gradients`). So every
-  replica applies every gradient once, at the schedule's rate, in an order of its own. `exchange=none` sends nothing:
-  devices train apart, and only what is evaluated is their mean.
-- What a straggler does to an epoch. The next batch goes to whoever asks for it, so that nobody waits for the slowest
-  (`shares=equal` gives every device as many).
-- What waits where. Forward and backward workers of a device meet in a rendezvous (`queue`); gradients under way are
-  not bounded: a stalled device finds them when it goes on.
+- What devices exchange. A backward worker applies a layer's gradient to its own replica at once and sends it to every
+  other device, where an exchange worker applies it on arrival (`exchange=gradients`). So every replica applies every
+  gradient once, at the schedule's rate, in an order of its own. With `exchange=none` nothing is sent: devices train
+  separately, and only their mean is evaluated.
+- How slow devices affect an epoch. The next batch goes to the device that asks first, so that nobody waits for the
+  slowest (`shares=equal` gives each device equally many).
+- Where batches and gradients wait. Forward and backward workers of a device meet in a rendezvous (`queue` gives it
+  capacity); sent gradients wait in an unbounded queue.
 - Momentum is one per layer of a replica, fed by all gradients (`momentum=per_updater`: one per worker).
-- BN's running statistics are each device's own; what is evaluated is the mean over the devices (`consensus`).
-Versions count a replica's updates, of whatever origin. Replicas apply the same gradients, so that the staleness of one
-from afar is the version it meets less the version it was taken at, and not below 0: a lower bound.
-On one device this is async_lu.py with all workers on that device; its departures hold here. With `updates=overwrite`
-only a gradient's own replica is overwritten; the others add it.
+- BN's running statistics are each device's own; the mean over the devices is evaluated (`consensus`).
+
+A version counts a replica's updates, from any device. The staleness of a gradient from another device is the version
+that it is applied to minus the version that it was computed at, at least 0. That is a lower bound, since the two
+replicas may have applied different gradients. On one device this is async_lu.py with all workers on that device; its
+departures hold here. With `updates=overwrite` only a gradient's own replica is overwritten; the others add it.
 """
 
 from __future__ import annotations
@@ -49,19 +50,18 @@ from methods.async_lu import Decoupled, DecoupledOptions
 @options
 class PartiallyDecoupledOptions(SharingOptions, DecoupledOptions):
     exchange: Annotated[
-        Literal["gradients", "none"], Field(description="what devices send each other: every layer's gradient, nothing")
+        Literal["gradients", "none"],
+        Field(description="what devices send each other: every layer's gradient, or nothing"),
     ] = "gradients"
     shares: Annotated[
-        Literal["equal", "dynamic"], Field(description="batches of an epoch: as many for all, or for who asks first")
+        Literal["equal", "dynamic"],
+        Field(description="batches of an epoch: each replica's equal share, or the next for whichever asks first"),
     ] = "dynamic"
 
 
 @register(title="PD-ASGD", source="arXiv:2410.05985v3 (summary)", name="pdasgd", place=4)
 class PDASGD(Replicated, Decoupled):
-    """Forward, backward and exchange workers on each device.
-
-    Gradients are applied layer by layer here and on all others.
-    """
+    """Forward, backward and exchange workers per device; every device applies every layer's gradient."""
 
     Options = PartiallyDecoupledOptions
 
@@ -99,6 +99,6 @@ class PDASGD(Replicated, Decoupled):
             yield Close(inbox)
 
     def exchange(self, replica: Replica, inbox: Channel) -> Program:
-        """Runs the worker that applies the gradients arriving from other devices."""
+        """Runs the worker that applies gradients from other devices."""
         while (gradient := (yield Get(inbox))) is not None:
             yield Update(gradient, replica=replica, scale=self.scale)

@@ -1,22 +1,22 @@
-"""PipeDream-2BW: a pipeline that never stops, two versions of the weights, gradients of m microbatches, a delay of one.
+"""PipeDream-2BW: a pipeline without flushes, with two versions of the weights and gradients of m microbatches.
 
 Source: Narayanan, Phanishayee, Shi, Chen, Zaharia, "Memory-Efficient Pipeline-Parallel DNN Training"
-(arXiv:2006.09503), section 3.1, double-buffered weight updates with the 1F1B schedule, which is all of its algorithm:
-W(t + 1) = W(t) - rate * gradient of f at W(t - 1).
+(arXiv:2006.09503), section 3.1, double-buffered weight updates with the 1F1B schedule. The recursion is W(t + 1) = W(t)
+- rate * gradient of f at W(t - 1): gradients are delayed by one update.
 
-Stage k of 0 to K - 1 passes microbatches forward until K - k are on their way behind it, and from then on one forward,
-one back. Microbatch n, of batch t = n div m, is computed by all stages at weights that the batches before t - 1 have
-changed, W(max(t - 1, 0)), in both directions. So no two versions meet in a gradient, and no more than two are kept.
+Stage k of 0 to K - 1 runs K - k forward passes, and from then on one forward and one backward pass in turn. Microbatch
+n belongs to batch t = n div m. All stages compute both of its passes at the weights W(max(t - 1, 0)), which contain the
+batches before t - 1. So a gradient never mixes two versions, and no more than two versions are needed.
 
 Departures and choices:
 - A microbatch is a batch of the workload, so that one step takes m of them, at the schedule's rate for the first.
-- A gradient is kept until its version is due, and then changes the only live weights; the paper writes the new version
-  beside the old one as soon as it is there. Microbatches that an update overtakes have pinned copies of the version
-  before (K - 1 - k of every m at stage k, each charged as a snapshot): the other buffer.
+- There is one set of live weights; a gradient is kept until its version is due. The paper writes the new version beside
+  the old one as soon as it is computed. Microbatches whose backward pass comes after the next update have pinned copies
+  of the version before (K - 1 - k of every m at stage k, each charged as a snapshot): the second buffer.
 - m is at least K, as the paper asks.
-- Stages are contiguous runs of layers, as in pipeline.py, which says what is charged between them. One pipeline alone:
-  the paper runs several beside each other with all-reduced gradients, and may compute activations anew.
-- An epoch ends in a drain: what is kept is applied there, and the last step of an epoch may be of fewer than m.
+- Stages are contiguous groups of layers, as in pipeline.py, which says what is charged between them. There is one
+  pipeline; the paper also runs several, with all-reduced gradients, and may recompute activations.
+- An epoch ends in a drain: the gradients kept are applied there, and an epoch's last step may be of fewer than m.
 - With one stage and m = 1 this is backpropagation with a delay of one (bp.py).
 """
 
@@ -28,8 +28,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from methods import (
-    Accumulate,
-    Channel,
     Close,
     Devices,
     Gradient,
@@ -38,10 +36,10 @@ from methods import (
     Replica,
     Step,
     Team,
-    Update,
     options,
     register,
 )
+from methods.effects import update_by_mean
 from methods.pipeline import Pipeline, Stage
 
 
@@ -83,24 +81,19 @@ class PipeDream2BW(Pipeline):
         return ""
 
     def stages(self, team: Team) -> list[Stage]:
-        count = self.options.stages
-        down = [Channel(None, name=f"activations for stage {k}") for k in range(1, count)]
-        up = [Channel(None, name=f"gradients for stage {k}") for k in range(count - 1)]
-        parts, turns = self.parts(team), [None] * count  # no stage waits for another's turn
-        ends = zip(parts, [None, *down], [*down, None], [*up, None], [None, *up], turns, strict=True)
-        return [Stage(k, part, count - 1 - k, *of) for k, (part, *of) in enumerate(ends)]
+        return self.connected(team, turns_per_stage=1)
 
     def turns(self, replica: Replica, stage: Stage) -> Program:
-        """Runs a stage for an epoch; at its end it waits for the gradients still under way."""
+        """Runs a stage for an epoch, including the backward passes that are left at its end."""
         m, number = self.options.microbatches, 0
-        ahead: deque[Step] = deque()  # passed forward and not yet back
-        kept: deque[list[Gradient]] = deque()  # by microbatch
+        ahead: deque[Step] = deque()  # batches whose backward pass is to come
+        kept: deque[list[Gradient]] = deque()  # of each microbatch, not yet applied
         while True:
-            if number % m == 0 and number >= 2 * m:  # W(t - 1) is due; m >= K: all of its gradients are there
+            if number % m == 0 and number >= 2 * m:  # W(t - 1) is due; all its gradients are kept, since m >= K
                 yield from self.step_by(kept)
             if (step := (yield self.next(replica, stage))) is None:
                 break
-            overtaken = number >= m and number % m >= m - stage.delay  # by the next step
+            overtaken = number >= m and number % m >= m - stage.delay  # its backward pass comes after the next step
             yield from self.pass_forward(stage, step, pin=overtaken)
             ahead.append(step)
             number += 1
@@ -114,9 +107,6 @@ class PipeDream2BW(Pipeline):
             yield from self.step_by(kept)
 
     def step_by(self, kept: deque[list[Gradient]]) -> Program:
-        """One update by the mean of the oldest m microbatches, or of all where fewer are left."""
+        """Updates once by the mean gradient of the oldest m microbatches, or of all if fewer are left."""
         oldest = [kept.popleft() for _ in range(min(len(kept), self.options.microbatches))]
-        means = []
-        for of_layer in zip(*oldest, strict=True):
-            means.append((yield Accumulate(*of_layer)))
-        yield Update(*means)
+        yield from update_by_mean(oldest)

@@ -4,22 +4,25 @@ Source: FDG, "Fully Decoupled Neural Network Learning Using Delayed Gradients" (
 is without gradient shrinking; the order of effects is that of its public code (ZHUANGHP/FDG, `TrainDg`). DDG,
 "Decoupled Parallel Backpropagation with Convergence Guarantee" (arXiv:1804.10574), with which FDG's authors compare it.
 
-In its n-th turn the stage k of 0 to K - 1
-- `locking=none` (FDG): applies the gradient of batch n - 2 (K - 1 - k), then passes batch n forward;
-- `locking=forward` (DDG): passes batch n forward, waits until that has reached the end, then applies the gradient of
-  batch n - (K - 1 - k).
-The last stage turns each batch around at once. With K = 2 both are the same numbers, and differ in seconds alone.
+In its n-th turn, stage k of 0 to K - 1
+- with `locking=none` (FDG) applies the gradient of batch n - 2 (K - 1 - k), then runs batch n's forward pass;
+- with `locking=forward` (DDG) runs batch n's forward pass, waits until the last stage has run it as well, then applies
+  the gradient of batch n - (K - 1 - k).
+
+The last stage runs a batch's backward pass right after its forward pass. With K = 2 both give the same numbers and
+differ in seconds only.
 
 Departures and choices:
-- Stages go on as their messages come, instead of turn by turn together: the same numbers, on threads as well.
-- The backward pass uses the weights of now, as the public code does (its optimizer writes into what the graph has
-  saved); `weights=forward` stashes those of the forward pass, as the papers' gradients are written.
-- Stages are contiguous runs of layers. `cut=authors` is the public code's, by hand for some networks (cuts.py); others
-  have none, so that the default balances what a pipeline's speed hangs on, each stage's work: `cut=flops`, of forward
-  passes. By `parameters` a ResNet's first stage has nearly all layers, since its last blocks have most of the weights.
-- A pipeline is drained at the end of an epoch and filled anew in the next; theirs runs on.
-- Of a batch's way from stage to stage the virtual clock charges the link's latency, and of its bytes those of a loss;
-  with `workload.activations=charged` those of the output of the stage before, and of its gradient.
+- Stages continue as messages arrive, instead of taking their turns at the same time: the numbers are the same, also on
+  threads.
+- The backward pass uses the current weights, as in the public code (whose optimizer changes the tensors that autograd
+  has saved); `weights=forward` pins those of the forward pass, as the papers write the gradients.
+- Stages are contiguous groups of layers. `cut=authors` cuts where the public code does, by hand for some networks
+  (cuts.py). The default, `cut=flops`, gives stages equal shares of the forward passes' FLOPs, which limit a pipeline's
+  speed. With `parameters` a ResNet's first stage has nearly all layers, since its last blocks have most of the weights.
+- A pipeline is drained at the end of an epoch and filled again in the next; theirs continues.
+- Between two stages the virtual clock charges the link's latency and the bytes of a loss; with
+  `workload.activations=charged` those of the activations and of their gradient.
 - With K = 1 this is backpropagation (bp.py).
 """
 
@@ -68,34 +71,43 @@ class PipelineOptions(Options):
     cut: Annotated[
         Literal["flops", "layers", "parameters", "authors"],
         Later("parameters"),
-        Field(description="what stages have equal shares of; or where FDG's authors cut, for networks that they print"),
+        Field(description="what stages have equal shares of; or where FDG's authors cut the network"),
     ] = "flops"
     locking: Annotated[
-        Literal["none", "forward"], Field(description="none: FDG, fully decoupled; forward: DDG, backward passes alone")
+        Literal["none", "forward"],
+        Field(description="none: FDG, all passes are decoupled; forward: DDG, backward passes only"),
     ] = "none"
     weights: Annotated[
-        Literal["current", "forward"], Field(description="weights the backward pass sees: of now, or stashed")
+        Literal["current", "forward"],
+        Field(description="weights of the backward pass: the live ones, or those of the forward pass"),
     ] = "current"
 
 
 @dataclass(eq=False)
 class Stage:
-    """One stage: its layers, and its ends of the channels (None at either end of the pipeline)."""
+    """One stage: its layers and its channels; None where the pipeline has no stage before or after it.
+
+    delay: turns between a batch's forward pass in this stage and its gradient.
+    batches: activations from the stage before; activations: those for the stage after.
+    upstream: gradients of activations from the stage after; gradients: those for the stage before.
+    turns: receives a message for each finished forward pass of the last stage (DDG).
+    listeners: of the last stage: the other stages' `turns`.
+    """
 
     index: int
     layers: Sequence[Layer]
-    delay: int  # turns between a batch's forward pass here and its gradient
-    batches: Channel | None  # activations from the stage before
-    activations: Channel | None  # to the stage after
-    upstream: Channel | None  # gradients of activations, from the stage after
-    gradients: Channel | None  # to the stage before
-    turns: Channel | None  # said to each other stage when a forward pass is over
-    listeners: Sequence[Channel] = ()  # of the last stage: whom it says so
+    delay: int
+    batches: Channel | None
+    activations: Channel | None
+    upstream: Channel | None
+    gradients: Channel | None
+    turns: Channel | None
+    listeners: Sequence[Channel] = ()
 
 
 @register(title="FDG/DDG pipeline", source="arXiv:1906.09108; arXiv:1804.10574", name="pipeline", place=12)
 class Pipeline(Method):
-    """K stages, each with a worker that passes batches on in both directions and updates its own layers."""
+    """K stages, each with a worker that runs both passes of its layers and updates them."""
 
     Options = PipelineOptions
 
@@ -141,29 +153,39 @@ class Pipeline(Method):
             yield Worker(program, device=stage.index, role="stage", index=stage.index, holds=stage.layers)
 
     def stages(self, team: Team) -> list[Stage]:
+        locked = self.options.locking == "forward"
+        return self.connected(team, turns_per_stage=1 if locked else 2, locked=locked)
+
+    def connected(self, team: Team, turns_per_stage: int, *, locked: bool = False) -> list[Stage]:
+        """Returns the stages, connected by channels.
+
+        turns_per_stage: delay of a stage's gradients for each stage after it.
+        locked: stages wait for the last one's forward passes.
+        """
         count = self.options.stages
         down = [Channel(None, name=f"activations for stage {k}") for k in range(1, count)]
         up = [Channel(None, name=f"gradients for stage {k}") for k in range(count - 1)]
         locks = [Channel(None, name=f"turns of stage {k}") for k in range(count - 1)]
-        turns = [*locks, None] if self.options.locking == "forward" else [None] * count
-        ahead = 1 if self.options.locking == "forward" else 2
+        turns = [*locks, None] if locked else [None] * count
         ends = zip(self.parts(team), [None, *down], [*down, None], [*up, None], [None, *up], turns, strict=True)
-        stages = [Stage(k, part, ahead * (count - 1 - k), *of) for k, (part, *of) in enumerate(ends)]
+        stages = [
+            Stage(k, part, turns_per_stage * (count - 1 - k), *channels) for k, (part, *channels) in enumerate(ends)
+        ]
         stages[-1].listeners = [turn for turn in turns if turn is not None]
         return stages
 
     def turns(self, replica: Replica, stage: Stage) -> Program:
-        """Runs a stage for an epoch; at its end it waits for the gradients still under way."""
+        """Runs a stage for an epoch, including the backward passes that are left at its end."""
         ahead: deque[Step] = deque()
-        before = self.options.locking == "none" and stage.delay > 0  # the update comes before the forward pass
+        update_first = self.options.locking == "none" and stage.delay > 0
         while (step := (yield self.next(replica, stage))) is not None:
-            if before:
+            if update_first:
                 yield from self.catch_up(stage, ahead, stage.delay - 1)
             yield from self.pass_forward(stage, step, pin=self.options.weights == "forward")
             ahead.append(step)
             if stage.turns is not None:
                 yield Get(stage.turns)
-            if not before:
+            if not update_first:
                 yield from self.catch_up(stage, ahead, stage.delay)
         if stage.activations is not None:
             yield Close(stage.activations)
@@ -185,13 +207,13 @@ class Pipeline(Method):
             yield Put(listener, "over")
 
     def catch_up(self, stage: Stage, ahead: deque[Step], left: int) -> Program:
-        """Runs the backward passes and updates of the oldest batches, until only `left` remain in `ahead`."""
+        """Runs backward passes and updates of the oldest batches in `ahead`, until only `left` remain."""
         while len(ahead) > left:
             yield Update(*(yield from self.pass_back(stage, ahead.popleft())))
 
     def pass_back(self, stage: Stage, step: Step) -> Generator[Effect, Any, list[Gradient]]:
         if stage.upstream is not None:
-            yield Get(stage.upstream)  # in the order of the batches
+            yield Get(stage.upstream)  # arrives in the order of the batches
         gradients = []
         for layer in reversed(stage.layers):
             gradients.append((yield Backward(layer, step)))

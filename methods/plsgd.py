@@ -1,11 +1,11 @@
-"""PL-SGD: post-local SGD, which averages after every update first, and every K updates later.
+"""PL-SGD: post-local SGD, which averages after every update at first, and every K updates later.
 
-Source: Lin et al. (arXiv:1808.07217), section 3; B ("Local SGD Meets Asynchrony", arXiv:2203.06638), section 1.1 and
-Table 1 (300 epochs, K = 1 for the first 150, then 16).
+Source: Lin et al. (arXiv:1808.07217), section 3; "Local SGD Meets Asynchrony" (arXiv:2203.06638), section 1.1 and Table
+1 (300 epochs, K = 1 for the first 150, then 16).
 
-Departures and choices are those of lsgd.py, which is this with `switch=0`. As in the public code of Lin et al. a step
-updates its own replica first, in the first phase as well: on SGD without momentum an average of replicas that were
-alike is an update by the mean gradient, to rounding.
+Departures and choices are those of lsgd.py, which is this method with `switch=0`. As in the public code of Lin et al. a
+step updates its own replica first, in the first phase as well: with SGD without momentum, averaging replicas that were
+equal before the step is an update by the mean gradient, up to rounding.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The registry of methods: the suite's, those of installed packages (entry points), and those of a file (--plugin)."""
+"""The registry of methods: the suite's own, those of installed packages (entry points), and those of --plugin files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PLUGIN_BYTES = 2**20
 
 M = TypeVar("M", bound=type[Method])
 _methods: dict[str, type[Method]] = {}
-_plugins: dict[Path, tuple[bytes, list[str]]] = {}  # file -> its text, and what it registered
+_plugins: dict[Path, tuple[bytes, list[str]]] = {}  # file -> its text, and the methods that it registered
 _complete = False
 
 
@@ -38,11 +38,12 @@ def register(*, title: str, source: str, name: str | None = None, place: float =
         @register(title="Async LU", source="arXiv:2410.05985v1, Algorithm 1")
         class AsyncLU(Method): ...
 
-    title: its name in tables. source: paper and algorithm. name: on the command line, by default the class's in snake
-    case (AsyncLU -> async_lu). place: its position in lists of the suite's own methods, by default last.
+    title: its name in tables.
+    source: paper and algorithm.
+    name: on the command line; by default the class's name in snake case (AsyncLU -> async_lu).
+    place: position in lists of the suite's own methods; by default last.
 
-    Raises MethodError when the name is taken or is no identifier, and where title or source, which people read, have
-    control characters or several lines.
+    Raises MethodError if the name is taken or is no identifier, and if title or source is not one printable line.
     """
 
     def decorate(cls: M) -> M:
@@ -66,8 +67,8 @@ def _file(cls: type) -> str:
         return inspect.getfile(cls)
     except (OSError, TypeError) as error:
         raise MethodError(
-            f"{cls.__name__} stands in a notebook's cell or at a prompt, and runs keep the text of the file that made "
-            "them: write it to a file (%%writefile my_sgd.py heads the cell), and name that, plugins=['my_sgd.py']."
+            f"{cls.__name__} is defined in a notebook's cell or at a prompt, but runs record the text of a file: write "
+            "it to one (begin the cell with %%writefile my_sgd.py), and pass plugins=['my_sgd.py']."
         ) from error
 
 
@@ -88,16 +89,16 @@ def _load_all() -> None:
         except Exception as error:
             raise MethodError(
                 f"The plug-in '{point.name}' ({point.value}) failed to load: {type(error).__name__}: {error}. "
-                f"Mend or uninstall the package that brings it."
+                f"Correct or uninstall the package that contains it."
             ) from error
     _complete = True
 
 
 def load_plugin(path: Path) -> list[str]:
-    """Loads the methods of one Python file, as `--plugin my_sgd.py` does -> their names.
+    """Loads the methods of one Python file, as `--plugin my_sgd.py` does, and returns their names.
 
-    A file that was loaded before is loaded again only where its text has changed. Raises MethodError if it is
-    missing, broken, larger than 1 MiB or registers none.
+    A file that was loaded before is loaded again only if its text has changed. Raises MethodError if the file is
+    missing, fails, is larger than 1 MiB or registers no method.
     """
     _load_all()
     if not path.is_file():
@@ -109,7 +110,7 @@ def load_plugin(path: Path) -> list[str]:
     if registered and set(registered) <= _methods.keys():
         if text == was:
             return list(registered)
-        for name in registered:  # of a notebook's cell that was written once more
+        for name in registered:  # its text has changed, as when a notebook's cell runs again
             del _methods[name]
     before = set(_methods)
     module_name = f"plugin_{path.stem}_{abs(hash(str(path)))}"
@@ -142,7 +143,7 @@ def _line_in(path: Path, error: BaseException) -> str:
 
 
 def raised_in_plugin(error: BaseException) -> str:
-    """Returns a sentence with file and line, if the error was raised in a user's method; else ""."""
+    """Returns a sentence with file and line if a plug-in's code raised the error; else ""."""
     files = {cls.file for cls in _methods.values() if not _is_own(cls)}
     lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
     if not lines:
@@ -169,7 +170,7 @@ def names() -> list[str]:
 
 
 def method_class(name: str) -> type[Method]:
-    """Returns the class of this name. Raises MethodError, offering the nearest names, where there is none."""
+    """Returns the class of this name. Raises MethodError, with the nearest names, if there is none."""
     _load_all()
     if name not in _methods:
         raise MethodError(unknown_method(name, _methods))
@@ -177,7 +178,7 @@ def method_class(name: str) -> type[Method]:
 
 
 def option_names(name: str) -> list[str]:
-    """Returns the names of a method's options; nested ones, such as its outer optimizer's, are dotted: "outer.lr"."""
+    """Returns the names of a method's options; nested ones are dotted, such as "outer.lr"."""
     return list(_defaults(method_class(name).Options))
 
 
@@ -187,19 +188,23 @@ def _defaults(options: type) -> dict[str, Any]:
 
 
 def create(name: str, settings: Mapping[str, Any] | None = None) -> Method:
-    """Makes a method, with these options set and the others at their defaults.
+    """Makes a method with these options; the others have their defaults.
 
         create("async_lu", {"backward_workers": 2})
 
-    Raises MethodError on an unknown name, option or value, and where a property of the method has an invalid value.
+    name: of a registered method.
+    settings: values by option name; nested options have dotted names, such as "outer.lr".
+
+    Raises MethodError for an unknown name or option, an invalid value, and a method class whose `devices`, `replicas`
+    or `same_as` is invalid.
     """
     cls = method_class(name)
     if missing := ", ".join(sorted(cls.__abstractmethods__)):
         raise MethodError(f"The method '{name}' does not define {missing}: see CONTRIBUTING, 'Add a method'.")
-    known = option_names(name)
+    options = option_names(name)
     for key in settings or {}:
-        if key not in known:
-            raise MethodError(unknown(f"option of {name}", key, known))
+        if key not in options:
+            raise MethodError(unknown(f"option of {name}", key, options))
     try:
         method = cls(cls.Options(**nested(settings or {})))
     except ValidationError as error:
@@ -207,27 +212,27 @@ def create(name: str, settings: Mapping[str, Any] | None = None) -> Method:
     for property_name in ("devices", "replicas"):
         if not (isinstance(count := getattr(method, property_name), int) and count > 0):
             raise MethodError(
-                f"The method '{name}' ({cls.file}) has {count!r} {property_name}: it is a number from 1 on."
+                f"The method '{name}' ({cls.file}) has {count!r} {property_name}; it must be a number of at least 1."
             )
     if not isinstance(equivalent := method.same_as, Method | None):
-        raise MethodError(f"The method '{name}' ({cls.file}) is the same as {equivalent!r}: it is a method, or None.")
+        raise MethodError(f"The method '{name}' ({cls.file}) has same_as {equivalent!r}; it must be a method or None.")
     return method
 
 
 def check_option(name: str, option: str, value: Any) -> None:
-    """Raises MethodError, as `create`, where the option takes no such value, whatever the others are set to."""
+    """Raises MethodError if `create` would refuse this value whatever the other options are."""
     try:
         create(name, {option: value})
     except MethodError as error:
         invalid = error.__cause__.errors() if isinstance(error.__cause__, ValidationError) else [{"loc": "unknown"}]
-        if any(part["loc"] for part in invalid):  # else it is of several options together
+        if any(part["loc"] for part in invalid):  # without a place it is a check of several options together
             raise
 
 
 def with_defaults(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a record's options, with missing ones at the values that describe runs from before they existed.
+    """Returns a recorded run's options, completed by what the run did where it has none recorded.
 
-    Returns an unknown method's options unchanged.
+    Options of an unknown method come back unchanged.
     """
     _load_all()
     method = _methods.get(name)
@@ -235,16 +240,16 @@ def with_defaults(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def recorded(name: str, options: Mapping[str, Any]) -> Method:
-    """Makes the method of a recorded run from its spec's name and options; raises as `create`."""
+    """Makes the method of a recorded run from its name and options. Raises like `create`."""
     return create(name, with_defaults(name, options))
 
 
 def _explain(name: str, error: ValidationError) -> str:
-    return "Bad option: " + "; ".join(_complaint(name, one) for one in error.errors()) + "."
+    return "Bad option: " + "; ".join(_complaint(name, detail) for detail in error.errors()) + "."
 
 
 def _complaint(name: str, error: Mapping[str, Any]) -> str:
-    """Names option, value and fault; a method's own message about several options is given without the value."""
+    """Returns option, value and fault; a method's own check of several options gives its message without a value."""
     option, words = ".".join(map(str, error["loc"])), error["msg"].removeprefix("Value error, ")
     alone = isinstance(error.get("ctx", {}).get("error"), ValueError)
     return f"{name}{'.' * bool(option)}{option}: {words}" if alone else f"{name}.{option}={error['input']!r}: {words}"

@@ -1,11 +1,11 @@
-"""Rennala SGD: the server makes one step by the mean of B gradients that were all taken at its weights of now.
+"""Rennala SGD: the server takes one step by the mean of B gradients that were all computed at its current weights.
 
-Source: Tyurin, Richtarik (arXiv:2305.12387), as Algorithm 2 of arXiv:2501.16168 has it.
+Source: Tyurin, Richtarik (arXiv:2305.12387), as stated in Algorithm 2 of arXiv:2501.16168.
 
 Departures and choices:
-- Those of asgd.py. A gradient of earlier weights is ignored, and has cost its batch.
+- Those of asgd.py. A gradient at earlier weights is dropped, and its batch is lost.
 - Weights are sent and charged for every batch, even if a worker already has them.
-- The last step of an epoch is by those that are there, which may be fewer than B: an epoch ends in a drain.
+- The last step of an epoch, which ends in a drain, may be by fewer than B gradients.
 - The rate is the schedule's at the ticket of the first of the B batches, and is not multiplied by B.
 - B is 2, as in the public code of Ringmaster LMO (vectozavr/ringmaster-lmo); the paper's is max(1, sigma^2 / epsilon).
 """
@@ -17,8 +17,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from methods import Accumulate, Channel, Get, Gradient, Lag, Program, Replica, Update, options, register
+from methods import Channel, Get, Gradient, Lag, Program, Replica, options, register
 from methods.asgd import ASGD, ServerOptions, send_weights
+from methods.effects import update_by_mean
 from methods.ringmaster import drop
 
 
@@ -29,7 +30,7 @@ class RennalaOptions(ServerOptions):
 
 @register(title="Rennala SGD", source="arXiv:2501.16168, Algorithm 2; arXiv:2305.12387", name="rennala", place=17)
 class Rennala(ASGD):
-    """A server that collects."""
+    """ASGD with a server that collects B fresh gradients for each step."""
 
     Options = RennalaOptions
 
@@ -49,16 +50,8 @@ class Rennala(ASGD):
                 else:
                     collected.append(message.gradients)
             if len(collected) == self.options.gradients:
-                yield from step_by(collected)
+                yield from update_by_mean(collected)
                 collected = []
             yield from send_weights(replica, message)
         if collected:
-            yield from step_by(collected)
-
-
-def step_by(collected: Sequence[Sequence[Gradient]]) -> Program:
-    """One update by the mean of several gradients, each a list of all layers'."""
-    means = []
-    for of_layer in zip(*collected, strict=True):
-        means.append((yield Accumulate(*of_layer)))
-    yield Update(*means)
+            yield from update_by_mean(collected)

@@ -3,9 +3,9 @@
 Source: Maranjyan, Tyurin, Richtarik (arXiv:2501.16168), Algorithm 4, "without calculation stops".
 
 Departures and choices:
-- Those of asgd.py. A delay is the number of the server's steps since it sent the weights that a gradient is taken at.
+- Those of asgd.py. A gradient's delay is the number of server steps since the server sent the weights for it.
 - The batch of an ignored gradient is lost: the epoch does not replace it.
-- Algorithm 5, which stops a gradient under way once it is too late, needs interruptible workers and is left out.
+- Algorithm 5, which stops a gradient's computation once it is too late, needs interruptible workers and is left out.
 - R is 2, as in the public code of Ringmaster LMO (vectozavr/ringmaster-lmo); the paper's is max(1, sigma^2 / epsilon).
 """
 
@@ -27,13 +27,13 @@ class RingmasterOptions(ServerOptions):
 
 @register(title="Ringmaster ASGD", source="arXiv:2501.16168, Algorithm 4", name="ringmaster", place=16)
 class Ringmaster(ASGD):
-    """A server that looks at a gradient's delay first."""
+    """ASGD with a server that drops gradients of delay R or more."""
 
     Options = RingmasterOptions
     drops_gradients = True
 
     def receive(self, gradients: Sequence[Gradient]) -> Program:
-        lag = yield Lag(gradients[0])  # of all layers the same: the server alone updates, and all of them at once
+        lag = yield Lag(gradients[0])  # the same for all layers, which only the server updates, all at once
         if lag.staleness < self.options.threshold:
             yield Update(*gradients)
         else:

@@ -1,23 +1,23 @@
-"""SGP: stochastic gradient push. Devices push weights to peers, which weight them by push-sum; no all-reduce.
+"""SGP: stochastic gradient push. Devices push weights to peers, corrected by push-sum, without an all-reduce.
 
-Source: Assran et al., "Stochastic Gradient Push for Distributed Deep Learning" (arXiv:1811.10792), Algorithm 1;
-overlap (their tau-OSGP) is `delay`.
+Source: Assran et al., "Stochastic Gradient Push for Distributed Deep Learning" (arXiv:1811.10792), Algorithm 1; with
+overlap (their tau-OSGP) as the option `delay`.
 
-A device has a biased x and a push-sum weight w, and takes gradients at z = x / w. It steps x <- x - rate g, keeps the
-share p of x and w, and sends as much of both to each of its peers; whoever receives (x', w') adds it to its own. The
-replica is z here. So
+A device has biased weights x and a push-sum weight w, and takes gradients at z = x / w. It steps x <- x - rate g, keeps
+the share p of x and w, and sends the same share to each of its peers; a receiver of (x', w') adds it to its own x and
+w. The replica here holds z, so that
     the step on x is z <- z - (rate / w) g, an `Update` of scale 1 / w;
-    p x / (p w) is z again, so that sending changes w alone, and what is sent is (z, p w);
-    (w z + w' z') / (w + w') is the `Mix` of z' into z with the share w' / (w + w').
+    sending leaves z as it is, since (p x) / (p w) = z, and changes w only; the message is (z, p w);
+    receiving gives (w z + w' z') / (w + w'), the `Mix` of z' into z with the share w' / (w + w').
 
 Departures and choices:
-- Graphs: the paper's directed exponential one, whose device sends to one peer a step, 1, 2, 4, .. places on in turn; or
-  all to all. Both give and take as much everywhere, so that w stays 1 without a delay.
-- With a delay, messages of a step are waited for so many steps later. They go out at every step; theirs go out at every
-  tau-th. Workers are drained at an epoch's end, where all that is on its way is received.
-- Momentum is each device's own and is not sent; the rate is scaled with the whole step, momentum's part as well.
-- What is sent pays for weights alone, not for w. BN's running statistics go with them (`bn_buffers=per_device`).
-- What is evaluated is the mean of the replicas (`consensus`), of z, not weighed by w.
+- Graphs: the paper's directed exponential one, in which a device sends to one peer per step, 1, 2, 4, ... places on in
+  turn; or all to all. In both, every device sends and receives equally much, so that w stays 1 without a delay.
+- With a delay of d, a device waits d steps later for the messages of a step. It sends at every step; tau-OSGP sends at
+  every tau-th. Workers are drained at an epoch's end, where all messages are received.
+- Momentum is each device's own and is not sent; the scale also applies to the momentum's part of a step.
+- Messages are charged for weights, not for w. BN's running statistics are sent too (`bn_buffers=per_device`: not).
+- The mean of the replicas' z is evaluated (`consensus`), not weighted by w.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ Links = Mapping[tuple[int, int], Channel]
 
 
 class Push(NamedTuple):
-    """A device's message: z, and the push-sum weight that goes with it."""
+    """A message to a peer: the weights z, and the push-sum weight sent with them."""
 
     weights: Weights
     weight: float
@@ -60,14 +60,17 @@ class Push(NamedTuple):
 @options
 class PushOptions(ReplicatedOptions):
     graph: Annotated[
-        Literal["exponential", "complete"], Field(description="whom a device sends to: one peer a step in turn, or all")
+        Literal["exponential", "complete"],
+        Field(description="peers that a device sends to: one per step in turn, or all"),
     ] = "exponential"
-    delay: Annotated[int, Field(ge=0, le=1000, description="steps after which messages are waited for (overlap)")] = 0
+    delay: Annotated[
+        int, Field(ge=0, le=1000, description="steps until the messages of a step are received (overlap)")
+    ] = 0
 
 
 @register(title="SGP", source="arXiv:1811.10792, Algorithm 1", name="sgp", place=31)
 class SGP(LocalSteps):
-    """A trainer per device, which sends and mixes after each of its steps."""
+    """A trainer per device, which sends and mixes weights after each of its steps."""
 
     Options = PushOptions
 
@@ -83,7 +86,7 @@ class SGP(LocalSteps):
 
     def trainer(self, team: Team, replica: Replica, links: Links) -> Program:
         weight = weight_of(replica)
-        under_way: list[Sequence[int]] = []  # the distances of peers whose messages are to come, step by step
+        under_way: list[Sequence[int]] = []  # for each step whose messages are to be received: its peers' distances
         while (step := (yield NextBatch(replica))) is not None:
             yield from train(replica, step, scale=1 / team.state.setdefault(weight, 1.0))
             done = self.count_step(team, replica) - 1
@@ -102,14 +105,14 @@ class SGP(LocalSteps):
                 yield Put(links[replica.index, (replica.index + distance) % self.replicas], push)
 
     def distances(self, step: int) -> Sequence[int]:
-        """Returns how many places on the peers are that every device sends to after its step of this number."""
+        """Returns how far away, in device numbers, the peers are to which every device sends after this step."""
         if self.options.graph == "complete" or self.replicas == 1:
             return range(1, self.replicas)
         return [2 ** (step % (self.replicas - 1).bit_length())]
 
 
 def receive(team: Team, replica: Replica, links: Links, distances: Sequence[int]) -> Program:
-    """Mixes in the messages of one step, one after the other."""
+    """Receives and mixes in the messages of one step."""
     for distance in distances:
         push = yield Get(links[(replica.index - distance) % len(team.replicas), replica.index])
         team.state[weight_of(replica)] += push.weight
