@@ -1,7 +1,7 @@
-"""Epoch accounting: records of batches and gradients, what became of them, and how stale gradients were.
+"""Epoch accounting: objects for batches and gradients, what became of them, and how stale gradients were.
 
-Every team (team.py, numerics/team.py) keeps its accounts here: tickets of batches, versions of layers, gradients that
-were made, applied or dropped, staleness, and counts of effects over all epochs.
+Every team (team.py, numerics/team.py) has an EpochAccounting. It gives out the tickets of batches, counts gradients
+that were computed, applied or dropped, sums up staleness, and counts effects over all epochs.
 """
 
 from __future__ import annotations
@@ -28,27 +28,29 @@ from methods.effects import Correction, LayerVersions
 
 
 class TimedEvent(Protocol):
-    """A moment on a device that runs behind the host: known once the device has come to it."""
+    """An event on a device with asynchronous launches; its time is known once the device has reached it."""
 
     def elapsed_time(self, end_event: TimedEvent) -> float:
-        """Returns milliseconds until the other event. Raises RuntimeError before the device has come to both."""
+        """Returns the milliseconds until the other event. Raises RuntimeError until the device has reached both."""
 
 
-Moment = float | TimedEvent  # the clock's seconds, or a device's event
+Moment = float | TimedEvent  # seconds of the clock, or an event of a device
 
 
-# ---- records of what workers hold
+# ---- the objects that workers handle
 
 NO_TICKET = -1
-"""Ticket of a pseudo-gradient, which is of no batch."""
+"""Ticket of a pseudo-gradient, which belongs to no batch."""
 
 
 @dataclass(eq=False)
 class Layer:
-    """One layer of one replica, and the counts of what changed it.
+    """One layer of one replica, with the counts of its updates and averages.
 
-    size: trainable parameters. device: where it lives. offset: its version less its own updates: weights that are mixed
-    in whole bring their version along.
+    size: number of trainable parameters.
+    device: number of the device that holds it.
+    offset: what `version` has in addition to `updates`: updates that weights mixed in whole had received elsewhere. It
+        is negative if these had fewer.
     """
 
     name: str
@@ -62,11 +64,11 @@ class Layer:
 
     @property
     def version(self) -> int:
-        """Returns the number of updates of its weights, here and where they came from."""
+        """Returns the number of updates that its weights have received, here and in replicas they came from."""
         return self.updates + self.offset
 
     def mixed(self, version: int, share: float) -> None:
-        """Notes that weights of this version were mixed in with this share. The caller holds the mutex."""
+        """Records that weights of this version were mixed in with this share. The caller holds the mutex."""
         self.averages += 1
         if share == 1:
             self.offset = version - self.updates
@@ -83,7 +85,7 @@ class Replica:
 
 @dataclass(slots=True)
 class Read:
-    """One read of a layer by a step's forward pass: the time, and the layer's counts then."""
+    """A read of a layer's weights by a step: the time, and the layer's counts at that time."""
 
     updates: int
     time: Moment
@@ -95,15 +97,18 @@ class Read:
         return self.updates != layer.updates or self.averages != layer.averages
 
     def version(self, *, own: bool) -> int:
-        """Returns the version that was read. own: counts the layer's own updates alone."""
+        """Returns the version that was read; with `own`, the layer's own updates only."""
         return self.updates if own else self.updates + self.offset
 
 
 class Step:
-    """One batch on its way through the network.
+    """One batch in progress.
 
-    index: its ticket over all epochs. settled: it has led to a gradient, or was dropped. forwarded: its forward pass
-    has begun. reads: by layer. pinned: indices of the layers that it computes with a copy of.
+    index: its ticket, counted over all epochs.
+    settled: whether it has led to a gradient or was dropped.
+    forwarded: whether its forward pass has begun.
+    reads: the read of each layer's weights; None before it.
+    pinned: indices of the layers whose weights are pinned copies.
     """
 
     __slots__ = ("__weakref__", "forwarded", "index", "pinned", "reads", "replica", "settled")
@@ -121,17 +126,20 @@ class Step:
 
 
 Part = tuple[Read, Moment]
-"""One of several accumulated gradients: its read, and the moment at which it was ready."""
+"""One of several accumulated gradients: the read of its weights, and when it was computed."""
 
 
 @dataclass(slots=True)
 class Gradient:
-    """The gradient of one layer for one step, or the mean or sum of `batches` steps; of a pseudo-gradient that is 0.
+    """The gradient of one layer for one batch, a mean or sum for several batches, or a pseudo-gradient.
 
-    ready: when it was computed; 0 where unknown. settled: it was applied, reduced or dropped, or needs not be
-    (pseudo-gradients: what they are made of stays in the weights). parts: read and readiness of each gradient that
-    `Accumulate` added up, empty for a single one; `read` is then the stalest's. sent_bytes: its bytes once compressed;
-    None: those of its layer's parameters.
+    index: the ticket, which decides the learning rate.
+    read: of the weights; of an accumulated gradient the stalest one.
+    ready: when it was computed; 0 if unknown.
+    settled: whether it has been applied, reduced or dropped; always true for pseudo-gradients, which need not be used.
+    batches: number of batches; 0 for a pseudo-gradient.
+    parts: the gradients that `Accumulate` added up; () for a single one.
+    sent_bytes: its bytes when compressed; None: those of its layer's parameters.
     """
 
     layer: Layer
@@ -145,17 +153,17 @@ class Gradient:
 
     @property
     def all_parts(self) -> tuple[Part, ...]:
-        """Returns the parts; a single gradient is its own only part."""
+        """Returns the parts; a single gradient has itself as the only part."""
         return self.parts or ((self.read, self.ready),)
 
     def lag(self, layer: Layer) -> LayerVersions:
-        """Returns versions of a layer, at the read and now: its updates, or its `version` in another replica."""
+        """Returns the layer's versions at the read and now: own updates, or `version` for another replica's layer."""
         own = layer is self.layer
         return LayerVersions(self.read.version(own=own), layer.updates if own else layer.version)
 
     @property
     def singles(self) -> int:
-        """Returns the number of gradients that it counts as."""
+        """Returns how many gradients it counts as."""
         return len(self.parts) or 1
 
     @classmethod
@@ -165,17 +173,17 @@ class Gradient:
         return cls(layer, NO_TICKET, read, now).as_delta()
 
     def as_delta(self) -> Self:
-        """Makes it a pseudo-gradient, and returns it."""
+        """Turns it into a pseudo-gradient, and returns it."""
         self.batches, self.settled = 0, True
         return self
 
 
 @dataclass(eq=False)
 class Weights:
-    """A copy of the weights of some layers of a replica, and the state of an outer optimizer of them.
+    """A copy of some layers' weights, with the state of an outer optimizer.
 
-    steps: of the outer optimizer since they were copied. copied: the layers' versions when they were; empty for errors
-    of codecs, and in checkpoints of early versions.
+    steps: outer steps since the copy.
+    copied: the layers' versions at the copy; [] for errors of codecs, and in old checkpoints.
     """
 
     replica: Replica
@@ -185,17 +193,17 @@ class Weights:
 
     @property
     def versions(self) -> list[int]:
-        """Returns each layer's version; a step of an outer optimizer counts as an update."""
+        """Returns each layer's version; an outer step counts as an update."""
         return [version + self.steps for version in self.copied or [0] * len(self.layers)]
 
     @property
     def sizes(self) -> int:
-        """Returns how many times the layers' bytes they have: more than 1 with an outer optimizer's momentum."""
+        """Returns its bytes as a multiple of the layers' bytes: above 1 with an outer optimizer's momentum."""
         return 1
 
     @property
     def kept(self) -> KeptWeights:
-        """Returns the values that a checkpoint has beside the tensors."""
+        """Returns the values for a checkpoint, without tensors."""
         return KeptWeights(
             replica=self.replica.index,
             layers=[layer.index for layer in self.layers],
@@ -205,7 +213,7 @@ class Weights:
 
 
 class Ticket(NamedTuple):
-    """A batch's number in its epoch, and its index among the data's batches; with shards these differ."""
+    """A batch's number in its epoch, and its index among the data's batches; with shards they differ."""
 
     number: int
     batch: int
@@ -215,11 +223,13 @@ class Ticket(NamedTuple):
 
 
 class EpochAccounting:
-    """Counts the batches, gradients and updates of one team; several workers may call it at once.
+    """Counts the batches, gradients and updates of one team. It may be called from several threads.
 
-    layers: their names. replicas: how many. trained: how many of these, from 0 on, have equal shares of the batches (a
-    server has none); None: all. steps_per_epoch: batches. Epochs count from 0. shards: parts of the data, one for each
-    device that asks for batches; 1: all draw from the whole.
+    layers: their names.
+    replicas: how many. trained: how many of them, from index 0, have equal shares of the batches; None: all.
+    steps_per_epoch: batches of an epoch, over all replicas.
+    epochs: how many are planned; they count from 0.
+    shards: parts of the data, one for each device that asks for batches; 1: every device uses all data.
     """
 
     def __init__(
@@ -236,8 +246,8 @@ class EpochAccounting:
         self.replicas, self.steps_per_epoch, self.epochs, self.shards = replicas, steps_per_epoch, epochs, shards
         self.staleness = Staleness(layers)
         self.effects = no_effects(len(layers))
-        self.dropped = 0  # gradients over all epochs, as methods declared
-        self.sent: Links | None = {}  # over all epochs; None where a run goes on that has not counted them
+        self.dropped = 0  # gradients, over all epochs
+        self.sent: Links | None = {}  # over all epochs; None after resuming a run that did not count them
         self._lock = threading.Lock()
         self.begin_epoch(0)
 
@@ -245,23 +255,24 @@ class EpochAccounting:
         self.epoch = epoch
         self.taken = [0] * self.replicas  # batches, per replica
         self.asked = [0] * self.shards if self.replicas == 1 < self.shards else []  # batches, per device
-        self.end = self.steps_per_epoch  # batches that are given out before the next drain
-        self.part = 0  # batches taken before the part of the epoch that is under way
+        self.end = self.steps_per_epoch  # batches before the next drain
+        self.part = 0  # batches taken before the current part of the epoch
         self.begun = 0  # batches that led to a gradient or were dropped
         self.unused = 0  # gradients still to be applied, reduced or dropped
         self.staleness.clear()
 
     def drain_after(self, batches: int) -> None:
-        """Ends the part under way at this batch: no more are given out after it, so that the workers end.
+        """Ends the current part of the epoch at this batch: no later one is given out, so that the workers end.
 
-        batches: counted from the epoch's begin; a multiple of the replicas.
+        batches: counted from the epoch's beginning; a multiple of the number of trained replicas.
         """
         self.end, self.part = batches, sum(self.taken)
 
     def end_epoch(self) -> None:
-        """Checks, at an epoch's end or a drain, that all batches led to gradients and all gradients were used.
+        """Checks, at an epoch's end or another drain, that nothing was left over.
 
-        Raises EpochUnfinished unless all batches were taken, and all gradients applied or declared dropped.
+        Raises EpochUnfinished unless all batches were taken and led to gradients, and all gradients were applied or
+        dropped.
         """
         if leftovers := list(self._left_over()):
             raise EpochUnfinished(leftovers)
@@ -280,10 +291,10 @@ class EpochAccounting:
     # ---- batches
 
     def upcoming(self, replica: int, *, shared: bool = False) -> int | None:
-        """Returns the number, within the epoch, of the ticket that `take` gives next; None where none is left.
+        """Returns the number, within the epoch, of the ticket that `take` would give; None if there is none left.
 
-        Of Q trained replicas, ticket i belongs to replica i mod Q; with `shared` to whoever asks. All who ask in an
-        epoch ask alike. Raises ValueError where the replica has no share.
+        With Q trained replicas, ticket i belongs to replica i mod Q; with `shared` to whichever asks next. Within an
+        epoch all workers ask in the same way. Raises ValueError if the replica has no share.
         """
         if not shared and replica >= self.trained:
             raise ValueError(f"replica {replica} has no share of the batches: {self.trained} replicas are trained")
@@ -291,21 +302,21 @@ class EpochAccounting:
         return ticket if ticket < self.end else None
 
     def take(self, replica: int, *, shared: bool = False, device: int = 0) -> Ticket | None:
-        """Takes the next ticket for this replica; None where none is left. device: of the worker that asks.
+        """Takes the next ticket for this replica; None if there is none left.
 
-        Raises ValueError where devices have shards, and this one has none.
+        device: the asking worker's. Raises ValueError if devices have shards and this one has none.
         """
         with self._lock:
             number = self.upcoming(replica, shared=shared)
             return None if number is None else self._taken(number, replica, device, shared=shared)
 
     def take_drawn(self, replica: int, number: int) -> Ticket | None:
-        """Takes the shared ticket that a counter of several processes has given out; None beyond the last batch."""
+        """Takes a ticket that was drawn from a counter of several processes; None beyond the last batch."""
         with self._lock:
             return self._taken(number, replica, replica, shared=True) if number < self.end else None
 
     def _taken(self, number: int, replica: int, device: int, *, shared: bool) -> Ticket:
-        """Counts a batch. With shards it is the next one of the device's own, whatever other devices have taken."""
+        """Counts a batch. With shards it is the next one of the device's own, whatever others have taken."""
         batch = number
         if self.shards > 1:
             shard, counts = (replica, self.taken) if self.replicas > 1 else (device, self.asked)
@@ -318,10 +329,13 @@ class EpochAccounting:
         self.effects["shared_batches"] += shared
         return Ticket(number, batch)
 
-    # ---- gradients: one that goes to several replicas is applied at the first
+    # ---- gradients: one for several replicas counts as applied at the first of them
 
     def count_gradient(self, step: Step, *, pinned: bool, moved: bool) -> None:
-        """Counts a gradient of the step. moved: the weights have changed since the forward pass read them."""
+        """Counts a gradient of the step.
+
+        pinned: computed with pinned weights. moved: the weights have changed since the forward pass read them.
+        """
         effects = self.effects
         with self._lock:
             self.unused += 1
@@ -342,7 +356,7 @@ class EpochAccounting:
             effects["applied_batches"] += sum([gradient.batches for gradient in gradients])
 
     def settle(self, gradients: Sequence[Gradient]) -> None:
-        """Notes that gradients were applied, reduced, or handed to another process. Each counts once."""
+        """Records that gradients were applied, reduced, or sent to another process. Each counts once."""
         with self._lock:
             for gradient in gradients:
                 if not gradient.settled:
@@ -350,14 +364,14 @@ class EpochAccounting:
                     gradient.settled = True
 
     def count_received(self, gradient: Gradient) -> None:
-        """Counts a gradient from another process, unless it was applied there before."""
+        """Counts a gradient from another process, unless it was already applied there."""
         with self._lock:
             self.unused += not gradient.settled
 
     def count_reduction(self, gradients: Sequence[Gradient], means: Sequence[Gradient]) -> None:
-        """Counts an AllReduce: the gradients are used, and as many means are made.
+        """Counts an AllReduce: the gradients are used up, and each member has a new one, the mean.
 
-        A group of one returns its own gradient.
+        A group of one returns its own gradient, and nothing is counted.
         """
         if means[0] is not gradients[0]:
             self.settle(gradients)
@@ -365,7 +379,7 @@ class EpochAccounting:
                 self.unused += sum(mean.singles for mean in means)
 
     def count_accumulation(self, gradients: Sequence[Gradient], total: Gradient) -> None:
-        """Counts gradients that became one, which counts as many: it is settled if all of them were."""
+        """Counts gradients that were combined into `total`, which is settled if all of them were."""
         total.settled = all(gradient.settled for gradient in gradients)
         self.settle(gradients)
         if not total.settled:
@@ -373,13 +387,13 @@ class EpochAccounting:
                 self.unused += total.singles
 
     def note_staleness(self, layer: Layer, gradient: Gradient, version: int, now: Moment) -> None:
-        """Notes the staleness of each part of a gradient, applied `now` to the layer at this version of its lag."""
+        """Records the staleness of each part of a gradient that was applied `now`, at this version of the layer."""
         own = layer is gradient.layer
         for read, ready in gradient.all_parts:
             self.staleness.note(layer.index, max(0, version - read.version(own=own)), read.time, ready, now)
 
     def drop(self, item: Step | Gradient) -> None:
-        """Counts dropped gradients: as many as an accumulated one has, or one per layer for a batch."""
+        """Counts dropped gradients: an accumulated one counts as its parts, a batch as one gradient per layer."""
         gradients = item.singles if isinstance(item, Gradient) else len(item.reads)
         with self._lock:
             if not item.settled:
@@ -398,18 +412,18 @@ class EpochAccounting:
                 self.effects["state_averages"] += correction.state
 
     def count_sent(self, giver: int, getter: int, size: float) -> None:
-        """Counts bytes from one device to another."""
+        """Counts bytes sent from one device to another."""
         with self._lock:
             if self.sent is not None:
                 self.sent[giver, getter] = self.sent.get((giver, getter), 0.0) + size
 
     @property
     def sent_bytes(self) -> dict[str, float] | None:
-        """Returns the bytes of each link, by a name such as "0 to 1", in the order of the devices."""
+        """Returns the bytes of each link by name, such as "0 to 1", in the devices' order; None if not counted."""
         return None if self.sent is None else {f"{a} to {b}": size for (a, b), size in sorted(self.sent.items())}
 
     def count_mix(self) -> None:
-        """Counts a Mix as an average of a replica, where there are other replicas."""
+        """Counts a Mix as an average of a replica, if the team has several."""
         if self.replicas > 1:
             with self._lock:
                 self.effects["averages"] += 1
@@ -419,7 +433,7 @@ class EpochAccounting:
     def counts(self, state: Mapping[str, object], weights: Mapping[str, Weights]) -> TeamCounts:
         """Returns a copy of the counters that a resumed run needs. state, weights: the team's.
 
-        Raises ValueError where the state cannot be written as JSON.
+        Raises ValueError if the state cannot be written as JSON.
         """
         counts = TeamCounts(
             epoch=self.epoch,
@@ -436,7 +450,7 @@ class EpochAccounting:
         return counts.model_copy(deep=True)
 
     def check(self, counts: TeamCounts) -> None:
-        """Raises ValueError where the counters are of a team with other layers, replicas or epochs."""
+        """Raises ValueError if the counters are of a team with other layers, replicas or epochs."""
         sums, taken = counts.staleness, sum(counts.taken)
         by_layer: list[Sequence[float]] = [sums["count"], sums["updates"], sums["seconds"], sums["wait"]]
         by_layer.append(counts.effects["updates"])
@@ -450,7 +464,7 @@ class EpochAccounting:
             raise ValueError("its counts are of another team")
 
     def resume(self, counts: TeamCounts) -> None:
-        """Sets the counters to those of a checkpoint. Raises as `check`."""
+        """Sets the counters to a checkpoint's. Raises ValueError as `check` does."""
         self.check(counts)
         counts = counts.model_copy(deep=True)
         self.epoch, self.taken, self.effects = counts.epoch, counts.taken, counts.effects
@@ -464,9 +478,9 @@ class EpochAccounting:
 
 
 class Staleness:
-    """Sums the staleness of applied gradients per layer.
+    """Sums up the staleness of applied gradients per layer.
 
-    Seconds are those of the executor's clock, or differences of device events where a device runs behind the host.
+    Seconds are those of the executor's clock, or differences of events on a device with asynchronous launches.
     """
 
     def __init__(self, layers: Sequence[str]) -> None:
@@ -477,24 +491,27 @@ class Staleness:
     def clear(self) -> None:
         n = len(self.layers)
         self.count, self.updates, self.seconds, self.wait = [0] * n, [0] * n, [0.0] * n, [0.0] * n
-        self.events: list[tuple[int, Moment, Moment, Moment]] = []  # whose times the device has yet to reach
+        self.events: list[tuple[int, Moment, Moment, Moment]] = []  # whose times the device has not reached yet
 
     def note(self, layer: int, updates: int, read: Moment, ready: Moment, now: Moment) -> None:
-        """Notes an applied gradient.
+        """Adds an applied gradient.
 
-        updates: its staleness; read: when its pass read the weights; ready: when it was computed.
+        updates: its staleness.
+        read: when its forward pass read the weights.
+        ready: when it was computed.
+        now: when it was applied.
         """
         with self.lock:
             self.count[layer] += 1
             self.updates[layer] += updates
-            if isinstance(now, float):  # without a call: most of what a simulation without tensors does
+            if isinstance(now, float):  # inlined, since a simulation without tensors spends most time here
                 self.seconds[layer] += now - read  # type: ignore[operator]
                 self.wait[layer] += now - ready  # type: ignore[operator]
             else:
                 self.events.append((layer, read, ready, now))
 
     def sums(self) -> StalenessSums:
-        """Returns the epoch's sums so far. Raises RuntimeError while a device has not reached the events noted."""
+        """Returns the epoch's sums so far. Raises RuntimeError if the device has not reached all events yet."""
         while self.events:
             layer, *moments, now = self.events[-1]
             seconds, wait = (cast(TimedEvent, moment).elapsed_time(cast(TimedEvent, now)) / 1000 for moment in moments)
@@ -510,7 +527,7 @@ class Staleness:
         self.seconds, self.wait = sums["seconds"], sums["wait"]
 
     def per_layer(self) -> list[LayerStaleness]:
-        """Returns the means of each layer; raises as `sums`."""
+        """Returns the means of each layer. Raises RuntimeError as `sums` does."""
         sums = self.sums()
         return [
             {
@@ -524,7 +541,7 @@ class Staleness:
         ]
 
     def mean(self) -> tuple[float, float, float]:
-        """Returns (updates, seconds, wait seconds) averaged over the layers."""
+        """Returns (updates, seconds, seconds of waiting), averaged over the layers."""
         rows = self.per_layer()
         n = len(rows)
         return (

@@ -1,8 +1,8 @@
-"""The team as methods and executors see it: replicas, counters, and what every effect does to them.
+"""The team that methods and executors work on: replicas, counters, and what each effect does to them.
 
-`Team` has no tensors: it keeps the counters alone. So the laws of the virtual clock can be tested, and the seconds of
-an epoch at the paper's scale predicted, without computing anything. TorchTeam (numerics/team.py) adds the tensors; an
-executor cannot tell the one from the other.
+`Team` has no tensors and only counts, so that the virtual clock's laws can be tested, and the seconds of an epoch at
+the paper's scale predicted, without computing gradients. TorchTeam (numerics/team.py) adds the tensors; executors use
+both in the same way.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ T = TypeVar("T")
 
 
 def checked(kind: type[T], value: object) -> T:
-    """Returns the value, typed as `kind`. Raises TypeError where it is no such record.
+    """Returns the value, typed as `kind`. Raises TypeError if it is of another class.
 
-    Methods hold layers, steps and gradients by their protocols (methods/effects.py); a team gets its own records back.
+    Methods refer to layers, steps and gradients by protocols (methods/effects.py); a team needs its own classes.
     """
     if not isinstance(value, kind):
         raise TypeError(f"{value!r} is no {kind.__name__} of this team")
@@ -47,16 +47,22 @@ def checked(kind: type[T], value: object) -> T:
 class Team:
     """The replicas of one run, its counters, and the implementation of every effect on them.
 
-    seed: of the methods' random numbers. network: its name. flops: returns each layer's forward FLOPs per sample,
-    called only if a method asks. shards: of the data, one for each device that asks for batches; 1: none. trained: how
-    many replicas have shares of the batches; None: all. sizes: bytes of messages, where no card says them. `now` is
-    always the executor's clock in seconds: at an effect's start for what reads, at its end for what writes.
+    replicas: at least one, in the order of their indices.
+    steps_per_epoch: batches of an epoch, over all replicas.
+    seed: of the methods' random numbers.
+    network: its name.
+    flops: returns each layer's forward FLOPs per sample; called only if a method asks.
+    shards: number of parts of the data, one for each device that asks for batches; 1: every device uses all data.
+    trained: how many replicas have equal shares of the batches; None: all.
+
+    Methods with a parameter `now` get the executor's clock in seconds: at an effect's start if it reads, at its end if
+    it writes. `sizes` has the bytes of messages where no hardware card gives them.
     """
 
     replicas: Sequence[Replica]
     replica: Replica
     device_lags = False
-    """True where the device is behind the host, which launches and goes on."""
+    """True if the device works asynchronously, behind the host that launches its kernels."""
 
     def __init__(
         self,
@@ -88,7 +94,7 @@ class Team:
 
     @cached_property
     def layer_flops(self) -> Sequence[float]:
-        """Each layer's forward FLOPs per sample; 2 per parameter where nobody counts them."""
+        """Each layer's forward FLOPs per sample; 2 per parameter if the team was made without `flops`."""
         return self._flops() if self._flops else [2.0 * layer.size for layer in self.replica.layers]
 
     @property
@@ -104,7 +110,7 @@ class Team:
         return self.accounts.steps_per_epoch
 
     def random(self, worker: str) -> Random:
-        """Returns random numbers of one worker, as methods.Team has them."""
+        """Returns a random generator for a worker, as methods.Team describes."""
         return Random(f"seed {self.seed}, epoch {self.epoch}, batch {self.accounts.part}, {worker}")
 
     # ---- epochs
@@ -118,28 +124,29 @@ class Team:
         return self.accounts.counts(self.state, weights)
 
     def resume(self, counts: TeamCounts) -> None:
-        """Sets the counters to those of a checkpoint. Raises ValueError where they are of another team."""
+        """Sets the counters to a checkpoint's. Raises ValueError if they do not fit this team."""
         self.accounts.resume(counts)
         self.state = dict(counts.model_copy(deep=True).state)
         self.expect(counts.weights)
 
     def expect(self, kept: Mapping[str, KeptWeights]) -> None:
-        """Makes `weights` have these names: its own copies where they fit, else copies whose tensors are still to come.
+        """Makes `weights` contain exactly these names, before a checkpoint's tensors are loaded into them.
 
-        Raises ValueError where there is no such replica or layer.
+        Existing copies are kept where they match; others are created. Raises ValueError for a replica or layer that the
+        team does not have.
         """
         before, self.weights = self.weights, {}
         for name, values in kept.items():
             if values.replica >= len(self.replicas) or max(values.layers, default=0) >= len(self.replica.layers):
                 raise ValueError(f"its weights '{name}' are of another team")
-            replica, own = self.replicas[values.replica], before.get(name)
-            if not (isinstance(own, Weights) and own.kept == values):
+            replica, copy = self.replicas[values.replica], before.get(name)
+            if not (isinstance(copy, Weights) and copy.kept == values):
                 layers = [replica.layers[i] for i in values.layers]
-                own = Weights(replica, layers, steps=values.steps, copied=values.copied)
-            self.weights[name] = own
+                copy = Weights(replica, layers, steps=values.steps, copied=values.copied)
+            self.weights[name] = copy
 
     def counted_effects(self) -> CountedEffects:
-        """Returns the counts for a journal's last line, with dropped gradients and replicas that were updated."""
+        """Returns the counts for a journal's last line, with dropped gradients, updated replicas and sent bytes."""
         return {
             **self.accounts.effects,
             "dropped": self.accounts.dropped,
@@ -148,17 +155,17 @@ class Team:
         }
 
     def keep_pace(self) -> None:
-        """Waits, before a worker turns to a batch, until a device that runs behind has nearly caught up."""
+        """Blocks, before a worker starts on a batch, until a device with asynchronous launches has nearly caught up."""
 
     # ---- batches
 
     def next_batch(self, replica: e.Replica, shared: bool = False, device: int = 0) -> Step | None:
-        """Returns the next batch; None at the end. device: of the worker that asks, whose shard it is of."""
+        """Returns the next batch, or None at the end. device: the asking worker's, whose shard of the data is used."""
         ticket = self.accounts.take(replica.index, shared=shared, device=device)
         return None if ticket is None else self.make_step(replica, ticket)
 
     def take(self, replica: e.Replica, number: int) -> Step | None:
-        """Returns the batch of a ticket that several processes draw from one counter; None beyond the last."""
+        """Returns the batch of a ticket drawn from a counter of several processes; None beyond the last."""
         ticket = self.accounts.take_drawn(replica.index, number)
         return None if ticket is None else self.make_step(replica, ticket)
 
@@ -200,17 +207,20 @@ class Team:
         replica: e.Replica | None = None,
         scale: e.Scale = 1.0,
     ) -> None:
-        """Carries out an `Update` effect. replica: whose layers change, by default the gradients' own.
+        """Carries out an `Update` effect.
 
-        A gradient from another replica is at least as stale as the versions differ: both apply the same ones, or its
-        weights have brought their version along.
-        Raises ValueError where a gradient is a pseudo-gradient, or the scale is not finite or below 0.
+        worker: its name, under which per-worker optimizer state is kept.
+        replica: whose layers change; None: the gradients' own.
+
+        The staleness of a gradient from another replica is the difference of the versions, at least 0: a lower bound,
+        since the two replicas may have had different updates. Raises ValueError for a pseudo-gradient and an invalid
+        scale.
         """
         self.begin_update(gradients)
         self.apply_gradients(gradients, worker, now, replica, scale)
 
     def begin_update(self, gradients: Sequence[e.Gradient]) -> None:
-        """Counts an `Update`, before its gradients are applied. Raises ValueError where one is a pseudo-gradient."""
+        """Counts an `Update` before its gradients are applied. Raises ValueError for a pseudo-gradient."""
         records = [checked(Gradient, gradient) for gradient in gradients]
         if not all(gradient.batches for gradient in records):
             raise ValueError("Update takes gradients of batches; a pseudo-gradient (Delta) is for Outer")
@@ -224,14 +234,14 @@ class Team:
         replica: e.Replica | None = None,
         scale: e.Scale = 1.0,
     ) -> None:
-        """Applies gradients of an `Update` that has begun."""
+        """Applies gradients of an `Update` that `begin_update` has counted; a replay does so one by one."""
         records = [checked(Gradient, gradient) for gradient in gradients]
         self.accounts.settle(records)
         for gradient in records:
             self.update_layer(target(gradient, replica), gradient, worker, now, scale)
 
     def update_layer(self, layer: Layer, gradient: Gradient, worker: str, now: float, scale: e.Scale) -> None:
-        """Applies one gradient to a layer, and notes its staleness."""
+        """Applies one gradient to a layer, and records its staleness."""
         with layer.mutex:
             lag = gradient.lag(layer)
             self.apply(layer, gradient, 1.0 if scale == 1.0 else factor(scale, lag.staleness))
@@ -239,17 +249,18 @@ class Team:
         self.accounts.note_staleness(layer, gradient, lag.now, now)
 
     def apply(self, layer: Layer, gradient: Gradient, scale: float) -> None:
-        """Changes the layer's weights, where a subclass has any. scale: of the learning rate."""
+        """Changes the layer's weights in subclasses that have any. scale: factor of the learning rate."""
 
     def lag(self, gradient: e.Gradient, replica: e.Replica | None = None) -> e.LayerVersions:
-        """Returns the versions of the gradient's layer (or of that layer in another replica): at its read, and now."""
+        """Returns the gradient's LayerVersions, of its own layer or of the same layer in `replica`."""
         record = checked(Gradient, gradient)
         return record.lag(target(record, replica))
 
     def accumulate(self, gradients: Sequence[e.Gradient], *, mean: bool) -> Gradient:
-        """Returns the mean or sum of gradients as one. Raises ValueError unless they are of one layer and kind.
+        """Returns the mean or sum of gradients as one.
 
-        Pseudo-gradients have a mean alone: running statistics, which they take along, are not added up.
+        Raises ValueError unless all are of one layer, and all of batches or all pseudo-gradients. The sum of
+        pseudo-gradients is refused, since their running statistics cannot be added up.
         """
         records = [checked(Gradient, gradient) for gradient in gradients]
         if len({record.layer.index for record in records}) != 1:
@@ -273,9 +284,9 @@ class Team:
         return replace(gradients[0])
 
     def compress(self, effect: e.Compress, sizes: Sizes) -> tuple[Gradient, Weights]:
-        """Returns the gradient as it is sent, and the error. sizes: of the network that is charged.
+        """Returns the compressed gradient and the new error. sizes: bytes per layer, by which the message is charged.
 
-        Raises ValueError where the error is of other layers.
+        Raises ValueError if the error given is of another layer.
         """
         gradient = checked(Gradient, effect.gradient)
         error = None if effect.error is None else checked(Weights, effect.error)
@@ -289,17 +300,17 @@ class Team:
         return sent, new_error
 
     def encode(self, gradient: Gradient, codec: e.Codec, error: Weights | None) -> tuple[Gradient, Weights]:
-        """Returns the gradient as its receivers will have it, and the new error, both as new records."""
+        """Returns the gradient as its receivers decode it, and the new error; both are new objects."""
         return replace(gradient), Weights(self.replicas[gradient.layer.device], [gradient.layer])
 
     def drop(self, item: e.Gradient | e.Step) -> None:
-        """Drops a gradient, or a batch whose layers then have none."""
+        """Counts a dropped gradient, or a dropped batch with one gradient per layer."""
         self.accounts.drop(item if isinstance(item, Step) else checked(Gradient, item))
 
-    # ---- collectives: pure functions of what the members brought, in the order of the replicas
+    # ---- collectives: pure functions of the members' contributions, in the order of the replicas
 
     def all_reduce(self, gradients: Sequence[e.Gradient]) -> Sequence[Gradient]:
-        """Returns, for each member in the order of the replicas, the mean of all members' gradients."""
+        """Returns the mean of all members' gradients, once for each member, in the order of the replicas."""
         records = [checked(Gradient, gradient) for gradient in gradients]
         check_one_kind("AllReduce", records)
         batches = sum(gradient.batches for gradient in records)
@@ -318,11 +329,11 @@ class Team:
 
     @property
     def state_copies(self) -> int:
-        """Optimizer state tensors of a parameter's size: an average that takes the state along sends so many more."""
+        """Number of optimizer state tensors per parameter, which an average with state=True sends in addition."""
         return 1
 
     def flat(self, replica: e.Replica, *, state: bool = False) -> object:
-        """Returns the replica's weights as one vector (n,). state: with the optimizer's state."""
+        """Returns the replica's weights as one vector (n,). state: also the optimizer's state."""
         return None
 
     def mean_flat(self, vectors: Sequence[object]) -> object:
@@ -330,21 +341,25 @@ class Team:
         return None
 
     def weighed(self, effect: e.Average, snapshot: object) -> object:
-        """Returns what a member brings to the mean: its snapshot, times its weight where it has one, and the weight."""
+        """Returns a member's contribution to the mean: its snapshot; with a weight w: w times it, followed by w."""
         return snapshot
 
     def unweighed(self, effect: e.Average, mean: object) -> object:
-        """Returns the mean of the snapshots, of the mean of what the members brought."""
+        """Returns the weighted mean of the snapshots from the mean of the contributions."""
         return mean
 
     def finish_average(self, effect: e.Average, mean: object, snapshot: object, last: bool) -> bool | e.Correction:
-        """Adds mean - snapshot to the replica and returns `last`; with `later`, returns that correction instead."""
-        mean = self.unweighed(effect, mean)
-        correction = e.Correction(effect.replica, mean, snapshot, effect.state, last, effect.group.members)
+        """Adds mean - snapshot to the replica and returns `last`; with `later` returns that Correction instead."""
+        correction = self.correction(effect, mean, snapshot, last)
         if effect.later:
             return correction
         self.correct(correction)
         return last
+
+    def correction(self, effect: e.Average, mean: object, snapshot: object, last: bool) -> e.Correction:
+        """Returns the Correction of an average. mean: of the members' contributions."""
+        mean = self.unweighed(effect, mean)
+        return e.Correction(effect.replica, mean, snapshot, effect.state, last, effect.group.members)
 
     def correct(self, correction: e.Correction) -> None:
         """Adds the correction, mean - snapshot, to its replica."""
@@ -363,7 +378,7 @@ class Team:
         return Weights(self.replicas[replica.index], records, copied=[layer.version for layer in records])
 
     def delta(self, anchor: e.Weights, replica: e.Replica, now: float) -> Sequence[Gradient]:
-        """Returns the anchor less the replica's weights, a pseudo-gradient for each of its layers."""
+        """Returns anchor - the replica's weights, as one pseudo-gradient for each layer of the anchor."""
         layers = [checked(Layer, replica.layers[layer.index]) for layer in anchor.layers]
         versions = checked(Weights, anchor).versions
         return [Gradient.pseudo(layer, version, now) for layer, version in zip(layers, versions, strict=True)]
@@ -371,30 +386,32 @@ class Team:
     def outer(self, effect: e.Outer) -> Weights:
         """Returns the anchor after a step of the outer optimizer.
 
-        Raises ValueError unless there is one pseudo-gradient for each of its layers.
+        Raises ValueError unless there is one pseudo-gradient for each of its layers, and for an invalid scale.
         """
         anchor = checked(Weights, effect.anchor)
         deltas = {delta.layer.index: checked(Gradient, delta) for delta in effect.deltas}
         layers = [layer.index for layer in anchor.layers]
-        if sorted(layers) != sorted(d.layer.index for d in effect.deltas) or any(d.batches for d in deltas.values()):
+        if sorted(layers) != sorted(delta.layer.index for delta in effect.deltas) or any(
+            delta.batches for delta in deltas.values()
+        ):
             raise ValueError(f"Outer takes one pseudo-gradient (Delta) for each of the anchor's {len(layers)} layers")
         return self.step_outer(anchor, [deltas[index] for index in layers], effect.optimizer, factor(effect.scale, 0))
 
     def step_outer(
         self, anchor: Weights, deltas: Sequence[Gradient], optimizer: e.OuterOptimizer, scale: float
     ) -> Weights:
-        """Returns the anchor after a step. deltas: of its layers, in their order. scale: multiplies them."""
+        """Returns the anchor after a step. deltas: one per layer, in the anchor's order. scale: their factor."""
         return replace(anchor, steps=anchor.steps + 1)
 
     def mix(self, effect: e.Mix) -> None:
-        """Carries out a `Mix` effect. Raises ValueError where its share is not from 0 to 1."""
+        """Carries out a `Mix` effect. Raises ValueError unless its share is from 0 to 1."""
         self.begin_mix(effect)
         self.mix_in(effect)
 
     def begin_mix(self, effect: e.Mix) -> None:
-        """Counts a `Mix`. Raises as `mix`."""
+        """Counts a `Mix`. Raises ValueError unless its share is from 0 to 1."""
         if not 0 <= effect.share <= 1:
-            raise ValueError(f"Mix takes a share from 0 to 1; {effect.share} came")
+            raise ValueError(f"Mix takes a share from 0 to 1, not {effect.share}")
         self.accounts.count_mix()
 
     def mix_in(self, effect: e.Mix) -> None:
@@ -405,7 +422,7 @@ class Team:
 
 
 class SimulatedTeam(Team):
-    """A team without tensors, made of the names and sizes of layers."""
+    """A team without tensors, made from the names and sizes of layers."""
 
     @classmethod
     def of(
@@ -418,18 +435,19 @@ class SimulatedTeam(Team):
         network: str = "",
         flops: Callable[[], Sequence[float]] | None = None,
     ) -> SimulatedTeam:
-        """Makes a team. layers: (name, parameters). trained: how many replicas batches are for, by default all.
+        """Makes a team for one epoch.
 
-        Steps beyond a multiple of these are dropped.
+        layers: (name, number of parameters) of each.
+        trained: how many replicas train on batches; None: all. Batches beyond a multiple of this number are left out.
         """
         sizes = list(layers)
-        team = [Replica(q, q, [Layer(name, i, n, q) for i, (name, n) in enumerate(sizes)]) for q in range(replicas)]
+        copies = [Replica(q, q, [Layer(name, i, n, q) for i, (name, n) in enumerate(sizes)]) for q in range(replicas)]
         steps = steps_per_epoch // (trained or replicas) * (trained or replicas)
-        return cls(team, steps_per_epoch=steps, epochs=1, network=network, flops=flops)
+        return cls(copies, steps_per_epoch=steps, epochs=1, network=network, flops=flops)
 
 
 def untimed_handlers(team: Team) -> dict[type[e.Effect], Callable[[object, Never], object]]:
-    """Returns handlers, for any worker, of the effects that take no time and wait for nobody."""
+    """Returns handlers of the effects that take no time and never wait."""
     return {
         e.Lag: lambda worker, effect: team.lag(effect.gradient, effect.replica),
         e.Drop: lambda worker, effect: team.drop(effect.what),
@@ -438,19 +456,19 @@ def untimed_handlers(team: Team) -> dict[type[e.Effect], Callable[[object, Never
 
 
 def check_one_kind(effect: str, gradients: Sequence[Gradient]) -> None:
-    """Raises ValueError where some are gradients of batches and some pseudo-gradients."""
+    """Raises ValueError for gradients of batches and pseudo-gradients together. effect: its name, for the message."""
     if len({bool(gradient.batches) for gradient in gradients}) > 1:
         raise ValueError(f"{effect} takes gradients of batches, or pseudo-gradients (Delta), and not both")
 
 
 def target(gradient: Gradient, replica: e.Replica | None) -> Layer:
-    """Returns the layer that an update by the gradient changes: its own, or the replica's where one is given."""
+    """Returns the layer that an update by the gradient changes: its own, or the same layer of `replica`."""
     return gradient.layer if replica is None else checked(Layer, replica.layers[gradient.layer.index])
 
 
 def factor(scale: e.Scale, staleness: int) -> float:
-    """Returns the factor of an update's learning rate. Raises ValueError where it is not finite or below 0."""
+    """Returns the scale as a number. Raises ValueError if it is not finite or below 0."""
     value = scale(staleness) if callable(scale) else scale
     if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"an update's scale is a finite number of at least 0; {value} came for staleness {staleness}")
+        raise ValueError(f"an update's scale is a finite number of at least 0, not {value} (staleness {staleness})")
     return value

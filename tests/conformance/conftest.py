@@ -1,9 +1,9 @@
-"""Every test that asks for `method`, `executor`, `variant` or `alias` runs for all of them.
+"""Runs every test with a parameter `method`, `executor`, `variant` or `alias` for each of them.
 
-One that asks for `representative` tries what methods have no part in: it runs for three of them, or for those of
-`--method`. A `variant` is each value of an option, which the team implements, with the first method that has it.
+`representative`: three methods, or those of `--method`, for tests on which the method has no influence. `variant`: each
+value of an option that the team implements, with the first method that has it.
 
-`pytest tests/conformance --plugin path/to/file.py` holds a method of one's own to the suite as well.
+`pytest tests/conformance --plugin path/to/file.py` also tests a method of your own.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def load_plugins(files: str) -> None:
-    """files: as PATH has folders."""
+    """Loads plug-ins. files: separated as in PATH."""
     for path in filter(None, files.split(os.pathsep)):
         methods.load_plugin(Path(path))
 
 
 def chosen(config: pytest.Config, option: str, known: list[str], *more: str) -> list[str]:
-    """Names that --method or --executor gives, or all of `known`; an unknown name is a user's error."""
+    """Returns the names that --method or --executor gives, or all of `known`. Unknown names are a user error."""
     given: list[str] = config.getoption(option)
     for name in given:
         if name not in [*known, *more]:
@@ -73,7 +73,7 @@ Alias = tuple[str, dict[str, Any]]
 
 
 def _subjects(metafunc: pytest.Metafunc) -> tuple[str, list[str] | list[Variant] | list[Alias]] | None:
-    """The methods, or each with every other value of an option; None for a test that asks for neither."""
+    """Returns the methods, or each with every other value of an option; None for a test that needs neither."""
     names = chosen(metafunc.config, "method", methods.names())
     if "alias" in metafunc.fixturenames:
         return "alias", [(name, options) for name in names for options in _aliases(name)]
@@ -95,7 +95,7 @@ def _representatives(config: pytest.Config) -> list[str]:
 
 
 def _places(metafunc: pytest.Metafunc) -> tuple[str, list[str]] | None:
-    """The executors; those alone that promise what the test is about where it asks for `repeatable`."""
+    """Returns the executors, or only the repeatable ones for tests with a parameter `repeatable`."""
     names = chosen(metafunc.config, "executor", list(executors.in_one_process()), together.NAME)
     if "repeatable" in metafunc.fixturenames:
         return "repeatable", [name for name in names if executors.executor(name).repeatable]
@@ -103,9 +103,9 @@ def _places(metafunc: pytest.Metafunc) -> tuple[str, list[str]] | None:
 
 
 def _aliases(name: str) -> list[dict[str, Any]]:
-    """Options that make a method another: none, one, or two of which one by itself does not.
+    """Returns options that turn one method into another: single ones, or pairs of which neither is enough alone.
 
-    An option that every method has is tried with the first that has it (`variant`), and here it is none of the two.
+    Options of every method are left out, since `variant` covers them.
     """
 
     def is_alias(options: dict[str, Any]) -> bool:
@@ -136,9 +136,9 @@ def _id(one: str | Variant | Alias) -> str:
 
 
 def other_values(name: str) -> list[tuple[str, Any]]:
-    """(option, value) for every option of a method, with the values its type has besides the default.
+    """Returns (option, value) for every option of a method and every valid value except its default.
 
-    Of numbers a few near the ends are tried; those that the option refuses are left out.
+    Of numbers, a few near the ends of their range.
     """
     options = methods.method_class(name).Options
     found = []
@@ -150,7 +150,7 @@ def other_values(name: str) -> list[tuple[str, Any]]:
 
 
 def _fields(options: Any, defaults: Any, prefix: str) -> Iterator[tuple[str, Any, Any]]:
-    """Name, type and default of each option; those of a part have dotted names."""
+    """Returns name, type and default of each option; nested ones have dotted names."""
     for key, hint in typing.get_type_hints(options).items():
         default = getattr(defaults, key)
         if is_dataclass(hint):
@@ -166,7 +166,7 @@ def _candidates(hint: Any) -> tuple[Any, ...]:
 
 
 def _accepted(name: str, key: str, value: Any) -> bool:
-    """Whether it takes the value, on a network that is nobody's, as the suite's."""
+    """Returns whether the option accepts the value, for an unnamed network as in this suite."""
     try:
         methods.create(name, {key: value}).check_network("")
     except methods.MethodError:
@@ -176,17 +176,17 @@ def _accepted(name: str, key: str, value: Any) -> bool:
 
 @pytest.fixture
 def plugins(request: pytest.FixtureRequest) -> str:
-    """The files of --plugin, for another process: what `load_plugins` takes."""
+    """Returns the files of --plugin as `load_plugins` takes them, for another process."""
     return os.pathsep.join(str(Path(path).resolve()) for path in request.config.getoption("plugin"))
 
 
 @pytest.fixture
 def representatives(request: pytest.FixtureRequest) -> list[str]:
-    """Those of `representative`, for a test that takes them together."""
+    """Returns all values of `representative`, for a test that needs them together."""
     return _representatives(request.config)
 
 
 @pytest.fixture
 def all_methods(request: pytest.FixtureRequest) -> list[str]:
-    """The chosen methods, for a test that takes them together."""
+    """Returns the chosen methods, for a test that needs them together."""
     return chosen(request.config, "method", methods.names())

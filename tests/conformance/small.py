@@ -1,7 +1,7 @@
-"""Real training in small: four layers, random images, a card whose compute, links and updates all take time.
+"""Small real training runs: four layers, random images, and a card whose computation, links and updates all take time.
 
-With `CONFORMANCE_NETWORK=gpt` in the environment, as `tox run -e gpt` has it, the layers are a GPT's, whose next tokens
-are predicted in a random text, by AdamW.
+With `CONFORMANCE_NETWORK=gpt` in the environment (`tox run -e gpt`) the network is a GPT that predicts the next tokens
+of a random text, trained by AdamW.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ CARD = Card(
 
 @cache
 def data() -> ImageSet | WindowSet:
-    """Random images or tokens of three kinds; three samples are left over after the last full batch."""
+    """Returns random images or tokens of three classes; three samples are left over after the last full batch."""
     if GPT:
         ids = torch.randint(0, CLASSES, (600,), generator=torch.Generator().manual_seed(7), dtype=torch.int32)
         known = replace(card("generated-prose"), characters=CLASSES)
@@ -87,7 +87,7 @@ class Residual(nn.Module):
 
 
 def network(seed: int) -> dict[str, nn.Module]:
-    """(B, 1, 6, 6) -> (B, 3), or tokens (B, 6) -> (B, 6, 3), in four layers."""
+    """Makes a network (B, 1, 6, 6) -> (B, 3), or of tokens (B, 6) -> (B, 6, 3), in four layers."""
     if GPT:
         shape = (TOKENS.context,)
         return build("gpt", classes=CLASSES, shape=shape, vocabulary=CLASSES, width=8, blocks=(2,), heads=2, seed=seed)
@@ -103,14 +103,14 @@ def network(seed: int) -> dict[str, nn.Module]:
 
 @cache
 def price() -> Price:
-    """Price of the small network on the small card."""
+    """Returns the price of the small network on the small card."""
     shape, dtype = ((TOKENS.context,), torch.int64) if GPT else (SHAPE, torch.float32)
     work = layer_work(network(0), (BATCH, *shape), dtype)
     return CARD.price(CARD.seconds_by_flops(work, what="the small network", batch=BATCH))
 
 
 class Small(Training):
-    """A run like any other, but for its network, data and card. `batches_used` lists (epoch, index) as they came."""
+    """A run with its own network, data and card. `batches_used` lists (epoch, index) of its batches in order."""
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class Small(Training):
         settings: Mapping[str, Any] | None = None,
         record: bool = False,
     ) -> None:
-        """settings: of the workload, beside the suite's own."""
+        """settings: of the workload, in addition to the suite's own."""
         made = methods.create(method, options)
         settings = {**SETTINGS, "batch": BATCH, "epochs": EPOCHS, "precision": precision, **(settings or {})}
         fields = workload(FAMILY, NETWORK, "smoke", settings)
@@ -152,12 +152,12 @@ class Small(Training):
         return bounded(lambda: Training.until(self, at))
 
     def train(self, epochs: int = EPOCHS, first: int = 0) -> list[dict[str, float]]:
-        """Train so many epochs, and evaluate after each."""
+        """Trains a number of epochs, and evaluates after each."""
         return [self.epoch(epoch) for epoch in range(first, first + epochs)]
 
 
 def bits(team: TorchTeam) -> str:
-    """A digest of all that lasts: weights, buffers, optimizer state, counts, the method's own state."""
+    """Returns a digest of weights, buffers, optimizer state, counts, and the method's own state."""
     digest = hashlib.sha256()
 
     def feed(value: Any) -> None:
@@ -182,12 +182,12 @@ def bits(team: TorchTeam) -> str:
 
 
 def weights(team: TorchTeam) -> list[Tensor]:
-    """Copies of all parameters, replica by replica."""
+    """Returns copies of all parameters, replica by replica."""
     return [p.detach().clone() for replica in team.replicas for layer in replica.layers for p in layer.params]
 
 
 def intercepted(worker: Worker, *, after: int, then: Callable[[], Program]) -> Worker:
-    """The worker, which after so many effects does something else for the rest of its life."""
+    """Returns the worker with another program in place of its own after a number of effects."""
 
     def program() -> Program:
         value = None
@@ -204,7 +204,7 @@ def intercepted(worker: Worker, *, after: int, then: Callable[[], Program]) -> W
 
 
 def bounded(run: Callable[[], T]) -> T:
-    """Run it in a thread, so that a test whose workers hang fails instead of hanging too -> what it gave or raised."""
+    """Calls the function in a thread, and returns its value or error, so that a hanging test fails."""
     outcome: Future[T] = Future()
 
     def settle() -> None:
@@ -221,5 +221,5 @@ def bounded(run: Callable[[], T]) -> T:
 
 
 def run(training: Small, workers: Iterable[Worker]) -> None:
-    """One epoch of these workers, in the training's executor."""
+    """Runs one epoch of these workers in the training's executor."""
     bounded(lambda: training.executor.run(list(workers)))

@@ -1,4 +1,4 @@
-"""A method that its options make another is that other: bit for bit, and second for second on the virtual clock."""
+"""A method whose options turn it into another equals that one, bit for bit, and in simulated seconds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def trained(method: Method) -> tuple[Any, ...]:
 
 @cache
 def trained_once(name: str, options: str) -> tuple[Any, ...]:
-    """All that is recorded and all that lasts, but for real seconds and what a method notes for itself."""
+    """Returns everything recorded and saved, except real seconds and the method's private notes."""
     training = Small(name, json.loads(options))
     assert training.method.name == name
     charges_for_all = replace(price(), backward_inputs=[1e-4] * len(price().backward_inputs))

@@ -21,7 +21,7 @@ BATCH, EPOCH = 3, 1
 
 
 class Poisoned(Small):
-    """The loss of one batch of the second epoch is not finite."""
+    """A run in which the loss of one batch of the second epoch is not finite."""
 
     def __init__(self, method: str, executor: str, value: float, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(method, executor=executor, settings=settings)
@@ -39,7 +39,7 @@ class Poisoned(Small):
 
 
 def ended(made: Small, out: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
-    """The record of the whole run."""
+    """Returns the record of the whole run."""
     monkeypatch.setattr(training, "Training", lambda *given, **named: made)
     id = run_id(made.spec)
     with Journal.create(folder_of(out, id), id=id, spec=made.spec, environment={}, labels=Labels()) as journal:
@@ -58,7 +58,7 @@ def test_a_loss_that_is_no_number(
 
 
 def test_where_a_loss_began_is_known_after_a_checkpoint() -> None:
-    """Resumes at a drain within the epoch: the losses come back with their batches."""
+    """Resumes at a drain within the epoch; the checkpoint has the losses and their batches."""
     made, resumed = (Poisoned("async_lu", "virtual", math.inf, {"drain_every": 4}) for _ in range(2))
     made.team.begin_epoch(EPOCH)
     made.team.accounts.drain_after(4)

@@ -1,4 +1,4 @@
-"""Evaluated within epochs and in every second one: an epoch stays one."""
+"""Evaluations within epochs, or in every second epoch only, leave epochs as they are."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EVERY = [0.5, 2]
 
 
 def run(out: Path, method: str, executor: str, every: float) -> tuple[Record, Small]:
-    """The whole run, and its training."""
+    """Returns the record of a whole run, and its training."""
     made = Small(method, executor=executor, settings={"evaluate_every": every})
     record = sure(Chain(out, lambda: (made, made.spec)).part(ends_after=None))
     return record, made
@@ -32,7 +32,7 @@ def test_all_samples_are_used_and_all_evaluations_made(representative: str, exec
 
 
 def check_evaluations(record: Record, made: Small, at: Sequence[float]) -> None:
-    """An epoch is one, wherever in it a run is evaluated. at: the epochs of the evaluations."""
+    """Checks that evaluations within an epoch do not split it. at: the epochs of the evaluations."""
     replicas, epochs = made.method.trained_replicas, int(at[-1])
     steps = STEPS - STEPS % replicas
     assert sorted(made.batches_used) == [(epoch, index) for epoch in range(epochs) for index in range(steps)]
@@ -48,14 +48,14 @@ def check_evaluations(record: Record, made: Small, at: Sequence[float]) -> None:
 
 @pytest.mark.parametrize("every", EVERY)
 def test_resumed_at_drains_between_evaluations(every: float, tmp_path: Path) -> None:
-    """A drain that no evaluation follows has a checkpoint, too, and evaluations stay where they were."""
+    """A drain without an evaluation also writes a checkpoint, and evaluations stay at their epochs."""
     settings = {"evaluate_every": every, "drain_every": 3}
     check_chain(tmp_path, small("lapsgd", {"updaters": 2}, settings=settings))
 
 
 @pytest.mark.parametrize("every", [*EVERY, 1 / STEPS])
 def test_whole_epochs_of_backpropagation_are_the_same_to_the_last_bit(every: float, tmp_path: Path) -> None:
-    """It has nothing in flight at any time, so that no drain changes it; simulated seconds are added in other parts."""
+    """At its drains no batch is in progress, so none changes it; sums of simulated seconds differ by rounding."""
     (one, plain), (other, drained) = (run(tmp_path / str(n), "bp", "virtual", n) for n in (1, every))
     ours, theirs = (by_epoch(record) for record in (one, other))
     both = ours.keys() & theirs.keys()
@@ -71,5 +71,5 @@ def by_epoch(record: Record) -> dict[float, Any]:
 
 
 def bits(metrics: dict[str, float]) -> dict[str, float]:
-    """Metrics of an evaluation that depend on no clock."""
+    """Returns the metrics of an evaluation that do not depend on a clock."""
     return {name: value for name, value in metrics.items() if not name.endswith("_seconds")}

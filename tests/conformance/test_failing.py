@@ -1,4 +1,4 @@
-"""Every method x executor: a worker that fails ends the run, and workers that wait for nobody are named."""
+"""Every method x executor: a failing worker ends the run, and a deadlock names the waiting workers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def workers_of(training: Small) -> list[Worker]:
 
 
 def one_of_each_role(method: str) -> list[int]:
-    """The places in the list of the first worker of every role."""
+    """Returns the indices of the first worker of every role."""
     workers = workers_of(Small(method))
     for worker in workers:
         worker.program.close()
@@ -72,7 +72,7 @@ def test_what_is_no_effect_fails_its_worker(representative: str, executor: str) 
 
 
 def test_an_epoch_after_a_failed_one_runs(representative: str, executor: str) -> None:
-    """Channels, counters and groups belong to an epoch: nothing of a failed one is left in the executor."""
+    """Channels, counters and groups belong to an epoch: the executor keeps none of a failed one."""
     training = Small(representative, executor=executor)
     workers = workers_of(training)
     workers[0] = intercepted(workers[0], after=2, then=broken)

@@ -1,4 +1,4 @@
-"""Every method: its options say what they are, can be recorded, and are part of a run's identity."""
+"""Every method: its options have descriptions, can be recorded, and are part of a run's identity."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def planned(method: str, options: dict[str, Any] | None = None, choices: Choices
 
 
 def test_options_are_recorded(method: str) -> None:
-    """All of them, as JSON, from which the same method can be made again."""
+    """They are recorded as JSON, from which the same method can be made again."""
     made = methods.create(method)
     described = json.loads(json.dumps(made.describe()))
     assert {name.partition(".")[0] for name in described} == {field.name for field in fields(made.options)}
@@ -41,7 +41,7 @@ def test_options_change_the_identity(method: str) -> None:
 
 
 def test_a_default_said_aloud_is_the_same_run(method: str) -> None:
-    """On the command line every value is text: it must come to the same type, and so to the same hash."""
+    """Values on the command line are text: they must become the same type, and so the same hash."""
     said = {key: str(value) for key, value in methods.create(method).describe().items()}
     assert planned(method, said).id == planned(method).id
 

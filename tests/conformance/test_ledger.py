@@ -1,4 +1,4 @@
-"""An epoch that is not used up fails, and what a method drops it declares, under every executor."""
+"""An epoch with unused batches or gradients fails unless the method has declared them dropped, on every executor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LAYERS = 4
 
 
 def rewritten(worker: Worker, phrase: Phrase) -> Worker:
-    """The worker, with each of its effects said in other words."""
+    """Returns the worker with each of its effects replaced by other effects."""
 
     def program() -> Program:
         value = None
@@ -32,7 +32,7 @@ def rewritten(worker: Worker, phrase: Phrase) -> Worker:
 
 
 def trained(method: str, executor: str, phrase: Callable[[], Phrase]) -> Small:
-    """An epoch whose workers say their effects in other words, each in its own."""
+    """Trains an epoch whose workers have their effects replaced, each by its own function."""
     training = Small(method, executor=executor)
     workers = training.method.workers
     with pytest.MonkeyPatch.context() as patch:
@@ -42,7 +42,7 @@ def trained(method: str, executor: str, phrase: Callable[[], Phrase]) -> Small:
 
 
 def one_batch() -> Phrase:
-    """At most, then none."""
+    """Gives each worker one batch at most, then None."""
     left = 1
 
     def phrase(effect: Effect) -> Generator[Effect, Any, Any]:
@@ -56,7 +56,7 @@ def one_batch() -> Phrase:
 
 
 def another_first_batch(drop: bool) -> Callable[[], Phrase]:
-    """The first batch leads to nothing, which is declared or not."""
+    """Leaves the first batch unused, with or without a Drop."""
 
     def made() -> Phrase:
         first = True
@@ -112,6 +112,6 @@ def test_declared_batches_are_counted(representative: str, executor: str) -> Non
 
 
 def test_declared_gradients_are_counted(method: str, executor: str) -> None:
-    """Once, however many replicas they go to; those that a mean was made of are not dropped with it."""
+    """Once for all replicas; the gradients that a mean was made of are not counted with it."""
     training = trained(method, executor, no_updates(drop=True))
     assert training.team.accounts.dropped == training.team.steps_per_epoch * LAYERS

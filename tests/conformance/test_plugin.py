@@ -1,4 +1,4 @@
-"""A method in one file outside the repository is held to the same suite: those that `new` writes."""
+"""The starter files that `new` writes pass the same suite as the methods of this repository."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.conformance.conftest import other_values
 
 @pytest.fixture(params=["method", "server"])
 def starter(request: pytest.FixtureRequest, tmp_path: Path, registries: None) -> str:
-    """The name of a plug-in's method, registered for as long as the test lasts."""
+    """Yields the name of a plug-in's method, registered for the duration of the test."""
     name = f"{request.param}_of_the_suite"  # one each: outcomes are cached by it
     new(request.param, name, tmp_path, Console(quiet=True))
     assert methods.load_plugin(tmp_path / f"{name}.py") == [name]

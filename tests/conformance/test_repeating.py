@@ -1,6 +1,6 @@
-"""Every method on the executors that repeat: the same seed gives the same bits, after whatever.
+"""Every method on the repeatable executors: the same seed gives the same bits, whatever ran before.
 
-In another process, too: test_resuming.py.
+test_resuming.py repeats runs in another process.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ def outcome(method: str, executor: str, seed: int = 0) -> str:
 
 @cache
 def known(method: str, executor: str) -> str:
-    """Outcome of the run that other tests look at as well."""
+    """Returns the outcome of the run that several tests compare with."""
     training = trained_once(method, executor)
     return f"{bits(training.team)} {training.executor.now}"
 
 
 def generators() -> tuple[object, ...]:
-    """The states of the global ones."""
+    """Returns the states of the global random generators."""
     return torch.get_rng_state().tolist(), np.random.get_state()[1].tolist(), random.getstate()  # type: ignore[index]
 
 
 def test_same_seed_same_bits(method: str, repeatable: str) -> None:
-    """Whatever random numbers, other runs and other seeds came in between; the global generators are left alone."""
+    """Other random numbers, runs and seeds in between do not matter, and the global generators stay as they are."""
     first = known(method, repeatable)
     torch.manual_seed(99)
     np.random.seed(99)
@@ -50,7 +50,7 @@ def test_same_seed_same_bits(method: str, repeatable: str) -> None:
 
 
 def test_two_runs_side_by_side(representative: str, repeatable: str) -> None:
-    """Epoch by epoch in turn, two runs of one process do not touch each other; their seeds make them two."""
+    """Two runs of one process, trained in turn epoch by epoch, do not influence each other."""
     runs = [Small(representative, executor=repeatable, seed=seed) for seed in (0, 1)]
     for epoch in range(3):
         for training in runs:

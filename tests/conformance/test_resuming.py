@@ -1,6 +1,6 @@
-"""Every method: a run that is ended at every drain and goes on from its checkpoints ends as if it never had been.
+"""Every method: a run that is ended at every drain and resumed from its checkpoints equals an uninterrupted one.
 
-Options are tried in test_training.py, with a checkpoint at the end of an epoch.
+test_training.py tests options, with a checkpoint at an epoch's end.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ for method in methods:
 
 
 def test_resumed_within_epochs_equals_uninterrupted(method: str, repeatable: str, tmp_path: Path) -> None:
-    """Evaluated in the middle of an epoch and at its end, it is ended at each of these drains."""
+    """The run is evaluated and ended in the middle and at the end of each epoch."""
     make = small(method, executor=repeatable, settings={"evaluate_every": 0.5, "epochs": 2})
     whole, record, ended = check_chain(tmp_path, make)
     assert isinstance(whole.training, Small)
@@ -42,14 +42,14 @@ def test_resumed_within_epochs_equals_uninterrupted(method: str, repeatable: str
 
 @pytest.mark.parametrize("optimizer", ["nadam", "muon"])
 def test_resumed_equals_uninterrupted_with_other_optimizers(optimizer: str, tmp_path: Path) -> None:
-    """One whose state has scalars, one that is two in one; tests/workloads/test_optimizers.py restores each."""
+    """One has scalars in its state, one combines two optimizers; tests/workloads/test_optimizers.py tests each."""
     settings = {"optimizer.name": optimizer, "optimizer.decay_bn": False}
     check_chain(tmp_path, small("lapsgd", {"momentum": "per_updater", "updaters": 2}, settings=settings))
 
 
 @pytest.mark.slow
 def test_resumed_in_another_process(all_methods: list[str], tmp_path: Path, checkout: Path, plugins: str) -> None:
-    """The first epoch there has the bits that it has here."""
+    """The first epoch there has the same bits as here."""
     done = subprocess.run(
         [sys.executable, "-c", OTHER_PROCESS, str(tmp_path), plugins, *all_methods],
         cwd=checkout,

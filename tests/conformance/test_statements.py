@@ -1,4 +1,4 @@
-"""Every method: what it says of itself, which comparisons are audited by, is what its workers ask for."""
+"""Every method: its workers' effects agree with the properties that it declares for audits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STEPS = 61  # an epoch: enough for every period, and no number of devices divide
 
 @dataclass
 class Seen:
-    """Effects that the workers of an epoch asked for."""
+    """The effects of an epoch's workers, summed up for the checks."""
 
     reduced: set[int] = field(default_factory=set)  # members of gradients' groups
     averaged: bool = False
@@ -83,7 +83,7 @@ class Seen:
 
     @property
     def shared(self) -> bool:
-        """Whether devices share a replica, a counter, or a channel of more than gradients."""
+        """Returns whether devices share a replica, a counter, or a channel of more than gradients."""
         channels = {what for what in self.users if isinstance(what, e.Channel)}
         return any(len(self.users[what]) > 1 for what in self.users.keys() - (channels - self.carried.keys()))
 
@@ -134,7 +134,7 @@ def check(method: str, options: Mapping[str, Any]) -> None:
 
 
 def check_counted(made: methods.Method, team: Team, epochs: int = EPOCHS) -> None:
-    """Counts by the executor agree with what the method declares."""
+    """Checks that the executor's counts agree with what the method declares."""
     found, steps = team.counted_effects(), epochs * team.steps_per_epoch
     most = steps * (made.replicas if made.applies_all_gradients else 1)
     if made.drops_gradients:

@@ -1,4 +1,4 @@
-"""Holds methods to tensors that were made on a worker's device, or came there by a channel that counted them."""
+"""Every method's workers use only tensors made on their own device, or sent to it over a channel that counts bytes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ STEPS = 40  # more than any method's default period
 
 
 class Places:
-    """The devices at which each gradient, batch and copy of weights is. used: what was used elsewhere, in words."""
+    """Tracks which devices each gradient, batch and copy of weights has been made on or sent to.
+
+    used: descriptions of uses on any other device, which are the faults that the tests look for.
+    """
 
     def __init__(self) -> None:
         self.places: dict[int, set[int]] = {}
@@ -61,7 +64,7 @@ class Places:
 
 
 def _used(effect: e.Effect) -> Iterator[Any]:
-    """Yields what the effect reads tensors of: all that it has, but for what it sends, asks of or leaves out."""
+    """Yields everything whose tensors the effect reads; it leaves out what it only sends, inspects or drops."""
     if not isinstance(effect, e.Put | e.Lag | e.Drop):
         names: Iterable[str] = type(effect).__slots__
         for name in names:
@@ -71,7 +74,7 @@ def _used(effect: e.Effect) -> Iterator[Any]:
 
 
 def used_elsewhere(method: methods.Method, executor: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Two epochs without tensors -> what workers used that was on other devices."""
+    """Runs two epochs without tensors, and returns what workers used that was on other devices."""
     replicas = method.replicas
     team = SimulatedTeam.of(SIZES.items(), replicas=replicas, steps_per_epoch=STEPS * replicas)
     team.accounts.epochs, places = 2, Places()
@@ -102,7 +105,7 @@ def test_tensors_that_go_to_another_device_are_counted(
 
 
 class Smuggler(methods.Method):
-    """Hands gradients to another device, in an object that the workers share, or in a message."""
+    """A method that passes gradients to another device in a shared object, or in a message."""
 
     devices = 2
 

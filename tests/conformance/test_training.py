@@ -1,6 +1,6 @@
-"""Every method x executor: an epoch uses every batch once, changes every layer, and counts what it changed.
+"""Every method x executor: an epoch uses every batch once, changes every layer, and counts its changes.
 
-A run is trained once for all tests that only look at it, and gone on with in another training.
+Tests that only inspect a run share one; a test that trains further uses another.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ Metrics = dict[str, float]
 
 
 def trained(method: str, options: dict[str, Any], executor: str, epochs: int = 2) -> Small:
-    """A run of so many epochs, with what the suite demands of every epoch checked.
+    """Trains a number of epochs, with every epoch checked.
 
-    On an executor that repeats, the last epoch is trained a second time, from a checkpoint.
+    On a repeatable executor, the last epoch is trained again from a checkpoint.
     """
     training, metrics, averages = Small(method, options, executor=executor), list[Metrics](), list[Counter[Layer]]()
     workers, repeatable = training.method.workers, executors.executor(executor).repeatable
@@ -52,7 +52,7 @@ def trained(method: str, options: dict[str, Any], executor: str, epochs: int = 2
 
 
 def watched(worker: Worker, asked: list[Counter[Layer]]) -> Program:
-    """The worker; `asked` counts in how many averages of its replica, or mixes with it, every layer takes part."""
+    """Returns the worker; `asked` counts, for every layer, the averages and mixes of its replica."""
     values, counts = [None], Counter[Layer]()  # popped: what the worker lets go of nobody holds
     asked.append(counts)
     while True:
@@ -84,7 +84,7 @@ def check_epoch(training: Small, epoch: int) -> Metrics:
 
 
 def saved(training: Small, metrics: Sequence[Metrics]) -> Checkpoint:
-    """A checkpoint as it comes back from its file."""
+    """Returns a checkpoint after writing it to a file and reading it back."""
     name, content = render(training.checkpoint(metrics, wall_seconds=0.0))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
@@ -93,7 +93,7 @@ def saved(training: Small, metrics: Sequence[Metrics]) -> Checkpoint:
 
 
 def check_resumed(training: Small, resumed: Small, checkpoint: Checkpoint, metrics: Metrics) -> None:
-    """One that knows the checkpoint alone ends its last epoch as the training has, which ended with these metrics."""
+    """Checks that a training resumed from the checkpoint ends its last epoch with these metrics."""
     resumed.resume(checkpoint)
     again = resumed.epoch(resumed.epochs)
     assert {**again, "train_seconds": 0.0} == {**metrics, "train_seconds": 0.0}
@@ -106,12 +106,12 @@ def check_resumed(training: Small, resumed: Small, checkpoint: Checkpoint, metri
 
 @cache
 def trained_once(method: str, executor: str) -> Small:
-    """A run with its defaults, for tests that change nothing of it."""
+    """Returns a run with default options, for tests that do not change it."""
     return trained(method, {}, executor, EPOCHS if executors.executor(executor).repeatable else 2)
 
 
 def check_batches(training: Small, epoch: int) -> None:
-    """Each global ticket once; the remainder is dropped, so that every device has as many."""
+    """Checks that each ticket was used once; the remainder is dropped, so that all devices have equally many."""
     replicas = training.method.trained_replicas
     steps = STEPS - STEPS % replicas
     used = sorted(index for at, index in training.batches_used if at == epoch)
@@ -121,9 +121,9 @@ def check_batches(training: Small, epoch: int) -> None:
 
 
 def check_updates(training: Small, before: list[int]) -> None:
-    """An executor counts every update of every layer.
+    """Checks that every update of every layer was counted.
 
-    No layer has more of them than its device has batches, unless its replica gets batches or gradients of the others.
+    No layer has more updates than its device has batches, unless its replica gets others' batches or gradients.
     """
     team, o = training.team, training.method.options
     shared = training.method.shares_batches
@@ -142,7 +142,7 @@ def check_updates(training: Small, before: list[int]) -> None:
 
 
 def check_staleness(training: Small) -> None:
-    """Never negative; 0 updates for the first gradient, so below the number of updates on average."""
+    """Checks that staleness is never negative, and its mean below the number of updates (the first has 0)."""
     for row in training.team.accounts.staleness.per_layer():
         assert 0 <= row["updates"] < row["reads"]
         assert row["seconds"] > 0
@@ -150,28 +150,28 @@ def check_staleness(training: Small) -> None:
 
 
 def test_it_trains(method: str, executor: str) -> None:
-    """Averages, too, are counted for the layers of the replica that was averaged or mixed, whoever else was."""
+    """Averages are counted for the layers of the replica that was averaged or mixed, not of others."""
     trained_once(method, executor)
 
 
 def test_what_an_epoch_reports(representative: str, executor: str) -> None:
-    """Simulated seconds where the clock is simulated, and only there."""
+    """Simulated seconds are reported if the clock is simulated, and only then."""
     metrics = Small(representative, executor=executor).train(epochs=2)
     assert all(("virtual_seconds" in epoch) == executors.executor(executor).simulated for epoch in metrics)
     assert metrics[0]["train_seconds"] < metrics[1]["train_seconds"]
 
 
 def test_every_option(variant: Variant, executor: str) -> None:
-    """Each value of each option trains, and goes on from a checkpoint: momentum, too, of each updater of a layer.
+    """Trains with each value of each option, and resumes from a checkpoint, with momentum per updater.
 
-    The third epoch is the one of LAP-SGD's period and LPP-SGD's partitions.
+    The third epoch has LAP-SGD's period and LPP-SGD's partitions.
     """
     method, key, value = variant
     trained(method, {key: value}, executor, epochs=EPOCHS)
 
 
 def test_no_more_slots_than_batches_in_flight(method: str, executor: str) -> None:
-    """A step that nobody holds any more gives its place to the next."""
+    """The slot of a step is reused once nothing refers to the step."""
     training = trained_once(method, executor)
     workers = list(training.method.workers(training.team))
     in_flight = 2 * len(workers) + 2  # every worker's step, and the one it has just let go of
@@ -179,7 +179,7 @@ def test_no_more_slots_than_batches_in_flight(method: str, executor: str) -> Non
 
 
 def test_state_is_json(method: str, executor: str) -> None:
-    """State that a method keeps over epochs can be saved, and comes back unchanged."""
+    """A method's state can be saved, and is loaded unchanged."""
     state = trained_once(method, executor).team.state
     assert json.loads(json.dumps(state)) == state
 
@@ -196,7 +196,7 @@ def test_a_method_says_what_it_is(method: str) -> None:
 
 
 def test_a_worker_names_an_existing_device_and_keeps_its_name(method: str) -> None:
-    """Momentum of an updater lives under its name, so names are distinct, and the same in every epoch."""
+    """Momentum per updater is stored under its name, so names are distinct, and the same in every epoch."""
     training = Small(method)
     names = []
     for epoch in range(2):

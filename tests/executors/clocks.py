@@ -1,4 +1,4 @@
-"""Helpers of tests: runs workers on the virtual clock."""
+"""Helpers for tests: run workers on the virtual clock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ONE = Price.uniform(1, 1.0, 2.0)
 
 
 class Watched(VirtualExecutor):
-    """A virtual executor that keeps the spans that it reports."""
+    """A virtual executor that keeps the spans it reports."""
 
     def __init__(self, team: SimulatedTeam, price: Price) -> None:
         self.spans: list[Span] = []

@@ -1,4 +1,4 @@
-"""Helpers of tests: hand-written workers, on any executor."""
+"""Helpers for tests: hand-written workers, on any executor."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def carry_out(
 
 
 def program(*effects: Effect, into: list[Any] | None = None) -> Program:
-    """Asks for these effects, and appends their values to `into`."""
+    """Yields these effects, and appends their values to `into`."""
     for effect in effects:
         value = yield effect
         if into is not None:

@@ -1,7 +1,7 @@
 """A fake device: streams and events with vector clocks, and a record of all operations on them.
 
-Tensors are the CPU's. Every operation of ATen, in every thread, is an access to its tensors' memory on the thread's
-current stream. Two accesses to the same memory, one of them a write, must be ordered: by their stream, by events, or by
+Tensors are on the CPU. Each ATen operation, in every thread, counts as an access to its tensors' memory on the thread's
+current stream. Two accesses to the same memory, one of them a write, must be ordered by their stream, by events, or by
 the host having waited for the device (Lamport's happens-before, as in FastTrack, Flanagan and Freund, PLDI 2009).
 """
 
@@ -55,7 +55,7 @@ class FakeEvent:
 
 @dataclass(eq=False)
 class Memory:
-    """One storage: the last write and the reads since, as (stream, time, operation)."""
+    """One storage: its last write and the reads since, as (stream, time, operation)."""
 
     storage: torch.UntypedStorage  # held, so that no other gets its address
     owner: int | None = None  # the stream that it was allocated on
@@ -66,7 +66,7 @@ class Memory:
 
 
 class FakeDevice(DeviceStreams):
-    """A device for tests. It lags as far as it may: nothing has finished but what the host has waited for."""
+    """A device that lags as far as allowed: an operation has finished only once the host has waited for it."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -197,7 +197,7 @@ class FakeDevice(DeviceStreams):
 
 
 class Launches(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """`with Launches(device):` tells it every operation of this thread; a thread has its own."""
+    """Reports every operation of this thread to the device, inside `with Launches(device):`."""
 
     def __init__(self, device: FakeDevice) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Helpers of tests: records a run on threads, and replays it in one thread."""
+"""Helpers for tests: record a run on threads, and replay it on one thread."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def record(
     seed: int = 0,
     settings: Mapping[str, Any] | None = None,
 ) -> tuple[list[Part], Outcome]:
-    """-> the parts of its schedule, one an epoch unless it is drained within; its outcome."""
+    """Returns the parts of a run's schedule, one per epoch or drain, and the run's outcome."""
     training = Small(method, options, executor="threads", seed=seed, settings=settings, record=True)
     metrics = training.train()
     assert isinstance(training.executor, RecordingExecutor)

@@ -1,4 +1,4 @@
-"""Helpers of tests: a team of two linear layers, with a loss that can be differentiated by hand."""
+"""Helpers for tests: a team of two linear layers whose gradients can be worked out by hand."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def team_of(*networks: dict[str, nn.Module], optimizer: Any = None, steps: int =
 
 
 def forward(team: TorchTeam, replica: int = 0, pin: bool = False) -> TorchStep:
-    """Returns a step after its forward pass and loss. pin: at pinned weights."""
+    """Returns a step after its forward pass and loss. pin: with pinned weights."""
     step = checked(TorchStep, team.next_batch(team.replicas[replica]))
     for layer in team.replicas[replica].layers:
         if pin:
@@ -75,7 +75,7 @@ def by_hand(x: Tensor, first: Tensor, last: Tensor, last_now: Tensor | None = No
 
 
 class Summand(nn.Module):
-    """Adds its only weight, which is 1 at first."""
+    """A layer that adds its only weight, initially 1."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class Summand(nn.Module):
 
 
 def summands(*gradients: float, steps: int, **settings: Any) -> TorchTeam:
-    """Returns a team with a replica for each number, the gradient of its two layers of one weight; SGD at rate 1."""
+    """Returns a team with one replica per number, which is the gradient of both its layers; SGD at rate 1."""
     team = TorchTeam(
         [{"first": Summand(), "last": Summand()} for _ in gradients],
         optimizer=settings.pop("optimizer", sgd()),

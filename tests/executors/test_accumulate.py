@@ -1,4 +1,4 @@
-"""Gradients that are added up to one: their numbers, their accounts, their seconds, on every executor."""
+"""Accumulated gradients: their numbers, accounting and seconds, on every executor."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ EXECUTORS = executors.in_one_process()
 
 
 def collecting(team: AnyTeam, batches: int, *, mean: bool = True, last_first: bool = False) -> Program:
-    """One update by the gradients of so many batches."""
+    """Updates once by the gradients of several batches."""
     collected = []
     for _ in range(batches):
         step = yield NextBatch(team.replica)
@@ -63,7 +63,7 @@ def collecting(team: AnyTeam, batches: int, *, mean: bool = True, last_first: bo
 @pytest.mark.parametrize("executor", EXECUTORS)
 @pytest.mark.parametrize("mean", [True, False])
 def test_one_step_by_several_batches(executor: str, mean: bool) -> None:
-    """By their mean or sum, at the first ticket's rate, in whatever order they are named."""
+    """The step is by their mean or sum, at the first ticket's rate, in any order."""
     team = team_of(steps=2, learning_rate=lambda ticket: RATE / (1 + ticket))
     first, last = weight(team, 0).clone(), weight(team, 1).clone()
     carry_out(executor, collecting(team, 2, mean=mean, last_first=True), team=team)
@@ -78,7 +78,7 @@ def test_one_step_by_several_batches(executor: str, mean: bool) -> None:
 
 
 def test_one_gradient_is_given_back() -> None:
-    """To the bit, and without a second."""
+    """Its bits do not change, and it takes no time."""
     alone, plain = team_of(steps=1), team_of(steps=1)
     carry_out("virtual", collecting(alone, 1), team=alone)
 
@@ -100,7 +100,7 @@ def gradient_of(replica: Any) -> Any:
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_each_part_has_a_staleness_of_its_own(executor: str) -> None:
-    """Against the update that applies the sum; `Lag` and `scale` have the greatest."""
+    """It is counted when the sum is applied; `Lag` and `scale` see the greatest."""
     team, asked, seen = dry_team_of(steps=4), list[int](), list[LayerVersions]()
 
     def scale(staleness: int) -> float:
@@ -141,7 +141,7 @@ def test_sums_can_be_added_up() -> None:
 
 @pytest.mark.parametrize("declared", [False, True])
 def test_a_sum_that_is_left_over(declared: bool) -> None:
-    """It counts as all of its parts, left over or dropped."""
+    """It counts as all of its parts, whether left over or dropped."""
     team = dry_team_of(steps=2)
 
     def worker() -> Program:
@@ -184,7 +184,7 @@ def test_no_gradients_make_no_sum() -> None:
 
 
 def seconds(price: Price, parts: int) -> float:
-    """Seconds of adding up so many gradients, on the virtual clock."""
+    """Returns the simulated seconds of accumulating this many gradients."""
     team = dry_team_of(steps=parts)
 
     def worker() -> Program:
@@ -233,7 +233,7 @@ def two_steps(replica: Replica, everyone: Group) -> Program:
 
 
 def two_rounds(replica: Replica, everyone: Group) -> Program:
-    """Adds up two means, which are still to come when it asks for that."""
+    """Accumulates two means that have not arrived when it asks for that."""
     kept: list[Any] = []
     while (step := (yield NextBatch(replica))) is not None:
         yield from forward(replica, step)
@@ -250,7 +250,7 @@ def two_rounds(replica: Replica, everyone: Group) -> Program:
 
 
 def trained_by(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """DDP, by other workers."""
+    """Trains DDP with these workers."""
 
     def workers(self: DDP, team: Team) -> Iterable[Worker]:
         everyone = Group(members=len(team.replicas), name="all-reduce")
@@ -272,7 +272,7 @@ def test_ranks_have_the_bits_of_one_process(trainer: Trainer, monkeypatch: pytes
 
 
 def test_a_sum_does_not_go_from_rank_to_rank(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its parts' reads have no place in the message."""
+    """A message between ranks has no room for the reads of its parts."""
     sums = Channel(None, name="sums")
 
     def workers(self: DDP, team: Team) -> Iterable[Worker]:

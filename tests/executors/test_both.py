@@ -1,4 +1,4 @@
-"""Meaning of channels, counters and collectives, under every executor."""
+"""Channels, counters and collectives: the same semantics on every executor."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def executor(request: pytest.FixtureRequest) -> str:
 
 @pytest.mark.parametrize("capacity", [0, 3])
 def test_a_put_waits_for_room(executor: str, capacity: int) -> None:
-    """Without a getter, as many puts pass as the channel holds."""
+    """Without a getter, the channel's capacity is the number of puts that pass."""
     channel, passed = Channel(capacity=capacity, name="losses"), list[Any]()
     with pytest.raises(Stalled, match=r"w 0 on device 0 waits for room in losses \(\S+crews\.py:\d+\)$"):
         carry_out(executor, program(*[Put(channel, i) for i in range(10)], into=passed))
@@ -65,7 +65,7 @@ def test_items_come_in_order(executor: str, capacity: int | None) -> None:
 
 
 def test_a_get_waits_for_an_item(executor: str) -> None:
-    """All who wait are named, in whatever order."""
+    """The error names all waiting workers, in any order."""
     losses = Channel(name="losses")
     with pytest.raises(Stalled) as caught:
         carry_out(executor, program(Get(losses)), program(Get(losses)))
@@ -87,7 +87,7 @@ def test_a_channel_ends_with_its_last_producer(executor: str) -> None:
 
 @pytest.fixture
 def restless() -> Iterator[None]:
-    """Threads take turns every few instructions."""
+    """Makes threads switch every few instructions."""
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
@@ -95,7 +95,7 @@ def restless() -> Iterator[None]:
 
 
 def test_nothing_is_lost_or_doubled(executor: str, restless: None) -> None:
-    """Some producers and consumers on one channel, then all meet and count."""
+    """Several producers and consumers use one channel, then all meet and count."""
     for seed in range(8):
         exchange(executor, random.Random(seed))
 
@@ -147,7 +147,7 @@ def test_awaiting_ends_with_the_counters_producers(executor: str) -> None:
 
 
 def test_a_value_says_whether_its_counter_had_ended_and_does_not_change_with_it(executor: str) -> None:
-    """A method that asked the counter itself would hear of what others did since."""
+    """The counter itself may change before the method looks at it."""
     counter, seen, got = Counter(), Channel(), list[Any]()
     carry_out(
         executor,
@@ -189,7 +189,7 @@ def test_an_update_of_another_replica(executor: str) -> None:
 
 
 class Summing(SimulatedTeam):
-    """A team that notes who meets whom."""
+    """A team that records which members meet."""
 
     met: list[list[int]]
 
@@ -206,7 +206,7 @@ def summing(replicas: int, steps: int) -> Summing:
 
 
 def test_members_meet_in_the_order_of_the_replicas(executor: str) -> None:
-    """Round by round, whoever comes first."""
+    """The order of arrival does not matter, in any round."""
     team, group = summing(3, 12), Group(3)
 
     def member(q: int) -> Program:
@@ -245,7 +245,7 @@ def test_a_member_that_stays_away(executor: str) -> None:
 
 
 def test_averagers_leave_together(executor: str) -> None:
-    """Only when all of them said last in one and the same round."""
+    """They leave only after a round in which all of them said `last`."""
     team, group = team_of(replicas=2), Group(2)
     first, second = list[Any](), list[Any]()
 
@@ -281,7 +281,7 @@ class Unspeakable(Exception):
 
 @pytest.mark.parametrize("error", [Unspeakable(), Stopped(), SystemExit(0)])
 def test_every_end_but_that_of_the_program_is_a_failure(executor: str, error: BaseException) -> None:
-    """One without a text, those by which others are ended, one that ends a process."""
+    """Errors without a text, errors by which executors end workers, and one that ends a process."""
 
     def fails() -> Program:
         yield Count(Counter())
@@ -295,7 +295,7 @@ def test_every_end_but_that_of_the_program_is_a_failure(executor: str, error: Ba
 
 
 def line_of(text: str) -> str:
-    """The one of this file that ends with it, as a failure names it."""
+    """Returns "file:line" of the line of this file that ends with the text, as an error names it."""
     (number,) = (i for i, line in enumerate(Path(__file__).read_text().splitlines(), 1) if line.endswith(text))
     return f"{Path(__file__).relative_to(CHECKOUT)}:{number}"
 
@@ -333,7 +333,7 @@ def forgets() -> Program:
 def test_a_failure_names_the_line_of_the_method(
     executor: str, fails: Callable[[], Program], words: str, where: str
 ) -> None:
-    """Also where the program is closed by the time that somebody asks, or an executor raised it."""
+    """It does so even if the program is closed when the error is formatted, or the executor raised it."""
     with pytest.raises((WorkerFailed, Stalled)) as caught:
         carry_out(executor, program(), fails())
     result = re.search(words, str(caught.value))
@@ -360,14 +360,14 @@ def test_what_fails_in_the_team_fails_the_worker_that_asked(executor: str) -> No
 
 
 def without_line(one: Activity) -> str:
-    """The line of the method is one of this file."""
+    """Returns the activity's text without its place, which must be one line of this file."""
     text, lines = re.subn(rf"(; | \(){re.escape(str(Path(__file__).relative_to(CHECKOUT)))}:\d+", r"\1", str(one))
     assert lines == 1, text
     return text.replace("; )", ")").replace(" ()", "")
 
 
 def test_what_a_worker_is_at_can_be_seen(executor: str) -> None:
-    """In an effect, in the method's own code, and how many effects it has asked for."""
+    """The activity says whether it is in an effect or the method's own code, and counts its effects."""
     seen = list[tuple[str, int]]()
 
     def look() -> None:
@@ -397,7 +397,7 @@ def test_no_workers_is_no_work(executor: str) -> None:
 
 
 def stubborn() -> Program:
-    """Raises when it is closed."""
+    """Raises an error when it is closed."""
     try:
         yield Get(Channel(name="what nobody sends"))
     except GeneratorExit:
@@ -405,7 +405,7 @@ def stubborn() -> Program:
 
 
 def restive() -> Program:
-    """Goes on when it is closed, which a generator must not."""
+    """Yields when it is closed, which a generator must not do."""
     try:
         yield Get(Channel(name="what nobody sends"))
     except GeneratorExit:

@@ -1,4 +1,4 @@
-"""Gradients clipped as torch.nn.utils.clip_grad_norm_ does: layer by layer, or all of an update alike."""
+"""Gradients clipped as by torch.nn.utils.clip_grad_norm_: layer by layer, or by the norm of all layers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NORM = 0.01  # below that of either layer
 
 
 def stepped(*, together: bool) -> list[Tensor]:
-    """A step of torch's SGD after torch's clipping -> the weights."""
+    """Returns the weights after torch's clipping and a step of torch's SGD."""
     team, modules = team_of(), list(network().values())
     params = [p for module in modules for p in module.parameters()]
     for p, gradient in zip(params, reversed(backward(team, forward(team))), strict=True):
@@ -68,7 +68,7 @@ def test_a_replay_clips_alike(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("method", methods.names())
 def test_the_norm_of_all_layers_is_refused_where_nobody_knows_it(method: str) -> None:
-    """Before anything is trained; the others train."""
+    """Refused before any training; the other methods train."""
     settings = {"optimizer.clip": 0.1, "optimizer.clip_by": "all"}
     if methods.create(method).updates_whole_gradients:
         clipped, plain = Small(method, settings=settings), Small(method)

@@ -1,4 +1,4 @@
-"""Averages, reduced gradients, the consensus, and who gets which ticket."""
+"""Averages, reduced gradients, the consensus, and the assignment of tickets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.executors.teams import IMAGES, LABELS, RATE, backward, forward, netwo
 
 
 def test_an_average_keeps_the_updates_made_meanwhile() -> None:
-    """x <- x + (mean of the snapshots - own snapshot)."""
+    """x <- x + (mean of the snapshots - own snapshot) keeps them."""
     team = team_of(network(0), network(1))
     starts = [weight(team, 0, q).clone() for q in range(2)]
     snapshots = [team.flat(replica) for replica in team.replicas]
@@ -47,7 +47,7 @@ def test_running_statistics_are_averaged_or_left_to_each_device(averaged: bool) 
 
 
 def test_reduced_gradients_are_alike_and_nobody_elses() -> None:
-    """Reduced gradients are all applied at the learning rate of the round's first ticket."""
+    """All are applied at the learning rate of the round's first ticket."""
     team = team_of(network(), network())
     gradients = [backward(team, forward(team, q))[1] for q in (0, 1)]
     expected = (gradients[0].tensors[0] + gradients[1].tensors[0]) / 2
@@ -91,7 +91,7 @@ def test_ticket_i_belongs_to_device_i_mod_q() -> None:
 
 
 def test_shared_tickets_go_to_whoever_asks() -> None:
-    """All tickets are given out, in the order of asking; the learning rate goes by tickets, so nothing else changes."""
+    """All tickets are given out in the order of asking; the learning rate depends on the ticket only."""
     team = team_of(network(), network(), steps=6)
     asked = [1, 1, 0, 1, 1, 1]
     assert [ticket_of(team, q, shared=True) for q in asked] == list(range(6))

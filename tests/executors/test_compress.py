@@ -1,4 +1,4 @@
-"""Gradients that are compressed, with error feedback: their numbers, bytes, seconds and accounts on every executor."""
+"""Compressed gradients with error feedback: their numbers, bytes, seconds and accounting on every executor."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ every = pytest.mark.parametrize("codec", [HALF, SIGN, INT8], ids=lambda codec: c
     ids=str,
 )
 def test_what_is_sent_of_a_layer(codec: CodecOptions, sent: list[float]) -> None:
-    """Over all of its tensors; of two entries alike the first, one at least."""
+    """Entries of all its tensors count together; at least one is sent, and the first of equal ones."""
     parts = decoded(codec, [torch.tensor([1.0, -4.0]), torch.tensor([[2.0], [-2.0]])])
     torch.testing.assert_close(torch.cat([part.flatten() for part in parts]), torch.tensor(sent))
     assert [part.shape for part in parts] == [(2,), (2, 1)]
@@ -157,7 +157,7 @@ NODES = Nodes(devices=2, latency_seconds=3.0, bytes_per_second=1.0)
 
 
 def seconds(members: int, price: Price, codec: CodecOptions) -> float:
-    """Of one round that reduces compressed gradients."""
+    """Returns the seconds of a round that reduces compressed gradients."""
     team, group = SimulatedTeam.of([("only", SIZE)], replicas=members, steps_per_epoch=members), Group(members)
 
     def member(replica: Replica) -> Program:
@@ -183,7 +183,7 @@ def test_a_reduction_is_an_all_gather(members: int, codec: CodecOptions) -> None
 
 
 def test_between_nodes_it_takes_their_links() -> None:
-    """Three hops: one of them between nodes, which sets the pace of all."""
+    """Three hops, at the pace of the one between nodes."""
     price = Price(*([0.0],) * 3, [4.0 * SIZE], latency_seconds=0.5, bytes_per_second=2.0, nodes=NODES)
     assert seconds(4, price, SIGN) == 2 * 0.5 + 3.0 + 3 * encoded_bytes(SIGN, 4 * SIZE)
 

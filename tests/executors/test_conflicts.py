@@ -1,4 +1,4 @@
-"""Updates that are lost, and reads that see half of one: what is counted, and that locks leave nothing to count."""
+"""Lost updates and torn reads: how they are counted, and that there are none under locks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from tests.executors.teams import backward, forward, network, team_of
 
 
 def play(moments: str) -> AccessCounter:
-    """r and a read, w and a write, v another write: the first time it begins, the second time it ends."""
+    """Carries out accesses: r is a read, w an update, v an average.
+
+    The first occurrence of a letter begins its access, the second ends it.
+    """
     counter, under_way = AccessCounter(), dict[str, Any]()
     for who in moments:
         if who in under_way:
@@ -52,7 +55,7 @@ def test_a_read_overlaps_a_write_or_is_torn_by_it(moments: str, overlapping: int
     ("moments", "overlapping"), [("wwvv", 0), ("vwvw", 1), ("wvwv", 1), ("wvvw", 1), ("vwwv", 1), ("wvvwww", 1)]
 )
 def test_updates_overlap_other_writes(moments: str, overlapping: int) -> None:
-    """v is an average, which is no update but may cost one."""
+    """v is an average: no update itself, but it may destroy one."""
     assert play(moments).counts()["overlapping_updates"] == overlapping
 
 
@@ -76,7 +79,7 @@ def lost(team: TorchTeam) -> list[float]:
 
 
 def test_an_overwriting_update_says_how_many_it_lost() -> None:
-    """Updates and averages, each once, and its own replica's alone."""
+    """It counts updates and averages of its own replica, each once."""
     team = team_of(network(0), network(0), steps=12, overwrite=True)
     first, second, third = (backward(team, forward(team))[1] for _ in range(3))
     team.update([first], "a", 0.0)
@@ -95,7 +98,7 @@ def test_an_overwriting_update_says_how_many_it_lost() -> None:
 
 
 def steps(team: TorchTeam) -> Program:
-    """Whole steps, of one replica, with whoever does the same."""
+    """Trains whole steps on one replica, together with other workers that do the same."""
     while (step := (yield NextBatch(team.replica))) is not None:
         for layer in team.replica.layers:
             yield Forward(layer, step)
@@ -106,14 +109,14 @@ def steps(team: TorchTeam) -> Program:
 
 @pytest.mark.parametrize(("overwrite", "expected"), [(True, [2, 2]), (False, [0, 0])])
 def test_overwritten_updates_are_exact_on_the_virtual_clock(overwrite: bool, expected: list[int]) -> None:
-    """Two devices in step, two batches each: of every two updates the second overwrites the first."""
+    """Two devices in lockstep, two batches each: the second of every two updates overwrites the first."""
     team = team_of(steps=4, overwrite=overwrite)
     carry_out("virtual", steps(team), steps(team), team=team)
     assert lost(team) == expected
 
 
 class Slow(nn.Linear):
-    """A layer whose forward pass waits in its middle."""
+    """A layer whose forward pass pauses in the middle."""
 
     def __init__(self) -> None:
         super().__init__(3, 5, bias=False)
@@ -128,7 +131,7 @@ class Slow(nn.Linear):
 
 
 def pass_during_an_update(team: TorchTeam, slow: Slow) -> dict[str, Any]:
-    """A forward pass in whose middle another thread updates -> the first layer's counts."""
+    """Returns the first layer's counts after a forward pass during which another thread updates it."""
     gradient = backward(team, forward(team))[1]
     for layer in team.layers:
         layer.access_counter.clear()
@@ -151,7 +154,7 @@ def test_a_pass_sees_half_of_a_locked_update_since_it_takes_no_lock() -> None:
 
 
 def test_lock_free_updates_overlap() -> None:
-    """And every one of them is counted in the shadow."""
+    """The shadow counters record every one of them."""
     entered, steppers = threading.Barrier(2, timeout=30), list[threading.Thread]()
 
     class Meeting(torch.optim.SGD):
@@ -178,7 +181,7 @@ def test_lock_free_updates_overlap() -> None:
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_under_locks_nothing_is_lost_or_torn(executor: str) -> None:
-    """With reads under the layer's lock as well; threads switch as often as they can."""
+    """Reads also take the layer's lock; threads switch as often as they can."""
     team = team_of(steps=60, streams=executor == "threads")
     for layer in team.replica.layers:
         layer.reading = layer.mutex

@@ -29,7 +29,7 @@ from tests.executors.crews import crew, program, team_of
 
 
 def test_a_transfer_is_the_getters_time() -> None:
-    """Latency and four bytes to another device, nothing within one; the giver does not wait."""
+    """A latency and four bytes to another device, nothing within one; the giver does not wait."""
     price = replace(ONE, latency_seconds=0.5, bytes_per_second=8.0)
     for devices, expected in (((0, 1), 1.0), ((0, 0), 0.0)):
         times, channel = dict[str, float](), Channel(capacity=0)
@@ -48,7 +48,7 @@ def test_a_transfer_is_the_getters_time() -> None:
 
 
 def passed_on(team: SimulatedTeam) -> Step:
-    """A batch after its first layer's forward pass."""
+    """Returns a batch after its first layer's forward pass."""
     step = Step(team.replica, 0)
     team.forward(team.replica.layers[0], step, 0.0)
     return step
@@ -57,7 +57,7 @@ def passed_on(team: SimulatedTeam) -> Step:
 def asking_after(
     team: SimulatedTeam, price: Price, channel: Channel, *puts: Put, devices: tuple[int, int]
 ) -> list[float]:
-    """Returns the times at which a worker that computes one forward pass, and then asks, has each of the items."""
+    """Returns when a worker that computes one forward pass and then asks receives each item."""
     times, executor = list[float](), VirtualExecutor(team, price)
 
     def gets() -> Program:
@@ -72,7 +72,7 @@ def asking_after(
 
 @pytest.mark.parametrize(("computing", "arrival"), [(0.25, 1.0), (3.0, 3.0)])
 def test_a_transfer_starts_when_it_is_sent(computing: float, arrival: float) -> None:
-    """Latency 0.5, and 4 bytes at 8 a second: under way from 0 to 1, whenever it is asked for."""
+    """With latency 0.5 and 4 bytes at 8 bytes/s it lasts from 0 to 1, whenever the getter asks."""
     channel, price = Channel(capacity=None), Price([computing], [0.0], [0.0], [0.0], 0.5, 8.0)
     assert asking_after(team_of(), price, channel, Put(channel, "a loss"), devices=(0, 1)) == [arrival]
 
@@ -81,15 +81,15 @@ def test_a_transfer_starts_when_it_is_sent(computing: float, arrival: float) -> 
 def test_a_put_that_waits_for_room_sends_when_there_is_room(capacity: int, arrivals: list[float]) -> None:
     """The getter asks at 3, and again after each item; a transfer takes 1.
 
-    Capacity 1: the first item, sent at 0, makes room for the second at 3. The getter asks for that at once and has it
-    at 4; its room has been the third's since 3.
+    Capacity 1: taking the first item, sent at 0, makes room for the second at 3. The getter asks for that at once and
+    has it at 4. Its place has been free for the third since 3.
     """
     channel, price = Channel(capacity=capacity), Price([3.0], [0.0], [0.0], [0.0], 0.5, 8.0)
     assert asking_after(team_of(), price, channel, *[Put(channel, "a loss")] * 3, devices=(0, 1)) == arrivals
 
 
 def test_a_batch_is_sent_with_its_activations() -> None:
-    """4 bytes of the loss and 28 of two layers' activations, at 8 a second; a word has no activations."""
+    """4 bytes of the loss and 28 of two layers' activations, at 8 bytes/s; a text has no activations."""
     channel, team = Channel(capacity=None), team_of()
     price = Price([0.25], [0.0], [0.0], [0.0], 0.5, 8.0, activations=Activations([8.0, 20.0], [12.0, 4.0]))
     for item, size in ((passed_on(team), 32), ("a word", 4)):
@@ -97,7 +97,7 @@ def test_a_batch_is_sent_with_its_activations() -> None:
 
 
 def test_stages_send_the_output_between_them() -> None:
-    """The output of the first of two layers, and its gradient the way back: 12 and 4 bytes at 8 a second."""
+    """The output of the first of two layers, and its gradient on the way back: 12 and 4 bytes at 8 bytes/s."""
     team, down, up = team_of(layers=2, steps=1), Channel(capacity=None), Channel(capacity=None)
     free = [0.0, 0.0]
     price = Price(free, free, free, free, 0.5, 8.0, activations=Activations([80.0, 200.0], [12.0, 4.0]))
@@ -111,7 +111,7 @@ def test_stages_send_the_output_between_them() -> None:
 
 
 def test_an_update_of_the_workers_own_replica_pays_for_no_transfer() -> None:
-    """The channel has charged the gradient's transfer; an update of the other device's replica is charged one more."""
+    """The channel has charged the gradient's transfer; updating the other device's replica costs another one."""
     for q, transfer in ((1, 0.0), (0, 0.5 + 40 / 8)):
         team, channel = team_of(replicas=2, steps=2), Channel(capacity=None)
         price = Price([1.0], [1.0], [1.0], [40.0], 0.5, 8.0, 0.25, 160.0)
@@ -149,7 +149,7 @@ def test_an_update_is_one_launch_and_a_transfer_if_it_comes_from_afar(device: in
 
 @pytest.mark.parametrize("members", [1, 2, 4])
 def test_a_ring_all_reduce_starts_with_the_last_arrival(members: int) -> None:
-    """2 (Q - 1) latencies, and 2 (Q - 1) / Q of the bytes."""
+    """It takes 2 (Q - 1) latencies, and 2 (Q - 1) / Q of the bytes."""
     team, group = team_of(replicas=members, steps=members), Group(members)
     price = Price([1.0], [1.0], [1.0], [24.0], latency_seconds=0.5, bytes_per_second=8.0)
 

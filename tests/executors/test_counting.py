@@ -1,4 +1,4 @@
-"""Executors count what workers ask for alike, and over a run's pauses."""
+"""Executors count effects in the same way, and continue counting after a resume."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EXECUTORS = ("virtual", "threads")
 
 
 def counted(program: Any, executor: str, replicas: int = 1) -> dict[str, Any]:
-    """Counts of an epoch whose only worker, or one a replica, does this."""
+    """Returns the counts of an epoch with this worker, or one of it per replica."""
     training = Small(
         "bp" if replicas == 1 else "ddp", {} if replicas == 1 else {"devices": replicas}, executor=executor
     )
@@ -61,7 +61,7 @@ def test_gradients_that_are_applied_at_once_are_one_update(executor: str) -> Non
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_pinned_weights_are_told_from_those_of_now(executor: str) -> None:
-    """The first layer is pinned; every layer is updated between its passes, by a gradient of the batch before."""
+    """The first layer is pinned; between the passes every layer is updated by the batch before."""
 
     def late(replica: Any) -> Any:
         before: list[Any] = []

@@ -1,4 +1,4 @@
-"""Waits that end, and the time: on the virtual clock to the second, on threads, and as a replay has them."""
+"""Deadlines and the time: exact on the virtual clock, on threads, and in a replay."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LINK = replace(ONE, latency_seconds=0.5)
 
 
 def passes(team: Any, many: int, *then: Any) -> Program:
-    """So many seconds of work, and then these effects."""
+    """Runs this many forward passes, and then yields these effects."""
     for _ in range(many):
         step = yield NextBatch(team.replica)
         yield Forward(team.replica.layers[0], step)
@@ -34,7 +34,7 @@ def passes(team: Any, many: int, *then: Any) -> Program:
 
 
 def gets(channel: Channel, *deadlines: float | None, into: list[Any]) -> Program:
-    """What each Get gives, and when."""
+    """Records the value of each Get, and when it came."""
     for deadline in deadlines:
         into.append((yield Get(channel, deadline)))
         into.append((yield Now()))
@@ -54,7 +54,7 @@ def test_nothing_by_the_deadline_is_late() -> None:
 
 @pytest.mark.parametrize("first", ["getter", "putter"])
 def test_an_arrival_exactly_at_the_deadline_counts(first: str) -> None:
-    """Whoever was scheduled first, and also of what is sent by one that is woken at that moment."""
+    """It counts even if the deadline was scheduled first, or the sender was woken at that moment."""
     team, (one, other), got = team_of(), (Channel(None), Channel(None)), list[Any]()
 
     def relays() -> Program:
@@ -66,7 +66,7 @@ def test_an_arrival_exactly_at_the_deadline_counts(first: str) -> None:
 
 
 def test_what_is_on_its_way_at_the_deadline_stays_first() -> None:
-    """Sent at 0 and 0, half a second on its way; the second one is behind it."""
+    """Both items are sent at 0 and take half a second; the second one stays behind the first."""
     channel, got = Channel(None), list[Any]()
     executor = virtual(
         gets(channel, 0.25, 0.5, None, into=got), program(Put(channel, "a"), Put(channel, "b")), price=LINK
@@ -78,7 +78,7 @@ def test_what_is_on_its_way_at_the_deadline_stays_first() -> None:
 @pytest.mark.parametrize("capacity", [0, 1, None])
 @pytest.mark.parametrize("price", [LINK, replace(LINK, queues=True)], ids=["at once", "queues"])
 def test_whatever_waits_first_and_whatever_the_room(capacity: int | None, price: Price) -> None:
-    """The message is sent at 1, and there at 1.5, whoever asks in between."""
+    """An item sent at 1 arrives at 1.5, whoever asks in between."""
     team, channel, got = team_of(), Channel(capacity), list[Any]()
     virtual(gets(channel, 0.5, 1.25, 1.4, 1.5, into=got), passes(team, 1, Put(channel, "a")), team=team, price=price)
     assert got == [LATE, 0.5, LATE, 1.25, LATE, 1.4, "a", 1.5]
@@ -100,7 +100,7 @@ def test_a_deadline_that_nobody_needs_takes_no_time() -> None:
 
 
 def test_the_clock_goes_on_over_runs() -> None:
-    """Deadlines are in the seconds that `Now` has; one that is past asks for what is there."""
+    """`Now` and deadlines continue from one call of `run` to the next; a deadline in the past takes what is there."""
     team, got = team_of(steps=8), list[Any]()
     executor = virtual(passes(team, 2), team=team)
     channel = Channel(None)
@@ -120,7 +120,7 @@ def executor(request: pytest.FixtureRequest) -> str:
 
 
 def test_late_closed_and_in_time(executor: str) -> None:
-    """What is there comes whatever the deadline; nobody who could still be woken is said to wait for ever."""
+    """An item that is there is taken whatever the deadline; a wait with a deadline is no deadlock."""
     channel, other, got = Channel(None), Channel(None), list[Any]()
 
     def asks() -> Program:
@@ -151,7 +151,7 @@ def test_who_waits_without_a_deadline_still_stalls(executor: str) -> None:
 
 
 def test_a_worker_at_work_gives_its_thread_to_one_whose_deadline_is_past() -> None:
-    """One thread, on which the other worker would go on until it hears of it."""
+    """With one thread, the other worker continues until the deadline is noticed."""
     team, channel, late = team_of(), Channel(None), list[Any]()
 
     def works() -> Program:
@@ -179,7 +179,7 @@ def test_a_rank_that_waits_until_a_deadline_is_not_idle() -> None:
 
 
 def recorded() -> Iterator[Any]:
-    """Workers whose last effects are what the run saw."""
+    """Yields the list of all that a worker receives, then that worker and one that sends to it."""
     channel = Channel(None)
     seen: list[Any] = []
 

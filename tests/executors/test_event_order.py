@@ -1,4 +1,4 @@
-"""Events on the virtual clock keep their order and times, to the bit, by digests of an earlier implementation."""
+"""Events on the virtual clock keep order and times, bit for bit, compared with digests of an earlier implementation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readers share a lock, a writer has it to itself and goes before readers who come later."""
+"""Readers share a lock; a writer holds it alone, and goes before readers that come later."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_nobody_is_inside_with_a_writer() -> None:
 
 
 def test_a_reader_who_comes_after_a_writer_waits_for_it() -> None:
-    """So that readers who come and go keep no writer out."""
+    """Otherwise readers could keep a writer out for ever."""
     lock, order = ReadWriteLock(), list[str]()
 
     def enter(name: str) -> None:

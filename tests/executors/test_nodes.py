@@ -1,4 +1,4 @@
-"""The virtual clock over several nodes: links, messages that queue, and the seconds that devices count."""
+"""The virtual clock with several nodes: links, queued messages, and the seconds counted per device."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOBODY = SimulatedTeam.of([("only", 1)], steps_per_epoch=1)
 
 
 def received(price: Price, getter: int, *givers: int) -> list[float]:
-    """Each giver sends an item at 0 -> the times at which the getter, which asked before, has them."""
+    """Returns when each item, sent at 0, reaches a getter that asked before."""
     times, channel = list[float](), Channel(capacity=None)
     executor = VirtualExecutor(NOBODY, price)
 
@@ -42,7 +42,7 @@ def test_a_message_between_nodes_takes_their_link() -> None:
 
 
 def test_messages_that_queue_arrive_one_after_the_other() -> None:
-    """All are on their way at once, and received one at a time; what comes from the same device need not be sent."""
+    """All are sent at the same time and received one at a time; items from the same device are not sent."""
     assert received(LINKS, 0, 1, 1, 1) == [1.0, 1.0, 1.0]
     assert received(replace(LINKS, queues=True), 0, 1, 1, 1) == [1.0, 1.5, 2.0]
     assert received(replace(APART, queues=True), 0, 2, 3, 4) == [6.0, 10.0, 14.0]
@@ -50,7 +50,7 @@ def test_messages_that_queue_arrive_one_after_the_other() -> None:
 
 
 def test_messages_that_queue_wait_for_those_of_their_pair_of_nodes() -> None:
-    """From two nodes to a third, each with a link of its own: 4 bytes at 1 and at 2 bytes a second."""
+    """Two nodes send 4 bytes each to a third, over separate links of 1 and 2 bytes/s."""
     near = Link(0.0, 8.0)
     price = replace(ONE, nodes=Nodes(2, pairs=[[near, near, near], [Link(2.0, 1.0), near, near], [Link(0.0, 2.0)] * 3]))
     assert received(price, 0, 2, 3, 4, 5) == [6.0, 6.0, 6.0, 6.0]  # the getter takes them in the order of the channel
@@ -82,7 +82,7 @@ def test_an_all_reduce_counts_the_nodes_of_its_members() -> None:
 
 @pytest.mark.parametrize(("name", "lanes"), [("bp", 1), ("ddp", 2), ("lapsgd", 2), ("pdasgd", 1), ("async_lu", 2)])
 def test_devices_count_the_seconds_of_spans(name: str, lanes: int) -> None:
-    """A device's busy seconds are the time that its workers' spans cover, its lost ones those of delays."""
+    """Busy seconds are those covered by its workers' spans, lost seconds those of delays."""
     price = Price([0.1, 0.2], [0.1, 0.2], [0.1, 0.3], [1e3, 2e3], 1e-3, 1e6, lanes=lanes)
     price = replace(price, delays=(Delay(kind="constant", device=0, steps=0.5),))
     method = methods.create(name, {"devices": 3} if name not in ("bp", "async_lu") else {})

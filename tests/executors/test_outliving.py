@@ -1,4 +1,4 @@
-"""Workers that an epoch's end does not hold up: on the virtual clock they begin the next when they have ended this."""
+"""Workers with `outlives_epochs`: on the virtual clock they begin the next epoch as soon as they end this one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Times = list[tuple[int, float, float]]
 
 
 def passes(team: SimulatedTeam, device: int, into: Times) -> Program:
-    """One forward pass, of a second on device 0 and of three on device 1; when it began and ended."""
+    """One forward pass, 1 s on device 0 and 3 s on device 1; records when it began and ended."""
     begun = yield Now()
     step = yield NextBatch(team.replica)
     yield Forward(team.replica.layers[0], step)
@@ -30,7 +30,7 @@ def sees(into: Times) -> Program:
 
 
 def epoch(executor: VirtualExecutor, team: Any, number: int = 0, outlives: bool = True) -> tuple[Times, float]:
-    """What an epoch's workers saw, the last of which is held up as usual; and the time at its end."""
+    """Returns what an epoch's workers recorded, and the time at its end. The last worker does not outlive epochs."""
     seen: Times = []
     team.begin_epoch(number)
     crew = [Worker(passes(team, q, seen), device=q, role="w", outlives_epochs=outlives) for q in (0, 1)]
@@ -39,7 +39,7 @@ def epoch(executor: VirtualExecutor, team: Any, number: int = 0, outlives: bool 
 
 
 def test_whoever_ends_first_begins_first() -> None:
-    """Over three epochs; the others begin when all have ended."""
+    """Over three epochs; workers without `outlives_epochs` begin when all have ended."""
     team = team_of()
     executor = VirtualExecutor(team, PRICE)
     assert epoch(executor, team) == ([(0, 0, 1), (1, 0, 3), (9, 0, 0)], 3)

@@ -1,4 +1,4 @@
-"""A method's random numbers: of seed, epoch, part and worker alone."""
+"""A method's random numbers depend only on seed, epoch, part and worker."""
 
 from __future__ import annotations
 

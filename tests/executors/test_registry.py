@@ -1,4 +1,4 @@
-"""Executors are found by name, decided on by property, and hold no method that does not run there."""
+"""Executors are registered by name, are chosen by their properties, and refuse methods that cannot run on them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from methods import Method, Team, Worker
 
 @pytest.fixture
 def apart(monkeypatch: pytest.MonkeyPatch) -> ExecutorKind:
-    """An executor with a process per device, registered for as long as the test lasts."""
+    """Registers an executor with one process per device, for the duration of the test."""
     monkeypatch.setattr(registry, "_kinds", dict(registry._kinds))
     kind = replace(registry.executor("threads"), name="apart", one_process=False)
     registry.register(kind)
@@ -42,7 +42,7 @@ def test_what_shares_memory_between_devices_needs_one_process(apart: ExecutorKin
 
 
 def test_the_plan_refuses_a_method_that_does_not_run_there(apart: ExecutorKind) -> None:
-    """In one sentence that names the executors that will do."""
+    """The error names the executors that work, in one sentence."""
     with pytest.raises(
         UserError, match=r"^async_lu cannot run on --executor apart: .* choose --executor virtual or thr"
     ):
@@ -51,7 +51,7 @@ def test_the_plan_refuses_a_method_that_does_not_run_there(apart: ExecutorKind) 
 
 
 class OnSimulatedTimeOnly(Method):
-    """A method that states what it supports by a property of its own choice."""
+    """A method that supports executors by a rule of its own."""
 
     name = "on_simulated_time_only"
 

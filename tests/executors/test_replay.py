@@ -1,4 +1,4 @@
-"""A recorded run of threads, replayed in one: the same bits; a schedule that is not its own is refused by name."""
+"""Replays of recorded runs: the bits of the run, and errors that name where another schedule does not fit."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_so_it_does_whatever_the_options(method: str, options: dict[str, Any]) -
 
 
 def test_so_it_does_with_adam_drained_within_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The schedule then has several parts an epoch."""
+    """The schedule then has several parts per epoch."""
     monkeypatch.setitem(SETTINGS, "optimizer.name", "adam")
     monkeypatch.setitem(SETTINGS, "drain_every", 3)
     parts, outcome = record("lapsgd", {"momentum": "per_updater", "updaters": 2})
@@ -95,7 +95,7 @@ def test_a_replay_takes_no_thread_but_its_own() -> None:
 
 
 def test_a_resumed_run_is_replayed_from_its_beginning() -> None:
-    """Versions count from the beginning of an epoch, and what a checkpoint keeps is all that the rest hangs on."""
+    """Versions are counted per epoch, and a checkpoint contains everything else that the rest depends on."""
     first = Small("lapsgd", executor="threads", record=True)
     metrics = first.train(1)
     second = Small("lapsgd", executor="threads", record=True)
@@ -111,7 +111,7 @@ def test_a_resumed_run_is_replayed_from_its_beginning() -> None:
 
 
 def changed(parts: Sequence[Part], worker: str, *, epoch: int = 2, **fields: Any) -> list[Part]:
-    """The schedule, but for a field of a worker's in an epoch; {place: value} changes items of it."""
+    """Returns the schedule with one field of a worker changed in one epoch; {place: value} changes its items."""
     found = list(parts)
     part = dict(found[epoch - 1])
     for name, items in fields.items():
@@ -127,7 +127,7 @@ FORWARD = "forward 0 on device 0"
 
 
 def busiest(part: Part, role: str) -> str:
-    """The worker of a role with most effects: a thread may come too late for any batch."""
+    """Returns the role's worker with most effects, since a slow thread may get no batch."""
     return max((name for name in part if name.startswith(role)), key=lambda name: len(part[name].effects))
 
 

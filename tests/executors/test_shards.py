@@ -1,4 +1,4 @@
-"""Devices that have shards: on every executor each gets batches of its own, whoever shares a replica with it."""
+"""Shards of the data: on every executor each device gets its own batches, even if devices share a replica."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Averages that take the optimizer's state along."""
+"""Averages that include the optimizer's state."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_adams_two_moments_go_and_its_count_stays() -> None:
 
 
 def test_muons_momentum_goes_beside_adamws_moments() -> None:
-    """The first layer's matrix is Muon's, the last's AdamW's."""
+    """The first layer's matrix is trained by Muon, the last layer by AdamW."""
     networks = [network(0), network(1)]
     for its in networks:
         vars(its["first"].weight)["muon"] = True
@@ -77,7 +77,7 @@ def test_muons_momentum_goes_beside_adamws_moments() -> None:
 
 
 def test_what_was_never_updated_has_a_state_of_0() -> None:
-    """It counts in the mean, and is given none."""
+    """It counts in the mean, and gets no state."""
     team = team_of(network(0), network(1), optimizer=sgd(momentum=0.9))
     team.update(backward(team, forward(team)), "w", 0.0)
     (before, nothing) = momenta(team)

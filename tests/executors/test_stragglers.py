@@ -1,4 +1,4 @@
-"""Delays on the virtual clock: when they are taken, who waits for them, and that a resumed run goes on with them."""
+"""Delays on the virtual clock: when they happen, who waits for them, and that a resumed run continues them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def traced(*values: float) -> Delay:
 
 
 def epoch(method: str, *delays: Delay, price: Price = FREE_LINKS, **options: Any) -> tuple[float, SimulatedTeam]:
-    """Simulated seconds of one epoch of so many steps."""
+    """Returns the simulated seconds of one epoch of this many steps."""
     algorithm = methods.create(method, options)
     team = SimulatedTeam.of([(f"layer{i}", 1) for i in range(4)], replicas=algorithm.replicas, steps_per_epoch=STEPS)
     team.accounts.epoch = team.accounts.epochs = 1
@@ -38,7 +38,7 @@ def epoch(method: str, *delays: Delay, price: Price = FREE_LINKS, **options: Any
 
 
 def test_a_delay_precedes_the_first_computation_of_a_step() -> None:
-    """In steps of forward and backward seconds, before anything is read; once per step and device."""
+    """It comes once per step and device, before anything is read; its unit is the forward plus backward seconds."""
     team = team_of(steps=2)
     executor = run(team, replace(ONE, delays=[traced(2.0, 0.5)]), steps(team))
     assert executor.timed == [
@@ -53,7 +53,7 @@ def test_a_delay_precedes_the_first_computation_of_a_step() -> None:
 
 @pytest.mark.parametrize("lanes", [1, 2])
 def test_a_stalled_device_stalls_all_its_workers(lanes: int) -> None:
-    """On all its lanes: what is under way ends first, and nothing starts beside a delay."""
+    """On all its lanes: running effects end first, and none starts during a delay."""
     team = team_of(steps=2)
     price = replace(ONE, lanes=lanes, lane_capacity=float(lanes), delays=[slow(1.0)])
     executor = run(team, price, steps(team, limit=1), steps(team, limit=1), devices=(0, 0))
@@ -67,7 +67,7 @@ def test_a_stalled_device_stalls_all_its_workers(lanes: int) -> None:
 
 
 def test_the_count_lasts_over_epochs_and_is_restored() -> None:
-    """It is kept in the team's state, as plain numbers, and only of devices that are delayed."""
+    """The team's state has it as plain numbers, for delayed devices only."""
     price = replace(ONE, delays=[traced(0.0, 1.0, 2.0)])
     team = team_of(steps=2)
     executor, seconds = VirtualExecutor(team, price), []
@@ -107,7 +107,7 @@ def test_ddp_waits_for_the_slowest_in_every_step() -> None:
 
 @pytest.mark.parametrize("method", ["lapsgd", "pdasgd"])
 def test_nobody_waits_for_a_slow_device_where_batches_go_to_who_asks(method: str) -> None:
-    """Equal shares take the straggler's time; else the others do its work: 2 + 1 / 4 devices instead of 3."""
+    """Equal shares take the slow device's time; shared batches are computed as by 2 + 1 / 4 devices instead of 3."""
     (equal, _), (dynamic, team) = (epoch(method, slow(3.0), shares=shares) for shares in ("equal", "dynamic"))
     assert equal == pytest.approx(STEPS / 3 * 12, rel=0.02)
     assert dynamic == pytest.approx(STEPS * 3 / (2 + 1 / 4), rel=0.2)

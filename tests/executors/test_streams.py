@@ -1,4 +1,4 @@
-"""On a device with streams: every read and write of the same memory is ordered, by happens-before, in every method."""
+"""On a device with streams, every method orders all reads and writes of the same memory (happens-before)."""
 
 from __future__ import annotations
 

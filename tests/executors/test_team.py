@@ -1,4 +1,4 @@
-"""The numerics of the effects: which weights a pass sees, what an update does, who holds which lock."""
+"""The numerics of effects: which weights a pass uses, what an update changes, who holds which lock."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_gradients_are_those_of_the_loss() -> None:
 
 @pytest.mark.parametrize("pin", [False, True])
 def test_a_backward_pass_uses_the_weights_of_now_unless_pinned(pin: bool) -> None:
-    """theta^v: an update between the passes, in place, is seen, and autograd does not mind; pinned, theta^u."""
+    """An update between the passes is used (theta^v), without an error from autograd; pinned weights are theta^u."""
     team = team_of()
     before = [weight(team, 0).clone(), weight(team, 1).clone()]
     step, other = forward(team, pin=pin), forward(team)
@@ -70,7 +70,9 @@ def test_running_statistics_are_the_live_ones_even_of_a_pinned_step() -> None:
 
 
 def test_a_backward_pass_can_be_had_in_parts() -> None:
-    """Inputs only gives no gradient but the layers below their due; weights only ends the pass."""
+    """With weights=False a layer gives no gradient, but the layers below do; with inputs=False the pass ends at the
+    layer.
+    """
     team, whole = team_of(), team_of()
     expected = backward(whole, forward(whole))
     step = forward(team)
@@ -125,7 +127,7 @@ def test_updates_add_up() -> None:
 
 
 def test_an_overwriting_update_loses_what_others_added_meanwhile() -> None:
-    """theta <- (the copy from the beginning of this layer's backward pass) - eta G."""
+    """theta <- (the copy from the beginning of the layer's backward pass) - eta G."""
     team = team_of(overwrite=True)
     before = weight(team).clone()
     own, others = (backward(team, step)[1] for step in [forward(team), forward(team)])
@@ -140,7 +142,7 @@ def test_an_overwriting_update_loses_what_others_added_meanwhile() -> None:
 
 
 def test_the_learning_rate_is_that_of_the_gradients_ticket() -> None:
-    """In whatever order gradients are applied."""
+    """The order of updates does not matter."""
     team = team_of(learning_rate=lambda ticket: 0.1 * (ticket + 1))
     gradients = [backward(team, step)[0] for step in [forward(team), forward(team), forward(team)]]
     for ticket in (2, 0, 1):
@@ -168,7 +170,7 @@ def test_momentum_is_the_layers_or_the_workers(shared: bool) -> None:
 
 
 def test_a_gradient_can_be_applied_to_another_replica() -> None:
-    """By the same layer's optimizer there; its own replica stays as it is, and so does the gradient."""
+    """That replica's optimizer applies it; its own replica and the gradient do not change."""
     team = team_of(network(0), network(1), optimizer=sgd(momentum=0.9))
     before = [weight(team, 0, q).clone() for q in range(2)]
     gradient = backward(team, forward(team))[1]
@@ -186,7 +188,7 @@ def test_a_gradient_can_be_applied_to_another_replica() -> None:
 
 
 class Noting:
-    """A lock that writes down who holds what."""
+    """A lock that records who holds what."""
 
     def __init__(self, name: str, held: list[str], log: list[tuple[str, ...]]) -> None:
         self.name, self.held, self.log = name, held, log
@@ -201,7 +203,7 @@ class Noting:
 
 
 def test_locks_are_taken_layer_by_layer_and_in_one_order() -> None:
-    """A layer's mutex before its statistics, and no two layers at once: nobody can wait in a circle."""
+    """A layer's mutex comes before its statistics, and no two layers are locked at once: no deadlock is possible."""
     team = team_of(network(0), network(1))
     held: list[str] = []
     log: list[tuple[str, ...]] = []
@@ -224,7 +226,7 @@ def test_lock_free_takes_no_mutex() -> None:
 
 @pytest.mark.parametrize("name", ["adam", "lars", "sgd"])
 def test_an_optimizers_state_is_made_before_another_worker_uses_it(name: Literal["adam", "lars", "sgd"]) -> None:
-    """Without a lock, two updates; the second is asked for while the first makes the state that both share."""
+    """Two lock-free updates; the second is requested while the first creates the shared state."""
     team = team_of(optimizer=lambda params: build(name, params, lr=99.0, momentum=0.9), lock_free=True)
     gradients = [backward(team, forward(team))[:1] for _ in range(2)]
     layer = gradients[0][0].layer
@@ -272,14 +274,14 @@ def test_a_slot_is_used_again_when_its_step_is_gone() -> None:
 
 
 class LastOutput(nn.LSTM):
-    """(B, length, 3) -> (B, 2)."""
+    """A layer (B, length, 3) -> (B, 2)."""
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
         return super().forward(x)[0][:, -1]
 
 
 def flattened() -> LastOutput:
-    """Its weights in one piece of memory, as cuDNN wants them."""
+    """Returns an LSTM whose weights are one block of memory, as cuDNN needs them."""
     lstm = LastOutput(3, 2, batch_first=True)
     whole, offset = torch.cat([p.data.reshape(-1) for p in lstm.parameters()]), 0
     for p in lstm.parameters():
@@ -293,7 +295,7 @@ def places(module: nn.Module) -> list[int]:
 
 
 def test_pinned_weights_of_an_lstm_stay_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The slot's copies are flattened once, and every batch that pins is copied into them."""
+    """A slot's copies are flattened once; each batch that pins copies its weights into them."""
     team, flattenings = team_of({"lstm": flattened()}), list[nn.Module]()
     layer: TorchLayer = team.replica.layers[0]
     live = places(layer.module)
@@ -317,7 +319,7 @@ def test_pinned_weights_of_an_lstm_stay_where_they_are(monkeypatch: pytest.Monke
 
 
 def test_leaves_of_a_batch_with_a_stream_are_the_live_weights() -> None:
-    """And they are the module's own, so that autograd's nodes are no other batch's; nobody's weights are moved."""
+    """Each batch has parameters of its own for autograd, which share the live weights' memory."""
     device = FakeDevice()
     with patch.object(numerics, "streams_of", lambda _: device):
         team = team_of({"lstm": flattened()}, streams=True)

@@ -1,4 +1,4 @@
-"""Real threads: what each is set up with, and that one's failure is everybody's end."""
+"""The threads executor: settings of its threads, failures, and turns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.executors.crews import carry_out, crew, team_of
 
 
 def test_a_worker_is_on_a_thread_with_settings_of_its_own() -> None:
-    """torch's threads as told, and autograd in the thread that calls it; the caller's settings stay."""
+    """torch's threads as configured, autograd in the calling thread; the caller's settings do not change."""
     seen = list[Any]()
 
     def looks() -> Program:
@@ -31,7 +31,7 @@ def test_a_worker_is_on_a_thread_with_settings_of_its_own() -> None:
 
 
 def test_a_failure_is_told_where_others_never_end() -> None:
-    """One in its own code, and one that holds the monitor while it is."""
+    """One worker is stuck in its own code, another holds the monitor's lock."""
     release, held, entered = threading.Event(), threading.Event(), threading.Barrier(3, timeout=30)
 
     class Holding(Counter):
@@ -83,7 +83,7 @@ def test_of_several_failures_one_is_told() -> None:
 
 
 def test_a_rendezvous_hands_over_to_one_who_asks() -> None:
-    """No put has passed before its getter asked for it: at most one ahead of those that got theirs."""
+    """No put passes before a getter asks: at most one more than the items received."""
     channel, asked, passed = Channel(capacity=0), list[int](), list[int]()
     ahead = list[int]()
 
@@ -105,7 +105,7 @@ def test_a_rendezvous_hands_over_to_one_who_asks() -> None:
 
 
 def test_threads_overlap() -> None:
-    """Two workers are under way at the same time: each waits, outside any effect, for the other to arrive."""
+    """Two workers run at the same time: each waits, outside any effect, for the other."""
     barrier = threading.Barrier(2, timeout=30)
 
     def meets() -> Program:
@@ -116,7 +116,7 @@ def test_threads_overlap() -> None:
 
 
 def test_workers_take_turns_where_there_are_fewer_threads() -> None:
-    """Each after one effect of the others; so nobody takes all of an epoch's batches."""
+    """After each effect another worker continues, so that none takes all of an epoch's batches."""
     asked, counter = list[int](), Counter()
 
     def counts(i: int) -> Program:

@@ -1,4 +1,4 @@
-"""Bytes between devices: equal to closed forms, by whatever carries a method out."""
+"""Bytes between devices: equal to closed forms, on every executor."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def price(layers: int = 4, **fields: Any) -> Price:
 
 
 def carried_out(executor: str, team: SimulatedTeam, workers: Any, charged: Price | None = None) -> dict[str, float]:
-    """-> the bytes of each link."""
+    """Returns the bytes of each link."""
     created = executors.executor(executor).build(team, charged or price(), 1)
     bounded(lambda: created.run(workers))
     return sure(team.accounts.sent_bytes)
 
 
 def sent(method: str, executor: str = "virtual", steps: int = STEPS, **options: Any) -> dict[str, float]:
-    """Bytes of each link in an epoch of so many batches for each replica."""
+    """Returns the bytes of each link in an epoch of this many batches per replica."""
     created = methods.create(method, options)
     team = SimulatedTeam.of(LAYERS, replicas=created.replicas, steps_per_epoch=steps * created.replicas)
     team.accounts.epochs = 2
@@ -57,7 +57,7 @@ def team_of(replicas: int) -> SimulatedTeam:
 
 @EVERYWHERE
 def test_collectives_send_what_a_ring_does(executor: str) -> None:
-    """A device, 2 (Q - 1) / Q of the bytes a round, in whole bytes; the devices together 2 (Q - 1) of them, exactly."""
+    """Each device sends 2 (Q - 1) / Q of the bytes per round, in whole bytes; all of them exactly 2 (Q - 1)."""
     rounds, ring = STEPS // 4, 2 * 2 * sum(BYTES)
     assert sum(sent("lsgd", executor, period=4).values()) == rounds * ring
     both = sent("lsgd", executor, period=4, averages="weights_and_momentum")
@@ -71,7 +71,7 @@ def test_collectives_send_what_a_ring_does(executor: str) -> None:
 
 @EVERYWHERE
 def test_compressed_gradients_go_to_every_other_device(executor: str) -> None:
-    """Top-k: (Q - 1) k (4 + 4) a device and layer, here of one entry each. Signs: a bit an entry, and a scale."""
+    """Top-k: (Q - 1) k (4 + 4) bytes per device and layer, here k = 1. Signs: a bit per entry, and a scale."""
     assert set(sent("topk", executor).values()) == {STEPS * 2 * 4 * (4.0 + 4)}
     assert set(sent("signsgd", executor).values()) == {STEPS * 2 * (1 + 13 + 1 + 4 + 4 * 4.0)}
 
@@ -116,7 +116,7 @@ def test_weights_that_are_read_and_changed_from_another_device(executor: str) ->
 
 @EVERYWHERE
 def test_a_compressed_gradient_goes_to_every_other_member(executor: str) -> None:
-    """By all-gather: a device sends its bytes Q - 1 times; the clock charges as many hops."""
+    """An all-gather sends a device's bytes Q - 1 times; the clock charges as many hops."""
     team, everyone = team_of(3), Group(3)
 
     def reduce(device: int) -> Program:
@@ -185,7 +185,7 @@ def test_a_gradient_is_found_wherever_it_is() -> None:
 
 @EVERYWHERE
 def test_an_item_of_unknown_bytes_is_refused(executor: str) -> None:
-    """To another device; on its own a method may pass on what it likes."""
+    """It is refused only if it goes to another device; within a device a method may send anything."""
     for hidden in (lambda: None, iter(()), object()):
         channel = Channel(None)
         carried_out(executor, team_of(1), crew(program(Put(channel, [hidden])), program(Get(channel)), devices=(0, 0)))
@@ -225,7 +225,7 @@ def test_weights_that_are_pinned_from_another_device_come_over_the_link(executor
 
 @pytest.mark.parametrize(("method", "options"), [("ddp", {}), ("lsgd", {"period": 2})])
 def test_all_executors_count_the_same(method: str, options: dict[str, int]) -> None:
-    """Those of ranks each count their own device's."""
+    """Each rank counts its own device's bytes."""
     together.registered()
     parts, _ = record(method, options)
     runs = {name: Small(method, options, executor=name) for name in (*EXECUTORS, together.NAME, "replay")}
@@ -240,7 +240,7 @@ def test_all_executors_count_the_same(method: str, options: dict[str, int]) -> N
 
 
 def test_a_run_whose_bytes_were_not_counted_goes_on_without() -> None:
-    """A checkpoint of an earlier version has none."""
+    """A checkpoint of an earlier version has no counts."""
     first, second = Small("lsgd"), Small("lsgd")
     checkpoint = first.checkpoint(first.train(1), 1.0)
     counts = checkpoint.progress.team.counts.model_copy(update={"sent_bytes": None})

@@ -66,7 +66,7 @@ def test_an_effect_beside_others_is_slowed_by_the_capacity_that_is_missing() -> 
 
 
 def test_an_effect_without_seconds_waits_for_no_device() -> None:
-    """A worker that only counts gets on while its device is busy with another."""
+    """A worker that only counts continues while its device is busy with another."""
     team, counter, counts = team_of(steps=1), Counter(), list[Any]()
 
     def counts_at(executor: list[VirtualExecutor]) -> Program:
@@ -82,7 +82,7 @@ def test_an_effect_without_seconds_waits_for_no_device() -> None:
 
 
 def test_a_put_that_wakes_a_getter_lets_it_go_first() -> None:
-    """Whichever of the two was listed first; so an update is there before the putter's next forward pass."""
+    """The order of the workers does not matter; an update comes before the putter's next forward pass."""
     channel, log = Channel(), list[str]()
 
     def puts() -> Program:
@@ -104,7 +104,7 @@ def test_a_put_that_wakes_a_getter_lets_it_go_first() -> None:
 
 
 def test_a_worker_goes_on_before_its_device_turns_to_the_next() -> None:
-    """The update that follows a backward pass is seen by the forward pass that waited for the device."""
+    """A forward pass that waited for the device sees the update that follows the backward pass."""
     team = team_of(steps=2)
     layer, stale = team.replica.layers[0], list[int]()
 
@@ -120,8 +120,10 @@ def test_a_worker_goes_on_before_its_device_turns_to_the_next() -> None:
 
 
 def test_staleness_as_counted_by_hand() -> None:
-    """Two workers, one layer, f = 1, b = 2. Both read version 0 at 0 and update at 3, the second one update behind;
-    the first reads 1 (the second has not updated yet), the second 2; both update at 6, again one behind."""
+    """Two workers, one layer, f = 1, b = 2. Both read version 0 at 0 and update at 3, the second one update behind.
+
+    Then the first reads 1 (the second has not updated yet), the second 2; both update at 6, again one behind.
+    """
     team = team_of(steps=4)
     run(team, ONE, steps(team), steps(team))
     (row,) = team.accounts.staleness.per_layer()
@@ -129,7 +131,7 @@ def test_staleness_as_counted_by_hand() -> None:
 
 
 def test_weights_are_read_when_the_device_grants_it_and_written_at_the_end() -> None:
-    """A forward pass that waits for its device reads late; an update is seen only when it has taken its time."""
+    """A forward pass that waits for its device reads late; an update is visible only at its end."""
     team = team_of(steps=3)
     layer = team.replica.layers[0]
     seen = dict[str, tuple[int, float]]()
@@ -156,7 +158,7 @@ def test_weights_are_read_when_the_device_grants_it_and_written_at_the_end() -> 
 
 
 def test_a_span_has_the_workers_device_and_that_of_the_weights() -> None:
-    """A worker elsewhere reads and writes the weights of device 0; what it sends to replica 1 is written there."""
+    """A worker elsewhere reads and writes weights on device 0; replica 1's are written on device 1."""
     team = team_of(replicas=2, steps=2)
 
     def elsewhere() -> Program:
@@ -173,7 +175,7 @@ def test_a_span_has_the_workers_device_and_that_of_the_weights() -> None:
 
 
 def test_a_worker_that_has_ended_keeps_no_step() -> None:
-    """Without the garbage collector: a step's slot is for the next batch."""
+    """Without the garbage collector, so that the next batch can use the step's slot."""
     team, steps_held = team_of(steps=1), list[Any]()
 
     def trains() -> Program:
@@ -194,7 +196,7 @@ def test_a_worker_that_has_ended_keeps_no_step() -> None:
 
 
 def test_an_epoch_is_scheduled_the_same_whenever_it_starts() -> None:
-    """Ties must not hang on how the seconds of earlier epochs were rounded: a resumed run starts its clock at 0."""
+    """Ties must not depend on the rounding of earlier epochs' seconds: a resumed run starts its clock at 0."""
     method, price = methods.create("async_bu"), Price.uniform(7, 0.7, 0.6)
     team = SimulatedTeam.of([(str(i), 1) for i in range(7)], steps_per_epoch=30)
     executor, measured = VirtualExecutor(team, price), []
@@ -210,7 +212,7 @@ def test_an_epoch_is_scheduled_the_same_whenever_it_starts() -> None:
 
 
 def ended(capacity: float, *jobs: tuple[float, float]) -> list[float]:
-    """jobs: when each is asked for, and its seconds -> when each is over, and that nothing happens later."""
+    """Returns when each job is over. jobs: when each is asked for, and its seconds."""
     clock = Clock()
     cores = SharedCores(clock, Price([], [], [], [], lane_capacity=capacity))
     over: dict[int, float] = {}
@@ -231,7 +233,7 @@ def test_jobs_within_the_capacity_run_at_full_speed() -> None:
 
 
 def test_a_later_job_slows_those_under_way() -> None:
-    """One core: 5 s alone, then half speed; the second is done after 2 s of its own, the first 3 s later."""
+    """One core: 5 s alone, then half speed; the second ends after 2 s of its own, the first 3 s later."""
     assert ended(1.0, (0.0, 10.0), (5.0, 2.0)) == [12.0, 9.0]
 
 

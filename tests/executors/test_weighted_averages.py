@@ -1,4 +1,4 @@
-"""Averages whose members have weights: what they come to, and that it is the same on every executor."""
+"""Averages whose members have weights: their values, equal on every executor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.executors.teams import network, team_of, weight
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_an_average_with_weights(executor: str) -> None:
-    """(1 x 1 + 3 x 5) / 4 = 4; a weight alone changes nothing."""
+    """(1 x 1 + 3 x 5) / 4 = 4; with one member its weight has no effect."""
     team, group = team_of(network(), network()), Group(2)
     for replica, value in zip(team.replicas, (1.0, 5.0), strict=True):
         replica.layers[0].params[0].data.fill_(value)
@@ -37,7 +37,7 @@ def test_weights_that_are_none(value: float) -> None:
 
 
 def weighing(monkeypatch: pytest.MonkeyPatch, *weights: float) -> None:
-    """L-SGD's averages have these weights, device by device."""
+    """Gives L-SGD's averages these weights, device by device."""
 
     def average(group: Group, replica: Any, state: bool = False) -> Average:
         return Average(group, replica, state=state, weight=weights[replica.index])

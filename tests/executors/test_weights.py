@@ -1,4 +1,4 @@
-"""Weights as values: anchors, pseudo-gradients, outer steps, and mixing weights in; what they count, cost and keep."""
+"""Weights as values: anchors, pseudo-gradients, outer steps and mixing; their counts, costs and checkpoints."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_an_anchor_stays_what_it_was(executor: str) -> None:
     ids=["sgd", "momentum", "nesterov"],
 )
 def test_outer_steps_are_those_of_sgd(executor: str, optimizer: OuterOptimizer, after: list[float]) -> None:
-    """By a pseudo-gradient of 2, twice: the buffer is 2, then 3; Nesterov's step 2 + 0.5 x 2, then 2 + 0.5 x 3."""
+    """Twice by a pseudo-gradient of 2: the buffer is 2, then 3; Nesterov's step 2 + 0.5 x 2, then 2 + 0.5 x 3."""
     team, created = summands(2.0, steps=1), list[Any]()
 
     def trains() -> Program:
@@ -111,7 +111,7 @@ def test_outer_steps_are_those_of_sgd(executor: str, optimizer: OuterOptimizer, 
 @both
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_mixing_weights_in(executor: str, share: float) -> None:
-    """Bits of the one or the other at the ends; of these layers alone."""
+    """A share of 0 or 1 keeps exact bits; only the given layers change."""
     team = team_of(network(0), network(1))
     before = [[weight(team, i, q).clone() for i in (0, 1)] for q in (0, 1)]
 
@@ -132,7 +132,7 @@ def test_mixing_weights_in(executor: str, share: float) -> None:
 @both
 @pytest.mark.parametrize(("fresh", "after"), [(False, -4.0), (True, -3.0)])
 def test_with_fresh_weights_optimizers_begin_anew(executor: str, fresh: bool, after: float) -> None:
-    """Gradients of 2 with momentum 0.5: the second step is of 2 + 1, or of 2 alone."""
+    """Gradients of 2 with momentum 0.5: the second step is 2 + 1, or 2 with new optimizers."""
     team = summands(2.0, steps=2, optimizer=sgd(momentum=0.5))
 
     def trains() -> Program:
@@ -145,7 +145,7 @@ def test_with_fresh_weights_optimizers_begin_anew(executor: str, fresh: bool, af
 
 
 def normed(seed: int) -> dict[str, nn.Module]:
-    """Two layers, the first with running statistics of its own: its variance is below 1."""
+    """Returns two layers, the first with running statistics of its own, whose variance is below 1."""
     created = network(seed)
     norm = nn.BatchNorm1d(5)
     norm.running_var = torch.full([5], 0.1 * (seed + 1))
@@ -157,7 +157,7 @@ def statistics(team: TorchTeam, replica: int) -> list[Tensor]:
 
 
 def outer_steps(team: TorchTeam, optimizer: OuterOptimizer, share: float) -> list[Program]:
-    """A local step, an outer one by the mean of all replicas, and the mixing in, by each replica."""
+    """Each replica takes a local step, an outer step by the mean of all replicas, and mixes the anchor in."""
     group = Group(len(team.replicas))
 
     def member(replica: Replica) -> Program:
@@ -172,7 +172,7 @@ def outer_steps(team: TorchTeam, optimizer: OuterOptimizer, share: float) -> lis
 
 @both
 def test_replicas_take_the_outer_step_of_their_mean(executor: str) -> None:
-    """Gradients of 2 and 4: 1 - 2 x 3 is the anchor, and the half of it is mixed into -1 and -3."""
+    """Gradients of 2 and 4: the anchor becomes 1 - 2 x 3, and half of it is mixed into -1 and -3."""
     team = summands(2.0, 4.0, steps=1)
     carry_out(executor, *outer_steps(team, PLAIN, 0.5), team=team)
     assert live(team) == [[-3.0, -3.0], [-4.0, -4.0]]
@@ -203,7 +203,7 @@ def test_or_are_each_devices_own(executor: str) -> None:
 
 @both
 def test_a_pseudo_gradient_is_of_no_batch(executor: str) -> None:
-    """Left over, dropped, reduced or used: an epoch's accounts and staleness are those of its batches."""
+    """Unused, dropped, reduced or used: the epoch's accounting and staleness count batches only."""
     team, got = summands(2.0, steps=2), list[Any]()
 
     def trains() -> Program:
@@ -224,9 +224,9 @@ def test_a_pseudo_gradient_is_of_no_batch(executor: str) -> None:
 
 @both
 def test_weights_bring_their_version_along(executor: str) -> None:
-    """A worker's replica becomes the server's after 2 updates; its gradient is applied there after a third one.
+    """A worker's replica takes over the server's weights after 2 updates; its gradient is applied there after a third.
 
-    Its own count of updates has nothing to do with that, nor has what it mixes in by halves.
+    Neither its own count of updates nor mixing with a smaller share matters.
     """
     team, lags = summands(2.0, 4.0, steps=3), list[Any]()
     server, worker = team.replicas
@@ -282,7 +282,7 @@ def test_what_is_no_pseudo_gradient_or_share_is_refused() -> None:
         ("batch", "Outer takes one pseudo-gradient"),
         ("missing", "the anchor's 2 layers"),
         ("twice", "the anchor's 2 layers"),
-        ("share", "from 0 to 1; 1.5"),
+        ("share", "from 0 to 1"),
     ):
         team = summands(2.0, steps=1)
         with pytest.raises(WorkerFailed, match=words):
@@ -309,7 +309,7 @@ def test_gradients_and_pseudo_gradients_are_not_reduced_together(executor: str) 
 
 @both
 def test_accumulated_pseudo_gradients_are_one_of_no_batch(executor: str) -> None:
-    """Two replicas lie 2 and 4 below their anchor: the outer step is by the mean, 1 - 2 x 3; their sum is refused."""
+    """Two replicas lie 2 and 4 below their anchor: the outer step by the mean gives 1 - 2 x 3; a sum is refused."""
     team, created = summands(2.0, 4.0, steps=1), list[Any]()
 
     def serves() -> Program:
@@ -353,13 +353,13 @@ def test_each_costs_an_update_and_none_on_an_ideal_device() -> None:
 
 
 def test_from_afar_they_come_over_the_link() -> None:
-    """All but the outer step, whose weights are the worker's."""
+    """All except the outer step, whose weights are the worker's own."""
     team = summands(2.0, steps=1)
     assert seconds(team, PRICE, each(team), device=1) == 4 * UPDATE + 3 * (0.5 + 12 / 2)
 
 
 def test_reads_are_at_the_begin_and_writes_at_the_end() -> None:
-    """Two take 1 s each from 0 on: the copy is of before the mixing in."""
+    """A copy and a mix of 1 s each start at 0: the copy has the weights from before the mix."""
     team, seen = summands(2.0, steps=1), list[Any]()
     other = team.anchor(team.replica, team.replica.layers)
     for layer in team.replica.layers:
@@ -379,7 +379,7 @@ def test_reads_are_at_the_begin_and_writes_at_the_end() -> None:
 
 @pytest.mark.parametrize(("momentum", "copies"), [(0.0, 1), (0.9, 2)])
 def test_weights_that_are_sent_pay_for_all_that_goes(momentum: float, copies: int) -> None:
-    """Their bytes, and those of the outer optimizer's momentum."""
+    """The weights' bytes, and those of the outer optimizer's momentum."""
     team, channel = summands(2.0, 2.0, steps=1), Channel(None)
     anchor = team.anchor(team.replica, team.replica.layers)
     deltas = team.delta(anchor, team.replica, 0.0)
@@ -401,7 +401,7 @@ def test_an_all_reduce_of_pseudo_gradients_is_charged_as_one_of_gradients() -> N
 
 
 def stepped(team: TorchTeam) -> None:
-    """Anchors that have taken an outer step with momentum, as a method keeps them."""
+    """Stores anchors in `team.weights` that have taken an outer step with momentum."""
     for replica in team.replicas:
         anchor = team.anchor(replica, replica.layers[1:])
         for layer in replica.layers:
@@ -411,7 +411,7 @@ def stepped(team: TorchTeam) -> None:
 
 
 def next_step(team: TorchTeam) -> list[Any]:
-    """Weights after one more outer step of each."""
+    """Returns the weights after one more outer step of each."""
     created = []
     for replica in team.replicas:
         anchor = team.weights[f"anchor of {replica.index}"]
@@ -490,7 +490,7 @@ def test_the_team_without_tensors_has_the_same_records() -> None:
 
 
 def served(*slopes: float, **settings: Any) -> list[float]:
-    """The anchor's first weight, 1 at first, after each of these pseudo-gradients; outer rate 1."""
+    """Returns the anchor's first weight, initially 1, after each of these pseudo-gradients; outer rate 1."""
     team, after = summands(2.0, steps=1), list[float]()
     anchor: Any = team.anchor(team.replica, team.replica.layers)
     for slope in slopes:
@@ -507,13 +507,15 @@ def test_a_scale_multiplies_pseudo_gradients() -> None:
 
 
 def test_delayed_sgd_steps_by_the_mean_of_every_nth() -> None:
-    """Halved by the scale, these are 1, 3, 2, 4: means of 2 and 3, the second one on top of half the first."""
+    """Halved by the scale they are 1, 3, 2, 4: means of 2 and 3, the second one plus half of the first."""
     assert served(2.0, 6.0, 4.0, 8.0, name="delayed_sgd", momentum=0.5, every=2) == [1.0, -1.0, -1.0, -5.0]
 
 
 def test_delayed_nesterov_by_hand() -> None:
-    """arXiv:2401.09135, Algorithm 4, N = 2, beta 0.5: 1, 3, 2, 4 are added as halves; the momentum is the mean 2, then
-    0.5 * 2 + 3 = 4, and half of it is taken with every second. With c = 1/4 a part of it is taken at every step.
+    """arXiv:2401.09135, Algorithm 4, with N = 2 and beta 0.5.
+
+    1, 3, 2, 4 are added as halves; the momentum is the mean 2, then 0.5 * 2 + 3 = 4, and half of it is taken with every
+    second. With c = 1/4 a part of it is taken at every step.
     """
     plain = [1.0 - 0.5, 0.5 - 1.5 - 1.0, -2.0 - 1.0, -3.0 - 2.0 - 2.0]
     assert served(2.0, 6.0, 4.0, 8.0, name="delayed_nesterov", momentum=0.5, every=2) == plain

@@ -1,4 +1,4 @@
-"""Helpers of tests: small runs on the threads executor with a fake device."""
+"""Helpers for tests: small runs on the threads executor with a fake device."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.executors.happens_before import FakeDevice, Launches, traced
 
 
 class TracedThreads(ThreadsExecutor):
-    """Reports every operation to the device; counts effects, unordered ones, and how far workers run ahead."""
+    """A threads executor that reports every operation to the device, and counts effects and unordered ones."""
 
     def __init__(self, team: TorchTeam, device: FakeDevice) -> None:
         super().__init__(team)
@@ -94,7 +94,7 @@ class Traced(Small):
         return metrics
 
     def through(self) -> Traced:
-        """Trains both epochs; saves and loads the team after the first, as resuming does."""
+        """Trains both epochs, with the team saved and loaded in between as by a resume."""
         self.train(1)
         traced(self.fake, lambda: self.team.load_state_dict(self.team.state_dict()))()
         self.train(1, first=1)

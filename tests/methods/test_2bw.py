@@ -1,4 +1,4 @@
-"""PipeDream-2BW: whichever stages compute it, its numbers are those of one update's delay."""
+"""PipeDream-2BW: SGD with gradients that are one update old, whatever the number of stages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def made(stages: int, microbatches: int) -> methods.Method:
 
 
 def test_one_stage_is_backpropagation_with_a_delay_of_one() -> None:
-    """To the bit, and to the second."""
+    """Compares all bits and the simulated seconds."""
     ours, bp = small("pipedream_2bw", stages=1, microbatches=1), small("bp", delay=1)
     seconds = [[metrics["virtual_seconds"] for metrics in training.train()] for training in (ours, bp)]
     assert seconds[0] == seconds[1]
@@ -40,7 +40,7 @@ def test_more_stages_are_the_same_numbers(executor: str, stages: int) -> None:
 
 @pytest.mark.parametrize("steps", [6, 7])
 def test_it_is_the_papers_recursion(steps: int) -> None:
-    """W(t + 1) = W(t) - rate * mean gradient of batch t at W(max(t - 1, 0)); the last batch may be half of one."""
+    """Checks W(t + 1) = W(t) - rate * mean gradient of batch t at W(max(t - 1, 0))."""
     team = team_of(steps=steps)
     versions: list[tuple[Tensor, ...]] = [(weight(team, 0).clone(), weight(team, 1).clone())]
     for t, first in enumerate(range(0, steps, 2)):
@@ -69,13 +69,13 @@ def test_every_gradient_but_the_firsts_is_one_update_late(stages: int, microbatc
 
 @pytest.mark.parametrize("stages", [1, 2, 4])
 def test_no_stage_stands_still_between_steps(stages: int) -> None:
-    """N + K - 1 turns of (f + b) / K: a pipeline is filled and drained once."""
+    """An epoch of N batches takes N + K - 1 turns of (f + b) / K seconds: the pipeline is filled and drained once."""
     seconds, _ = run(stages, 4)
     assert seconds == pytest.approx((STEPS + stages - 1) * 3.0 / stages)
 
 
 def test_what_an_update_overtakes_is_pinned() -> None:
-    """K - 1 - k of every m at stage k, but for the first m."""
+    """Stage k pins K - 1 - k of every m microbatches, except of the first m."""
     _, team = run(4, 5, steps=20)
     assert team.accounts.effects["pinned"] == 3 * (3 + 2 + 1)
 

@@ -1,4 +1,4 @@
-"""Asynchronous Local-SGD: the notebook's clock to the cent, the synchronous method as its case, tasks over epochs."""
+"""Asynchronous Local-SGD: times as in the authors' notebook, the synchronous method as a special case, resuming."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ QUICK = {"devices": 2, "period": 2, "inner": "new", **DELAYED}
 
 @dataclass
 class Seen:
-    """What a run's workers asked for: server's steps with their times and factors, tasks' steps, batches by replica."""
+    """Effects of a run's workers: the server's times and scales, the tasks' steps, the batches by replica."""
 
     times: list[float] = field(default_factory=list)
     scales: list[float] = field(default_factory=list)
@@ -77,7 +77,7 @@ def carried_out(made: Method, team: Team, price: Price, epochs: int = 1) -> Seen
 
 
 def notebook(steps: int, epochs: int = 1, **options: Any) -> Seen:
-    """Four devices of 0.58, 0.75, 1.51 and 3.33 s a step, tasks of 20."""
+    """Runs the notebook's example: four devices of 0.58, 0.75, 1.51 and 3.33 s a step, tasks of 20 steps."""
     made = methods.create("async_localsgd", {"devices": 4, "period": 20, "grace": 0.5, **options})
     card = cards.load("asyncdiloco-4")
     known = min(card.networks.values(), key=lambda network: len(network.layers))
@@ -91,7 +91,7 @@ TIMES = [209.00, 406.40, 603.80, 801.40, 999.00, 1207.80, 1404.20, 1600.60, 1800
 
 
 def test_the_notebooks_ten_times_to_the_cent_and_its_staleness() -> None:
-    """The server's time after 800, 1,600 ... 8,000 steps; the last tasks are cut by the end of the batches."""
+    """Compares the server's time after 800, 1,600, ..., 8,000 steps; the end of the batches cuts the last tasks."""
     seen = notebook(8400, weighting="polynomial")
     assert [round(seen.times[steps // 20 - 1], 2) for steps in range(800, 8001, 800)] == TIMES
     staleness = [round((0.5 / scale) ** 2 - 1) for scale in seen.scales[:400]]
@@ -100,13 +100,13 @@ def test_the_notebooks_ten_times_to_the_cent_and_its_staleness() -> None:
 
 
 def test_evaluations_hold_nobody_up() -> None:
-    """With eleven of them it is less than a step of the slowest device later, and no task is cut or begun anew."""
+    """Eleven evaluations delay the end by less than a step of the slowest device, and cut or restart no task."""
     seen = notebook(400, 11)
     assert [seen.times[steps // 20 - 1] for steps in range(800, 4001, 800)] == pytest.approx(TIMES[:5], abs=3.33)
 
 
 def test_a_long_grace_makes_rounds_that_end_with_the_slowest() -> None:
-    """66.60 s for 80 steps, also where an epoch ends while the others wait for it."""
+    """A round of 80 steps takes 66.60 s, even if an epoch ends while workers wait for the slowest."""
     for steps, epochs in ((800, 1), (100, 8)):
         seen = notebook(steps, epochs, grace=1000.0, **DELAYED_SGD)
         rounds = [round(time / 66.6, 6) for time in seen.began]
@@ -117,13 +117,13 @@ def test_a_long_grace_makes_rounds_that_end_with_the_slowest() -> None:
 
 
 def test_dynamic_local_updates_are_in_proportion_to_speeds() -> None:
-    """20 x 0.58 / (0.58, 0.75, 1.51, 3.33), rounded down, from the second task on."""
+    """Tasks have 20 x 0.58 / (0.58, 0.75, 1.51, 3.33) steps, rounded down, from the second one on."""
     seen = notebook(2000, dylu=True)
     assert {device: set(steps) for device, steps in seen.tasks.items()} == {"0": {20}, "1": {15}, "2": {7}, "3": {3}}
 
 
 def test_synchronous_rounds_take_as_long() -> None:
-    """DiLoCo with H = 20 on the same devices: 66.60 s a round of 80 steps."""
+    """DiLoCo with H = 20 takes 66.60 s for a round of 80 steps on the same devices."""
     price = replace(Price.uniform(1, 0.5, 0.5), factors=(0.58, 0.75, 1.51, 3.33))
     team = SimulatedTeam.of([("only", 1)], replicas=4, steps_per_epoch=800)
     executor = VirtualExecutor(team, price)
@@ -138,8 +138,10 @@ def torch_team(replicas: int, batches: Callable[[int, int], Any], steps: int) ->
 
 
 def test_with_a_long_grace_and_delayed_sgd_it_is_the_synchronous_method_to_the_bit() -> None:
-    """Devices of 1 and 2.5 s a step, four rounds. Which batch is whose differs: the synchronous run is given, for every
-    step of every device, the batch that the asynchronous one had there.
+    """Compares four rounds on devices of 1 and 2.5 s a step.
+
+    The methods distribute batches differently, so the synchronous run gets, for every step of every device, the batch
+    that the asynchronous run had there.
     """
     price, h, rounds = replace(Price.uniform(2, 0.5, 0.5), factors=(1.0, 2.5)), 3, 4
     steps, outer = 2 * h * rounds, {"outer.lr": 0.5, "outer.momentum": 0.0}
@@ -162,7 +164,7 @@ def test_with_a_long_grace_and_delayed_sgd_it_is_the_synchronous_method_to_the_b
 
 
 def test_resumed_equals_uninterrupted_and_tasks_go_on(tmp_path: Path) -> None:
-    """Ended at every drain, with tasks under way and the momentum between two refreshes."""
+    """The run is ended at every drain, within tasks and between two updates of the outer momentum."""
     check_chain(tmp_path, chained("async_localsgd", {**QUICK, "period": 5}, settings={"drain_every": 3}))
 
 

@@ -1,4 +1,4 @@
-"""Methods that compress: what they are at 100 %, what lasts, what they refuse."""
+"""Methods that compress: equal to DDP with a share of 100 %, errors in checkpoints, refused options."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def trained(method: str, **options: Any) -> Small:
 
 
 def test_all_entries_are_ddp() -> None:
-    """To the bit; the errors are zeros."""
+    """Compares all bits; the errors are zeros."""
     whole, ddp = trained("topk", **{"codec.share": 1.0}), trained("ddp")
     assert all(map(lambda a, b: bool((a == b).all()), weights(whole.team), weights(ddp.team)))
     errors: Any = whole.team.weights.values()
@@ -45,7 +45,7 @@ SIZES = [64, 8]
 
 @pytest.mark.parametrize("devices", [1, 2, 4])
 def test_bytes_of_an_epoch(devices: int) -> None:
-    """(Q - 1) k (4 + 4) a device and step, on links of a byte a second and nothing else that takes time."""
+    """A device sends (Q - 1) k (4 + 4) bytes per step, on links of 1 byte/s; nothing else takes time."""
     made = methods.create("topk", {"devices": devices, "codec.share": 0.25})
     team = SimulatedTeam.of([(str(size), size) for size in SIZES], replicas=devices, steps_per_epoch=3 * devices)
     free = [0.0] * len(SIZES)
@@ -67,7 +67,7 @@ def test_errors_last_over_checkpoints(method: str, options: dict[str, Any], tmp_
     ("method", "options"), [("topk", {}), ("diloco", {"period": 2, "codec.name": "sign"})], ids=["topk", "diloco"]
 )
 def test_ranks_compute_the_same_to_the_last_bit(method: str, options: dict[str, Any]) -> None:
-    """What travels between them is dense, and counted so."""
+    """Ranks send dense gradients to each other, and count dense bytes."""
     alone = trained(method, **options)
     with led(method, {"devices": 2, **options}) as ranks:
         ranks.train(2)

@@ -1,4 +1,4 @@
-"""Where a pipeline's network is cut: as its authors printed it, or into equal shares; and what is refused."""
+"""Cuts of a pipeline's network: as its authors published them, or into equal shares; and refused cuts."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_team_counts_the_flops_of_its_own_network() -> None:
 
 @pytest.mark.parametrize(("name", "family"), {name: family for family, name in PAIRS}.items())
 def test_the_default_leaves_no_stage_twice_the_work(name: str, family: str) -> None:
-    """Halves of a network's FLOPs are as near as its largest layer lets them be."""
+    """The halves of a network's FLOPs are as equal as its largest layer permits."""
     work = workload(family, name, "paper")
     with torch.device("meta"):
         layers = layers_of(work, card(work.dataset))

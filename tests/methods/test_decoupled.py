@@ -1,4 +1,4 @@
-"""Hogwild! and PD-ASGD: what each is the same as on one device, and what PD-ASGD exchanges."""
+"""Hogwild! and PD-ASGD: the methods they equal on one device, and what PD-ASGD exchanges."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PRICE = Price.uniform(LAYERS, 1.0, 2.0)
 
 @pytest.mark.parametrize(("updaters", "weights"), [(2, "forward"), (4, "current")])
 def test_hogwild_is_lap_on_one_device(updaters: int, weights: str) -> None:
-    """Averaging one replica is the identity, and costs nothing."""
+    """Averaging one replica changes nothing and costs nothing."""
     options: dict[str, Any] = {"updaters": updaters, "weights": weights}
     assert same(trained("hogwild", **options), trained("lapsgd", devices=1, **options))
 
@@ -41,7 +41,7 @@ def test_hogwild_with_one_updater_is_plain_sgd(sgd: list[Tensor]) -> None:
 
 
 class OnOneDevice(AsyncLU):
-    """Async LU whose workers share a device."""
+    """Async LU with all workers on one device."""
 
     def workers(self, team: Team) -> Iterable[Worker]:
         return [replace(worker, device=0) for worker in super().workers(team)]
@@ -64,7 +64,7 @@ def test_on_one_device_with_free_backward_it_is_plain_sgd(sgd: list[Tensor], wor
 
 @pytest.mark.parametrize("executor", executors.in_one_process())
 def test_every_replica_applies_every_gradient(executor: str) -> None:
-    """Once: on SGD without momentum the replicas agree, to rounding, at the end of an epoch."""
+    """It does so once: with SGD without momentum the replicas agree, up to rounding, at an epoch's end."""
     training = small("pdasgd", executor=executor)
     training.team.updates.optimizer = lambda params: torch.optim.SGD(params, lr=1.0, fused=True)
     training.epoch(0)
@@ -95,7 +95,7 @@ def run(price: Price, *, steps: int = 60, **options: Any) -> tuple[Watched, Simu
 
 
 def test_nobody_waits_for_what_is_sent() -> None:
-    """However slow the links, computing takes no longer; what is sent arrives late, and staler."""
+    """Slow links do not lengthen the computation; gradients arrive late and are staler."""
     (fast, prompt), (slow, late) = (run(replace(PRICE, latency_seconds=seconds)) for seconds in (0.0, 0.5))
     computing = [
         max(span.end for span in executor.spans if span.effect in ("Forward", "Backward")) for executor in (fast, slow)
@@ -106,7 +106,7 @@ def test_nobody_waits_for_what_is_sent() -> None:
 
 
 def test_lanes_with_capacity_make_decoupling_worth_its_while() -> None:
-    """1 : 2 on one device: as fast as its capacity allows, and with one lane no faster than plain SGD."""
+    """With a 1 : 2 ratio on one device, speed is limited by its capacity; with one lane it equals plain SGD's."""
     one, _ = run(PRICE, devices=1)
     three, _ = run(replace(PRICE, lanes=3, lane_capacity=3.0), devices=1)
     assert one.now == pytest.approx(60 * 3, rel=0.01)

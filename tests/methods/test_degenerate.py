@@ -1,4 +1,4 @@
-"""In its degenerate case every method is plain SGD, bit for bit; methods that differ in name only are the same."""
+"""In its degenerate case every method is plain SGD, bit for bit; methods that differ only in name are equal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def small(method: str, price: Price | None = None, *, executor: str = "virtual",
 
 
 def trained(method: str, price: Price | None = None, *, executor: str = "virtual", **options: Any) -> list[Tensor]:
-    """All that three epochs leave behind: parameters and running statistics."""
+    """Returns parameters and running statistics after three epochs."""
     training = small(method, price, executor=executor, **options)
     training.train()
     return lasting(training)
@@ -48,7 +48,7 @@ def same(a: Sequence[Tensor], b: Sequence[Tensor]) -> bool:
 
 
 def plain_sgd(clip: float | None = None, delay: int = 0) -> list[Tensor]:
-    """The loop that everybody writes: one network, one optimizer. delay: steps that a gradient waits."""
+    """Trains by the usual loop: one network, one optimizer. delay: steps that a gradient waits."""
     like = Small("bp")
     model = nn.Sequential(*network(like.seed).values()).train()
     # As in training: a norm adds up in the order of memory, which decides its last bit.
@@ -100,7 +100,7 @@ def test_with_a_delay_it_is_sgd_by_gradients_of_so_many_steps_before(sgd: list[T
 @pytest.mark.parametrize("method", ["async_lu", "async_bu"])
 @pytest.mark.parametrize(("workers", "weights"), [(1, "current"), (2, "forward")])
 def test_async_with_free_backward_is_plain_sgd(sgd: list[Tensor], method: str, workers: int, weights: str) -> None:
-    """The gradients of a batch are applied before the forward worker takes the next."""
+    """A batch's gradients are applied before the forward worker takes the next batch."""
     assert same(trained(method, FREE_BACKWARD, backward_workers=workers, weights=weights), sgd)
 
 
@@ -108,7 +108,7 @@ def test_async_with_free_backward_is_plain_sgd(sgd: list[Tensor], method: str, w
 def test_clipped_by_the_norm_of_all_layers_it_is_plain_sgd_so_clipped(
     method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To the last bit, as without it."""
+    """Compares all bits with a loop that clips by torch.nn.utils.clip_grad_norm_."""
     monkeypatch.setitem(SETTINGS, "optimizer.clip", CLIP)
     monkeypatch.setitem(SETTINGS, "optimizer.clip_by", "all")
     options: dict[str, Any] = {"ddp": {"devices": 1}, "lapsgd": {"devices": 1}, "async_bu": {"backward_workers": 1}}
@@ -124,7 +124,7 @@ def test_clipped_layer_by_layer_async_lu_with_free_backward_is_bp(monkeypatch: p
 
 @pytest.mark.parametrize("method", ["async_lu", "async_bu"])
 def test_async_with_a_backward_pass_that_takes_time_is_not(sgd: list[Tensor], method: str) -> None:
-    """The tests above can fail."""
+    """Shows that the tests above can fail."""
     assert not same(trained(method, Price.uniform(LAYERS, 1.0, 2.0)), sgd)
 
 
@@ -143,7 +143,7 @@ def test_lap_on_one_device_with_one_updater_is_plain_sgd(
 
 
 def test_lpp_with_two_updaters_is_not_lap() -> None:
-    """After the stabilising epochs, that is; in them it is."""
+    """The two differ only after the stabilising epochs."""
     options: dict[str, Any] = {"devices": 2, "updaters": 2}
     assert not same(trained("lppsgd", stabilising=0.3, **options), trained("lapsgd", **options))
     assert same(trained("lppsgd", stabilising=1.0, **options), trained("lapsgd", **options))
@@ -153,7 +153,7 @@ def test_lpp_with_two_updaters_is_not_lap() -> None:
 
 
 class Deferred(Decoupled):
-    """Async LU's updates, one by one, but after the backward pass."""
+    """Async LU that applies its updates one by one, after the backward pass."""
 
     def backward(self, replica: Replica, losses: methods.Channel) -> Program:
         while (step := (yield methods.Get(losses))) is not None:
@@ -171,7 +171,7 @@ def test_async_bu_is_async_lu_with_deferred_updates(workers: int, queue: int) ->
 
 
 def test_async_bu_is_async_lu_where_the_last_layers_gradient_takes_all_the_time() -> None:
-    """Nothing is left to wait for then. Where the time is spread over the layers they differ."""
+    """Then no gradient waits for others. If the time is spread over the layers, the two differ."""
     spread, head = Price.uniform(LAYERS, 1.0, 2.0), [0.0] * (LAYERS - 1) + [1.0]
     at_once = replace(spread, backward_inputs=head, backward_weights=head)
     assert same(trained("async_lu", at_once), trained("async_bu", at_once))
@@ -182,7 +182,7 @@ def test_async_bu_is_async_lu_where_the_last_layers_gradient_takes_all_the_time(
 
 
 def test_ddp_keeps_its_replicas_alike() -> None:
-    """Bit for bit: all apply the very same mean gradient."""
+    """All replicas apply the same mean gradient, so that they are equal bit for bit."""
     training = small("ddp", devices=3)
     training.train()
     per_replica = [[p for layer in r.layers for p in layer.params] for r in training.team.replicas]
@@ -191,7 +191,7 @@ def test_ddp_keeps_its_replicas_alike() -> None:
 
 
 def test_lap_averages_at_the_end_of_an_epoch() -> None:
-    """The last average, after which nobody updates: on equal devices the replicas then agree to rounding."""
+    """Nothing is updated after the last average: on equal devices the replicas agree up to rounding."""
     training = small("lapsgd", period=16, switch=0.0)
     training.epoch(0)
     a, b, c = (

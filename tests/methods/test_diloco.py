@@ -1,4 +1,4 @@
-"""DiLoCo: torchft's trajectories to the digit, others by hand with unlike gradients; bytes, what lasts, ranks."""
+"""DiLoCo: torchft's trajectories, unlike gradients worked out by hand, bytes, checkpoints, ranks."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ STREAMING = {"devices": 2, "period": 4, "fragments": 2, "delay": 1, "alpha": 0.5
 
 
 def trajectory(*gradients: float, executor: str = "virtual", steps: int = 15, **options: Any) -> list[list[Weights]]:
-    """Each replica's two weights after every step, and what comes of that, from 0 steps on; the gradients never change.
+    """Returns each replica's two weights after every step, from step 0 on, for constant gradients.
 
-    torchft's setting: weights of 1, a layer a fragment, the inner SGD's rate 1, the outer's 2, H = 6.
+    The setting is torchft's: initial weights of 1, one layer per fragment, inner rate 1, outer rate 2, H = 6.
     """
     team, seen = summands(*gradients, steps=steps), [list[Weights]() for _ in gradients]
 
@@ -67,7 +67,7 @@ def trajectory(*gradients: float, executor: str = "virtual", steps: int = 15, **
     ],
 )
 def test_torchfts_fixtures(executor: str, delay: int, alpha: float, expected: list[Weights]) -> None:
-    """`test_fixtures/*diloco_mocked_updates_*` after steps 2, 3, 5, 6, 8, 9, 12 and 15."""
+    """Compares with `test_fixtures/*diloco_mocked_updates_*` after steps 2, 3, 5, 6, 8, 9, 12 and 15."""
     both = trajectory(2.0, 2.0, executor=executor, delay=delay, alpha=alpha)
     assert [[seen[step] for step in (2, 3, 5, 6, 8, 9, 12, 15)] for seen in both] == [expected, expected]
 
@@ -76,8 +76,8 @@ def test_torchfts_fixtures(executor: str, delay: int, alpha: float, expected: li
 def test_the_outer_step_is_by_the_mean_of_unlike_replicas(executor: str) -> None:
     """Gradients of 2 and 4, worked out by hand.
 
-    Of w0, the anchor is 1 until step 3, and by then the replicas are 6 and 12 below: 1 - 2 x 9 = -17; at 9 again. Of w1
-    they are 12 and 24 below at step 6: 1 - 2 x 18 = -35.
+    w0: the anchor is 1 until step 3; the replicas are then 6 and 12 below it, and the outer step gives 1 - 2 x 9 = -17;
+    the next one is at step 9. w1: at step 6 the replicas are 12 and 24 below; 1 - 2 x 18 = -35.
     """
     first, second = trajectory(2.0, 4.0, executor=executor, steps=9)
     assert first == [
@@ -108,11 +108,11 @@ def test_the_outer_step_is_by_the_mean_of_unlike_replicas(executor: str) -> None
 
 @pytest.mark.parametrize("executor", executors.in_one_process())
 def test_with_a_delay_and_alpha_unlike_replicas_stay_unlike(executor: str) -> None:
-    """Worked out by hand; alpha 0.5, a step's delay.
+    """Worked out by hand, with alpha 0.5 and a delay of one step.
 
-    w0: 4 and 8 below at step 2, so that the anchor is 1 - 2 x 6 = -11; at step 3 the half of it goes into -5 and -11.
-    At step 8 it is 7 and 20 above -18 and -31: -11 - 2 x 13.5 = -38 goes into -20 and -35. w1: 10 and 20 below at
-    step 5: -29 goes into -11 and -23.
+    w0: the replicas are 4 and 8 below at step 2, so that the anchor becomes 1 - 2 x 6 = -11; at step 3 half of it is
+    mixed into -5 and -11. At step 8 they are 7 and 20 above -18 and -31: -11 - 2 x 13.5 = -38 is mixed into -20 and
+    -35. w1: they are 10 and 20 below at step 5: -29 is mixed into -11 and -23.
     """
     first, second = trajectory(2.0, 4.0, executor=executor, steps=9, delay=1, alpha=0.5)
     assert [first[step] for step in (2, 3, 5, 6, 8, 9)] == [
@@ -134,7 +134,7 @@ def test_with_a_delay_and_alpha_unlike_replicas_stay_unlike(executor: str) -> No
 
 
 def test_what_is_on_its_way_at_an_epochs_end_comes_to_its_end_there() -> None:
-    """Two steps of delay: the pseudo-gradient of step 1 is applied at the end, after step 2; nothing is left for 3."""
+    """With a delay of 2, the pseudo-gradient of step 1 is applied at the end, after step 2, not at step 3."""
     team = summands(2.0, 2.0, steps=2)
     made = methods.create("diloco", {"devices": 2, **FIXTURES, "delay": 2})
     executor = VirtualExecutor(team, Price.uniform(2, 1.0, 1.0))
@@ -153,7 +153,7 @@ def plain(method: str, **options: Any) -> list[torch.Tensor]:
 
 
 def test_outer_steps_of_rate_1_after_each_update_are_averages() -> None:
-    """L-SGD with K = 1: to rounding."""
+    """Compares with L-SGD with K = 1, up to rounding."""
     outer = {"outer.name": "sgd", "outer.lr": 1.0, "outer.momentum": 0.0}
     for a, b in zip(plain("diloco", period=1, **outer), plain("lsgd", period=1), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
@@ -169,7 +169,7 @@ SIZES = [40.0, 8.0, 16.0]
 
 
 def seconds(devices: int, steps: int, **options: Any) -> float:
-    """Seconds of an epoch in which nothing but bytes on links, one a second, takes time."""
+    """Returns the seconds of an epoch in which only bytes on links take time, one second each."""
     made = methods.create("diloco", {"devices": devices, **options})
     layers = [(str(i), 1) for i, _ in enumerate(SIZES)]
     team = SimulatedTeam.of(layers, replicas=devices, steps_per_epoch=devices * steps)
@@ -182,14 +182,14 @@ def seconds(devices: int, steps: int, **options: Any) -> float:
 @pytest.mark.parametrize("devices", [1, 2, 4])
 @pytest.mark.parametrize("fragments", [1, 3])
 def test_bytes_are_those_of_the_weights_once_a_period(devices: int, fragments: int) -> None:
-    """A ring's 2 (Q - 1) / Q of them; half as many for H twice as long, whatever the fragments."""
+    """A ring sends 2 (Q - 1) / Q of the weights' bytes per period, whatever the fragments."""
     ring = 2 * (devices - 1) / devices * sum(SIZES)
     of = [seconds(devices, 24, period=period, fragments=fragments) for period in (3, 6, 12)]
     assert of == pytest.approx([8 * ring, 4 * ring, 2 * ring])
 
 
 def test_a_delay_hides_the_way_behind_local_steps() -> None:
-    """A step takes 3 s, the way of 4 bytes 4 s: without a delay all wait for it, with one of 2 steps nobody does."""
+    """A step takes 3 s, sending 4 bytes 4 s: all wait without a delay, none with a delay of 2 steps."""
     price = replace(Price.uniform(1, 1.0, 2.0), parameter_bytes=[4.0], bytes_per_second=1.0)
     found = []
     for delay in (0, 2):
@@ -208,7 +208,7 @@ def test_a_delay_hides_the_way_behind_local_steps() -> None:
 )
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_resumed_equals_uninterrupted(executor: str, momentum: float, tmp_path: Path) -> None:
-    """Anchors and outer momentum: ended at every drain, some of them between a pseudo-gradient and its outer step."""
+    """Anchors and outer momentum are restored; some drains are between a pseudo-gradient and its outer step."""
     options = {**STREAMING, "outer.momentum": momentum}
     check_chain(tmp_path, chained("diloco", options, executor=executor, settings={"drain_every": 6}))
 
@@ -220,7 +220,7 @@ def test_a_replay_has_the_bits_of_the_run() -> None:
 
 @contextmanager
 def both(options: dict[str, Any], **settings: Any) -> Iterator[tuple[Small, Small]]:
-    """A run on the virtual clock, and the same on ranks."""
+    """Runs on the virtual clock and on ranks."""
     with led("diloco", options, settings) as training:
         yield Small("diloco", options, settings=settings), training
 
@@ -244,7 +244,7 @@ def test_ranks_compute_the_same_to_the_last_bit(options: dict[str, Any]) -> None
 
 
 def test_ranks_go_on_from_a_checkpoint() -> None:
-    """Rank 0 keeps the anchors of all ranks, and gives each its own again."""
+    """Rank 0 saves all ranks' anchors, and each rank gets its own back."""
     alone = Small("diloco", STREAMING)
     alone.train()
     with led("diloco", STREAMING) as first:
@@ -275,7 +275,7 @@ def test_options_that_do_not_go_are_refused(options: dict[str, Any], words: str)
 
 
 def test_options_that_go_together_alone_are_set_one_by_one() -> None:
-    """fragments=3 and delay=20 go with no default of the others."""
+    """fragments=3 and delay=20 are each invalid with the other options' defaults."""
     given, sweeps = settings(["diloco.fragments=3", "diloco.delay=20", "diloco.period=66"])
     assert given == {"diloco": {"fragments": "3", "delay": "20", "period": "66"}}
     assert not sweeps

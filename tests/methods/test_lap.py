@@ -32,7 +32,7 @@ def layers_of(*sizes: int) -> list[Layer]:
 def run(
     method: str, *, steps: int = 24, epoch: int = 1, epochs: int = 1, **options: Any
 ) -> tuple[SimulatedTeam, list[Span]]:
-    """One epoch of a net of four equal layers -> the team and the spans."""
+    """Runs one epoch of four equal layers, and returns the team and the spans."""
     made = methods.create(method, options)
     team = SimulatedTeam.of([(f"layer{i}", 1) for i in range(4)], replicas=made.replicas, steps_per_epoch=steps)
     team.accounts.epochs = epochs
@@ -51,7 +51,7 @@ def rounds(team: SimulatedTeam) -> int:
 
 
 def test_a_partition_is_contiguous_disjoint_and_covers() -> None:
-    """And no updater is left without a layer."""
+    """Every updater also has at least one layer."""
     draw = random.Random(0)
     for _ in range(50):
         layers = layers_of(*(draw.randint(1, 1000) for _ in range(draw.randint(1, 20))))
@@ -61,7 +61,7 @@ def test_a_partition_is_contiguous_disjoint_and_covers() -> None:
 
 
 def test_a_partition_is_cut_at_the_nearest_boundary() -> None:
-    """Takes the first of two boundaries as near; one that would leave a part empty does not count."""
+    """The first of two equally near boundaries counts; one that would leave a part empty does not."""
 
     def sizes(parts: int, *of: int) -> list[list[int]]:
         return [[layer.size for layer in part] for part in partition(layers_of(*of), parts)]
@@ -80,7 +80,7 @@ def test_more_parts_than_layers_are_refused() -> None:
 
 
 def lpp_rows() -> list[tuple[Workload, int]]:
-    """Networks and updaters of all tables' LPP rows, at every scale."""
+    """Returns networks and updaters of all tables' LPP rows, at every scale."""
     found: dict[tuple[Any, ...], tuple[Workload, int]] = {}
     for one in (table(id) for id in IDS):
         for row in (row for row in one.rows if row.method == "lppsgd"):
@@ -109,7 +109,7 @@ def test_every_batch_of_every_tables_rows_leads_to_an_update(work: Workload, upd
 
 
 def test_an_updater_alternates_between_a_part_and_all() -> None:
-    """After the stabilising epochs: a partial gradient first, then a full one."""
+    """The first gradient after the stabilising epochs is partial, the next one whole."""
     team, spans = run("lppsgd", steps=4, devices=1, updaters=2, stabilising=0.0)
     done: dict[str, list[int]] = {}
     for span in spans:
@@ -123,7 +123,7 @@ def test_an_updater_alternates_between_a_part_and_all() -> None:
 
 
 def test_the_phase_lasts_over_epochs() -> None:
-    """An odd number of steps per updater: the next epoch goes on where the last stopped."""
+    """With an odd number of steps per updater, the next epoch begins with the other kind of gradient."""
     made = methods.create("lppsgd", {"devices": 1, "updaters": 1, "stabilising": 0.0})
     team = SimulatedTeam.of([("a", 1)], steps_per_epoch=3)
     executor = VirtualExecutor(team, Price.uniform(1, 1.0, 1.0))
@@ -148,20 +148,20 @@ def test_the_stabilising_epochs_have_whole_gradients() -> None:
 
 @pytest.mark.parametrize("period", [1, 8])
 def test_an_average_every_k_updates(period: int) -> None:
-    """And one when the updaters have ended, which may be the same."""
+    """One more average follows after the updaters have ended, unless the last one is that already."""
     team, _ = run("lapsgd", devices=2, period=period, steps=24)
     assert rounds(team) == math.ceil(12 / period)
 
 
 @pytest.mark.parametrize(("epoch", "expected"), [(4, 8), (5, 2)])
 def test_the_period_changes_at_the_switch(epoch: int, expected: int) -> None:
-    """After every update in the first half of the epochs, every K then."""
+    """Averages follow every update in the first half of the epochs, every K updates after that."""
     team, _ = run("lapsgd", devices=3, period=5, switch=0.5, epoch=epoch, epochs=10, steps=24)
     assert rounds(team) == expected
 
 
 def test_updaters_are_never_stopped() -> None:
-    """However slow the links, an epoch's updates take no longer; averages are made less often, and none is made up."""
+    """Slow links do not lengthen an epoch's updates; there are fewer averages, and none is caught up."""
     made = methods.create("lapsgd", {"devices": 2, "period": 1})
     team = SimulatedTeam.of([("a", 1)], replicas=2, steps_per_epoch=40)
     team.accounts.epoch = 1

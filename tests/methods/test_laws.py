@@ -1,4 +1,4 @@
-"""The laws of paper A's sections 3.3 and 3.4, and of the hardware cards, on teams without tensors."""
+"""The laws of arXiv:2410.05985, sections 3.3 and 3.4, and of the hardware cards, on teams without tensors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STEPS = 400
 
 
 def epoch(method: str, price: Price, *, steps: int = STEPS, **options: Any) -> tuple[VirtualExecutor, SimulatedTeam]:
-    """One epoch of a network whose layers are the price's."""
+    """Runs one epoch of a network with the price's layers."""
     made = methods.create(method, options)
     layers = [(f"layer{i}", 1) for i in range(len(price.forward))]
     team = SimulatedTeam.of(layers, replicas=made.replicas, steps_per_epoch=steps)
@@ -42,7 +42,7 @@ def steps_per_second(method: str, price: Price, **options: Any) -> float:
 def test_two_backward_workers_on_the_papers_seconds(
     method: str, forward: float, backward: float, printed: float
 ) -> None:
-    """Table 9's ResNet-18 and ResNet-50: what the law promises, which is more than the paper measured."""
+    """With Table 9's seconds of ResNet-18 and ResNet-50 the law promises more than the paper measured."""
     price = Price.uniform(10, forward, backward)
     speedup = steps_per_second(method, price, backward_workers=2) / steps_per_second("bp", price)
     assert speedup == pytest.approx(printed, rel=0.02)
@@ -52,7 +52,7 @@ def test_two_backward_workers_on_the_papers_seconds(
 @pytest.mark.parametrize("method", ["async_lu", "async_bu"])
 @pytest.mark.parametrize("beta", [0.5, 2.0, 3.3])
 def test_a_long_stream(method: str, beta: float) -> None:
-    """(f + b) / max(f, b / K): either the forward worker or the backward workers are busy all the time."""
+    """The speed-up is (f + b) / max(f, b / K): either the forward worker or the backward workers are always busy."""
     price = Price.uniform(6, 1.0, beta)
     for workers in (1, 3):
         speedup = steps_per_second(method, price, backward_workers=workers) / steps_per_second("bp", price)
@@ -61,7 +61,7 @@ def test_a_long_stream(method: str, beta: float) -> None:
 
 @pytest.mark.parametrize("method", ["async_lu", "async_bu"])
 def test_so_many_batches_with_enough_workers(method: str) -> None:
-    """b (1 + beta) / (b + beta), exactly: T1 = b (1 + beta) T, where the paper prints (b + beta) T."""
+    """The speed-up is b (1 + beta) / (b + beta), since T1 = b (1 + beta) T; the paper prints (b + beta) T."""
     for beta, batches in product((1.0, 3.5), (1, 7, 30)):
         price = Price.uniform(4, 1.0, beta)
         sequential, _ = epoch("bp", price, steps=batches)
@@ -75,7 +75,7 @@ def test_so_many_batches_with_enough_workers(method: str) -> None:
 
 @pytest.mark.parametrize(("layers", "beta"), [(4, 1.0), (20, 2.0)])
 def test_the_wait_for_a_block_update(layers: int, beta: float) -> None:
-    """Summed over layers beta T (M - 1) / 2; the mean, which the paper does not divide by M, beta T (M - 1) / (2 M)."""
+    """It is beta T (M - 1) / 2 over all layers, and the mean, which the paper does not divide by M, 1 / M of it."""
     price = Price.uniform(layers, 1.0, beta)
     (_, block), (_, layerwise) = epoch("async_bu", price), epoch("async_lu", price)
     waits = [row["wait_seconds"] for row in block.accounts.staleness.per_layer()]
@@ -86,7 +86,7 @@ def test_the_wait_for_a_block_update(layers: int, beta: float) -> None:
 
 
 def test_a_longer_queue_makes_staler_gradients() -> None:
-    """Where the backward workers cannot keep up, each place in the queue makes a gradient one update older."""
+    """If the backward workers are too slow, each place in the queue makes a gradient one update older."""
     price = Price.uniform(10, 1.0, 3.0)
     stale = [epoch("async_lu", price, queue=queue)[1].accounts.staleness.mean()[0] for queue in (0, 1, 8)]
     assert stale[0] < stale[1] < stale[2]
@@ -97,7 +97,7 @@ def test_a_longer_queue_makes_staler_gradients() -> None:
 
 
 def test_ddp_overlaps_communication_with_the_backward_pass() -> None:
-    """Layers are reduced while those before them are still computed: the step costs less than the sum of its parts."""
+    """Layers are reduced during the backward pass: a step takes less than the sum of its parts."""
     price = Price([1.0] * 4, [1.0] * 4, [1.0] * 4, [1.0] * 4, bytes_per_second=1.0)
     executor, team = epoch("ddp", price, steps=30, devices=3)
     rounds, reduce = team.steps_per_epoch // 3, price.all_reduce([0], range(3))
@@ -108,7 +108,7 @@ def test_ddp_overlaps_communication_with_the_backward_pass() -> None:
 
 
 def test_ddp_waits_for_a_slow_link() -> None:
-    """Where reducing takes longer than computing, a step is the first gradient's computation and all reductions."""
+    """If reducing takes longer than computing, a step takes the first gradient's computation and all reductions."""
     price = Price([1.0] * 4, [1.0] * 4, [1.0] * 4, [1.0] * 4, bytes_per_second=0.25)
     executor, team = epoch("ddp", price, steps=30, devices=3)
     assert executor.now / (team.steps_per_epoch // 3) == pytest.approx(4 + 2 + 4 * price.all_reduce([0], range(3)))
@@ -119,7 +119,7 @@ def test_ddp_waits_for_a_slow_link() -> None:
 
 @pytest.mark.parametrize("network", ["resnet18", "resnet50"])
 def test_block_updates_make_shorter_epochs_on_paper_as_card(network: str) -> None:
-    """Agrees with the published rows: a block update pays for one launch."""
+    """A block update pays for one launch; the published rows show the same."""
     card = cards.load("paper-a")
     assert seconds_per_epoch(card, card.networks[network], "async_bu") < seconds_per_epoch(
         card, card.networks[network], "async_lu"

@@ -1,4 +1,4 @@
-"""MB-SGD, L-SGD and PL-SGD: what they are the same as, and when they average."""
+"""MB-SGD, L-SGD and PL-SGD: the methods they equal, and when they average."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.methods.test_degenerate import sgd as sgd  # the fixture
 
 
 def plain(method: str, executor: str, **options: Any) -> list[torch.Tensor]:
-    """The weights after three epochs of SGD without momentum, at the schedule's rate."""
+    """Returns the weights after three epochs of SGD without momentum, at the schedule's rate."""
     training = small(method, executor=executor, learning_rate="published", **options)
     training.team.updates.optimizer = lambda params: torch.optim.SGD(params, lr=1.0, weight_decay=0.01, fused=True)
     training.train()
@@ -30,7 +30,7 @@ def plain(method: str, executor: str, **options: Any) -> list[torch.Tensor]:
     ("executor", "options"), [("virtual", {"switch": 1.0}), ("threads", {"switch": 0.0, "period": 1})]
 )
 def test_an_average_after_every_update_is_an_average_of_gradients(executor: str, options: dict[str, Any]) -> None:
-    """PL-SGD with K = 1 on plain SGD: to rounding, weight decay included. Running statistics are another matter."""
+    """PL-SGD with K = 1 equals DDP up to rounding, with SGD without momentum; running statistics differ."""
     for a, b in zip(plain("ddp", executor, devices=3), plain("plsgd", executor, devices=3, **options), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
@@ -62,7 +62,7 @@ def test_their_learning_rate_grows_with_the_devices(method: str) -> None:
 
 
 def averages(method: str, steps: int, epochs: int, **options: Any) -> list[int]:
-    """Averages made by the end of each epoch, on three devices."""
+    """Returns how many averages three devices have made by the end of each epoch."""
     made = methods.create(method, options)
     team = SimulatedTeam.of([("a", 1), ("b", 1)], replicas=3, steps_per_epoch=3 * steps)
     team.accounts.epochs, counts = epochs, []
@@ -76,7 +76,7 @@ def averages(method: str, steps: int, epochs: int, **options: Any) -> list[int]:
 
 
 def test_local_steps_are_counted_over_epochs() -> None:
-    """Five a time, and no average of its own at an epoch's end."""
+    """With five steps an epoch and period 4, averages follow steps 4, 8, 12, ..., and none an epoch's end."""
     assert averages("lsgd", 5, 4, period=4) == [1, 2, 3, 5]
     assert averages("lsgd", 5, 2, period=16) == [0, 0]
 

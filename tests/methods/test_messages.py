@@ -1,4 +1,4 @@
-"""EASGD, SGP, LayUp and NoLoCo, which send weights: where they equal averaging, and what must not be lost."""
+"""EASGD, SGP, LayUp and NoLoCo, which send weights: where they equal averaging, and what they must conserve."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def plain(method: str, **options: Any) -> Tensors:
 
 
 class Averaging(EASGD):
-    """A device that takes the centre's place and its own as their mean, where EASGD exchanges with it."""
+    """A device that averages with the centre at each of EASGD's exchanges."""
 
     def workers(self, team: Team) -> Any:
         replica, centre = team.replicas
@@ -88,9 +88,9 @@ def test_by_half_of_the_way_device_and_centre_meet_at_their_mean(period: int) ->
 
 @pytest.mark.parametrize("executor", executors.in_one_process())
 def test_the_centre_by_hand(executor: str) -> None:
-    """A gradient of 8 at each step, alpha 1/4, an exchange before every 2nd step: x and c are 1 at first.
+    """A gradient of 8 at each step, alpha 1/4, an exchange before every 2nd step; x and c are 1 at first.
 
-    Step 1 exchanges nothing that differs: x = -7, then -15. At step 3 they are 16 apart, and go 4 towards each other.
+    Step 1 exchanges equal weights: x becomes -7, then -15. At step 3 they are 16 apart, and each moves by 4.
     """
     team = summands(8.0, 8.0, steps=2)
     made = methods.create("easgd", {"devices": 1, "alpha": 0.25, "period": 2})
@@ -111,7 +111,7 @@ def test_what_is_evaluated_is_the_centre() -> None:
 
 
 def test_all_to_all_without_a_delay_is_averaging() -> None:
-    """L-SGD with K = 1, to rounding."""
+    """Compares with L-SGD with K = 1, up to rounding."""
     assert close(plain("sgp", graph="complete"), plain("lsgd", period=1))
 
 
@@ -122,7 +122,7 @@ def test_on_one_device_it_is_plain_sgd(sgd: Tensors) -> None:
 @pytest.mark.parametrize("executor", executors.in_one_process())
 @pytest.mark.parametrize(("graph", "delay"), [("exponential", 0), ("exponential", 2), ("complete", 1)])
 def test_push_sum_weights_and_what_they_weigh_are_kept(graph: str, delay: int, executor: str) -> None:
-    """The weights sum to Q, and the sum of w z, which no rate of 0 changes, stays what it was."""
+    """At a rate of 0, the weights w still sum to Q, and the sum of w z does not change."""
     devices, weight = 4, "push-sum weight of device {}"
     team = summands(*[0.0] * devices, steps=5)
     for q, replica in enumerate(team.replicas):
@@ -138,7 +138,7 @@ def test_push_sum_weights_and_what_they_weigh_are_kept(graph: str, delay: int, e
 
 
 def test_a_delay_hides_the_way_behind_the_passes() -> None:
-    """Of 2 s beside passes of 3: but for the last step's."""
+    """The 2 s on the link overlap with passes of 3 s, except in the last step."""
     found = []
     for delay in (0, 1):
         team = SimulatedTeam.of([(str(i), 1) for i in range(LAYERS)], replicas=2, steps_per_epoch=6)
@@ -154,7 +154,7 @@ def test_a_delay_hides_the_way_behind_the_passes() -> None:
 
 @pytest.mark.parametrize("executor", executors.in_one_process())
 def test_every_layers_push_sum_weights_are_kept(executor: str) -> None:
-    """They sum to Q, and the sum of w z, which no rate of 0 changes, stays what it was; what was sent has arrived."""
+    """At a rate of 0, they sum to Q, the sum of w z does not change, and no message is left over."""
     devices = 3
     team = summands(*[0.0] * devices, steps=5)
     for q, replica in enumerate(team.replicas):
@@ -176,7 +176,7 @@ def test_layup_on_one_device_is_plain_sgd(sgd: Tensors) -> None:
 
 
 def test_a_slow_device_holds_nobody_up() -> None:
-    """A batch takes 3 s, or 12 where four times as slow: in 24 s one device has 8 of them, the other 2."""
+    """A batch takes 3 s, or 12 s on a slow device: in 24 s one device has 8 batches, the other 2."""
     team = SimulatedTeam.of([(str(i), 1) for i in range(LAYERS)], replicas=2, steps_per_epoch=10)
     price = replace(Price.uniform(LAYERS, 1.0, 2.0), factors=(1.0, 4.0))
     executor = VirtualExecutor(team, price)
@@ -191,14 +191,14 @@ OUTER = {"outer.name": "sgd", "outer.lr": 0.6, "outer.momentum": 0.5}
 
 
 def test_two_devices_are_diloco() -> None:
-    """Their anchors are alike, so that gamma pulls at none: to rounding."""
+    """Their anchors are equal, so that gamma has no effect, up to rounding."""
     found = [plain(method, devices=2, period=2, **OUTER) for method in ("noloco", "diloco")]
     assert close(*found)
 
 
 @pytest.mark.parametrize("executor", executors.in_one_process())
 def test_two_rounds_of_noloco_by_hand(executor: str) -> None:
-    """Gradients of 2, 4 and 6; each device's step by the pair's mean weights, or its own where it is the odd one out.
+    """Gradients of 2, 4 and 6; each device steps by the pair's mean weights, or by its own if it is left over.
 
     m = 0.5 m - 0.6 (a - mean x), a = x = a + m, in each of the two rounds of one step.
     """

@@ -36,7 +36,7 @@ def test_on_one_device_they_are_plain_sgd(sgd: list[Tensor], method: str, option
 
 
 class ByHand:
-    """A device of CoCoD-SGD, as Algorithm 1 has it."""
+    """A device of CoCoD-SGD, written directly from Algorithm 1."""
 
     def __init__(self, like: Small) -> None:
         self.model = nn.Sequential(*network(like.seed).values()).train()
@@ -79,7 +79,7 @@ def cocod_by_hand(like: Small, period: int) -> list[Tensor]:
 
 @pytest.mark.parametrize(("period", "price"), [(1, PRICE), (4, replace(PRICE, latency_seconds=7.0))])
 def test_cocod_is_its_algorithm(period: int, price: Price) -> None:
-    """However long an average takes: it is taken up at the round's end."""
+    """The average is added at the round's end, however long it takes."""
     training = small("cocod", price, devices=2, period=period)
     training.train()
     for ours, theirs in zip(training.team.replicas, cocod_by_hand(training, period), strict=True):
@@ -97,7 +97,7 @@ def seconds(method: str, price: Price, steps: int, **options: Any) -> float:
 
 @pytest.mark.parametrize("latency", [0.0, 2.0, 30.0])
 def test_cocod_hides_the_averages_behind_the_steps(latency: float) -> None:
-    """A round takes the longer of the two, where local SGD takes their sum."""
+    """A round takes the longer of average and steps; local SGD takes their sum."""
     price = replace(PRICE, latency_seconds=latency)
     average, rounds = price.all_reduce(range(LAYERS), range(2)), 5
     assert seconds("cocod", price, 4 * rounds) == pytest.approx(rounds * max(4 * 3.0, average))
@@ -123,7 +123,7 @@ def test_local_sgd_may_average_its_momentum(averages: str) -> None:
 @pytest.mark.parametrize("executor", executors.in_one_process())
 @pytest.mark.parametrize("devices", [1, 3, 8])
 def test_gossip_comes_to_an_end(executor: str, devices: int) -> None:
-    """However many ask, and few answer: an active device waits for passive ones only, and they for nobody."""
+    """Active devices wait only for passive ones, which wait for none: no deadlock, whatever their numbers."""
     made = methods.create("adpsgd", {"devices": devices})
     team = SimulatedTeam.of([("a", 1), ("b", 1)], replicas=devices, steps_per_epoch=10 * devices)
     workers = list(made.workers(team))

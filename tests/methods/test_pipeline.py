@@ -1,4 +1,4 @@
-"""FDG and DDG: what a pipeline is the same as, how stale its gradients are, and what it gains."""
+"""FDG and DDG: the loops that a pipeline equals, how stale its gradients are, and what it gains."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_one_stage_is_plain_sgd(sgd: list[Tensor], executor: str, locking: str, 
 
 @pytest.mark.parametrize(("stages", "locking"), [(2, "forward"), (3, "none"), (4, "forward")])
 def test_threads_have_the_clocks_bits(sgd: list[Tensor], stages: int, locking: str) -> None:
-    """No stage touches what another does, and each has its own order."""
+    """Stages share no layer, and each has a fixed order."""
     simulated = trained("pipeline", stages=stages, locking=locking)
     assert same(trained("pipeline", executor="threads", stages=stages, locking=locking), simulated)
     assert not same(simulated, sgd)
@@ -49,7 +49,7 @@ def test_in_two_stages_fdg_and_ddg_are_the_same_numbers() -> None:
 
 
 def by_hand() -> list[Tensor]:
-    """FDG in two stages with stashed weights, in the loop of its authors' code: their graph is a copy of the module."""
+    """Trains FDG in two stages with pinned weights, by the loop of its authors' code, which copies the module."""
     like = Small("pipeline")
     layers = network(like.seed)
     cut = [layer.name for layer in Pipeline().stages(like.team)[0].layers]
@@ -115,7 +115,7 @@ def test_how_stale_a_stages_gradients_are(stages: int, locking: str) -> None:
 
 @pytest.mark.parametrize("stages", [1, 2, 4])
 def test_seconds_a_batch(stages: int) -> None:
-    """K even stages, free links: (f + b) / K for FDG; f + b / K for DDG, whose forward pass is one after the other."""
+    """K equal stages, free links: (f + b) / K for FDG; f + b / K for DDG with its sequential forward passes."""
     steps = 400
     fdg, ddg = (run(PRICE, steps=steps, stages=stages, locking=locking)[0].now / steps for locking in LOCKINGS)
     assert fdg == pytest.approx(3.0 / stages, rel=0.02)

@@ -1,4 +1,4 @@
-"""Names, options and plug-ins: what is refused, and how that is said."""
+"""Names, options and plug-ins: what is refused, and the messages."""
 
 from __future__ import annotations
 

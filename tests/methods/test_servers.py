@@ -1,4 +1,4 @@
-"""ASGD, Ringmaster and Rennala: what they are in their degenerate cases, and what each promises of delays."""
+"""ASGD, Ringmaster and Rennala: their degenerate cases, and their promises about delays."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ENOUGH = 10**6
 
 
 class Noting(SimulatedTeam):
-    """Lists the delays of the gradients that are applied, of all layers."""
+    """Lists the delays of applied gradients, for all layers."""
 
     applied: list[int]
 
@@ -38,7 +38,7 @@ class Noting(SimulatedTeam):
 
 
 def epoch(method: Method, steps: int, price: Price = UNLIKE) -> tuple[Noting, list[Span]]:
-    """An epoch without tensors."""
+    """Runs an epoch without tensors."""
     layers, spans = [(f"layer{i}", 1) for i in range(len(price.forward))], list[Span]()
     team = checked(Noting, Noting.of(layers, steps_per_epoch=steps))
     team.applied = []
@@ -61,7 +61,7 @@ def test_with_one_worker_they_are_plain_sgd(
 
 
 def outcome(method: str, **options: Any) -> tuple[str, float | None, list[dict[str, float]]]:
-    """All that lasts, the simulated seconds, and the metrics, but for real seconds."""
+    """Returns weights, counters, simulated seconds, and the metrics except real seconds."""
     training = Small(method, options)
     metrics = training.train()
     for of_epoch in metrics:
@@ -79,7 +79,7 @@ def test_rennala_by_one_gradient_is_ringmaster_by_none_that_is_late() -> None:
 
 
 def test_rennala_on_one_device_adds_up_its_batches() -> None:
-    """By hand: one step by the mean of three gradients at the same weights, and by what is left at an epoch's end."""
+    """It steps by the mean of three gradients at the same weights, and by the rest at an epoch's end."""
     like = Small("bp")
     model, chosen = nn.Sequential(*network(like.seed).values()).train(), like.work.optimizer
     optimizer = torch.optim.SGD(
@@ -131,7 +131,7 @@ def test_rennala_steps_by_gradients_of_the_weights_of_now(gradients: int) -> Non
 
 
 def test_devices_have_shares_of_the_updates_by_their_speeds() -> None:
-    """The stationary law: device i of 8, whose gradients take sqrt(i) seconds, makes 1 / sqrt(i) of the updates."""
+    """Device i of 8, whose gradients take sqrt(i) seconds, makes a share of the updates proportional to 1 / sqrt(i)."""
     team, spans = epoch(methods.create("asgd", {"devices": 8}), 4000)
     made = Counter(span.device for span in spans if span.effect == "Backward" and span.layers == (0,))
     weights = [(i + 1) ** -0.5 for i in range(8)]
@@ -145,7 +145,7 @@ def test_devices_have_shares_of_the_updates_by_their_speeds() -> None:
 
 
 def test_gradients_and_weights_pay_their_way() -> None:
-    """By hand, for one worker: per batch a wish, all layers' weights, the passes and all layers' gradients."""
+    """A batch costs a request, the layers' weights, the passes and the gradients, worked out for one worker."""
     steps, latency, weights, rate = 5, 7.0, 3 * 10.0, 4.0
     price = Price([1.0] * 3, [1.0] * 3, [1.0] * 3, [10.0] * 3, latency_seconds=latency, bytes_per_second=rate)
     wish, passes = Sizes.LOSS_BYTES / rate, 3 * 3.0

@@ -125,7 +125,7 @@ class RankExecutor(ThreadsExecutor):
                 team.apply_gradients(gradients, worker.name, time.perf_counter(), effect.replica, effect.scale)
 
         def compress_dense(worker: e.Worker, effect: e.Compress) -> tuple[Gradient, Weights]:
-            sent, error = self._compress(worker, effect)
+            sent, error = team.compress(effect, self._traffic.sizes)
             sent.sent_bytes = None  # an all-reduce sends all entries
             return sent, error
 

@@ -1,1 +1,1 @@
-"""A recorded schedule, carried out again in one thread."""
+"""The replay executor: repeats a run that was recorded on threads, with the same numbers."""

@@ -1,11 +1,9 @@
-"""Tickets, channels, counters and collectives of a replay: each effect waits until the recorded order lets it go on."""
+"""Tickets, channels, counters and collectives of a replay: each effect waits for its place in the recorded order."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
-from benchmarks.executors.numerics.accesses import note_into
 from benchmarks.executors.replay.player import Player, Replayed, Wait
 from benchmarks.executors.team import Team
 from benchmarks.executors.threads.collectives import CollectiveRound
@@ -13,13 +11,11 @@ from benchmarks.executors.threads.recorder import END, NOT_YET, RecordedItems, s
 from benchmarks.executors.traffic import Traffic
 from methods import effects as e
 
-T = TypeVar("T")
-
 
 class Exchanges:
-    """The channels, counters and groups of one epoch.
+    """The tickets, channels, counters and groups of one epoch.
 
-    A channel's capacity is ignored: the schedule orders its items.
+    A channel's capacity is ignored, since the schedule orders its items.
     """
 
     def __init__(self, team: Team, traffic: Traffic) -> None:
@@ -49,17 +45,17 @@ class Exchanges:
 
     # ---- channels and counters
 
-    def _of(self, channel: e.Channel) -> RecordedItems:
+    def _items_of(self, channel: e.Channel) -> RecordedItems:
         return self._items.setdefault(channel, RecordedItems())
 
     def put(self, player: Player, effect: e.Put) -> Replayed[None]:
-        items, (place,) = self._of(effect.channel), player.next(1)
+        items, (place,) = self._items_of(effect.channel), player.next(1)
         name = effect.channel.name
         yield Wait(lambda: place - items.put_count, lambda: f"place {place} in {name} (now {items.put_count})")
-        self._record(player, lambda: items.append((effect.item, player.worker)))
+        player.observe(lambda: items.append((effect.item, player.worker)))
 
     def get(self, player: Player, effect: e.Get) -> Replayed[object]:
-        channel, items, (place,) = effect.channel, self._of(effect.channel), player.next(1)
+        channel, items, (place,) = effect.channel, self._items_of(effect.channel), player.next(1)
         if place == NOT_YET:
             player.take([NOT_YET])
             return e.LATE
@@ -71,12 +67,12 @@ class Exchanges:
 
         description = "the end" if place == END else f"item {place}"
         yield Wait(
-            behind, lambda: f"{description} of {channel.name} ({items.put_count} came, {items.get_count} are gone)"
+            behind, lambda: f"{description} of {channel.name} ({items.put_count} were put, {items.get_count} taken)"
         )
         if place == END:
             player.take([END])
             return None
-        item, giver = self._record(player, items.popleft)
+        item, giver = player.observe(items.popleft)
         if item is None:
             player.take([END])
         return item if giver is None else self.traffic.deliver(item, giver, player.worker)
@@ -91,13 +87,6 @@ class Exchanges:
             raise player.mismatch(str(error)) from error
         player.take([bits])
         return seconds
-
-    def _record(self, player: Player, function: Callable[[], T]) -> T:
-        notes: list[int] = []
-        note_into(notes)
-        value = function()
-        player.take(notes)
-        return value
 
     def close(self, player: Player, effect: e.Close) -> Replayed[None]:
         yield from ()
@@ -114,7 +103,7 @@ class Exchanges:
         return value
 
     def wait(self, player: Player, effect: e.Await) -> Replayed[object]:
-        """Waits until the counter has reached the recorded value, which is returned even if it has grown since."""
+        """Waits until the counter has reached the recorded value, and returns that value even if it has grown since."""
         counter, (value, ended) = effect.counter, player.next(2)
         if value < effect.at_least and not ended:
             raise player.mismatch(f"{counter.name} is to reach {effect.at_least}, and has {value} in the schedule")
@@ -127,7 +116,7 @@ class Exchanges:
         player.take([value, int(bool(ended))])
         return e.CounterValue(value, bool(ended))
 
-    # ---- meetings
+    # ---- collectives
 
     def meet(
         self,
@@ -136,7 +125,10 @@ class Exchanges:
         brought: object,
         result: Callable[[list[object]], Sequence[object]],
     ) -> Replayed[object]:
-        """Contributes to the group's round -> this member's result, computed in the order of the replicas."""
+        """Contributes to the group's round, waits for the other members, and returns this member's result.
+
+        result: computes all members' results from their contributions, both in the order of the replicas.
+        """
         group = effect.group
         round = self._rounds.setdefault(group, CollectiveRound())
         if round.bring(player.worker.device, effect, brought):

@@ -1,8 +1,8 @@
-"""Replays a recorded schedule of threads on one thread, to the same numbers.
+"""Replays a recorded schedule of threads on one thread, with the same numbers.
 
-Workers and numerics are the run's own; the schedule says in which order the workers go on. Each access of shared
-weights waits until they have the recorded version, and a write also until the recorded number of reads of the version
-before. So any order that respects these waits gives the same numbers, and whichever worker can go on does.
+Workers and numerics are those of the run; the schedule orders their accesses. Each access of shared weights waits until
+they have the recorded version; a write also waits until the version before has been read as often as recorded. Every
+order that satisfies these waits gives the same numbers, so the executor continues any worker that can go on.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 
 from benchmarks.executors.accounting import Gradient
 from benchmarks.executors.errors import METHOD_ERRORS, ScheduleMismatch, WorkerFailed, closing
-from benchmarks.executors.numerics.accesses import Accesses, note_into
+from benchmarks.executors.numerics.accesses import Accesses
 from benchmarks.executors.numerics.layer import TorchLayer
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.numerics.weights import ByLayer
@@ -34,9 +34,13 @@ Handler = Callable[[Player, Never], Replayed[object]]
 
 
 class ReplayExecutor:
-    """Replays recorded parts of a run on one thread. follow: appends parts, of which each `run` replays the next."""
+    """Replays recorded parts of a run on one thread.
 
-    now = None  # its seconds are nobody's
+    executor.follow(parts)                # the schedule
+    executor.run(method.workers(team))    # replays the next part
+    """
+
+    now = None  # the replay's own seconds mean nothing
 
     def __init__(self, team: TorchTeam) -> None:
         self.team, self.accesses = team, Accesses(team)
@@ -49,12 +53,13 @@ class ReplayExecutor:
         return list(self._alive)
 
     def follow(self, parts: Iterable[Part]) -> None:
+        """Appends parts of a schedule, of which each `run` replays the next one."""
         self._parts.extend(parts)
 
     def run(self, workers: Iterable[e.Worker]) -> None:
-        """Runs all workers to completion: one epoch.
+        """Runs all workers to completion: one epoch, or a part of it.
 
-        Raises ScheduleMismatch where the schedule does not fit, naming worker, effect and layer; WorkerFailed.
+        Raises ScheduleMismatch, which names worker, effect and layer, if the schedule does not fit, and WorkerFailed.
         """
         workers = list(workers)
         self.accesses.clear()
@@ -65,7 +70,7 @@ class ReplayExecutor:
             players = self._players(workers)
             self._alive = {player: self._drive(player) for player in players}
             waiting = deque(players)
-            idle = 0  # who could not go on, in a row
+            idle = 0  # workers in a row that could not continue
             while waiting:
                 if idle == len(waiting):
                     raise _deadlock(waiting)
@@ -89,7 +94,7 @@ class ReplayExecutor:
         return [Player(worker, schedule=part[worker.name], epoch=epoch) for worker in workers]
 
     def _advance(self, player: Player) -> bool:
-        """Carries a worker on until it waits or has ended -> whether it waits."""
+        """Continues a worker until it waits or has ended, and returns whether it waits."""
         try:
             while True:
                 player.wait = next(self._alive[player])
@@ -115,7 +120,7 @@ class ReplayExecutor:
             value = yield from self._handlers[type(effect)](player, effect)  # type: ignore[arg-type]
 
     def _make_handlers(self) -> dict[type[e.Effect], Handler]:
-        exchanges = self._exchanges
+        exchanges, team = self._exchanges, self.team
         return {
             e.NextBatch: exchanges.next_batch,
             e.Snapshot: self._snapshot,
@@ -123,10 +128,10 @@ class ReplayExecutor:
             e.Loss: self._loss,
             e.Backward: self._backward,
             e.Update: self._update,
-            e.Accumulate: self._accumulate,
-            e.Compress: self._compress,
+            e.Accumulate: _at_once(lambda effect: team.accumulate(effect.gradients, mean=effect.mean)),
+            e.Compress: _at_once(lambda effect: team.compress(effect, self._traffic.sizes)),
             e.Lag: self._lag,
-            e.Drop: self._drop,
+            e.Drop: _at_once(lambda effect: team.drop(effect.what)),
             e.Put: exchanges.put,
             e.Get: exchanges.get,
             e.Now: exchanges.now,
@@ -138,7 +143,7 @@ class ReplayExecutor:
             e.Correct: self._correct,
             e.Anchor: self._anchor,
             e.Delta: self._delta,
-            e.Outer: self._outer,
+            e.Outer: _at_once(team.outer),
             e.Mix: self._mix,
         }
 
@@ -147,19 +152,19 @@ class ReplayExecutor:
     def _access(
         self, player: Player, layer: e.Layer | None, needs: Sequence[Need], function: Callable[[], T]
     ) -> Replayed[T]:
-        """Calls `function`, which accesses what `needs` names, once these have the recorded versions -> its value."""
+        """Waits until all of `needs` have their recorded versions, calls `function`, and returns its value.
+
+        Raises ScheduleMismatch if the versions that `function` saw are not the recorded ones.
+        """
         player.layer = layer.name if layer is not None else ""
         yield player.access(needs)
-        notes: list[int] = []
-        note_into(notes)
-        value = function()
-        player.take(notes)
-        return value
+        return player.observe(function)
 
     def _needs(self, layer: TorchLayer, *, writes: bool, statistics: bool | None = None) -> list[Need]:
-        """Returns the accesses of a layer.
+        """Returns what an access of a layer reads and writes.
 
-        statistics: True: BatchNorm's are written, False: read, None: not accessed.
+        writes: whether it writes the weights.
+        statistics: whether it writes BatchNorm's running statistics; None: it does not access them.
         """
         needs: list[Need] = [("weights", self.accesses.weights[layer], writes)]
         if statistics is not None and layer in self.accesses.statistics:
@@ -192,7 +197,7 @@ class ReplayExecutor:
             self._needs(checked(TorchLayer, layer), writes=False) if reads else [],
             lambda: self.team.backward(layer, step, weights=weights, inputs=effect.inputs),
         )
-        if isinstance(gradient, Gradient) and not gradient.ready:  # else a device has said when it will be
+        if isinstance(gradient, Gradient) and not gradient.ready:  # else it has a device's event
             gradient.ready = time.perf_counter()
         return gradient
 
@@ -214,18 +219,6 @@ class ReplayExecutor:
         needs = self._needs(layer, writes=False)
         return self._access(player, layer, needs, lambda: self.team.lag(effect.gradient, effect.replica))
 
-    def _accumulate(self, player: Player, effect: e.Accumulate) -> Replayed[Gradient]:
-        yield from ()
-        return self.team.accumulate(effect.gradients, mean=effect.mean)
-
-    def _compress(self, player: Player, effect: e.Compress) -> Replayed[object]:
-        yield from ()
-        return self.team.compress(effect, self._traffic.sizes)
-
-    def _drop(self, player: Player, effect: e.Drop) -> Replayed[None]:
-        yield from ()
-        self.team.drop(effect.what)
-
     # ---- collectives
 
     def _all_reduce(self, player: Player, effect: e.AllReduce) -> Replayed[object]:
@@ -239,11 +232,12 @@ class ReplayExecutor:
         copies = self.team.flat_by_layer(effect.replica, state=effect.state)
         snapshot = yield from self._each(player, copies, writes=False)
         player.layer = ""
-        mine = (self.team.weighed(effect, snapshot), effect.last)
-        result = yield from self._exchanges.meet(player, effect, mine, lambda brought: average(self.team, brought))
+        contribution = (self.team.weighed(effect, snapshot), effect.last)
+        result = yield from self._exchanges.meet(
+            player, effect, contribution, lambda brought: average(self.team, brought)
+        )
         mean, last = cast(Average, result)
-        mean = self.team.unweighed(effect, mean)
-        correction = e.Correction(effect.replica, mean, snapshot, effect.state, last, effect.group.members)
+        correction = self.team.correction(effect, mean, snapshot, last)
         if effect.later:
             return correction
         yield from self._correct(player, e.Correct(correction))
@@ -260,11 +254,11 @@ class ReplayExecutor:
     # ---- weights as messages
 
     def _each(self, player: Player, accesses: ByLayer[T], *, writes: bool) -> Replayed[T]:
-        """Carries out accesses of weights and running statistics, layer by layer, and returns what came of them."""
+        """Carries out accesses of weights and running statistics layer by layer, and returns their result."""
         results: list[T] = []
 
         def access() -> TorchLayer | None:
-            """Accesses a layer, and returns the next; None after the last."""
+            """Accesses a layer, and returns the next one; None after the last."""
             try:
                 return next(accesses)
             except StopIteration as end:
@@ -286,33 +280,39 @@ class ReplayExecutor:
         reads = self.team.delta_by_layer(effect.anchor, effect.replica, time.perf_counter())
         return self._each(player, reads, writes=False)
 
-    def _outer(self, player: Player, effect: e.Outer) -> Replayed[object]:
-        yield from ()
-        return self.team.outer(effect)
-
     def _mix(self, player: Player, effect: e.Mix) -> Replayed[None]:
         self._traffic.reach(player.worker, effect)
         self.team.begin_mix(effect)
         yield from self._each(player, self.team.mix_by_layer(effect), writes=True)
 
 
+def _at_once(function: Callable[[Never], object]) -> Handler:
+    """Returns a handler of an effect that neither waits nor accesses shared weights."""
+
+    def carry_out(player: Player, effect: Never) -> Replayed[object]:
+        yield from ()
+        return function(effect)
+
+    return carry_out
+
+
 def _can_go_on(player: Player, wait: Wait) -> bool:
-    """Returns whether what the worker waits for is there. Raises ScheduleMismatch where it is past."""
+    """Returns whether the wait is over. Raises ScheduleMismatch if the awaited version is already past."""
     if (behind := wait.behind()) < 0:
         raise player.mismatch(f"it needs {wait.what()}, which is past")
     return not behind
 
 
 def _deadlock(waiting: Iterable[Player]) -> ScheduleMismatch:
-    """Returns the error for a replay in which no worker can go on, naming what each waits for.
+    """Returns the error for a replay in which no worker can continue; it says what each waits for.
 
-    First the one whose needed version is farthest off: that is where schedule and workers most likely differ.
+    It begins with the worker whose awaited version is farthest ahead, where schedule and workers most likely differ.
     """
     order = sorted(waiting, key=lambda player: -player.wait.behind() if player.wait is not None else 0)
     needs = [f"{player.place}: it needs {player.wait.what()}" for player in order if player.wait is not None]
-    return ScheduleMismatch(f"nobody can go on: {'; '.join(needs)}")
+    return ScheduleMismatch(f"no worker can continue: {'; '.join(needs)}")
 
 
 def build(team: Team, price: Price | None, threads: int) -> ReplayExecutor:
-    """Makes the executor: the function that the registry calls. All workers share one thread."""
+    """Makes the executor; called by the registry. price and threads are ignored: all workers share one thread."""
     return ReplayExecutor(checked(TorchTeam, team))

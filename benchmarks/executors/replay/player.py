@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from benchmarks.executors.activity import Activity
 from benchmarks.executors.errors import ScheduleMismatch
-from benchmarks.executors.numerics.accesses import Versions
+from benchmarks.executors.numerics.accesses import Versions, note_into
 from benchmarks.executors.threads.recorder import LETTERS
 from methods import effects as e
 from results.records.schedule import WorkerSchedule
@@ -18,9 +18,11 @@ NAMES = {letter: kind.__name__ for kind, letter in LETTERS.items()}
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """A wait of a replayed effect: `behind()` is 0 when it may go on, above 0 while what it waits for is to come.
+    """A wait of a replayed effect.
 
-    Below 0: that is past, so that the schedule cannot be followed. what: in words.
+    behind: how far off the awaited version is. 0: the effect may continue; below 0: it is past, so that the schedule
+        cannot be followed.
+    what: says what is awaited, for error messages.
     """
 
     behind: Callable[[], int]
@@ -28,22 +30,27 @@ class Wait:
 
 
 T = TypeVar("T")
-Replayed = Generator[Wait, None, T]  # an effect, which gives its value
-Need = tuple[str, Versions, bool]  # what is accessed, its versions, whether it is written
+Replayed = Generator[Wait, None, T]  # yields the waits of an effect, and returns its value
+Need = tuple[str, Versions, bool]  # name of the accessed data, its versions, whether it is written
 
 
 @dataclass(eq=False, slots=True)
 class Player(Activity):
-    """One worker of a replay. epoch: from 1. layer: of the access under way. position: schedule numbers used."""
+    """One worker of a replay.
+
+    epoch: from 1.
+    layer: name of the layer that is being accessed, for error messages.
+    position: how many numbers of the schedule have been used.
+    """
 
     schedule: WorkerSchedule = field(default_factory=WorkerSchedule)
     epoch: int = 1
     layer: str = ""
     wait: Wait | None = None
-    position: int = 0  # of the schedule's numbers
+    position: int = 0
 
     def begin(self, effect: e.Effect) -> None:
-        """Notes the worker's next effect. Raises ScheduleMismatch unless the schedule has one of this kind next."""
+        """Records the worker's next effect. Raises ScheduleMismatch if the schedule has another kind there."""
         self.effect, self.layer = effect, ""
         letters = self.schedule.effects
         expected = (
@@ -56,32 +63,42 @@ class Player(Activity):
         self.effect_count += 1
 
     def end(self) -> None:
-        """Notes that the worker has ended. Raises ScheduleMismatch where the schedule goes on."""
+        """Records that the worker has ended. Raises ScheduleMismatch if the schedule is not at its end."""
         remaining = len(self.schedule.effects) - self.effect_count
         if remaining or self.position < len(self.schedule.numbers):
             raise self.mismatch(f"it ends, and the schedule has {remaining} more effects")
 
     def next(self, count: int) -> Sequence[int]:
-        """Returns the schedule's next numbers without using them up. Raises ScheduleMismatch where there are fewer."""
+        """Returns the schedule's next numbers without using them up. Raises ScheduleMismatch if there are too few."""
         numbers = self.schedule.numbers[self.position : self.position + count]
         if len(numbers) < count:
             raise self.mismatch("the schedule ends there")
         return numbers
 
     def take(self, numbers: Sequence[int]) -> None:
-        """Uses up the schedule's next numbers. Raises ScheduleMismatch unless they are these."""
+        """Uses up the schedule's next numbers. Raises ScheduleMismatch if they differ from these."""
         if (expected := self.next(len(numbers))) != list(numbers):
-            raise self.mismatch(f"it met {_list(numbers)} where the schedule has {_list(expected)}")
+            raise self.mismatch(
+                f"it saw {_comma_separated(numbers)}, and the schedule has {_comma_separated(expected)}"
+            )
         self.position += len(numbers)
 
+    def observe(self, function: Callable[[], T]) -> T:
+        """Calls the function, uses up the versions and places that it noted, and returns its value."""
+        notes: list[int] = []
+        note_into(notes)
+        value = function()
+        self.take(notes)
+        return value
+
     def access(self, needs: Sequence[Need]) -> Wait:
-        """Returns a wait until all needed things are at the versions that the schedule has next."""
+        """Returns a wait until everything in `needs` is at the version that the schedule has next."""
         numbers = iter(self.next(sum(2 if writes else 1 for _, _, writes in needs)))
         needed = [(name, of, next(numbers), next(numbers) if writes else None) for name, of, writes in needs]
 
         def behind() -> int:
-            ways = [0, *(_distance(of, version, reads) for _, of, version, reads in needed)]
-            return min(ways) or max(ways)
+            distances = [0, *(_distance(of, version, reads) for _, of, version, reads in needed)]
+            return min(distances) or max(distances)
 
         def what() -> str:
             return " and ".join(_describe_need(*need) for need in needed)
@@ -93,7 +110,7 @@ class Player(Activity):
 
     @property
     def place(self) -> str:
-        """Returns epoch, worker, effect and layer, for messages."""
+        """Returns epoch, worker, effect and layer, for error messages."""
         at = type(self.effect).__name__ if self.effect is not None else "its beginning"
         layer = f" ({self.layer})" if self.layer else ""
         return f"epoch {self.epoch}, {self.worker.name}, at {at}{layer}"
@@ -111,5 +128,5 @@ def _describe_need(name: str, of: Versions, version: int, reads: int | None) -> 
     return f"{name} of version {version}, read {reads} times (now {of.written}, read {of.reads} times)"
 
 
-def _list(numbers: Sequence[int]) -> str:
+def _comma_separated(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers))

@@ -1,1 +1,1 @@
-"""Real time: every worker a thread."""
+"""Executors in real time, on threads: one that runs methods, one that also records, for replays."""

@@ -1,4 +1,4 @@
-"""Channels and counters between threads: one epoch's queues."""
+"""Channels and counters between threads, for one epoch."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from methods import effects as e
 
 @dataclass(eq=False)
 class SharedQueue:
-    """A channel's state: items, each with who put it (None: another rank's worker, which has counted its bytes).
+    """The state of a channel.
 
-    getters: how many wait, so that a rendezvous knows when an item may be handed over.
+    items: each with the worker that put it; None: a worker of another rank, where its bytes have been counted.
+    getters: number of waiting Get effects; a rendezvous accepts an item only for one of them.
+    closed: number of Close effects.
     """
 
     items: deque[tuple[object, e.Worker | None]]
@@ -27,12 +29,12 @@ class SharedQueue:
 
 
 class SharedChannels:
-    """Carries out the effects on channels and counters, under the monitor."""
+    """Carries out the effects on channels and counters, under the monitor's lock."""
 
     make_items: Callable[[], deque[tuple[object, e.Worker | None]]] = deque
 
     begun = 0.0
-    """The executor clock's beginning, in seconds of `time.perf_counter`."""
+    """When the executor's clock began, in seconds of `time.perf_counter`."""
 
     def __init__(self, monitor: Monitor, traffic: Traffic) -> None:
         self.monitor, self.traffic = monitor, traffic
@@ -44,7 +46,7 @@ class SharedChannels:
         return self._queues[channel]
 
     def put(self, worker: e.Worker, effect: e.Put) -> Wait | None:
-        channel, room = effect.channel, effect.channel.capacity
+        channel, capacity = effect.channel, effect.channel.capacity
         with self.monitor:
             queue = self._queue(channel)
 
@@ -53,7 +55,9 @@ class SharedChannels:
             self.monitor.changed()
 
         return Wait(
-            f"room in {channel.name}", lambda: room is None or len(queue.items) < room + queue.getters, take=append
+            f"room in {channel.name}",
+            lambda: capacity is None or len(queue.items) < capacity + queue.getters,
+            take=append,
         )
 
     def get(self, worker: e.Worker, effect: e.Get) -> Wait:
@@ -67,8 +71,8 @@ class SharedChannels:
 
         def popleft() -> object:
             queue.getters -= 1
-            nobody: tuple[object, None] = (None if queue.closed >= channel.producers else e.LATE, None)
-            sent = queue.items.popleft() if queue.items else nobody
+            no_item: tuple[object, None] = (None if queue.closed >= channel.producers else e.LATE, None)
+            sent = queue.items.popleft() if queue.items else no_item
             self.monitor.changed()
             return sent
 

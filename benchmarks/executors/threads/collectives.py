@@ -1,4 +1,4 @@
-"""Collectives between threads: the last member to arrive computes for all."""
+"""Collectives between threads: the last member to arrive computes the result for all."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from methods import effects as e
 
 @dataclass(eq=False)
 class CollectiveRound:
-    """One round of a collective, by replica index. results is None until all members have arrived.
+    """One round of a collective; the dictionaries are by replica index.
 
-    members: each one's device and effect.
+    brought: the contributions so far.
+    members: device and effect of each member so far.
+    results: each member's result; None until all have arrived.
     """
 
     brought: dict[int, object] = field(default_factory=dict)
@@ -25,15 +27,15 @@ class CollectiveRound:
     results: dict[int, object] | None = None
 
     def bring(self, device: int, effect: e.AllReduce | e.Average, brought: object) -> bool:
-        """Adds a member's contribution -> whether it is the last."""
+        """Adds a member's contribution, and returns whether it is the last one."""
         member = effect.replica.index
         self.brought[member], self.members[member] = brought, (device, effect)
         return len(self.brought) == effect.group.members
 
     def result(self, compute: Callable[[list[object]], Sequence[object]], traffic: Traffic) -> dict[int, object]:
-        """Returns each member's result: `compute` of all contributions in the order of the replicas.
+        """Returns each member's result, and counts the bytes that the members have sent each other.
 
-        traffic: counts what the members have sent each other for it.
+        compute: gets all contributions in the order of the replicas, and returns the results in that order.
         """
         order = sorted(self.brought)
         traffic.meet([self.members[i] for i in order])
@@ -41,7 +43,7 @@ class CollectiveRound:
 
 
 class ThreadCollectives:
-    """Carries out AllReduce and Average, under the monitor."""
+    """Carries out AllReduce and Average, under the monitor's lock."""
 
     def __init__(self, team: Team, monitor: Monitor, traffic: Traffic) -> None:
         self.team, self.monitor, self.traffic = team, monitor, traffic
@@ -69,7 +71,7 @@ class ThreadCollectives:
         brought: object,
         result: Callable[[list[object]], Sequence[object]],
     ) -> Wait:
-        """Contributes to the group's round -> a wait for this member's result."""
+        """Adds a contribution to the group's round, and returns a wait for this member's result."""
         group, member = effect.group, effect.replica.index
         with self.monitor:
             round = self._open.setdefault(group, CollectiveRound())
@@ -88,11 +90,11 @@ class ThreadCollectives:
 
 
 Average = tuple[object, bool]
-"""A vector, and whether it is the last."""
+"""A replica's snapshot or the mean, and whether the members said `last`."""
 
 
 def average(team: Team, brought: Sequence[object]) -> list[Average]:
-    """Returns, once per member, the mean of the snapshots and whether all members said `last`."""
+    """Returns for each member the mean of the snapshots, and whether all members said `last`."""
     averages = cast(Sequence[Average], brought)
     mean = team.mean_flat([snapshot for snapshot, _ in averages])
     return [(mean, all(last for _, last in averages))] * len(brought)

@@ -1,9 +1,9 @@
 """Real time: workers take turns on as many threads as the process may use cores.
 
-A worker that waits leaves its thread to another one, so that no core is idle while a worker could go on; where more
-workers can go on than there are threads, they take turns after each effect. One monitor guards what workers share with
-each other (channels, counters, groups); what they share of the network is guarded layer by layer in the team. On CUDA
-every batch in flight has a stream of its own, and a backward pass runs in its caller's thread.
+A worker that waits frees its thread for another one. If more workers can continue than there are threads, they take
+turns after each effect. One monitor guards what workers share with each other (channels, counters, groups); layers have
+locks of their own, in the team. On CUDA each batch in progress has its own stream, and a backward pass runs in the
+thread of the worker that asks for it.
 """
 
 from __future__ import annotations
@@ -28,23 +28,24 @@ from benchmarks.hardware.price import Price
 from methods import effects as e
 
 GRACE_SECONDS = 10.0
-"""After a failure: how long the others have to come to their next effect; one effect is a layer's pass at most."""
+"""How long, after a failure, the others may take to reach their next effect. An effect is a layer's pass at most."""
 
 
 Handler = Callable[[e.Worker, Never], object]
-"""Carries out an effect of one kind for a worker -> its value, or a Wait for it."""
+"""Carries out an effect of one kind for a worker, and returns its value or a Wait for it."""
 
 
 class _Over(Exception):
-    """A worker's program has ended, or is to end because another worker has failed."""
+    """A worker's program has ended, or has to end because another worker has failed."""
 
 
 class ThreadsExecutor:
     """Runs a method's workers on threads, in real time.
 
-    threads: torch's threads in each. pool_size: how many threads carry the workers; None: as many as cores, or, where a
-    device runs behind the host, as many as workers, which mostly wait for it. grace_seconds: how long the others may
-    take to end after a failure.
+    threads: number of torch's threads in each thread.
+    pool_size: number of threads for the workers; None: as many as cores, or as workers if the device has asynchronous
+        launches, since workers then mostly wait for it.
+    grace_seconds: how long the other workers may take to end after a failure.
     """
 
     now = None  # real time
@@ -54,7 +55,7 @@ class ThreadsExecutor:
     ) -> None:
         self.team, self.threads, self.pool_size, self.grace_seconds = team, threads, pool_size, grace_seconds
         self._alive: dict[WorkerTurn, None] = {}
-        self._begun = self._ended = 0.0  # by which `Now` counts the seconds of all runs, and none in between
+        self._begun = self._ended = 0.0  # so that `Now` does not count the time between calls of `run`
 
     @property
     def activities(self) -> Sequence[Activity]:
@@ -62,13 +63,13 @@ class ThreadsExecutor:
         return list(self._alive)
 
     def resume(self, now: float | None) -> None:
-        """Lets `Now` count on from there: seconds that training took before."""
+        """Sets the seconds from which `Now` continues: those that training took before."""
         self._begun, self._ended = 0.0, now or 0.0
 
     def run(self, workers: Iterable[e.Worker]) -> None:
         """Runs all workers to completion: one epoch, or a part of it.
 
-        Raises WorkerFailed or Stalled, both naming workers; WorkersStuck where others do not end after that.
+        Raises WorkerFailed or Stalled, which name workers, and WorkersStuck if others do not end after that.
         """
         turns = list(map(WorkerTurn, workers))
         self._traffic = Traffic(self.team, self.team.sizes, [turn.worker for turn in turns])
@@ -105,19 +106,19 @@ class ThreadsExecutor:
         return SharedChannels(self._monitor, self._traffic)
 
     def _make_handlers(self) -> dict[type[e.Effect], Handler]:
-        collectives = ThreadCollectives(self.team, self._monitor, self._traffic)
+        team, collectives = self.team, ThreadCollectives(self.team, self._monitor, self._traffic)
         self._channels = channels = self._make_channels()
         channels.begun = self._begun
         return {
-            **untimed_handlers(self.team),
+            **untimed_handlers(team),
             e.NextBatch: self._next_batch,
             e.Snapshot: self._snapshot,
             e.Forward: self._forward,
-            e.Loss: self._loss,
+            e.Loss: lambda worker, effect: team.loss(effect.step),
             e.Backward: self._backward,
             e.Update: self._update,
-            e.Accumulate: self._accumulate,
-            e.Compress: self._compress,
+            e.Accumulate: lambda worker, effect: team.accumulate(effect.gradients, mean=effect.mean),
+            e.Compress: lambda worker, effect: team.compress(effect, self._traffic.sizes),
             e.Put: channels.put,
             e.Get: self._get,
             e.Now: self._now,
@@ -128,28 +129,28 @@ class ThreadsExecutor:
             e.Average: collectives.average,
             e.Anchor: self._anchor,
             e.Delta: self._delta,
-            e.Outer: self._outer,
+            e.Outer: lambda worker, effect: team.outer(effect),
             e.Mix: self._mix,
         }
 
     def _take_turns(self) -> None:
-        """Runs on each thread: carries on whichever worker can go on, until all have ended."""
-        torch.set_num_threads(self.threads)  # neither is inherited from the parent thread
+        """Runs on each thread: continues any worker that can go on, until all have ended."""
+        torch.set_num_threads(self.threads)  # a new thread inherits neither setting
         torch.set_flush_denormal(True)
         with torch.autograd.set_multithreading_enabled(False):
             while (turn := self._monitor.next()) is not None:
                 threading.current_thread().name = turn.worker.name
                 try:
                     wait = turn.context.run(self._drive, turn)
-                except BaseException as error:  # whoever ended silently would leave a run that looks finished
+                except BaseException as error:  # a worker that ended silently would leave a run that looks finished
                     self._end(turn, error)
                 else:
                     self._monitor.leave(turn, wait)
 
     def _drive(self, turn: WorkerTurn) -> Wait | None:
-        """Carries out the worker's effects until it waits (-> the wait) or another's turn has come (-> None).
+        """Carries out the worker's effects. Returns its wait, or None if another worker is to have a turn.
 
-        Raises _Over when the worker has ended, or another one has failed.
+        Raises _Over if the worker has ended, or another one has failed.
         """
         worker, monitor = turn.worker, self._monitor
         while monitor.failure is None:
@@ -207,24 +208,15 @@ class ThreadsExecutor:
     def _forward(self, worker: e.Worker, effect: e.Forward) -> None:
         self.team.forward(effect.layer, effect.step, time.perf_counter())
 
-    def _loss(self, worker: e.Worker, effect: e.Loss) -> None:
-        self.team.loss(effect.step)
-
     def _backward(self, worker: e.Worker, effect: e.Backward) -> Gradient | None:
         gradient = self.team.backward(effect.layer, effect.step, weights=effect.weights, inputs=effect.inputs)
-        if gradient is not None and not gradient.ready:  # else a device has said when it will be
+        if gradient is not None and not gradient.ready:  # else it has a device's event
             gradient.ready = time.perf_counter()
         return gradient
 
     def _update(self, worker: e.Worker, effect: e.Update) -> None:
         self._traffic.reach(worker, effect)
         self.team.update(effect.gradients, worker.name, time.perf_counter(), effect.replica, effect.scale)
-
-    def _accumulate(self, worker: e.Worker, effect: e.Accumulate) -> Gradient:
-        return self.team.accumulate(effect.gradients, mean=effect.mean)
-
-    def _compress(self, worker: e.Worker, effect: e.Compress) -> tuple[Gradient, Weights]:
-        return self.team.compress(effect, self._traffic.sizes)
 
     def _anchor(self, worker: e.Worker, effect: e.Anchor) -> Weights:
         self._traffic.reach(worker, effect)
@@ -234,14 +226,11 @@ class ThreadsExecutor:
         self._traffic.reach(worker, effect)
         return self.team.delta(effect.anchor, effect.replica, time.perf_counter())
 
-    def _outer(self, worker: e.Worker, effect: e.Outer) -> Weights:
-        return self.team.outer(effect)
-
     def _mix(self, worker: e.Worker, effect: e.Mix) -> None:
         self._traffic.reach(worker, effect)
         self.team.mix(effect)
 
 
 def build(team: Team, price: Price | None, threads: int) -> ThreadsExecutor:
-    """Makes the executor: the function that the registry calls. price is ignored, since seconds are real."""
+    """Makes the executor; called by the registry. price is ignored, since seconds are real."""
     return ThreadsExecutor(team, threads=threads)

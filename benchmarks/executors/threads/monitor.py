@@ -1,4 +1,4 @@
-"""The monitor: guards what workers share with each other, says whose turn is next, and detects deadlocks."""
+"""The monitor: guards what workers share, decides which worker continues, and detects deadlocks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from methods import effects as e
 
 
 class Stopped(Exception):
-    """Raised in a worker that waits when another has failed."""
+    """Raised in a waiting worker after another worker has failed."""
 
 
 def _identity(value: object) -> object:
@@ -25,11 +25,12 @@ def _identity(value: object) -> object:
 
 @dataclass(eq=False, slots=True)
 class Wait:
-    """A wait that an effect asks for: once `ready()`, its value is `use(take())`.
+    """A wait for `ready()`; the value of the effect is then `use(take())`.
 
-    what: in words, for errors. take: called under the monitor as soon as it is ready, by whichever thread made it so.
-    use: called outside the monitor, when the worker has its turn again. deadline: when it becomes ready by itself, in
-    seconds of `time.perf_counter`.
+    what: what is waited for, for error messages.
+    take: called under the monitor's lock as soon as it is ready, by the thread that made it so.
+    use: called without the lock, when the worker continues.
+    deadline: when the wait ends in any case, in seconds of `time.perf_counter`.
     """
 
     what: str
@@ -39,7 +40,7 @@ class Wait:
     deadline: float = inf
 
     def then(self, use: Callable[[object], object]) -> Wait:
-        """Returns a wait whose value goes through `use` as well."""
+        """Returns the same wait with `use` applied to its value."""
         before = self.use
         return replace(self, use=lambda value: use(before(value)))
 
@@ -48,7 +49,7 @@ class Wait:
 class WorkerTurn(Activity):
     """A worker between two effects, and the value to send to its program next.
 
-    context: the worker's own contextvars, on whichever thread it has its turn.
+    context: the worker's own contextvars, used on whichever thread it runs.
     """
 
     context: contextvars.Context = field(default_factory=contextvars.Context)
@@ -56,19 +57,24 @@ class WorkerTurn(Activity):
     use: Callable[[object], object] = _identity
 
     def take(self) -> object:
-        """Returns the value to send to the program, and forgets it."""
+        """Returns the value to send to the program, and clears it."""
         value, use = self.value, self.use
         self.value, self.use = None, _identity
         return use(value)
 
     def give(self, wait: Wait) -> None:
-        """Stores the value of a wait that has ended. Under the monitor."""
+        """Stores the value of a wait that is ready. The caller holds the monitor's lock."""
         self.value, self.use = wait.take(), wait.use
 
 
 @dataclass(eq=False, slots=True)
 class Waiting:
-    """A worker that waits. what: in words; resume: lets it go on."""
+    """A worker that waits.
+
+    what: what it waits for, for error messages.
+    resume: lets it continue.
+    turn: None for a wait in the middle of an effect, which keeps its thread.
+    """
 
     what: str
     ready: Callable[[], bool]
@@ -78,29 +84,28 @@ class Waiting:
 
     @property
     def ends(self) -> bool:
-        """Returns whether it is ready, or will be whatever others do."""
+        """Returns whether it is ready, or will be at its deadline."""
         return self.deadline < inf or self.ready()
 
 
 class Monitor:
     """Guards one epoch's workers.
 
-    `with monitor:` before `changed` and `wait`; the other methods take the lock themselves.
-
     Workers take turns on fewer threads than there are workers: one that waits frees its thread for another, and a
-    thread sleeps only where no worker can go on.
+    thread sleeps only if no worker can continue. Call `changed` and `wait` inside `with monitor:`; the other methods
+    lock it themselves.
     """
 
     def __init__(self, turns: list[WorkerTurn]) -> None:
         self.failure: Exception | None = None
         self.over = threading.Event()  # all have ended, or one has failed
-        self.turns = deque(turns)  # of those that can go on, the longest waiting first
+        self.turns = deque(turns)  # workers that can continue, the longest waiting first
         self._failing, self._lock = threading.Lock(), threading.Lock()
         self._idle = threading.Condition(self._lock)
         self._alive = len(turns)
         self._waiting: dict[e.Worker, Waiting] = {}
         self._settling = self._stale = False
-        self._deadline = inf  # of those who wait, the first; or one that is no more
+        self._deadline = inf  # the first of all waits; it may have ended already
         self.woken = 0  # waits that ended
 
     def __enter__(self) -> None:
@@ -109,12 +114,12 @@ class Monitor:
     def __exit__(self, *exc: object) -> None:
         self._lock.release()
 
-    # ---- for the threads that carry workers
+    # ---- for the threads that run workers
 
     def next(self) -> WorkerTurn | None:
-        """Waits for a worker that can go on (after a failure: one to be ended) -> its turn.
+        """Waits for a worker that can continue, and returns it. Returns None once none is left.
 
-        None once there is none left.
+        After a failure it returns the waiting workers, so that their programs are closed.
         """
         with self:
             if self.overdue:
@@ -133,23 +138,29 @@ class Monitor:
 
     @property
     def overdue(self) -> bool:
-        """Returns whether somebody's deadline may have passed, so that a thread should ask for the `next` turn."""
+        """Returns whether a deadline may have passed, so that a thread should call `next`."""
         return self._deadline != inf and self._deadline <= time.perf_counter()
 
     def _pass_deadlines(self) -> None:
-        """Resumes those whose deadlines have passed."""
+        """Resumes the workers whose deadlines have passed."""
         self.changed()
         self._deadline = min((waiting.deadline for waiting in self._waiting.values()), default=inf)
 
     def give(self, turn: WorkerTurn, wait: Wait) -> bool:
-        """Gives the worker the value of its wait, if it is ready -> whether it was. In the worker's context."""
+        """Gives the worker the value of its wait if it is ready, and returns whether it was.
+
+        Call it in the worker's context.
+        """
         with self:
             if ready := wait.ready():
                 turn.give(wait)
             return ready
 
     def leave(self, turn: WorkerTurn, wait: Wait | None) -> None:
-        """Parks the worker until its wait is ready; with None, puts it at the end of the queue. Outside its context."""
+        """Registers the worker as waiting; with wait=None puts it at the end of the queue.
+
+        Call it outside the worker's context.
+        """
 
         def resume() -> None:
             del self._waiting[turn.worker]
@@ -165,10 +176,10 @@ class Monitor:
             self._waiting[turn.worker] = Waiting(wait.what, wait.ready, resume, turn, wait.deadline)
             if wait.deadline < self._deadline:
                 self._deadline = wait.deadline
-                self._idle.notify()  # whoever sleeps, sleeps until then
+                self._idle.notify()  # a sleeping thread recomputes how long to sleep
             if self.failure is not None:
                 self._idle.notify_all()
-            elif wait.ready():  # it has become so meanwhile
+            elif wait.ready():  # it became ready after `give` was called
                 resume()
             else:
                 self._check_for_stall()
@@ -182,10 +193,10 @@ class Monitor:
     def changed(self) -> None:
         """Resumes all workers whose waits have become ready, in the order in which they began to wait.
 
-        Call after any change.
+        Call it after any change of what workers share.
         """
         self._stale = True
-        if self._settling:  # what one of them takes may let another go on
+        if self._settling:  # taking a value may make another wait ready; the loop below goes round again
             return
         self._settling = True
         try:
@@ -200,14 +211,14 @@ class Monitor:
     def wait(self, worker: e.Worker, what: str, ready: Callable[[], bool]) -> None:
         """Blocks the thread until ready: for a wait in the middle of an effect.
 
-        Raises Stopped once another worker has failed, or when nobody will ever be ready.
+        Raises Stopped after another worker has failed, and at a deadlock.
         """
         if ready():
             return
         condition = threading.Condition(self._lock)
         self._waiting[worker] = Waiting(what, ready, condition.notify)
         try:
-            while not ready():  # what it was woken for may be gone
+            while not ready():  # another worker may have taken what it was woken for
                 self._check_for_stall()
                 if self.failure is None:
                     condition.wait()
@@ -220,13 +231,13 @@ class Monitor:
     # ---- ends
 
     def fail(self, error: Exception) -> None:
-        """Ends all workers; those that wait are woken. Only the first error counts."""
-        with self._failing:  # and not the monitor, which a worker that is stuck may hold
+        """Ends all workers because of this error, unless an earlier one already has."""
+        with self._failing:  # not the monitor's lock, which a stuck worker may hold
             self.failure = self.failure or error
         self.over.set()
 
     def ended(self) -> None:
-        """Notes that a worker has ended, in whatever way."""
+        """Records that a worker has ended, normally or not."""
         with self:
             self._alive -= 1
             self._check_for_stall()
@@ -242,7 +253,7 @@ class Monitor:
                 waiting.resume()
 
     def _check_for_stall(self) -> None:
-        """Fails the epoch where all workers wait and none is ready, since nobody ever will be."""
+        """Fails the epoch if all workers wait and no wait can end: a deadlock."""
         if self.failure is not None or not self._alive or len(self._waiting) < self._alive:
             return
         if not any(waiting.ends for waiting in self._waiting.values()):

@@ -1,10 +1,10 @@
-"""Records the order in which threads accessed what they share, so that the run can be replayed exactly.
+"""Records the order in which threads access shared data, so that a replay can repeat the run exactly.
 
-It exists because a run on threads cannot be repeated: which update comes first is a race. For every worker the recorder
-notes each effect as a letter (LETTERS), and the numbers that the effect saw: versions of weights, of BatchNorm's
-statistics and of the sum of losses (numerics/accesses.py); a batch's ticket, an item's place in its channel, a
-counter's value, an average's `last`. Each number says which access of another worker came before, so that no times are
-needed. The replay executor waits at each access until the version is the noted one.
+A run on threads cannot be repeated otherwise, since the order of its updates is a race. For each worker the recorder
+writes a letter per effect (LETTERS) and the numbers that the effect saw: versions of weights, of BatchNorm's statistics
+and of the sum of losses (numerics/accesses.py), a batch's ticket, an item's place in its channel, a counter's value, an
+average's `last`. Each number determines which access by another worker came before, so no times are needed. The replay
+executor delays each access until the version is the recorded one.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ LETTERS: dict[type[e.Effect], str] = {
     e.Now: "Z",
 }
 END, NOT_YET = -1, -2
-"""Instead of a ticket or an item's place: there are no more, or none came by the deadline."""
+"""Recorded instead of a ticket or an item's place: there are no more; none arrived by the deadline."""
 
 
 class RecordedItems(deque[tuple[object, e.Worker | None]]):
-    """A channel's items, noting the place of each that is put or taken; under the monitor's lock."""
+    """A channel's items; records the place of each that is put or taken. The caller holds the monitor's lock."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class RecordedItems(deque[tuple[object, e.Worker | None]]):
 
 
 class RecordedChannels(SharedChannels):
-    """Channels and counters that note what they give."""
+    """Channels and counters that record the values they give."""
 
     make_items = RecordedItems
 
@@ -106,12 +106,12 @@ def _record_value(value: object) -> e.CounterValue:
 
 
 def bits_of(seconds: float) -> int:
-    """Returns the bits of a float as a number, which schedules are made of."""
+    """Returns a float's bits as an integer, since schedules consist of integers."""
     return int.from_bytes(struct.pack(">d", seconds))
 
 
 def seconds_of(bits: int) -> float:
-    """Returns the float of `bits_of`. Raises ValueError where it is none."""
+    """Returns the float with these bits, the inverse of `bits_of`. Raises ValueError if there is none."""
     try:
         return float(struct.unpack(">d", bits.to_bytes(8))[0])
     except OverflowError as error:
@@ -119,22 +119,24 @@ def seconds_of(bits: int) -> float:
 
 
 class RecordingExecutor(ThreadsExecutor):
-    """The threads executor, recording.
+    """The threads executor, with recording.
 
-    Locks keep a layer's readers and writers apart, so that each read sees one version.
+    A layer's readers and writers are kept apart by locks, so that each read sees exactly one version.
     """
 
     def __init__(self, team: TorchTeam, *, threads: int = 1) -> None:
         super().__init__(team, threads=threads)
         self.accesses = Accesses(team)
         self._parts: list[Part] = []
-        self._writing = False  # writing
+        self._writing = False
 
     def run(self, workers: Iterable[e.Worker]) -> None:
         workers = list(workers)
         self._schedules = {worker.name: WorkerSchedule() for worker in workers}
         if len(self._schedules) < len(workers):
-            raise UserError("--record knows workers by role, index and device, and two of the method's are alike.")
+            raise UserError(
+                "--record identifies workers by role, index and device, and two workers of the method have the same."
+            )
         self.accesses.clear()
         super().run(workers)
         self._parts.append(self._schedules)
@@ -185,5 +187,5 @@ class RecordingExecutor(ThreadsExecutor):
 
 
 def build(team: Team, price: Price | None, threads: int) -> RecordingExecutor:
-    """Makes the executor: the function that the registry calls."""
+    """Makes the executor; called by the registry. price is ignored, since seconds are real."""
     return RecordingExecutor(checked(TorchTeam, team), threads=threads)
