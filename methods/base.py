@@ -230,7 +230,7 @@ class Method(ABC):
 
     @property
     def queue(self) -> int | None:
-        """How many batches may wait between forward and backward workers (0: a rendezvous); None without these."""
+        """The number of batches that may wait between forward and backward workers; None without these."""
         return getattr(self.options, "queue", None)
 
     @property
