@@ -415,7 +415,7 @@ class Team:
         self.accounts.count_mix()
 
     def mix_in(self, effect: e.Mix) -> None:
-        """Changes the replica's layers."""
+        """Mixes the weights into the replica's layers."""
         weights = checked(Weights, effect.weights)
         for layer, version in zip(weights.layers, weights.versions, strict=True):
             checked(Layer, effect.replica.layers[layer.index]).mixed(version, effect.share)
