@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import methods
@@ -20,6 +21,7 @@ from benchmarks.runner import gpus
 from benchmarks.runner import seeds as of_seeds
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.gpus import Node
+from benchmarks.runner.options import PlanOptions
 from benchmarks.runner.plan import Run
 from benchmarks.runner.resolve import resolve
 from benchmarks.tables.definition import Row, Table
@@ -133,7 +135,7 @@ def choose(
             files[word].name if word in files else one_of("network", word, network_choices) for word in chosen
         ),
         executor=selection.executor,
-        **selection.plain,
+        **{option.name: getattr(selection, option.name) for option in fields(PlanOptions)},
         card=cards.load(selection.hardware, out=selection.out) if selection.hardware else None,
         device=usable_device(selection.device, numbers) if node is None else _device_of(node, selection.device),
         node=node,

@@ -15,7 +15,6 @@ from benchmarks.commands.options import (
     Data,
     EngineOptions,
     Jobs,
-    Names,
     Number,
     Out,
     OwnCard,
@@ -341,9 +340,9 @@ def report(*tables: str, selection: Shown = SHOWN, target: Target = None, uri: s
 @app.command
 def latex(
     *tables: str,
-    columns: Names = None,
-    rows: Names = None,
-    network: Names = None,
+    columns: list[str] | None = None,
+    rows: list[str] | None = None,
+    network: list[str] | None = None,
     condition: str = "",
     name: str = "",
     notes: bool = False,

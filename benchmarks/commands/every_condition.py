@@ -11,7 +11,7 @@ from benchmarks.errors import UserError
 from benchmarks.executors import registry as executors
 from benchmarks.hardware.cards import load as load_card
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.rerun import condition_of
+from benchmarks.runner.rerun import condition, words
 from benchmarks.runner.resolve import grids
 from benchmarks.views.conditions import AtCondition
 from benchmarks.views.journals import Journals
@@ -43,7 +43,8 @@ def at_conditions(
 def _at(chosen: Choices, shown_tables: Iterable[TableRuns], journals: Journals) -> AtCondition:
     shown = tuple(shown_tables)
     full = tuple(find_all_runs(grids(chosen.whole), journals)) if chosen.methods else shown
-    return AtCondition(condition_of(replace(chosen.whole, target=None)), shown, full)
+    whole = replace(chosen.whole, target=None)
+    return AtCondition(condition(whole, whole.card, words(whole)), shown, full)
 
 
 def _open(chosen: Choices, journals: Journals, every: Set[str]) -> list[Choices]:

@@ -34,7 +34,6 @@ def _words(executor: str) -> str:
 
 
 ALL = "all"
-Names = list[str] | None
 Plugins = Annotated[list[Path] | None, Parameter(help="Python file with methods of your own.")]
 OwnNetworks = Annotated[
     list[str] | None, Parameter(help="FILE.py, or FILE.py:NAME: the run's network, if it is your own.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from benchmarks.errors import UserError
 
@@ -33,11 +33,6 @@ class PlanOptions:
     """Record the schedule of real threads, so that `replay` can have it again."""
     no_alias: bool = False
     """Train every row by itself, also those that are one algorithm as they are set."""
-
-    @property
-    def plain(self) -> dict[str, Any]:
-        """Returns these options by name, without those that a subclass adds."""
-        return {option.name: getattr(self, option.name) for option in fields(PlanOptions)}
 
     def written(self) -> Iterator[Written]:
         """Yields the options that are not the default."""

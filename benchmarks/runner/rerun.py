@@ -124,8 +124,10 @@ def replay(run: str, chosen: Choices, out: Path) -> str:
 def condition(chosen: Choices, card: Card | None, selection: Iterable[str]) -> RunCondition:
     """Returns the condition of choices, marked with the amount of real hardware, or the digest of a user's card.
 
-    card: of the virtual clock; None in real time. selection: from `words`.
+    card: of the virtual clock; None in real time, and for many tables, each with its own. selection: from `words`.
     """
+    if card is None and chosen.kind.needs_card:
+        return RunCondition(chosen.scale, chosen.executor, "", chosen.device, "", tuple(selection))
     hardware = hardware_of(card, chosen.gpus if card is None else None, chosen.node)
     if card is None:
         mark = f"x{hardware.gpus or hardware.cores}"
@@ -133,13 +135,6 @@ def condition(chosen: Choices, card: Card | None, selection: Iterable[str]) -> R
         is_shipped = card.name in cards.names() and cards.load(card.name).sha256 == card.sha256
         mark = "" if is_shipped else hardware.sha256[:6]
     return RunCondition(chosen.scale, chosen.executor, hardware.name, chosen.device, mark, tuple(selection))
-
-
-def condition_of(chosen: Choices) -> RunCondition:
-    """The condition of many tables, such as the claims': each has its own hardware unless --hardware names one."""
-    if chosen.kind.needs_card and chosen.card is None:
-        return RunCondition(chosen.scale, chosen.executor, "", chosen.device, "", tuple(words(chosen)))
-    return condition(chosen, chosen.card, words(chosen))
 
 
 def words(

@@ -11,7 +11,7 @@ from benchmarks.hardware import cards
 from benchmarks.runner import seeds
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.environment import real_devices
-from benchmarks.runner.rerun import condition_of
+from benchmarks.runner.rerun import condition
 from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
 
@@ -49,4 +49,4 @@ def test_hardware_is_a_tables_own_another_card_or_this_machine() -> None:
     assert resolve(table("table3"), Choices(card=edited)).condition.mark == edited.sha256[:6]
     threads = resolve(table("table3"), Choices(executor="threads")).condition
     assert threads.mark == f"x{real_devices('cpu')}"
-    assert condition_of(Choices()).slug == "smoke-virtual"
+    assert condition(Choices(), None, ()).slug == "smoke-virtual"
