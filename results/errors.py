@@ -9,6 +9,14 @@ class ResultsError(Exception):
     """A record, a store or a file cannot be used; the text says how to mend it."""
 
 
+class UnusableJournal(ResultsError):
+    """A journal is damaged or implausible. fault: what follows its path in the text, without how to mend it."""
+
+    def __init__(self, path: Path, fault: str, mend: str) -> None:
+        super().__init__(f"{path}{fault}{mend}")
+        self.fault = fault
+
+
 class JournalLost(ResultsError):
     """One run's journal can no longer be written: only that run fails."""
 

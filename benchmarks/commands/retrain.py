@@ -13,7 +13,7 @@ from benchmarks.commands.choose import check_out, jobs_at_once, missing_data
 from benchmarks.commands.screen import say
 from benchmarks.commands.submit import choices_of
 from benchmarks.commands.training import Trainer
-from benchmarks.errors import UserError
+from benchmarks.errors import USER_ERRORS, UserError
 from benchmarks.runner.grid import GridRow
 from benchmarks.runner.options import TrainingOptions
 from benchmarks.runner.plan import Run, distinct
@@ -41,7 +41,10 @@ def retrain(path: Path, out: Path, data: Path | None, jobs: int | None, console:
     Raises UserError or MethodError where the bundle is refused, its code cannot be loaded or its data are not here,
     ResultsError where nothing can be written.
     """
-    accepted = check(read(path))
+    try:
+        accepted = check(read(path))
+    except USER_ERRORS as error:
+        raise UserError(f"{path.name} is refused: {error}") from error
     bundle, edition = accepted.bundle, accepted.edition
     fresh = tuple(sorted(random.SystemRandom().sample(range(edition.seeds, FIRST_TRIAL_SEED), FRESH)))
     place = own_folder(out, out / "retrained" / bundle.sha256[:12])
@@ -65,7 +68,7 @@ def retrain(path: Path, out: Path, data: Path | None, jobs: int | None, console:
     again = [record for run in runs if (record := existing.exact(run)) is not None]
     wrong = [*trainer.failed, *_differences(accepted, again)]
     for sentence in wrong:
-        say(console, f"Not confirmed: {sentence}", "bold red")
+        say(console, f"Not confirmed: {path.name}: {sentence}", "bold red")
     if not wrong:
         say(console, f"Confirmed: {path.name}", "bold")
     return 1 if wrong else 0

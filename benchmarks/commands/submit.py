@@ -22,7 +22,7 @@ from benchmarks.tables.shared import BASELINE
 from benchmarks.views import journals
 from benchmarks.views.submissions import bundle, pages
 from benchmarks.views.submissions.board import rank
-from benchmarks.views.submissions.bundle import Manifest
+from benchmarks.views.submissions.bundle import described
 from benchmarks.views.submissions.rules import check, code_digest
 from benchmarks.views.submissions.track import Edition, Track, row_of
 from benchmarks.views.submissions.tracks import track_of
@@ -63,6 +63,10 @@ def submit(
     chosen = choices_of(edition, data, Path(name) if name.endswith(".py") else plugin)
     trainer = Trainer(chosen, out, TrainingOptions(), console, jobs_at_once(jobs, chosen))
     row, code = row_of(name, plugin)
+    file = "" if code is None else code.name
+    manifest = described(
+        track=track.id, edition=edition_name, method=row.key, file=file, title=row.label, author=author, label=label
+    )
     grid = resolve(track.table(edition_name, row), chosen)
     _check(grid, track, row, code, trainer)
     submitted = replace(grid, cells=tuple(cell for cell in grid.cells if cell.row.key == row.key))
@@ -77,16 +81,6 @@ def submit(
     if trainer.failed or not over:
         say(console, "No bundle is written, since a run failed.")
         return 1
-    manifest = Manifest(
-        track=track.id,
-        edition=edition_name,
-        method=row.key,
-        file="" if code is None else code.name,
-        title=row.label,
-        author=author,
-        label=label,
-        sha256={},
-    )
     trials = [record for search in searches for record in search.records]
     path = to or out / "submissions" / f"{_UNFIT.sub('-', row.key)}-{track.id}-{edition_name}.zip"
     bundle.write(path, manifest, None if code is None else code.read_bytes(), _records(ranked, out), trials)

@@ -14,9 +14,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import AfterValidator, Field, JsonValue, ValidationError
 
-from results.errors import ResultsError
+from results.errors import ResultsError, UnusableJournal
 from results.reading import MOST_BYTES, content
 from results.records.evaluating import epoch_number, evaluated_at, evaluations_until
 from results.records.lines import Reader, thaw
@@ -55,10 +55,16 @@ class Resumption(Recorded):
     environments: Sequence[Annotated[dict[Literal["epoch", "batch", "environment"], Any], Field(min_length=3)]]
 
 
+def _check_packages(environment: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(environment.get("packages") or {}, dict):
+        raise ValueError("packages are no object")
+    return environment
+
+
 class _RunLine(Recorded):
     id: str
     spec: RunSpec
-    environment: dict[str, Any]
+    environment: Annotated[dict[str, Any], AfterValidator(_check_packages)]
     labels: Labels
     started: str = ""
 
@@ -248,11 +254,11 @@ def read(path: Path, data: bytes | None = None) -> Record:
     data: the journal's bytes, if already read.
 
     Raises:
-        ResultsError: the file cannot be read or a line is invalid; the text names file and line.
+        ResultsError: the file cannot be read; UnusableJournal: a line is invalid. The text names file and line.
     """
     lines, chained = _lines(path, _content(path) if data is None else data)
     if not lines:
-        raise ResultsError(f"{path} holds no run yet: it was cut before its first line; run it again.")
+        raise UnusableJournal(path, " holds no run yet: it was cut before its first line", "; run it again.")
     head = _checked(_RunLine, lines[0], path, 1)
     work = head.spec.workload
     evaluations: list[Evaluation] = []
@@ -321,7 +327,6 @@ def _checked(model: type[Line], line: Mapping[str, Any], path: Path, number: int
         raise _damaged(path, number, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
 
 
-def _damaged(path: Path, number: int, why: str) -> ResultsError:
-    return ResultsError(
-        f"{path}, line {number}: not a journal line ({why}); `run` sets the file aside and repeats the run."
-    )
+def _damaged(path: Path, number: int, why: str) -> UnusableJournal:
+    fault = f", line {number}: not a journal line ({why})"
+    return UnusableJournal(path, fault, "; `run` sets the file aside and repeats the run.")

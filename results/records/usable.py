@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from results.errors import ResultsError
+from results.errors import UnusableJournal
 from results.records import Evaluation, Record, read
 from results.records.identity import run_id
 from results.records.spec import VALIDATION, Judge
@@ -29,7 +29,7 @@ def usable(path: Path, data: bytes | None = None) -> Record:
 
 
 def check(record: Record, id: str) -> None:
-    """Raises ResultsError if a record is not of the run `id`, lacks its clock, or is implausible."""
+    """Raises UnusableJournal if a record is not of the run `id`, lacks its clock, or is implausible."""
     if not id == record.id == run_id(record.spec):
         raise _unusable(record, ": it is another run's: its folder, its id and its spec's identity differ")
     for point in record.evaluations:
@@ -39,8 +39,8 @@ def check(record: Record, id: str) -> None:
         raise _unusable(record, f" is implausible: {why}")
 
 
-def _unusable(record: Record, why: str) -> ResultsError:
-    return ResultsError(f"{record.path}{why}, so that the run is left out; `run` repeats it.")
+def _unusable(record: Record, fault: str) -> UnusableJournal:
+    return UnusableJournal(record.path, fault, ", so that the run is left out; `run` repeats it.")
 
 
 def implausible(record: Record) -> str:

@@ -1,4 +1,4 @@
-"""`submit`, `leaderboard` and `retrain` as a user meets them; all runs have the curves of the kept references."""
+"""Tests `submit`, `leaderboard` and `retrain` on the command line, with the kept references' curves for all runs."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tests.results.samples import rewrite
 
 BUNDLE = Path("out/submissions/my_sgd-lm-smoke.zip")
 EARLY = 0.004
-"""A rate that is tried, and best by validation here."""
+"""Rates above it are the best by validation here."""
 
 
 class Learner:
-    """In place of pool.train_all: a reference's curve for each run. luck: what its losses are multiplied by."""
+    """Replaces pool.train_all: gives each run a reference's curve. luck: factor of its losses."""
 
     def __init__(self) -> None:
         self.luck = 1.0
@@ -33,11 +33,11 @@ class Learner:
 
     def __call__(self, runs: Sequence[Run], setting: Setting, *, jobs: int, listen: Listen) -> dict[str, Ended]:
         ended = {}
-        known = references(TRACKS["lm"], "smoke")
+        curves = references(TRACKS["lm"], "smoke")
         for run in runs:
             listen(Begin(run.id, run.spec, run.labels))
             self.seeds.add(run.spec.seed)
-            lines = [json.loads(line) for line in content_of(known[run.spec.seed % len(known)].path).splitlines()]
+            lines = [json.loads(line) for line in content_of(curves[run.spec.seed % len(curves)].path).splitlines()]
             for line in lines:
                 line.pop("chain")
             lines[0] |= {"id": run.id, "spec": run.spec.document(), "labels": run.labels.document()}
@@ -55,15 +55,14 @@ class Learner:
 
 @pytest.fixture
 def learner(monkeypatch: pytest.MonkeyPatch) -> Learner:
-    made = Learner()
-    monkeypatch.setattr(pool, "train_all", made)
-    return made
+    learner = Learner()
+    monkeypatch.setattr(pool, "train_all", learner)
+    return learner
 
 
 def test_a_plug_in_is_submitted_ranked_and_trained_again(cli: Cli, learner: Learner) -> None:
     cli.ok("new", "method", "my_sgd")
-    said = cli.ok("submit", "my_sgd.py", "--track=lm", "--author=me")
-    assert str(BUNDLE) in said.out
+    assert str(BUNDLE) in cli.ok("submit", "my_sgd.py", "--track=lm", "--author=me").out
     cli.ok("leaderboard", "out/submissions")
     (ranking,) = json.loads(Path("out/leaderboard/leaderboard.json").read_text())["rankings"]
     (entry,) = ranking["entries"]
@@ -83,9 +82,10 @@ def test_a_folder_with_a_refused_bundle_ends_with_one(cli: Cli, tmp_path: Path) 
     (tmp_path / "bundles").mkdir()
     cli.refused("leaderboard", "bundles")
     (tmp_path / "bundles" / "a.zip").write_bytes(b"no zip")
-    said = cli("leaderboard", "bundles")
-    assert (said.code, said.err) == (1, "")
+    result = cli("leaderboard", "bundles")
+    assert (result.code, result.err) == (1, "")
     assert "a.zip" in Path("out/leaderboard/leaderboard.md").read_text()
+    assert "a.zip" in cli.refused("retrain", "bundles/a.zip").err
 
 
 @pytest.mark.parametrize(
@@ -96,6 +96,8 @@ def test_a_folder_with_a_refused_bundle_ends_with_one(cli: Cli, tmp_path: Path) 
         ("my_sgd", "--track=lm"),
         ("lapsgd@batch=8", "--track=lm"),
         ("lapsgd@devices=8", "--track=lm"),
+        ("bp", "--track=lm", "--author=two\nlines"),
+        ("bp", "--track=lm", f"--label={201 * 'x'}"),
     ],
 )
 def test_what_breaks_a_track_s_rules_is_said_before_training(cli: Cli, arguments: Sequence[str]) -> None:

@@ -33,6 +33,15 @@ def test_what_is_no_number_is_named_by_file_and_line(tmp_path: Path, number: int
         read(path)
 
 
+def test_packages_are_an_object(tmp_path: Path) -> None:
+    path = write(tmp_path, [10.0]).path
+    lines = lines_of(path)
+    lines[0]["environment"]["packages"] = ["torch"]
+    rewrite(path, lines)
+    with pytest.raises(ResultsError, match=r"journal.jsonl, line 1: "):
+        read(path)
+
+
 def test_text_that_no_file_can_hold_is_spelt_out(tmp_path: Path) -> None:
     path = write(tmp_path, [10.0]).path
     lines = lines_of(path)

@@ -1,9 +1,10 @@
-"""Bundles and the leaderboard. Runs are the kept ones of backpropagation, changed where a test says so."""
+"""Tests bundles and the leaderboard on the kept runs of backpropagation, changed where a test says so."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import stat
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,9 +20,10 @@ from benchmarks.views.submissions.rules import check, code_digest
 from benchmarks.views.submissions.track import references
 from benchmarks.views.submissions.tracks import TRACKS
 from results.groups import FIRST_TRIAL_SEED
-from results.records import JOURNAL, content_of, folder_of
+from results.records import JOURNAL, Record, content_of, folder_of
 from results.records.identity import identity
 from results.records.lines import CHAIN, CHECKSUM, chained
+from results.records.usable import usable
 from results.statistics.aggregate import interquartile_mean
 from tests.pictures import leave_empty
 
@@ -33,7 +35,7 @@ Change = Callable[[list[Line]], None]
 
 @dataclass
 class Maker:
-    """Makes bundles of the track's kept runs of backpropagation, as if `name` had trained its own just so."""
+    """Makes bundles of the track's kept runs of backpropagation, as if the method `name` had trained like it."""
 
     folder: Path
     name: str = "my_sgd"
@@ -42,20 +44,19 @@ class Maker:
     changes: dict[str, Change] = field(default_factory=dict)
 
     def __call__(self, name: str, **changes: Change) -> Path:
-        """Writes it -> its path. changes: of the "finals", the "baseline" or the "trials", before they are chained."""
+        """Writes a bundle -> its path. changes: of "finals", "baseline" or "trials", before their lines are chained."""
         self.made += 1
         out = self.folder / f"out{self.made}"
-        every = references(TRACK, "smoke")
-        theirs = {"finals": every, "baseline": every, "trials": every[:1]}
+        kept = references(TRACK, "smoke")
         ids = {
-            kind: [self._write(out, kind, content_of(one.path), changes.get(kind)) for one in its]
-            for kind, its in theirs.items()
+            kind: [self._write(out, kind, content_of(record.path), changes.get(kind)) for record in records]
+            for kind, records in {"finals": kept, "baseline": kept, "trials": kept[:1]}.items()
         }
-        found = {record.id: record for record in journals.read(out).records}
+        records = {record.id: record for record in journals.read(out).records}
         path = self.folder / name
         about = Manifest(track=TRACK.id, edition="smoke", method=self.name, file="my.py", title=self.name, sha256={})
-        runs = [found[id] for id in (*ids["finals"], *ids["baseline"])]
-        bundle.write(path, about, CODE, runs, [found[id] for id in ids["trials"]])
+        runs = [records[id] for id in (*ids["finals"], *ids["baseline"])]
+        bundle.write(path, about, CODE, runs, [records[id] for id in ids["trials"]])
         return path
 
     def _write(self, out: Path, kind: str, journal: bytes, change: Change | None) -> str:
@@ -65,7 +66,8 @@ class Maker:
         ]
         spec, labels = lines[0]["spec"], lines[0]["labels"]
         if kind != "baseline":
-            spec |= {"method": {"name": self.name, "options": {}}, "sources": code_digest("my.py", CODE)}
+            method = {"name": self.name.partition("@")[0], "options": {}}
+            spec |= {"method": method, "sources": code_digest("my.py", CODE)}
             labels |= {"row": self.name}
             for line in lines[1:-1]:
                 line["metrics"]["virtual_seconds"] /= self.faster
@@ -91,7 +93,7 @@ def members(path: Path) -> dict[str, bytes]:
 
 
 def pack(path: Path, files: Mapping[str, bytes], *, summed: bool = True) -> Path:
-    """Write a bundle of these files, with new checksums unless they are to stay."""
+    """Writes a bundle of these files. summed: with new checksums."""
     if summed:
         about = json.loads(files["submission.json"])
         about["sha256"] = {
@@ -139,6 +141,10 @@ def skip_gradients(lines: list[Line]) -> None:
     lines[-1]["effects"]["applied"] -= 6
 
 
+def without_counts(lines: list[Line]) -> None:
+    lines[-1]["effects"] = None
+
+
 def too_fast(lines: list[Line]) -> None:
     for line in lines[1:-1]:
         line["metrics"]["virtual_seconds"] /= 20
@@ -169,19 +175,57 @@ def learnt_more(lines: list[Line]) -> None:
         line["metrics"]["loss"] /= 2
 
 
+def judged_otherwise(lines: list[Line]) -> None:
+    lines[0]["labels"]["judge"]["metric"] = "learning_rate"
+
+
+def on_other_hardware(lines: list[Line]) -> None:
+    lines[0]["spec"]["hardware"]["absent"] = ["device 0"]
+
+
+def at_a_rate_in_words(lines: list[Line]) -> None:
+    lines[0]["spec"]["workload"]["schedule"]["lr"] = "high"
+
+
+def below_zero(lines: list[Line]) -> None:
+    lines[2]["metrics"]["loss"] = -1.0
+
+
+def without_validation(lines: list[Line]) -> None:
+    del lines[1]["metrics"]["validation_loss"]
+
+
+def diverged_with_finite_losses(lines: list[Line]) -> None:
+    skip_gradients(lines)
+    lines[-1]["status"] = "diverged"
+
+
+def without_epochs(lines: list[Line]) -> None:
+    del lines[1:-1]
+    lines[-1] |= {"status": "diverged", "epochs": 0}
+
+
 @pytest.mark.parametrize(
     ("kind", "change", "rule"),
     [
         ("finals", skip_batches, "batches"),
         ("trials", skip_gradients, "batches"),
+        ("finals", without_counts, "batches"),
         ("finals", too_fast, "clock"),
         ("finals", of_another_row, "method"),
         ("trials", of_other_code, "code"),
         ("finals", at_another_rate, "tuning"),
         ("finals", on_a_smaller_batch, "workload"),
         ("finals", cut_short, "ended"),
+        ("finals", diverged_with_finite_losses, "ended"),
+        ("finals", without_epochs, "ended"),
+        ("finals", judged_otherwise, "workload"),
+        ("finals", on_other_hardware, "workload"),
+        ("trials", at_a_rate_in_words, "workload"),
+        ("finals", below_zero, "curve"),
+        ("trials", without_validation, "curve"),
         ("baseline", learnt_more, "band"),
-        ("baseline", at_another_rate, "seeds"),
+        ("baseline", at_another_rate, "others"),
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )
@@ -211,31 +255,90 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path, content: bytes) -> None:
     assert refusal(path) == "form"
 
 
+@pytest.mark.parametrize("file", ["../my.py", "..", "my.txt"])
+def test_code_has_a_plain_file_name(make: Maker, file: str) -> None:
+    files = members(make("a.zip"))
+    about = json.loads(files["submission.json"]) | {"file": file}
+    assert refusal(pack(make.folder / "b.zip", {**files, "submission.json": json.dumps(about).encode()})) == "form"
+
+
+def test_a_member_outside_a_link_or_a_bomb_is_refused(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make("a.zip")
+    files = members(path)
+    assert refusal(pack(make.folder / "b.zip", {**files, "../x": b""})) == "form"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items():
+            info = zipfile.ZipInfo(name)
+            info.external_attr = (stat.S_IFLNK if name == "method.py" else stat.S_IFREG) << 16
+            archive.writestr(info, data)
+    assert refusal(path) == "form"
+    monkeypatch.setattr(bundle, "MOST_BYTES", len(files["runs.jsonl"]))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in {**files, "runs.jsonl": bytes(bundle.MOST_BYTES + 1)}.items():
+            archive.writestr(name, data)
+    assert refusal(path) == "form"
+
+
+@pytest.mark.parametrize(("method", "title"), [("bp", "Async LU"), ("lapsgd@updaters=2", "LAPSGD, updaters 2")])
+def test_a_row_of_the_suite_has_its_own_title_and_options(make: Maker, method: str, title: str) -> None:
+    make.name = method
+    files = members(make("a.zip"))
+    del files["method.py"]
+    about = json.loads(files["submission.json"]) | {"file": "", "title": title}
+    about["sha256"].pop("method.py")
+    assert refusal(pack(make.folder / "b.zip", {**files, "submission.json": json.dumps(about).encode()})) == "method"
+
+
 # ---- the leaderboard
 
 
 def boards(folders: Sequence[Path], to: Path) -> list[dict[str, bytes]]:
-    found = []
-    for number, folder in enumerate(folders):
-        written = pages.write_all(board.leaderboard(folder), to / str(number))
-        found.append({path.name: path.read_bytes() for path in written})
-    return found
+    written = [pages.write_all(board.leaderboard(folder), to / str(number)) for number, folder in enumerate(folders)]
+    return [{path.name: path.read_bytes() for path in paths} for paths in written]
 
 
 def test_two_folders_of_the_same_bundles_make_the_same_bytes(
     make: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leave_empty(monkeypatch)
-    make("a.zip")
+    paths = [make("a.zip")]
     make.name, make.faster = "another", 1.5
-    make("b.zip")
+    paths.append(make("b.zip"))
     (make.folder / "refused.zip").write_bytes(b"")
     other = tmp_path / "elsewhere" / "copy"
     other.mkdir(parents=True)
-    for path in sorted(make.folder.glob("*.zip"), reverse=True):
-        (other / path.name).write_bytes(path.read_bytes())
+    for name, path in zip(["z.zip", "y.zip", "refused.zip"], [*paths, make.folder / "refused.zip"], strict=True):
+        (other / name).write_bytes(path.read_bytes())
     first, second = boards([make.folder, other], tmp_path / "pages")
     assert first == second
-    said = json.loads(first["leaderboard.json"])
-    assert [entry["method"] for entry in said["rankings"][0]["entries"]] == ["another", "my_sgd"]
-    assert [one["file"] for one in said["refused"]] == ["refused.zip"]
+    document = json.loads(first["leaderboard.json"])
+    assert [entry["method"] for entry in document["rankings"][0]["entries"]] == ["another", "my_sgd"]
+    assert [refused["file"] for refused in document["refused"]] == ["refused.zip"]
+
+
+def test_every_journal_of_every_bundle_is_checked_once(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = members(make("a.zip"))
+    about = json.loads(files["submission.json"]) | {"label": "equal journals under another label"}
+    pack(make.folder / "b.zip", {**files, "submission.json": json.dumps(about).encode()})
+    checked: list[Path] = []
+
+    def counting(path: Path, data: bytes) -> Record:
+        checked.append(path)
+        return usable(path, data)
+
+    monkeypatch.setattr(bundle, "usable", counting)
+    (ranking,) = board.leaderboard(make.folder).rankings
+    assert (len(ranking.entries), len(checked), len(set(checked))) == (2, 22, 11)
+
+
+def test_a_strange_bundle_leaves_the_others_ranked(make: Maker) -> None:
+    files = members(make("a.zip"))
+    about = json.loads(files["submission.json"])
+    for number, change in enumerate(({"track": "none"}, {"edition": "none"}, {"format": 2}, {"label": "\x1b[31m"})):
+        files["submission.json"] = json.dumps(about | change).encode()
+        pack(make.folder / f"{number}.zip", files, summed=False)
+    (make.folder / "line\nbreak\udcff.zip").write_bytes(b"")
+    (make.folder / "folder.zip").mkdir()
+    pages.write_all(board.leaderboard(make.folder), make.folder / "pages")
+    document = json.loads((make.folder / "pages" / "leaderboard.json").read_text())
+    assert (len(document["rankings"][0]["entries"]), len(document["refused"])) == (1, 6)

@@ -1,4 +1,4 @@
-"""Rank the bundles of a folder: each is checked, nothing of it is executed, and those refused are listed with why."""
+"""Checks and ranks the bundles of a folder; lists refused ones with the reason."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.errors import UserError
+from benchmarks.errors import USER_ERRORS, UserError
 from benchmarks.views.submissions.bundle import read
 from benchmarks.views.submissions.rules import Accepted, check
 from benchmarks.views.submissions.track import Edition, Track
+from reports.tables.texts import printable
 from results.records import Record
 from results.statistics import reach
 from results.statistics.aggregate import (
@@ -23,13 +24,13 @@ from results.statistics.aggregate import (
 from results.statistics.intervals import Interval
 
 DIGITS = 4
-"""Digits kept of scores and of values computed from them; further digits may differ between machines."""
+"""Decimals of scores and of values computed from them; further ones may differ between machines."""
 MOST_BUNDLES = 1000
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A ranked bundle. improvement: the probability that a run of it beats one of backpropagation, and its interval."""
+    """A ranked bundle. improvement: probability that one of its runs beats one of backpropagation, with interval."""
 
     accepted: Accepted
     scores: Scores
@@ -39,19 +40,19 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """The row's name, such as "my_sgd@period=4"."""
+        """Key of the row, such as "my_sgd@period=4"."""
         return self.accepted.bundle.manifest.method
 
     @property
     def reached(self) -> tuple[int, int]:
-        """Runs that reached the target, of how many."""
-        every = [score for its in self.scores.values() for score in its]
-        return sum(score > 0 for score in every), len(every)
+        """Number of runs that reached the target, and of all."""
+        scores = [score for of_network in self.scores.values() for score in of_network]
+        return sum(score > 0 for score in scores), len(scores)
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """The entries of one edition of a track, the best first. baseline: scores of the track's reference runs."""
+    """Entries of one edition of a track, the best first. baseline: scores of the track's reference runs."""
 
     track: Track
     name: str
@@ -69,11 +70,11 @@ class Leaderboard:
 
     rankings: tuple[Ranking, ...]
     refused: tuple[tuple[str, str], ...]
-    paths: Mapping[str, Path] = field(default_factory=dict)  # by sha256, of those that are ranked
+    paths: Mapping[str, Path] = field(default_factory=dict)  # of ranked bundles, by sha256
 
 
 def leaderboard(folder: Path) -> Leaderboard:
-    """Check and rank all bundles (*.zip) of a folder; equal files count once. Raises UserError where there is none."""
+    """Checks and ranks all bundles (*.zip) of a folder; equal files count once. Raises UserError if there is none."""
     try:
         paths = sorted(path for path in folder.iterdir() if path.suffix == ".zip")
     except OSError as error:
@@ -90,22 +91,23 @@ def leaderboard(folder: Path) -> Leaderboard:
         try:
             bundle = read(path)
             accepted.setdefault(bundle.sha256, check(bundle))
-        except UserError as error:
-            refused.append((path.name, str(error)))
-    return Leaderboard(rank(accepted.values()), tuple(refused), {key: one.bundle.path for key, one in accepted.items()})
+        except USER_ERRORS as error:
+            refused.append((printable(path.name), printable(str(error))))
+    ranked = {digest: entry.bundle.path for digest, entry in accepted.items()}
+    return Leaderboard(rank(accepted.values()), tuple(refused), ranked)
 
 
 def rank(accepted: Iterable[Accepted]) -> tuple[Ranking, ...]:
     """Returns a ranking for each edition of a track that has bundles, in an order that no file's name decides."""
     groups: dict[tuple[str, str], list[Accepted]] = defaultdict(list)
-    for one in accepted:
-        groups[one.bundle.manifest.track, one.bundle.manifest.edition].append(one)
+    for submission in accepted:
+        groups[submission.bundle.manifest.track, submission.bundle.manifest.edition].append(submission)
     rankings = []
-    for (_, name), its in sorted(groups.items()):
-        first = its[0]
+    for (_, name), group in sorted(groups.items()):
+        first = group[0]
         baseline = scores(first.reference, first.reference, first.edition)
         entries = sorted(
-            (_entry(one, baseline) for one in its),
+            (_entry(submission, baseline) for submission in group),
             key=lambda entry: (-entry.mean, -entry.improvement[0], entry.name, entry.accepted.bundle.sha256),
         )
         rankings.append(Ranking(first.track, name, tuple(entries), baseline))
@@ -115,14 +117,14 @@ def rank(accepted: Iterable[Accepted]) -> tuple[Ranking, ...]:
 def scores(
     runs: Mapping[str, Sequence[Record]], reference: Mapping[str, Sequence[Record]], edition: Edition
 ) -> dict[str, list[float]]:
-    """Returns the score of each run by network: the reference's mean seconds to the target over its own, else 0."""
-    found = {}
+    """Returns the runs' scores by network: the reference's mean seconds to the target over the run's; 0 if never."""
+    result = {}
     for network, target in edition.targets.items():
-        ways = [reach(record, target) for record in reference[network]]
-        mean = sum(way.seconds for way in ways if way is not None) / len(ways)
-        own = [reach(record, target) for record in runs[network]]
-        found[network] = [round(mean / way.seconds, DIGITS) if way is not None else 0.0 for way in own]
-    return found
+        expected = [reach(record, target) for record in reference[network]]
+        mean = sum(way.seconds for way in expected if way is not None) / len(expected)
+        reached = [reach(record, target) for record in runs[network]]
+        result[network] = [round(mean / way.seconds, DIGITS) if way is not None else 0.0 for way in reached]
+    return result
 
 
 def _entry(accepted: Accepted, baseline: Scores) -> Entry:

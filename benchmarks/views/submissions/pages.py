@@ -1,4 +1,4 @@
-"""Write a leaderboard as Markdown, HTML and JSON, with a picture of performance profiles for each ranking."""
+"""Writes a leaderboard as HTML, Markdown and JSON, with a picture of performance profiles for each ranking."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ HEADERS = (
     "Author (declared)",
 )
 STEPS = 60
-"""Scores that a profile is drawn at."""
+"""Number of scores at which a profile is drawn."""
 
 
 def write_all(board: Leaderboard, folder: Path) -> list[Path]:
-    """Write leaderboard.html, .md and .json, style.css and pictures -> the paths. Raises ResultsError as `replace`."""
+    """Writes leaderboard.html, .md, .json, style.css and pictures -> the paths. Raises ResultsError as `replace`."""
     sections = [_section(ranking, folder) for ranking in board.rankings]
     pictures = [path for ranking in board.rankings for path in _draw(ranking, _stem(ranking, folder))]
     refused = Grid("Refused bundles", ("File", "Why"), board.refused, numbers=False) if board.refused else None
@@ -44,7 +44,7 @@ def write_all(board: Leaderboard, folder: Path) -> list[Path]:
 
 def table_of(ranking: Ranking) -> Grid:
     """Returns a ranking as a table of texts."""
-    rows = tuple((_method(place, one), *_cells(one)) for place, one in enumerate(ranking.entries, 1))
+    rows = tuple((_method(place, entry), *_cells(entry)) for place, entry in enumerate(ranking.entries, 1))
     return Grid(f"{ranking.track.title}, edition {ranking.name}", HEADERS, rows, numbers=False)
 
 
@@ -75,8 +75,8 @@ def _method(place: int, entry: Entry) -> str:
 def _cells(entry: Entry) -> Iterator[str]:
     manifest, code = entry.accepted.bundle.manifest, entry.accepted.bundle.code
     probability, interval = entry.improvement
-    yield f"{entry.mean:.2f} {_said(entry.interval)}"
-    yield f"{probability:.2f} {_said(interval)}"
+    yield f"{entry.mean:.2f} {_brackets(entry.interval)}"
+    yield f"{probability:.2f} {_brackets(interval)}"
     yield "{} of {}".format(*entry.reached)
     yield ", ".join(f"{network} {values[0]:.4g}" for network, values in entry.accepted.tuned.items())
     yield "of the suite" if code is None else f"{manifest.file}, sha256 {manifest.sha256['method.py'][:12]}"
@@ -84,7 +84,7 @@ def _cells(entry: Entry) -> Iterator[str]:
     yield manifest.author or "–"
 
 
-def _said(interval: Interval) -> str:
+def _brackets(interval: Interval) -> str:
     return f"[{interval.low:.2f}, {interval.high:.2f}]"
 
 
@@ -94,13 +94,14 @@ def _stem(ranking: Ranking, folder: Path) -> Path:
 
 def _draw(ranking: Ranking, stem: Path) -> Sequence[Path]:
     """Draws the profiles of all entries, and of the reference runs."""
-    named = [(drawable(_method(place, one)), one.name, one.scores) for place, one in enumerate(ranking.entries, 1)]
-    every = [score for _, _, its in named for values in its.values() for score in values]
-    top = max([1.0, *every]) * 1.05
-    at = [round(top * step / STEPS, 6) for step in range(STEPS + 1)]
-    with_baseline = [*named, ("BP, the reference", "bp@reference", ranking.baseline)]
-    curves = [Profile(label, key, performance_profile(its, at[1:])) for label, key, its in with_baseline]
-    return profiles(at[1:], curves, stem, title=f"{ranking.track.id}, edition {ranking.name}: performance profiles")
+    top = max(1.0, *(max(map(max, entry.scores.values())) for entry in ranking.entries))
+    at = [round(1.05 * top * step / STEPS, 6) for step in range(1, STEPS + 1)]
+    curves = [
+        Profile(drawable(_method(place, entry)), entry.name, performance_profile(entry.scores, at))
+        for place, entry in enumerate(ranking.entries, 1)
+    ]
+    curves.append(Profile("BP, the reference", "bp@reference", performance_profile(ranking.baseline, at)))
+    return profiles(at, curves, stem, title=f"{ranking.track.id}, edition {ranking.name}: performance profiles")
 
 
 def _document(board: Leaderboard) -> dict[str, Any]:
@@ -118,7 +119,7 @@ def _document(board: Leaderboard) -> dict[str, Any]:
 
 def _entry_document(entry: Entry) -> dict[str, Any]:
     manifest, runs = entry.accepted.bundle.manifest, entry.accepted.finals
-    every = [record for its in runs.values() for record in its]
+    records = [record for of_network in runs.values() for record in of_network]
     return {
         "method": entry.name,
         "title": manifest.title,
@@ -131,6 +132,6 @@ def _entry_document(entry: Entry) -> dict[str, Any]:
         "reached": list(entry.reached),
         "scores": entry.scores,
         "learning_rates": {network: values[0] for network, values in entry.accepted.tuned.items()},
-        "torch": sorted({str(torch(record)) for record in every}),
-        "numerics": sorted({record.spec.numerics or 0 for record in every}),
+        "torch": sorted({str(torch(record)) for record in records}),
+        "numerics": sorted({record.spec.numerics or 0 for record in records}),
     }

@@ -1,4 +1,4 @@
-"""Tracks: the rules by which a method is tuned, trained and ranked, the same for every submission."""
+"""Defines tracks: rules of tuning, training and ranking, the same for every submission."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from results.records.usable import usable
 from results.reproductions import FOLDER as KEPT
 
 REFERENCES = KEPT / "tracks"
-"""Runs of backpropagation that every submission is held against, kept like those of a reproduction."""
+"""Folder of results with the reference runs of backpropagation."""
 
 
 @dataclass(frozen=True)
 class Edition:
     """One size of a track.
 
-    scale: of its workloads. targets: by network, a value of what its runs are judged by; the score is the time to it.
-    seeds: of the runs that are ranked, 0 to seeds - 1. budget: of tuning, per network, which chooses by validation.
+    scale: of its workloads. targets: by network, the value of the judged metric that the score is the time to.
+    seeds: number of ranked runs a network, of the seeds 0 to seeds - 1. budget: of tuning, a network.
     workload: settings of all runs, among them the samples for validation.
     """
 
@@ -41,7 +41,7 @@ class Edition:
 
 @dataclass(frozen=True)
 class Track:
-    """Workloads on one data set and one simulated machine. editions: by name, the quickest first."""
+    """Workloads on one data set and one simulated machine. editions: by name, quickest first."""
 
     id: str
     title: str
@@ -57,10 +57,7 @@ class Track:
         return self.editions[name]
 
     def table(self, edition: str, row: Row) -> Table:
-        """Returns the table that a submission trains: backpropagation on one device, and the method.
-
-        Raises UserError or MethodError where the row is none.
-        """
+        """Returns the table that a submission trains: backpropagation on one device, and the row. Raises UserError."""
         chosen = self.edition(edition)
         return Table(
             id=f"{self.id}-{edition}",
@@ -83,14 +80,14 @@ def references(track: Track, edition: str) -> tuple[Record, ...]:
     Raises ResultsError where a kept journal cannot be used.
     """
     chosen = track.edition(edition)
-    its = [
+    records = [
         record
         for record in _kept()
         if (record.family, record.scale, record.spec.hardware.name) == (track.family, chosen.scale, track.card)
         and record.network in chosen.targets
         and record.method == BASELINE.method
     ]
-    return tuple(sorted(its, key=lambda record: (record.network, record.seed)))
+    return tuple(sorted(records, key=lambda record: (record.network, record.seed)))
 
 
 @cache
@@ -99,16 +96,16 @@ def _kept() -> tuple[Record, ...]:
 
 
 def row_of(what: str, plugin: Path | None) -> tuple[Row, Path | None]:
-    """Returns the row, and the file of its code; None for a method of the suite.
+    """Returns the row of a key or of a file's only method, and the file; None for a method of the suite.
 
-    Raises UserError or MethodError where it is none.
+    Executes the plug-in. Raises UserError or MethodError where there is no such row.
     """
     path = Path(what) if what.endswith(".py") else plugin
-    found = methods.load_plugin(path.expanduser()) if path is not None else []
+    names = methods.load_plugin(path.expanduser()) if path is not None else []
     if what.endswith(".py"):
-        if len(found) > 1:
-            raise UserError(f"{what} has several methods: name one, with --plugin {what}: {', '.join(found)}.")
-        what = found[0]
+        if len(names) > 1:
+            raise UserError(f"{what} has several methods: name one, with --plugin {what}: {', '.join(names)}.")
+        what = names[0]
     row = Row.parsed(what)
     if row.workload or row.batch is not None:
         raise UserError(f"{what}: the workload is the track's; a submission has options of its method alone.")

@@ -1,4 +1,4 @@
-"""The leaderboard's tracks. Targets: what backpropagation's reference runs reach in some two thirds of their epochs."""
+"""Lists the tracks. Targets: what backpropagation's reference runs reach in some two thirds of their epochs."""
 
 from __future__ import annotations
 
