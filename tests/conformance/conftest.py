@@ -64,8 +64,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         ]
         ids = [f"{_id(subject)}-{place}" for subject, place in pairs]
         metafunc.parametrize((subjects[0], places[0]), pairs, ids=ids)
-    elif found := subjects or places:
-        metafunc.parametrize(found[0], found[1], ids=[_id(one) for one in found[1]])
+    elif parameters := subjects or places:
+        metafunc.parametrize(parameters[0], parameters[1], ids=[_id(subject) for subject in parameters[1]])
 
 
 Variant = tuple[str, str, Any]
@@ -80,11 +80,11 @@ def _subjects(metafunc: pytest.Metafunc) -> tuple[str, list[str] | list[Variant]
     if "variant" in metafunc.fixturenames:
         shared, few = methods.Method.Options.__dataclass_fields__, _representatives(metafunc.config)
         every = [(name, key, value) for name in names for key, value in other_values(name)]
-        tried = [one for one in every if one[0] in few or one[1] not in shared]
+        tried = [subject for subject in every if subject[0] in few or subject[1] not in shared]
         if metafunc.config.getoption("method"):
             return "variant", tried
-        firsts = {one[1:]: one for one in reversed(tried)}
-        return "variant", [one for one in tried if one == firsts[one[1:]]]
+        firsts = {subject[1:]: subject for subject in reversed(tried)}
+        return "variant", [subject for subject in tried if subject == firsts[subject[1:]]]
     if "representative" in metafunc.fixturenames:
         return "representative", _representatives(metafunc.config)
     return ("method", names) if "method" in metafunc.fixturenames else None
@@ -141,12 +141,12 @@ def other_values(name: str) -> list[tuple[str, Any]]:
     Of numbers, a few near the ends of their range.
     """
     options = methods.method_class(name).Options
-    found = []
+    values_by_option = []
     for key, hint, default in _fields(options, options(), ""):
         values = [value for value in _candidates(hint) if value != default and _accepted(name, key, value)]
         assert values, f"{name}.{key} has no value but its default, or a type that the suite cannot try"
-        found += [(key, value) for value in values]
-    return found
+        values_by_option += [(key, value) for value in values]
+    return values_by_option
 
 
 def _fields(options: Any, defaults: Any, prefix: str) -> Iterator[tuple[str, Any, Any]]:

@@ -66,8 +66,8 @@ def data() -> ImageSet | WindowSet:
     """Returns random images or tokens of three classes; three samples are left over after the last full batch."""
     if GPT:
         ids = torch.randint(0, CLASSES, (600,), generator=torch.Generator().manual_seed(7), dtype=torch.int32)
-        known = replace(card("generated-prose"), characters=CLASSES)
-        return WindowSet(known, TOKENS, ids[:480], ids[480:], STEPS * BATCH + 3, 19, CLASSES, 1.0)
+        data_card = replace(card("generated-prose"), characters=CLASSES)
+        return WindowSet(data_card, TOKENS, ids[:480], ids[480:], STEPS * BATCH + 3, 19, CLASSES, 1.0)
     described = replace(card("digits"), shape=SHAPE, classes=CLASSES, augmentation=Augmentation(1, True))
     draw = torch.Generator().manual_seed(7)
     images = torch.randint(0, 256, (STEPS * BATCH + 3, *SHAPE), dtype=torch.uint8, generator=draw)

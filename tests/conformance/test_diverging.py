@@ -53,8 +53,8 @@ def test_a_loss_that_is_no_number(
     record = ended(Poisoned(representative, executor, math.nan), tmp_path, monkeypatch)
     assert len(record.evaluations) == EPOCH + 1
     assert record.status == "diverged"
-    found = (record.end or {})["reason"]
-    assert found == f"the training loss was not finite from batch {BATCH + 1} of epoch {EPOCH + 1} on"
+    reason = (record.end or {})["reason"]
+    assert reason == f"the training loss was not finite from batch {BATCH + 1} of epoch {EPOCH + 1} on"
 
 
 def test_where_a_loss_began_is_known_after_a_checkpoint() -> None:

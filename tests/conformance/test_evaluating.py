@@ -38,7 +38,9 @@ def check_evaluations(record: Record, made: Small, at: Sequence[float]) -> None:
     assert sorted(made.batches_used) == [(epoch, index) for epoch in range(epochs) for index in range(steps)]
     assert [point.epoch for point in record.evaluations] == at
     within = math.ceil(steps // replicas / 2) * replicas
-    assert [point.step for point in record.evaluations] == [int(one) * steps + within * (one % 1 > 0) for one in at]
+    assert [point.step for point in record.evaluations] == [
+        int(epoch) * steps + within * (epoch % 1 > 0) for epoch in at
+    ]
     assert record.end is not None
     assert (record.status, record.end["epochs"]) == ("finished", epochs)
     assert all(math.isfinite(value) for point in record.evaluations for value in point.metrics.values())

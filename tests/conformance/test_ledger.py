@@ -36,7 +36,9 @@ def trained(method: str, executor: str, phrase: Callable[[], Phrase]) -> Small:
     training = Small(method, executor=executor)
     workers = training.method.workers
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.method, "workers", lambda team: [rewritten(one, phrase()) for one in workers(team)])
+        patch.setattr(
+            training.method, "workers", lambda team: [rewritten(worker, phrase()) for worker in workers(team)]
+        )
         training.epoch(0)
     return training
 

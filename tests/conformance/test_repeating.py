@@ -55,9 +55,9 @@ def test_two_runs_side_by_side(representative: str, repeatable: str) -> None:
     for epoch in range(3):
         for training in runs:
             training.epoch(epoch)
-    found = [bits(training.team) for training in runs]
-    assert found == [one(representative, repeatable).split()[0] for one in (known, partial(outcome, seed=1))]
-    assert found[0] != found[1]
+    digests = [bits(training.team) for training in runs]
+    assert digests == [trained(representative, repeatable).split()[0] for trained in (known, partial(outcome, seed=1))]
+    assert digests[0] != digests[1]
 
 
 def test_the_clock_does_not_depend_on_the_numerics(method: str, repeatable: str) -> None:

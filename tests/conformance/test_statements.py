@@ -113,7 +113,7 @@ def check(method: str, options: Mapping[str, Any]) -> None:
     executor = VirtualExecutor(team, price())
     for epoch in range(EPOCHS):
         team.begin_epoch(epoch)
-        executor.run([replace(one, program=watched(one, seen)) for one in made.workers(team)])
+        executor.run([replace(worker, program=watched(worker, seen)) for worker in made.workers(team)])
     totals = [sum(layer.updates for layer in same) for same in zip(*(r.layers for r in team.replicas), strict=True)]
     several = made.replicas > 1
     assert made.batches_per_update == max(seen.reduced, default=1)

@@ -133,6 +133,6 @@ class Smuggler(methods.Method):
 
 @pytest.mark.parametrize("how", ["in a message", "by a list"])
 def test_what_goes_uncounted_is_found(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = used_elsewhere(Smuggler(how), "virtual", monkeypatch)
-    assert bool(found) == (how == "by a list")
-    assert all("uses a Gradient in Update" in words for words in found)
+    uncounted = used_elsewhere(Smuggler(how), "virtual", monkeypatch)
+    assert bool(uncounted) == (how == "by a list")
+    assert all("uses a Gradient in Update" in words for words in uncounted)

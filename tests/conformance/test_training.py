@@ -39,7 +39,7 @@ def trained(method: str, options: dict[str, Any], executor: str, epochs: int = 2
         patch.setattr(
             training.method,
             "workers",
-            lambda team: [replace(one, program=watched(one, averages)) for one in workers(team)],
+            lambda team: [replace(worker, program=watched(worker, averages)) for worker in workers(team)],
         )
         for epoch in range(epochs):
             checkpoint = saved(training, metrics) if repeatable and epoch == epochs - 1 else None

@@ -254,7 +254,7 @@ def trained_by(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def workers(self: DDP, team: Team) -> Iterable[Worker]:
         everyone = Group(members=len(team.replicas), name="all-reduce")
-        return [Worker(trainer(one, everyone), device=one.device, role="trainer") for one in team.replicas]
+        return [Worker(trainer(replica, everyone), device=replica.device, role="trainer") for replica in team.replicas]
 
     monkeypatch.setattr(DDP, "workers", workers)
 

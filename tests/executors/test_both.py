@@ -371,7 +371,7 @@ def test_what_a_worker_is_at_can_be_seen(executor: str) -> None:
     seen = list[tuple[str, int]]()
 
     def look() -> None:
-        seen.extend((without_line(one), one.effect_count) for one in runner.activities)
+        seen.extend((without_line(activity), activity.effect_count) for activity in runner.activities)
 
     class Looking(SimulatedTeam):
         def forward(self, layer: Any, step: Any, now: float) -> None:

@@ -19,7 +19,9 @@ def counted(program: Any, executor: str, replicas: int = 1) -> dict[str, Any]:
         "bp" if replicas == 1 else "ddp", {} if replicas == 1 else {"devices": replicas}, executor=executor
     )
     training.team.begin_epoch(0)
-    training.executor.run([Worker(program(one), device=one.device, role="w") for one in training.team.replicas])
+    training.executor.run(
+        [Worker(program(replica), device=replica.device, role="w") for replica in training.team.replicas]
+    )
     training.team.accounts.end_epoch()
     return dict(training.team.counted_effects())
 

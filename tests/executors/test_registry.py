@@ -38,7 +38,7 @@ def test_what_shares_memory_between_devices_needs_one_process(apart: ExecutorKin
     for name, runs in (("bp", True), ("ddp", True), ("pdasgd", True), ("async_lu", False), ("adpsgd", False)):
         algorithm = methods.create(name)
         assert (not algorithm.refuses(apart)) == runs
-        assert all(not algorithm.refuses(registry.executor(one)) for one in ("virtual", "threads"))
+        assert all(not algorithm.refuses(registry.executor(name)) for name in ("virtual", "threads"))
 
 
 def test_the_plan_refuses_a_method_that_does_not_run_there(apart: ExecutorKind) -> None:

@@ -90,7 +90,7 @@ def test_a_replay_takes_no_thread_but_its_own() -> None:
 
     watched = [{n: replace(w, effects=Watching(w.effects)) for n, w in part.items()} for part in parts]
     replay("lapsgd", watched, {"updaters": 2})
-    extra = {thread.name for one in seen for thread in one - before}
+    extra = {thread.name for threads in seen for thread in threads - before}
     assert extra == {"bounded"}  # the test's own, in which the whole epoch runs
 
 
@@ -104,7 +104,7 @@ def test_a_resumed_run_is_replayed_from_its_beginning() -> None:
     assert isinstance(first.executor, RecordingExecutor)
     assert isinstance(second.executor, RecordingExecutor)
     parts = [*first.executor.take_schedule(), *second.executor.take_schedule()]
-    assert replay("lapsgd", parts)[0] == [[found[name] for name in SAME] for found in metrics]
+    assert replay("lapsgd", parts)[0] == [[evaluation[name] for name in SAME] for evaluation in metrics]
 
 
 # ---- what does not fit
@@ -112,15 +112,15 @@ def test_a_resumed_run_is_replayed_from_its_beginning() -> None:
 
 def changed(parts: Sequence[Part], worker: str, *, epoch: int = 2, **fields: Any) -> list[Part]:
     """Returns the schedule with one field of a worker changed in one epoch; {place: value} changes its items."""
-    found = list(parts)
-    part = dict(found[epoch - 1])
+    changed_parts = list(parts)
+    part = dict(changed_parts[epoch - 1])
     for name, items in fields.items():
         values = list(getattr(part[worker], name))
         for place, value in items.items():
             values[place] = value
         part[worker] = replace(part[worker], **{name: values})
-    found[epoch - 1] = part
-    return found
+    changed_parts[epoch - 1] = part
+    return changed_parts
 
 
 FORWARD = "forward 0 on device 0"

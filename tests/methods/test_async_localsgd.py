@@ -80,11 +80,11 @@ def notebook(steps: int, epochs: int = 1, **options: Any) -> Seen:
     """Runs the notebook's example: four devices of 0.58, 0.75, 1.51 and 3.33 s a step, tasks of 20 steps."""
     made = methods.create("async_localsgd", {"devices": 4, "period": 20, "grace": 0.5, **options})
     card = cards.load("asyncdiloco-4")
-    known = min(card.networks.values(), key=lambda network: len(network.layers))
-    layers = [(name, 1) for name in known.layers]
+    network = min(card.networks.values(), key=lambda network: len(network.layers))
+    layers = [(name, 1) for name in network.layers]
     team = SimulatedTeam.of(layers, replicas=5, trained=4, steps_per_epoch=steps)
     team.accounts.epochs = epochs
-    return carried_out(made, team, card.price(known), epochs)
+    return carried_out(made, team, card.price(network), epochs)
 
 
 TIMES = [209.00, 406.40, 603.80, 801.40, 999.00, 1207.80, 1404.20, 1600.60, 1800.20, 1998.60]

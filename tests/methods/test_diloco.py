@@ -191,13 +191,13 @@ def test_bytes_are_those_of_the_weights_once_a_period(devices: int, fragments: i
 def test_a_delay_hides_the_way_behind_local_steps() -> None:
     """A step takes 3 s, sending 4 bytes 4 s: all wait without a delay, none with a delay of 2 steps."""
     price = replace(Price.uniform(1, 1.0, 2.0), parameter_bytes=[4.0], bytes_per_second=1.0)
-    found = []
+    epoch_seconds = []
     for delay in (0, 2):
         team = SimulatedTeam.of([("only", 1)], replicas=2, steps_per_epoch=2 * 8)
         executor = VirtualExecutor(team, price)
         executor.run(methods.create("diloco", {"devices": 2, "period": 4, "delay": delay}).workers(team))
-        found.append(executor.now)
-    assert found == [8 * 3 + 2 * 4, 8 * 3]
+        epoch_seconds.append(executor.now)
+    assert epoch_seconds == [8 * 3 + 2 * 4, 8 * 3]
 
 
 # ---- what lasts, and ranks

@@ -139,14 +139,14 @@ def test_push_sum_weights_and_what_they_weigh_are_kept(graph: str, delay: int, e
 
 def test_a_delay_hides_the_way_behind_the_passes() -> None:
     """The 2 s on the link overlap with passes of 3 s, except in the last step."""
-    found = []
+    epoch_seconds = []
     for delay in (0, 1):
         team = SimulatedTeam.of([(str(i), 1) for i in range(LAYERS)], replicas=2, steps_per_epoch=6)
         price = replace(Price.uniform(LAYERS, 1.0, 2.0), latency_seconds=2.0)
         executor = VirtualExecutor(team, price)
         executor.run(methods.create("sgp", {"devices": 2, "delay": delay}).workers(team))
-        found.append(executor.now)
-    assert found == [3 * (3 + 2), 3 * 3 + 2]
+        epoch_seconds.append(executor.now)
+    assert epoch_seconds == [3 * (3 + 2), 3 * 3 + 2]
 
 
 # ---- LayUp
@@ -192,8 +192,8 @@ OUTER = {"outer.name": "sgd", "outer.lr": 0.6, "outer.momentum": 0.5}
 
 def test_two_devices_are_diloco() -> None:
     """Their anchors are equal, so that gamma has no effect, up to rounding."""
-    found = [plain(method, devices=2, period=2, **OUTER) for method in ("noloco", "diloco")]
-    assert close(*found)
+    weights = [plain(method, devices=2, period=2, **OUTER) for method in ("noloco", "diloco")]
+    assert close(*weights)
 
 
 @pytest.mark.parametrize("executor", executors.in_one_process())

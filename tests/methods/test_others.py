@@ -127,7 +127,9 @@ def test_gossip_comes_to_an_end(executor: str, devices: int) -> None:
     made = methods.create("adpsgd", {"devices": devices})
     team = SimulatedTeam.of([("a", 1), ("b", 1)], replicas=devices, steps_per_epoch=10 * devices)
     workers = list(made.workers(team))
-    carry_out(executor, *(one.program for one in workers), team=team, devices=tuple(one.device for one in workers))
+    carry_out(
+        executor, *(worker.program for worker in workers), team=team, devices=tuple(worker.device for worker in workers)
+    )
     assert all(layer.updates == 10 for replica in team.replicas for layer in replica.layers)
     asked = sum(replica.layers[0].averages for replica in team.replicas[::2])
     assert asked == sum(replica.layers[0].averages for replica in team.replicas[1::2])

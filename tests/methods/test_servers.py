@@ -95,9 +95,9 @@ def test_rennala_on_one_device_adds_up_its_batches() -> None:
                 (loss / len(indices)).backward()  # type: ignore[no-untyped-call]
             optimizer.param_groups[0]["lr"] = like.work.schedule(number)
             optimizer.step()
-    found = trained("rennala", devices=1, gradients=3)
+    weights = trained("rennala", devices=1, gradients=3)
     expected = [t.detach() for t in model.state_dict().values()]
-    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(found, expected, strict=True))
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(weights, expected, strict=True))
 
 
 # ---- delays
