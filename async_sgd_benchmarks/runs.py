@@ -168,7 +168,7 @@ def _name(measure: Measure) -> dict[str, str]:
 
 
 def _subject(record: Record) -> dict[str, Any]:
-    own = {"hardware": frames.hardware(record), "executor": record.spec.executor}
+    own = {"hardware": record.spec.hardware.name, "executor": record.spec.executor}
     own["data"] = record.labels.data_label or record.spec.workload.dataset
     return {name: own.get(name) or getattr(record, name) for name in _SUBJECT}
 

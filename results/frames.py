@@ -140,7 +140,7 @@ def _subject(record: Record) -> dict[str, Any]:
         "seed": record.seed,
         "scale": _text(record.scale),
         "executor": _text(record.spec.executor),
-        "hardware": _text(hardware(record)),
+        "hardware": _text(record.spec.hardware.name),
         "device": _text(record.spec.device),
         "data": _text(record.labels.data_label or record.spec.workload.dataset),
         "data_sha256": _text(record.spec.workload.dataset_sha256),
@@ -205,15 +205,10 @@ def _layers(record: Record) -> Iterator[dict[str, Any]]:
         yield {**subject, "layer": _text(layer.get("layer")), **numbers}
 
 
-def hardware(record: Record) -> str:
-    """Name of the hardware profile, or of the machine for runs in real time."""
-    return record.spec.hardware.name
-
-
 def card(record: Record) -> str:
     """Name of the hardware, with the first digits of its digest for a hardware profile."""
-    digest = record.spec.hardware.sha256
-    return f"{hardware(record)} ({digest[:8]})" if digest else hardware(record)
+    hardware = record.spec.hardware
+    return f"{hardware.name} ({hardware.sha256[:8]})" if hardware.sha256 else hardware.name
 
 
 def torch(record: Record) -> str:

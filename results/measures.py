@@ -66,7 +66,7 @@ class Context:
     @property
     def learnt_nothing(self) -> str:
         """Why a run that may have learnt nothing has no time to its best value."""
-        return f"learnt nothing: {self.chance.words}" if self.chance is not None else ""
+        return f"learnt nothing: {self.chance.description}" if self.chance is not None else ""
 
 
 ALONE = Context()

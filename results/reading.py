@@ -10,7 +10,10 @@ import stat
 import tomllib
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 MOST_BYTES = 2**30
 """Size limit of records, which are far smaller."""
@@ -66,6 +69,12 @@ def parsed_toml(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
+
+
+def first_mistake(error: ValidationError) -> str:
+    """Returns a model's first mistake with its place: "rows.0.batch: Input should be a valid integer"."""
+    mistake = error.errors()[0]
+    return f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}"
 
 
 def _check(path: Path, stat_result: os.stat_result, at_most: int) -> None:

@@ -95,7 +95,7 @@ def _decided(results: Sequence[JudgedAt]) -> Grid:
 
 
 def _line(verdict: Verdict) -> Text:
-    effect = verdict.effect.words.partition(", claimed")[0] if verdict.effect and _is_decided(verdict) else ""
+    effect = verdict.effect.description.partition(", claimed")[0] if verdict.effect and _is_decided(verdict) else ""
     return Text.assemble(_status(verdict, verdict.status), f" {printable(effect)}" if effect else "")
 
 
@@ -127,7 +127,7 @@ def _reasons(results: Sequence[JudgedAt]) -> Grid:
 
 
 def _reason(verdict: Verdict) -> Text:
-    lines = {"measured": verdict.measured, "why": verdict.why, "to decide it": verdict.need.words}
+    lines = {"measured": verdict.measured, "why": verdict.why, "to decide it": verdict.need.description}
     texts = (f"\n{word}: {printable(text)}" for word, text in lines.items() if text)
     return Text.assemble(_status(verdict, verdict.label), *texts)
 

@@ -58,7 +58,7 @@ def to_csv(result: JudgedAt) -> str:
         head = [claim.id, claim.text, claim.source, " ".join(claim.needs)]
         cells = [verdict.measured, verdict.status, verdict.scale, verdict.why]
         effect = [getattr(verdict.effect, name, None) for name in ("value", "unit", "low", "high", "n")]
-        needed = [verdict.need.words, verdict.need.seeds]
+        needed = [verdict.need.description, verdict.need.seeds]
         writer.writerow(map(cell, [*head, *cells, *effect, *needed, *condition]))
     return text.getvalue()
 
@@ -80,7 +80,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "measured": verdict.measured,
         "why": verdict.why,
         "effect": asdict(verdict.effect) if verdict.effect is not None else None,
-        "would_decide": verdict.need.words,
+        "would_decide": verdict.need.description,
         "seeds_needed": verdict.need.seeds,
     }
 
@@ -89,7 +89,7 @@ def to_markdown(result: JudgedAt) -> str:
     """Returns a table of the verdicts, with the condition and the rule of decision above it."""
     lines = ["| Claim | Source | Measured | Verdict | Why | What would decide it |", "|---|---|---|---|---|---|"]
     for claim, verdict in result.judged:
-        cells = (claim.source, verdict.measured, verdict.label, verdict.why, verdict.need.words)
+        cells = (claim.source, verdict.measured, verdict.label, verdict.why, verdict.need.description)
         lines.append(f"| `{claim.id}`: “{markdown(claim.text)}” | " + " | ".join(map(markdown, cells)) + " |")
     summary = f"{counts(result.judged)}. {scale_words(result.given.scale)}"
     condition = "\n".join(f"- {name}: {markdown(text)}" for name, text in result.given.columns.items() if text)

@@ -104,7 +104,7 @@ def _words(record: Record) -> tuple[set[str], str]:
         record.scale,
         f"{record.scale}-{record.budget}",
         record.spec.executor,
-        frames.hardware(record),
+        record.spec.hardware.name,
         frames.torch(record),
     }
     return names, str(record.environment.get("commit") or "")

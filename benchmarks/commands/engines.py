@@ -30,7 +30,7 @@ def prepare(
     if engine.detach and not detachable:
         raise UserError("--detach is for `run`: a search chooses its next runs by those that are done; leave it out.")
     cluster.check_installed()
-    cluster.check_partition(slurm.options.partition)
+    cluster.check_partition(slurm.options.sbatch.get("partition"))
     choose.check_out(selection.out)
     networks = [Path(word.partition(":")[0]) for word in selection.network or () if ".py" in word]
     usual = Path(os.environ["BENCHMARKS_DATA"]) if os.environ.get("BENCHMARKS_DATA") else None

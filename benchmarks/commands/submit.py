@@ -70,7 +70,10 @@ def submit(
     grid = resolve(track.table(edition_name, row), chosen)
     _check(grid, track, row, code, trainer)
     submitted = replace(grid, cells=tuple(cell for cell in grid.cells if cell.row.key == row.key))
-    say(console, f"{row.label} to the track {track.id}, edition {edition_name}: {edition.budget.words}, by validation")
+    say(
+        console,
+        f"{row.label} to the track {track.id}, edition {edition_name}: {edition.budget.description}, by validation",
+    )
     searches = search_rows(submitted, trainer, edition.budget)
     over = all(search.over for search in searches)
     baseline = [run for cell in grid.cells if cell.row.key == BASELINE.key for run in cell.runs]

@@ -65,7 +65,7 @@ def _print_budget(grid: Grid, budget: TuningBudget, console: Console) -> None:
     rows = len(grid.cells)
     row_count = f"{rows} row{'' if rows == 1 else 's'} to be tuned, the same budget for each"
     say(console, f"{grid.table.id} at scale {grid.size}: {row_count}", "bold")
-    say(console, f"Budget of a row: {budget.words}")
+    say(console, f"Budget of a row: {budget.description}")
     say(console, f"Chosen by: {_chosen_by(grid, budget)}")
     most = rows * (budget.trials * budget.seeds + len(grid.seeds)) + len(grid.runs)
     say(console, f"At most {many(most)} in all; those that are there are not repeated.")

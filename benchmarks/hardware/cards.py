@@ -14,7 +14,7 @@ from benchmarks.errors import UserError
 from benchmarks.hardware.card import Card
 from methods.errors import unknown
 from results.files import replace
-from results.reading import content, parsed_toml
+from results.reading import content, first_mistake, parsed_toml
 
 CARDS = CHECKOUT / "benchmarks" / "hardware"
 MOST_BYTES = 2**20  # the largest of ours has 20 kB
@@ -61,10 +61,7 @@ def _read(path: Path) -> Card:
         inherited = _read(CARDS / f"{base}.toml").model_dump() if base else {}
         return Card.model_validate({**inherited, **values}, context={"folder": path.parent})
     except (OSError, ValueError, RecursionError) as error:  # RecursionError: a card that extends itself
-        reason = str(error)
-        if isinstance(error, ValidationError):
-            first = error.errors()[0]
-            reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        reason = first_mistake(error) if isinstance(error, ValidationError) else error
         raise UserError(f"The hardware card {path} is not valid: {reason}.") from error
 
 

@@ -43,9 +43,9 @@ from methods.effects import (
 )
 
 SPLIT = 4
-"""One of so many batches times snapshots and the gradients of inputs alone."""
+"""Every batch of so many times snapshots, and backward passes without gradients of weights, instead of whole ones."""
 MEMBERS = 3
-"""Replicas in a timed mean, and workers in the ring of messages."""
+"""Number of replicas in a timed mean, and of workers in the ring that times messages."""
 LAPS = 100
 ALL = slice(None)
 

@@ -69,7 +69,7 @@ class Choices(PlanOptions):
 
     @property
     def kind(self) -> executors.ExecutorKind:
-        """Properties of the executor."""
+        """Properties of the chosen executor."""
         return executors.executor(self.executor)
 
     @property
@@ -88,5 +88,5 @@ class Choices(PlanOptions):
 
     @property
     def whole(self) -> Choices:
-        """A copy that selects all rows, for targets, which the worst row sets, and claims, which compare several."""
+        """A copy that selects all rows, as targets and claims need."""
         return replace(self, methods=())

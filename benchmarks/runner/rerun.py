@@ -122,7 +122,7 @@ def replay(run: str, chosen: Choices, out: Path) -> str:
 
 
 def condition(chosen: Choices, card: Card | None, selection: Iterable[str]) -> RunCondition:
-    """Returns the condition of choices, marked with the amount of real hardware, or the digest of a user's card.
+    """Returns the condition of choices. Its mark is the amount of real hardware ("x2"), or the digest of a user's card.
 
     card: of the virtual clock; None in real time, and for many tables, each with its own. selection: from `words`.
     """

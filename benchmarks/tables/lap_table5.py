@@ -8,7 +8,7 @@ TABLE = Table(
     source="arXiv:2203.06638, Table 5",
     family="cifar10",
     networks=("resnet20",),
-    rows=(*(lap(6, 128, period=k, switch=p) for k, p in ((1, 0.5), (4, 0.5), (8, 0.5), (8, 0), (16, 0.5))),),
+    rows=tuple(lap(6, 128, period=k, switch=p) for k, p in ((1, 0.5), (4, 0.5), (8, 0.5), (8, 0), (16, 0.5))),
     measures=B_MEASURES,
     notes=(
         "K is period; P, the epochs with an average after every update, is switch x epochs (150 or 0 of 300).",

@@ -8,19 +8,17 @@ TABLE = Table(
     source="arXiv:2203.06638, Table 6",
     family="cifar10",
     networks=("wrn16_8",),
-    rows=(
-        *(
-            row
-            for q in (2, 4, 8)
-            for row in (
-                lap(4, 64, devices=q),
-                lpp(3, 64, devices=q),
-                mb(128, devices=q),
-                mb(512, devices=q),
-                pl(128, devices=q),
-                pl(512, devices=q),
-            )
-        ),
+    rows=tuple(
+        row
+        for q in (2, 4, 8)
+        for row in (
+            lap(4, 64, devices=q),
+            lpp(3, 64, devices=q),
+            mb(128, devices=q),
+            mb(512, devices=q),
+            pl(128, devices=q),
+            pl(512, devices=q),
+        )
     ),
     measures=B_MEASURES,
     notes=(
@@ -30,6 +28,5 @@ TABLE = Table(
         T_NOTE,
     ),
     card="paper-b",
-    devices=None,
     options=B_OPTIONS,
 )

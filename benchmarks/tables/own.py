@@ -5,12 +5,13 @@ my_table.csv beside my_table.py or my_table.toml holds the published values, in 
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import re
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -59,16 +60,12 @@ def load(path: Path) -> Table:
     for name in ("title", "source"):
         if not getattr(table, name).isprintable():
             raise _mistake(path, _line_of(text, name), f"{name}: it is one line, without control characters.")
-    try:
+    with _located(path, _line_of(text, "measures")):
         check_measures(table)
-    except UserError as error:
-        raise _mistake(path, _line_of(text, "measures"), error) from error
     card = path.parent / table.card if table.card.endswith(".toml") else table.card
-    try:
+    with _located(path):
         load_card(str(card))
         table = replace(table, card=str(card), rows=tuple(row.in_full for row in table.rows), file=path)
-    except USER_ERRORS as error:
-        raise _mistake(path, None, error) from error
     _check_workloads(table, path, text)
     return replace(table, values=_published(table, path.with_suffix(".csv")))
 
@@ -103,21 +100,28 @@ def _published(table: Table, path: Path) -> Mapping[Key, Published]:
     if not path.exists():
         return values
     for line in published.read(path):
-        try:
+        with _located(path, line.number):
             if line.table != table.id:
                 raise UserError(f"it is of the table '{line.table}', and this one is {table.id}.")
             if line.key in values:
                 raise UserError(f"{' '.join(line.key)} is there twice; keep one line.")
             table.check_cell(line.key)
-        except UserError as error:
-            raise _mistake(path, line.number, error) from error
         values[line.key] = line.value
     return values
 
 
-def _mistake(path: Path, line: int | None, what: object) -> UserError:
+@contextlib.contextmanager
+def _located(path: Path, line: int | None = None) -> Iterator[None]:
+    """Adds file and line to errors of the user within the block."""
+    try:
+        yield
+    except USER_ERRORS as error:
+        raise _mistake(path, line, error) from error
+
+
+def _mistake(path: Path, line: int | None, text: object) -> UserError:
     """Returns the error for a mistake in a file. line: None if unknown."""
-    return UserError(f"{path}{f', line {line}' if line else ''}: {what}")
+    return UserError(f"{path}{f', line {line}' if line else ''}: {text}")
 
 
 def _line_of(text: str, key: str) -> int | None:
@@ -183,12 +187,10 @@ def _from_toml(path: Path, text: str) -> Table:
     options, rows = {method: flat(values_given) for method, values_given in file.table.options.items()}, list[Row]()
     for number, part in enumerate(file.rows):
         row = Row(part.method, flat(part.options), part.note, part.batch, flat(part.workload), part.delays)
-        try:
+        with _located(path, _line_of_row(text, number)):
             methods.create(row.method, {**options.get(row.method, {}), **row.options})
-        except USER_ERRORS as error:
-            raise _mistake(path, _line_of_row(text, number), error) from error
         rows.append(row)
-    try:
+    with _located(path):
         files = networks(file.table.networks, path.parent)
         fields: dict[str, Any] = {
             **dict(file.table),
@@ -199,9 +201,8 @@ def _from_toml(path: Path, text: str) -> Table:
             "workload": flat(file.table.workload),
             "values": {},
         }
-        return Table(**fields)
-    except USER_ERRORS as error:
-        raise _mistake(path, None, error) from error
+        table = Table(**fields)
+    return table
 
 
 def _invalid(path: Path, text: str, error: ValidationError) -> UserError:

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, Field, JsonValue, ValidationError
 
 from results.errors import ResultsError, UnusableJournal
-from results.reading import MOST_BYTES, content
+from results.reading import MOST_BYTES, content, first_mistake
 from results.records.evaluating import epoch_number, evaluated_at, evaluations_until
 from results.records.lines import Reader, thaw
 from results.records.spec import Effects, Judge, Labels, Natural, Recorded, RunSpec
@@ -109,7 +109,7 @@ class Record:
         started: ISO 8601, UTC.
         resumed: None unless the run was resumed from a checkpoint.
         elsewhere: whether the record is a copy that another row shows (`as_row`).
-        chained: whether checksums prove that the lines belong together; earlier versions wrote none that do.
+        chained: whether checksums prove that the lines belong together; False for journals of earlier versions.
     """
 
     id: str
@@ -151,7 +151,7 @@ class Record:
 
     @property
     def simulated(self) -> bool:
-        """Whether the run's seconds are simulated from a hardware profile, whose digest is in the spec."""
+        """Whether the run's seconds are simulated; the spec then has the digest of a hardware profile."""
         return bool(self.spec.hardware.sha256)
 
     @property
@@ -323,8 +323,7 @@ def _checked(model: type[Line], line: Mapping[str, Any], path: Path, number: int
     try:
         return model.model_validate(line)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise _damaged(path, number, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise _damaged(path, number, first_mistake(error)) from error
 
 
 def _damaged(path: Path, number: int, why: str) -> UnusableJournal:

@@ -27,7 +27,7 @@ LEASE = "lease"
 LEASE_BYTES = 10_000
 BEAT_SECONDS = 5.0
 SILENT_SECONDS = 60.0
-"""Time without a touch after which an owner counts as dead."""
+"""Seconds after which an owner that has not touched its lease counts as dead."""
 
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 _ATTEMPTS = 100  # each fails only where the lease came or went meanwhile

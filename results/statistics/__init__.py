@@ -169,8 +169,8 @@ def against_chance(target: Target, records_by_row: Mapping[str, Sequence[Record]
     if chance is None or not chance.near(_bests(finished) or [target.value], evaluations):
         return target
     tried = f"{chance.samples:,} test samples, {evaluations} evaluations a run"
-    why = f"no target: {target.judge.with_unit(target.value)} may be reached without learning; {chance.words} ({tried})"
-    return replace(target, near_chance=why)
+    reached = f"{target.judge.with_unit(target.value)} may be reached without learning"
+    return replace(target, near_chance=f"no target: {reached}; {chance.description} ({tried})")
 
 
 def learnt_nothing(record: Record, chance: Chance | None) -> bool:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from results.statistics.intervals import LEVEL, Interval, Spread, t_interval
-from results.statistics.resolution import Bracketed, bracketed_ratio, hull, ratio_hull
+from results.statistics.intervals import LEVEL, Interval, Spread
+from results.statistics.resolution import Bracketed, bracketed_ratio, ratio_hull, spread_hull
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def restricted_mean(times: Times, horizon: float | None = None, level: float = L
     earliest = _restricted(times.earliest, end) if any(times.widths) else latest
     least = times.bracketed.least / n
     low, high = (restricted._replace(variance=max(restricted.variance, least)) for restricted in (earliest, latest))
-    wide = hull(t_interval(low, level), t_interval(high, level))
+    wide = spread_hull((low, high), level)
     interval = Interval(max(wide.low, 0.0), min(wide.high, end), level)
     return Estimate(latest.mean, interval, end, n - seen, (low, high))
 

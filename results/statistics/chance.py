@@ -43,7 +43,7 @@ class Chance:
         return 100 / self.classes if self.judge.chance is None else self.judge.chance
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         level, unit = self._by_chance, self.judge.unit
         if self.judge.better == "less":
             return f"chance is {level:.3g} {unit}, down to {(1 - NEAR) * level:.3g} {unit} is near it"

@@ -61,7 +61,7 @@ class Bracketed:
 
     @property
     def widths(self) -> tuple[float, ...]:
-        """By how much each value may be too high at most."""
+        """Distance between the earliest and latest value of each run."""
         return tuple(late - early for early, late in zip(self.earliest, self.latest, strict=True))
 
     @property
@@ -79,7 +79,7 @@ class Bracketed:
     def interval(self, level: float = LEVEL) -> Interval | None:
         """Returns the interval of the mean; None for fewer than two runs."""
         spreads = self.spreads
-        return None if spreads is None else hull(t_interval(spreads[0], level), t_interval(spreads[1], level))
+        return None if spreads is None else spread_hull(spreads, level)
 
 
 def difference_interval(a: Bracketed, b: Bracketed, level: float = LEVEL) -> Interval | None:
@@ -100,7 +100,7 @@ def bracketed_ratio(a: Bracketed, b: Bracketed, level: float = LEVEL, seed: int 
 
 
 def of_summary(summary: Summary) -> tuple[Spread, Spread] | None:
-    """Returns the earliest and the latest spread of values known by their summary; None without a spread."""
+    """Returns the spreads of a summary's earliest and latest values; None without a spread."""
     if summary.mean is None or summary.std is None or summary.n < 2:
         return None
     variance = max(summary.std**2, rounding_variance([summary.resolution])) / summary.n
@@ -109,19 +109,18 @@ def of_summary(summary: Summary) -> tuple[Spread, Spread] | None:
 
 
 def summary_interval(summary: Summary, level: float = LEVEL) -> Interval | None:
-    """Returns the interval of a mean known by its summary; None without a spread."""
+    """Returns the interval of a summary's mean; None without a spread."""
     spreads = of_summary(summary)
-    return None if spreads is None else hull(t_interval(spreads[0], level), t_interval(spreads[1], level))
+    return None if spreads is None else spread_hull(spreads, level)
 
 
 def difference_hull(a: tuple[Spread, Spread], b: tuple[Spread, Spread], level: float = LEVEL) -> Interval:
     """Returns the interval of the difference of two means, each given by its earliest and latest spread."""
-    low, high = difference(a[0], b[1]), difference(a[1], b[0])
-    return hull(t_interval(low, level), t_interval(high, level))
+    return spread_hull((difference(a[0], b[1]), difference(a[1], b[0])), level)
 
 
 def summary_difference(a: Summary, b: Summary) -> Interval | None:
-    """Returns the interval of the difference of two means known by their summaries (Welch); None without a spread."""
+    """Returns the interval of the difference of two summaries' means (Welch); None without a spread."""
     spreads_a, spreads_b = of_summary(a), of_summary(b)
     return None if spreads_a is None or spreads_b is None else difference_hull(spreads_a, spreads_b)
 
@@ -149,9 +148,16 @@ def nearest(a: Bracketed, b: Bracketed) -> tuple[tuple[float, ...], tuple[float,
     return (level,) * len(a.latest), (level,) * len(b.latest)
 
 
+def spread_hull(spreads: tuple[Spread, Spread], level: float) -> Interval:
+    """Returns the t interval of the earliest and latest spread together."""
+    return hull(*(t_interval(spread, level) for spread in spreads))
+
+
 def hull(a: Interval, b: Interval) -> Interval:
+    """Returns the smallest interval that contains both."""
     return Interval(min(a.low, b.low), max(a.high, b.high), a.level)
 
 
 def mean(values: Sequence[float]) -> float:
+    """Returns the mean, summed without rounding errors."""
     return math.fsum(values) / len(values)

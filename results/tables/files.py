@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from results.errors import ResultsError
 from results.files import replace
-from results.reading import parsed_json
+from results.reading import first_mistake, parsed_json
 from results.records.lines import strict
 from results.tables import ResultTable
 
@@ -64,9 +64,7 @@ def read(path: Path) -> ResultTable:
         content.pop("condition", None)
         return _adapter().validate_python(content)
     except ValidationError as error:
-        first_error = error.errors()[0]
-        location = ".".join(map(str, first_error["loc"]))
-        raise ResultsError(f"{path} is no table ({location}: {first_error['msg']}); {AGAIN}.") from error
+        raise ResultsError(f"{path} is no table ({first_mistake(error)}); {AGAIN}.") from error
     except (OSError, ValueError) as error:
         raise ResultsError(f"{path} is no table ({error}); {AGAIN}.") from error
 

@@ -62,7 +62,7 @@ A version that cannot read it says so and shows its default list.
 
 
 def run_key(record: Record) -> str:
-    """Key of a run's entry; if another row shows the run as well, its copy has another key."""
+    """Key of a run's entry. A copy that another row shows (`Record.as_row`) has its own key."""
     return f"run:{record.id}:{record.row}" if record.elsewhere else f"run:{record.id}"
 
 

@@ -46,8 +46,10 @@ def bin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("command", [("run", "table1", *SLURM), ("cancel",)])
 def test_without_slurm_there_is_a_sentence(command: tuple[str, ...], cli: Cli, bin: Path) -> None:
     (bin / "sbatch").unlink()
-    said = cli.refused(*command)
-    assert said.err.startswith("--engine slurm: there is no sbatch here; give the command on a machine from which jobs")
+    output = cli.refused(*command)
+    assert output.err.startswith(
+        "--engine slurm: there is no sbatch here; give the command on a machine from which jobs"
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,8 +72,8 @@ def test_without_slurm_there_is_a_sentence(command: tuple[str, ...], cli: Cli, b
 def test_bad_options_are_a_sentence(
     options: tuple[str, ...], words: str, cli: Cli, bin: Path, fake: FakeCluster
 ) -> None:
-    said = cli.refused("run", "table1", "--no-tracking", *TINY, *options)
-    assert said.err.startswith(words)
+    output = cli.refused("run", "table1", "--no-tracking", *TINY, *options)
+    assert output.err.startswith(words)
     assert fake.jobs == {}
 
 
@@ -97,8 +99,8 @@ def test_run_submits_and_show_says_so_before(cli: Cli, answered: FakeCluster) ->
     assert "2 runs, 0 of them done in out. To SLURM: one job of at most 2 runs each, time=60: " in shown
     assert "No node has been seen yet" in shown
     assert answered.jobs == {}
-    said = cli.ok("run", "table1", *SLURM, "--per-task=4", "--detach")
-    assert "Detached: 0 of 2 runs done; job 10 of SLURM goes on" in said.out
+    output = cli.ok("run", "table1", *SLURM, "--per-task=4", "--detach")
+    assert "Detached: 0 of 2 runs done; job 10 of SLURM goes on" in output.out
     assert len(answered.jobs) == 1
     assert "No node has been seen yet" not in cli("show", "table1", *SLURM[:2], *TINY).out
     assert cli("cancel").out == "1 job of out cancelled, 0 of them running; the same `run` carries on.\n"
@@ -114,8 +116,8 @@ def test_a_search_is_submitted_stage_by_stage(cli: Cli, answered: FakeCluster, m
         return ids
 
     monkeypatch.setattr(cluster, "submit", trained_at_once)
-    said = cli.ok("tune", "table1", *SLURM, "--grid=3", "--per-task=2")
-    stages = [line for line in said.out.splitlines() if line.startswith("Submitted")]
+    output = cli.ok("tune", "table1", *SLURM, "--grid=3", "--per-task=2")
+    stages = [line for line in output.out.splitlines() if line.startswith("Submitted")]
     assert [line.partition(":")[0] for line in stages] == [
         "Submitted 6 runs in an array of 3 jobs",  # three rates of two rows
         "Submitted 2 runs in one job",  # and both rows as published, which is as good as any
@@ -124,12 +126,12 @@ def test_a_search_is_submitted_stage_by_stage(cli: Cli, answered: FakeCluster, m
 
 
 def test_a_time_that_is_too_short_is_said_before_anything_is_queued(cli: Cli, answered: FakeCluster) -> None:
-    said = cli.refused("run", "table1", *SLURM, "--slurm=time=0:06")
-    assert said.err.startswith("--slurm time=0:06: an epoch of cifar10-resnet18")
+    output = cli.refused("run", "table1", *SLURM, "--slurm=time=0:06")
+    assert output.err.startswith("--slurm time=0:06: an epoch of cifar10-resnet18")
     assert answered.jobs == {}
 
 
-def test_what_a_node_is_decides_what_its_runs_are(
+def test_the_nodes_hardware_is_part_of_the_identity(
     cli: Cli, answered: FakeCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On real threads the node's processor is part of the identity, on CUDA its GPU."""
@@ -205,7 +207,7 @@ def test_a_command_of_slurms_that_fails_says_what_it_said(bin: Path) -> None:
 def test_the_queue_is_read_whatever_a_reason_holds(bin: Path) -> None:
     lines = ["g|3|12_3|PENDING||(a|b)", "g|N/A|13|RUNNING|node1|None", "other|0|1|RUNNING|n|None"]
     script(bin, "squeue", f"print({chr(10).join(lines)!r})\n")
-    found = cluster.queue(["g"])
-    assert found["g", 3] == cluster.Job("12_3", "PENDING", "", "(a|b)")
-    assert found["g", 0] == cluster.Job("13", "RUNNING", "node1", "None")
-    assert len(found) == 2
+    jobs = cluster.queue(["g"])
+    assert jobs["g", 3] == cluster.Job("12_3", "PENDING", "", "(a|b)")
+    assert jobs["g", 0] == cluster.Job("13", "RUNNING", "node1", "None")
+    assert len(jobs) == 2

@@ -69,7 +69,7 @@ def test_a_failure_names_the_jobs_log(tmp_path: Path) -> None:
     assert end.reason == f"Worker 1 failed [log: {heard.array.folder / 'logs' / '12_0_log.out'}]"
 
 
-def test_what_a_job_notes_is_heard(tmp_path: Path) -> None:
+def test_notes_of_jobs_are_reported(tmp_path: Path) -> None:
     """A killed process wrote no end of its run, and the job continues with the others."""
     other = run_of(1)
     heard = Heard(tmp_path, [RUN, other])

@@ -96,7 +96,7 @@ def test_a_node_that_would_make_other_runs_trains_none(
     assert note.sentence.endswith("has other sources")
 
 
-def test_what_no_journal_says_is_noted(planned: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remarks_are_noted(planned: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = planned
 
     def told(runs: Sequence[Run], setting: Setting, *, jobs: int, listen: Any) -> dict[str, Ended]:
@@ -114,7 +114,7 @@ def test_what_no_journal_says_is_noted(planned: list[Run], tmp_path: Path, monke
     ]
 
 
-def test_what_the_user_can_mend_is_noted_of_all_runs(
+def test_mistakes_of_the_user_are_noted_for_all_runs(
     planned: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def wrong(*given: Any, **how: Any) -> dict[str, Ended]:

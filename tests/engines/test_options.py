@@ -20,21 +20,29 @@ setup = ["module load cuda"]
 
 
 def test_times_are_read_as_sbatch_reads_them() -> None:
-    said = {"240": 240, "30:00": 30, "0:30": 0.5, "4:00:00": 240, "1-12": 2160, "1-12:30": 2190, "1-0:0:30": 1440.5}
-    assert {text: minutes(text) for text in said} == said
+    minutes_of = {
+        "240": 240,
+        "30:00": 30,
+        "0:30": 0.5,
+        "4:00:00": 240,
+        "1-12": 2160,
+        "1-12:30": 2190,
+        "1-0:0:30": 1440.5,
+    }
+    assert {text: minutes(text) for text in minutes_of} == minutes_of
 
 
-def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
+def test_the_command_line_takes_precedence_over_the_file(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text(TEAM, encoding="utf-8")
-    found = chosen(["--partition=long", "gres=gpu:1"], None, tmp_path)
-    assert found.sbatch == {"partition": "long", "time": "240", "mem_per_cpu": "2G", "gres": "gpu:1"}
-    assert (found.per_task, found.setup, found.minutes) == (4, ("module load cuda",), 240)
+    options = chosen(["--partition=long", "gres=gpu:1"], None, tmp_path)
+    assert options.sbatch == {"partition": "long", "time": "240", "mem_per_cpu": "2G", "gres": "gpu:1"}
+    assert (options.per_task, options.setup, options.minutes) == (4, ("module load cuda",), 240)
     assert chosen([], 2, tmp_path).per_task == 2
 
 
 def test_without_a_file_a_job_has_an_hour(tmp_path: Path) -> None:
-    found = chosen([], None, tmp_path)
-    assert (found.sbatch, found.per_task, found.minutes) == ({}, None, MINUTES)
+    options = chosen([], None, tmp_path)
+    assert (options.sbatch, options.per_task, options.minutes) == ({}, None, MINUTES)
 
 
 def test_a_short_job_is_asked_to_leave_in_its_second_half(tmp_path: Path) -> None:
@@ -42,7 +50,7 @@ def test_a_short_job_is_asked_to_leave_in_its_second_half(tmp_path: Path) -> Non
     assert chosen(["time=60"], None, tmp_path).signal_seconds == 90
 
 
-def test_what_is_no_option_is_a_sentence(tmp_path: Path) -> None:
+def test_an_invalid_option_is_a_sentence(tmp_path: Path) -> None:
     for given in ("partition", "=gpu", "array=0-9", "nodes=2", "time=soon", "time=0", "Gres=gpu:1"):
         with pytest.raises(UserError, match=f"^--slurm {given}"):
             chosen([given], None, tmp_path)

@@ -39,7 +39,7 @@ def test_short_runs_share_a_job(seconds: float, nodes: int, minutes: float, each
     assert shares(RUNS, lambda run: seconds, nodes, minutes) == dict.fromkeys(KEYS, each)
 
 
-def test_what_the_command_line_says_goes_before(fake: FakeCluster) -> None:
+def test_the_command_line_takes_precedence(fake: FakeCluster) -> None:
     asked, short = (Slurm(SlurmOptions(per_task=per_task), print) for per_task in (5, None))
     assert short.described(RUNS, Pace()).startswith("an array of 3 jobs of at most 12 runs each, ")
     assert asked.described(RUNS, Pace()).startswith("an array of 6 jobs of at most 5 runs each, ")

@@ -49,9 +49,9 @@ def changed(**versions: str) -> Callable[[Path], None]:
     def job(question: Path) -> None:
         answer(str(question))
         path = question.with_name(probe.ANSWER)
-        said = json.loads(path.read_text())
-        said["versions"] |= versions
-        path.write_text(json.dumps(said))
+        answer_read = json.loads(path.read_text())
+        answer_read["versions"] |= versions
+        path.write_text(json.dumps(answer_read))
 
     return job
 

@@ -145,7 +145,7 @@ def test_cancel_ends_what_is_queued_or_running_here(fake: FakeCluster, grid: Gri
     assert cancelled(grid.out) == []
 
 
-def test_what_the_cluster_takes_no_more_is_held(fake: FakeCluster, grid: Grid) -> None:
+def test_runs_that_the_cluster_refuses_are_held(fake: FakeCluster, grid: Grid) -> None:
     fake.most_index, fake.room = 3, 3
     ended = grid.train(grid.finish, grid.finish, grid.finish)
     assert sorted(ended) == ALL
@@ -160,7 +160,7 @@ def test_nothing_is_submitted_where_nobody_knows_what_is_queued(fake: FakeCluste
         grid.train()
 
 
-def test_fresh_repeats_what_is_there_once(fake: FakeCluster, grid: Grid) -> None:
+def test_fresh_repeats_a_complete_run_once(fake: FakeCluster, grid: Grid) -> None:
     for run in RUNS:
         train(grid.out, run)
     ended = grid.train(lambda: None, grid.finish, fresh=True)

@@ -119,7 +119,7 @@ _ROWS = (
             f"{CHECKPOINTS}::test_{name}"
             for name in (
                 "a_damaged_one_is_set_aside_and_the_one_before_is_used",
-                "what_was_never_written_so_is_refused",
+                "a_checkpoint_with_invalid_content_is_refused",
                 "another_runs_checkpoint_is_refused",
                 "what_is_no_regular_file_is_not_opened",
                 "a_disk_that_is_full_is_said_once_and_ends_no_run",
@@ -149,7 +149,7 @@ _ROWS = (
         "--out, its runs or a journal deleted while a run goes on",
         "the run failed by name, exit code 1",
         attempts=5,
-        also=("tests/results/test_locked.py::test_a_journal_that_is_not_where_it_was_is_no_finished_run",),
+        also=("tests/results/test_locked.py::test_a_run_whose_journal_was_moved_is_not_finished",),
     ),
     Row(
         "write-fails",
@@ -238,7 +238,7 @@ _ROWS = (
         also=tuple(
             f"tests/runner/test_environment.py::test_{name}"
             for name in (
-                "where_git_does_not_say_whether_files_were_modified_nobody_else_does",
+                "modified_is_unknown_if_git_does_not_tell",
                 "without_git_nothing_is_said_of_the_sources",
             )
         ),

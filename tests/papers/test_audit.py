@@ -44,7 +44,7 @@ def test_rows_of_one_value_stand_together() -> None:
     assert "local to each updater, never averaged (LAPSGD, LPPSGD with updaters 2)" in line(lines, "Momentum")
 
 
-def test_what_agrees_is_summed_up_in_the_last_line() -> None:
+def test_agreements_are_summed_up_in_the_last_line() -> None:
     *_, last = audit(cells("table3")).lines
     assert last.startswith(SAME)
     assert "weight decay 0.005" in last
@@ -93,7 +93,7 @@ def test_every_table_can_be_audited_and_no_aspect_is_left_out_in_brief(id: str) 
 @pytest.mark.parametrize(
     ("id", "aspect"), [("audit-stem", "Network and stem"), ("v3-stragglers", "Clock"), ("audit-stem", "Precision")]
 )
-def test_what_decides_a_comparison_is_brief_in_full(id: str, aspect: str) -> None:
+def test_decisive_differences_are_printed_in_full(id: str, aspect: str) -> None:
     """Differences in data, network or clock are printed in full, all others by name."""
     planned = list(cells(id))
     if aspect == "Precision":
@@ -254,12 +254,12 @@ def counted(rows: Mapping[str, Mapping[str, Any]], id: str = "table3") -> Sequen
         ({"applied_batches": 144}, "Batch", "256 per update, global batch 128"),
     ],
 )
-def test_what_was_counted_comes_first(effects: Mapping[str, Any], aspect: str, said: str) -> None:
+def test_counts_precede_declarations(effects: Mapping[str, Any], aspect: str, said: str) -> None:
     """Counts take precedence over a method's declaration, here over backpropagation's."""
     assert f"{said}" in line(counted({"bp": effects}), aspect)
 
 
-def test_what_is_neither_counted_nor_declared_is_said_so(plugged: Callable[[str, str], Sequence[str]]) -> None:
+def test_properties_neither_counted_nor_declared_are_named(plugged: Callable[[str, str], Sequence[str]]) -> None:
     lines = plugged(SILENT, "silent")
     for aspect in ("Updates per epoch (of one replica)", "Batch", "Weights of the backward pass"):
         assert "not declared (Silent)" in line(lines, aspect)

@@ -78,11 +78,11 @@ def test_a_run_that_missed_the_target_is_a_lower_bound() -> None:
 
 
 def test_nothing_run_is_not_decided() -> None:
-    for one in CLAIMS:
-        verdict = one.evaluate(Fake())
-        assert verdict.status == "not decided", one.id
+    for each in CLAIMS:
+        verdict = each.evaluate(Fake())
+        assert verdict.status == "not decided", each.id
         assert verdict.measured == "-"
-        assert verdict.why.startswith(f"Not run: needs {', '.join(one.needs)}."), verdict.why
+        assert verdict.why.startswith(f"Not run: needs {', '.join(each.needs)}."), verdict.why
 
 
 def test_one_counter_example_is_enough() -> None:
@@ -222,22 +222,22 @@ def test_table9_is_read_from_its_analysis() -> None:
 
 
 def test_claims_have_ids_of_their_own_and_need_what_exists() -> None:
-    ids = [one.id for one in CLAIMS]
+    ids = [each.id for each in CLAIMS]
     assert len(ids) == len(set(ids))
-    assert {id for one in CLAIMS for id in one.needs} <= {*IDS, *analyses.IDS}
-    assert all(one.text and one.source and one.needs for one in CLAIMS)
+    assert {id for each in CLAIMS for id in each.needs} <= {*IDS, *analyses.IDS}
+    assert all(each.text and each.source and each.needs for each in CLAIMS)
 
 
 def test_claims_ask_for_cells_that_are_there() -> None:
     evidence = Fake()
-    for one in CLAIMS:
-        one.evaluate(evidence)
+    for each in CLAIMS:
+        each.evaluate(evidence)
     for id, network, row, measure in evidence.asked:
         if id in analyses.IDS:
             continue
         known = table(id)
         assert network in known.networks, (id, network)
-        assert row in {one.key for one in known.rows}, (id, row)
+        assert row in {table_row.key for table_row in known.rows}, (id, row)
         assert measure in known.measures, (id, measure)
 
 
@@ -253,7 +253,7 @@ def test_the_command_prints_and_writes(tmp_path: Path) -> None:
     assert "does not hold at smoke" in " ".join(text.replace("│", " ").split())
     assert f"{len(CLAIMS)} claims:" in text
     rows = list(csv.DictReader((tmp_path / "claims" / "smoke-virtual.csv").read_text(encoding="utf-8").splitlines()))
-    assert [row["claim"] for row in rows] == [one.id for one in CLAIMS]
+    assert [row["claim"] for row in rows] == [each.id for each in CLAIMS]
     assert rows[0]["verdict"] == "does not hold"
     assert [rows[0][name] for name in ("scale", "executor", "seeds", "condition")] == [
         "smoke",
@@ -275,4 +275,4 @@ def test_the_command_prints_a_line_a_decided_claim_and_the_names_of_the_others(t
     assert len(printed.splitlines()) <= 40
     (line,) = [line for line in printed.splitlines() if line.startswith("a-highest-accuracy")]
     assert "does not hold -2 points [-2.23, -1.77], n = 3" in line
-    assert all(one.id in printed for one in CLAIMS)
+    assert all(each.id in printed for each in CLAIMS)

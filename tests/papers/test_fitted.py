@@ -71,7 +71,7 @@ def test_how_a_row_stands_to_a_card(card: str, id: str, network: str, row: str, 
     assert kind(card, id, network, row) == expected
 
 
-def test_what_another_table_charges_alike_is_fitted_there_too() -> None:
+def test_rows_with_fitted_seconds_are_fitted_in_every_table() -> None:
     """Also LAP-SGD with more updaters than saturate the device (Tables 4, 5), but not LPP-SGD."""
     known = [table(id) for id in IDS if "resnet20" in table(id).networks]
     found = {one.id for one in known for row in one.rows if is_fitted("paper-b", one.id, "resnet20", row.key)}
@@ -130,7 +130,7 @@ def test_a_claim_of_two_statements_holds_where_each_is_judged(charged: str, lowe
     }
     verdict = claim("a-bu-faster-but-lower").evaluate(Fake(values, charged=charged))
     assert verdict.status == status
-    assert verdict.need.words == (FITTED if status == "not decided (fitted)" else "")
+    assert verdict.need.description == (FITTED if status == "not decided (fitted)" else "")
 
 
 @pytest.mark.parametrize(
@@ -142,13 +142,13 @@ def test_a_claim_of_two_statements_holds_where_each_is_judged(charged: str, lowe
         ("b-lpp-fastest", 3, 12),
     ],
 )
-def test_what_could_not_have_come_out_otherwise_decides_nothing(id: str, fixed: int, fitted: int) -> None:
+def test_comparisons_that_no_fit_could_change_decide_nothing(id: str, fixed: int, fitted: int) -> None:
     """paper-b's links are free: twice the devices halve MB-SGD's time, and PL-SGD takes as long as MB-SGD."""
     evidence = table6()
     assert claim(id).evaluate(evidence).status in ("holds", "does not hold")
     evidence.charged = "paper-b"
     verdict = claim(id).evaluate(evidence)
-    assert (verdict.status, verdict.need.words) == ("not decided (fitted)", FITTED)
+    assert (verdict.status, verdict.need.description) == ("not decided (fitted)", FITTED)
     points = claim(id).points(measured(evidence))
     assert sum(point.fixed for point in points) == fixed
     assert sum(point.fitted and not point.fixed for point in points) == fitted
@@ -212,4 +212,4 @@ def test_a_time_to_the_best_of_runs_that_ended_with_it_is_a_lower_bound() -> Non
         assert claim.evaluate(evidence).status == verdict, rising
     both = claim.evaluate(Fake(values, rising={("table6", "lstm", row): 3 for row in ("async_lu", "async_bu")}))
     assert both.status == "not decided"
-    assert both.need.words.startswith("longer runs")
+    assert both.need.description.startswith("longer runs")

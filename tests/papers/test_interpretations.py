@@ -74,7 +74,7 @@ def test_the_default_and_how_to_choose_the_other() -> None:
     assert "Taken: 0.005 for resnet18 (Table 10): else --set workload.optimizer.weight_decay=0.05." in decay
 
 
-def test_what_is_set_is_what_is_said() -> None:
+def test_stated_interpretations_follow_settings() -> None:
     chosen = runs("table3", {"workload": {"optimizer.weight_decay": "0.05"}})
     decay = line(interpretations("table3", [chosen[0]]), "Weight decay, CIFAR")
     assert "Taken: 0.05 for resnet18 (the other reading; ours: Table 10)" in decay

@@ -51,7 +51,7 @@ def test_the_chance_is_the_noncentral_ts() -> None:
 
 @pytest.mark.parametrize("spreads", [(1.0, 1.0), (1.0, 0.1)])
 @pytest.mark.parametrize("effect", [3.0, 2.0, 1.0, 0.5])
-def test_so_many_seeds_decide_and_few_less_do_not(effect: float, spreads: tuple[float, float]) -> None:
+def test_the_stated_seeds_decide_and_fewer_do_not(effect: float, spreads: tuple[float, float]) -> None:
     """Applies the rule to simulated runs with this difference and spread."""
     n = sure(seeds(of(effect, spreads[0], 2).minus(of(0.0, spreads[1], 2)), 0.0, math.inf))
 
@@ -69,22 +69,22 @@ def test_a_quotient_and_its_inverse_need_as_many_seeds() -> None:
     assert seeds(sure(a.over(b)), 1.0, math.inf) == seeds(sure(b.over(a)), 0.0, 1.0) == 18
 
 
-def test_hopeless_is_said() -> None:
+def test_needs_that_no_seeds_meet_are_stated() -> None:
     assert seeds(of(0.01, 1.0), 0.0, math.inf) is None
     verdict = higher(("async_lu", 90.01, 1.0, 3), ("async_bu", 90.0, 1.0, 3))
-    assert verdict.need.words.startswith(f"more than {MOST} seeds")
+    assert verdict.need.description.startswith(f"more than {MOST} seeds")
 
 
 def test_a_verdict_says_its_effect_and_its_seeds() -> None:
     verdict = higher(("async_lu", 91.0, 1.0, 3), ("async_bu", 90.0, 1.0, 3))
-    assert (verdict.status, verdict.need.words) == ("not decided", f"{verdict.need.seeds} seeds of every row")
+    assert (verdict.status, verdict.need.description) == ("not decided", f"{verdict.need.seeds} seeds of every row")
     assert verdict.effect is not None
-    assert verdict.effect.words == "+1 points [-1.27, 3.27], n = 3, claimed above 0"
+    assert verdict.effect.description == "+1 points [-1.27, 3.27], n = 3, claimed above 0"
     verdict = higher(("async_lu", 93.7, 0.2, 3), ("async_bu", 92.7, 0.2, 3))
-    assert (verdict.status, verdict.need.words, verdict.need.seeds) == ("holds", "", None)
+    assert (verdict.status, verdict.need.description, verdict.need.seeds) == ("holds", "", None)
 
 
-def test_of_many_that_must_hold_all_must() -> None:
+def test_comparisons_that_must_all_hold_need_more_seeds() -> None:
     """Twelve equal comparisons need more seeds than one: their probabilities of failing add up."""
     one = [Outcome.of("g", "t", of(1.0, 1.0), 0.0, math.inf)]
     alone, all_ = (need(one * many, ["t"], LEVEL, any_of=False).seeds for many in (1, 12))
@@ -100,21 +100,21 @@ def test_of_many_that_must_hold_all_must() -> None:
 
 
 def test_what_was_not_run_is_to_be_run() -> None:
-    assert judge(Fake(), best_of([("table2", "resnet18")], "a", ("b",), BEST)).need.words == (
+    assert judge(Fake(), best_of([("table2", "resnet18")], "a", ("b",), BEST)).need.description == (
         "runs of table2: there are none"
     )
     evidence = Fake(
         {("table2", "resnet18", row, BEST): Summary(mean, 0.1, 3) for row, mean in (("a", 9.0), ("b", 8.0))}
     )
-    words = judge(evidence, best_of([("table2", "resnet18")], "a", ("b", "c"), BEST)).need.words
+    words = judge(evidence, best_of([("table2", "resnet18")], "a", ("b", "c"), BEST)).need.description
     assert words == "runs that are missing: table2 resnet18 c"
 
 
 def test_one_seed_shows_nothing_to_compute_from() -> None:
     verdict = higher(("async_lu", 91.0, None, 1), ("async_bu", 90.0, None, 1))
-    assert verdict.need.words == "3 seeds or more: a single seed shows no spread"
+    assert verdict.need.description == "3 seeds or more: a single seed shows no spread"
     verdict = higher(("async_lu", 91.0, 0.0, 2), ("async_bu", 90.0, 0.2, 2))
-    assert verdict.need.words == "3 seeds or more: two seeds that are equal show no spread"
+    assert verdict.need.description == "3 seeds or more: two seeds that are equal show no spread"
 
 
 def test_runs_that_diverge_or_end_early() -> None:
@@ -123,9 +123,9 @@ def test_runs_that_diverge_or_end_early() -> None:
         ("table1", "resnet18", "lapsgd", TTA): Summary(None, None, 3, censored=2, at_least=90.0, at_least_std=10.0),
     }
     points = best_of([("table1", "resnet18")], "lapsgd", ("async_bu",), TTA, lowest=True)
-    assert judge(Fake(rows), points).need.words.startswith("longer runs")
+    assert judge(Fake(rows), points).need.description.startswith("longer runs")
     gone = {("table1", "resnet18", "lapsgd"): 2}
-    assert judge(Fake(rows, gone=gone), points).need.words == (
+    assert judge(Fake(rows, gone=gone), points).need.description == (
         "no number of seeds while runs diverge (2 of 3 runs of lapsgd diverged)"
     )
 
@@ -139,4 +139,4 @@ def test_an_effect_below_the_resolution_needs_finer_evaluations() -> None:
     assert point.status == "not decided"
     found = need([point], ("table1",), LEVEL, any_of=False)
     assert found.seeds is None
-    assert "--evaluate-every" in found.words
+    assert "--evaluate-every" in found.description

@@ -59,7 +59,7 @@ def test_a_margin_in_points_is_one_of_what_is_above_chance_too(plain: float, lat
     assert verdict.status == status
     readings = "In points it holds, as a share of what is above chance it does not hold."
     assert (readings in verdict.why) == (status == "not decided")
-    assert bool(verdict.need.words) == (status == "not decided")
+    assert bool(verdict.need.description) == (status == "not decided")
 
 
 def test_a_share_that_is_open_is_what_more_seeds_would_decide() -> None:
@@ -133,8 +133,8 @@ def test_a_claim_reads_all_that_its_sentence_names(id: str, cells: set[tuple[str
     assert cells <= asked(id)
 
 
-def test_what_joins_statements_holds_where_each_was_judged() -> None:
-    """Speed without loss, latency and result, time and steps, utilisation and compensation."""
+def test_claims_of_two_statements_number_their_comparisons() -> None:
+    """Claims of two statements: speed without loss, latency and result, time and steps, and so on."""
     joins = {"b-lap-quality", "b-lpp-quality", "b-saturation", "b-period", "b-imagenet", "b-lars", "b-large-is-poor"}
     joins |= {"a-imagenet", "b-scaling", "b-recovers"}
     for id in joins | {"a-imdb-half", "a-harder-task", "a-bu-faster-but-lower", "v3-ratio", "a-ratio"}:
@@ -143,7 +143,7 @@ def test_what_joins_statements_holds_where_each_was_judged() -> None:
 
 
 @pytest.mark.parametrize(("ddp", "status"), [(56.0, "does not hold"), (66.0, "holds")])
-def test_what_is_behind_as_many_fresh_updates_is_staleness(ddp: float, status: str) -> None:
+def test_the_gap_to_ddps_fresh_updates_is_staleness(ddp: float, status: str) -> None:
     """DDP makes as many updates as LAP-SGD, none of them stale: 1 or 11 of 16 points."""
     rows = {"async_lu": 70.0, "ddp": ddp, "lapsgd": 55.0, "lapsgd@stem=imagenet": 54.0}
     rows |= {"lppsgd": 55.0, "lppsgd@stem=imagenet": 54.0}
@@ -155,15 +155,13 @@ def test_what_is_behind_as_many_fresh_updates_is_staleness(ddp: float, status: s
     ("seconds", "accuracy", "status"),
     [(20.0, 40.0, "holds"), (20.0, 48.0, "does not hold"), (15.0, 40.0, "not decided"), (15.0, 48.0, "not decided")],
 )
-def test_of_devices_that_are_not_saturated_the_sentence_says_nothing(
-    seconds: float, accuracy: float, status: str
-) -> None:
+def test_unsaturated_devices_leave_the_claim_undecided(seconds: float, accuracy: float, status: str) -> None:
     six, eight = (f"lapsgd@updaters={u},batch=128" for u in (6, 8))
     times = means("lap-table4", "resnet20", "train_time_seconds", {six: 20.0, eight: seconds})
     accuracies = means("lap-table4", "resnet20", TEST, {six: 45.0, eight: accuracy})
     verdict = claim("b-saturation").evaluate(joined(times, accuracies))
     assert verdict.status == status
-    assert (status == "not decided") == verdict.need.words.startswith("no number of seeds")
+    assert (status == "not decided") == verdict.need.description.startswith("no number of seeds")
 
 
 @pytest.mark.parametrize(("lu", "status"), [(73.0, "holds"), (60.0, "does not hold")])

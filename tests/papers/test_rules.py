@@ -124,7 +124,7 @@ def test_a_bound_has_a_sampling_error_of_its_own() -> None:
     assert ours.minus(of_runs(50.0, 60.0, None, limit=200.0)).within(-math.inf, 0.0) == "not decided"
 
 
-def test_that_no_run_arrived_says_something_of_the_mean() -> None:
+def test_runs_that_never_arrive_bound_the_mean() -> None:
     """Three runs beyond 200 show at 97.5 % that three in ten of all runs are, so the mean is at least 58."""
     rival = of_runs(None, None, None, limit=200.0)
     assert rival.interval().low == pytest.approx(200 * 0.025 ** (1 / 3))
@@ -133,7 +133,7 @@ def test_that_no_run_arrived_says_something_of_the_mean() -> None:
     assert rival.minus(of_runs(40.0, 41.0, 42.0)).within(-math.inf, 0.0) == "does not hold"
 
 
-def test_what_a_paper_prints_without_a_spread_stands() -> None:
+def test_a_published_mean_without_a_spread_is_exact() -> None:
     """A bound without its values has the least possible error."""
     assert Quantity(Published(5.0, None, 3, "").mean).minus(Quantity(4.9)).within(0.0, math.inf) == "holds"
     old = Quantity.of(Summary(None, None, 3, censored=3, at_least=200.0), exact=False)
@@ -168,7 +168,7 @@ def test_a_comparison_of_equals_is_rarely_decided(runs: tuple[int, int], spreads
 
 @pytest.mark.parametrize("shared", [-0.09, 0.0, 0.5])
 @pytest.mark.parametrize("n", [2, 5])
-def test_of_equals_with_a_share_of_their_seeds_few_are_decided(n: int, shared: float) -> None:
+def test_comparisons_of_equals_with_some_common_seeds_are_rarely_decided(n: int, shared: float) -> None:
     """Seeds affect both rows alike, not at all, or oppositely; for the last, Welch's test would decide too many."""
     rng = np.random.default_rng(n)
     both = np.sqrt(abs(shared)) * rng.standard_normal((1500, n))
@@ -213,7 +213,7 @@ def of_evaluations(values: Sequence[float], width: float = 1.0) -> Quantity:
     return sure(Quantity.of(summary(values, resolutions=[width] * len(values)), exact=False, by_seed=by_seed))
 
 
-def test_equal_epochs_are_no_certainty() -> None:
+def test_equal_epochs_are_not_certain() -> None:
     """Three runs one evaluation apart from three others may have been as quick; two evaluations apart they were not."""
     early, late, later = (of_evaluations([at] * 3) for at in (8.0, 9.0, 12.0))
     assert late.minus(early).within(0.0, math.inf) == "not decided"
@@ -231,7 +231,7 @@ def test_a_part_of_the_seeds_keeps_the_resolution() -> None:
 
 @pytest.mark.parametrize("n", [2, 5])
 @pytest.mark.parametrize("std", [0.3, 2.0])
-def test_of_equals_whose_epochs_are_counted_few_are_decided(n: int, std: float) -> None:
+def test_comparisons_of_equal_epochs_are_rarely_decided(n: int, std: float) -> None:
     rng = np.random.default_rng(n)
     wrong = 0
     for _ in range(300):

@@ -64,7 +64,7 @@ def test_a_budget_is_the_least_that_any_row_has_used_up(rows: Mapping[str, Recor
     assert at_equal("bytes", rows) == {"bp": 40, "ddp": 15, "lsgd": 32}
 
 
-def test_a_run_that_fell_apart_sets_no_budget(rows: Mapping[str, Record], tmp_path: Path) -> None:
+def test_a_diverged_run_sets_no_budget(rows: Mapping[str, Record], tmp_path: Path) -> None:
     short = run(tmp_path, "lapsgd", [11], [1e6], status="diverged")
     assert smallest([*rows.values(), short]) == smallest(rows.values())
 
@@ -94,7 +94,7 @@ def test_bytes_in_all_and_to_a_target(rows: Mapping[str, Record]) -> None:
     assert sure(summary).at_least == 6
 
 
-def test_it_has_the_name_and_side_of_what_is_judged() -> None:
+def test_a_named_measure_has_the_judges_title_and_direction() -> None:
     assert named(MEASURES["at_equal_bytes"], LOSS).heading == "Loss at equal bytes (nats)"
     assert named(MEASURES["at_equal_bytes"], LOSS).better == "less"
     assert named(MEASURES["at_equal_seconds"], ACCURACY).bare_heading == "Accuracy at equal seconds"

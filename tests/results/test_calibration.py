@@ -31,9 +31,11 @@ def draw(rng: np.random.Generator, shape: str, n: int, *, variation: float, mean
     return np.asarray(mean * np.exp(sigma * deviates - sigma**2 / 2))
 
 
-def covered(found: Sequence[intervals.Interval | None], truth: float) -> float:
-    assert None not in found
-    return sum(one.low <= truth <= one.high for one in found if one is not None) / len(found)
+def covered(all_intervals: Sequence[intervals.Interval | None], truth: float) -> float:
+    assert None not in all_intervals
+    return sum(interval.low <= truth <= interval.high for interval in all_intervals if interval is not None) / len(
+        all_intervals
+    )
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -50,9 +52,11 @@ def test_mean_interval(shape: str, n: int) -> None:
 def test_ratio_interval(monkeypatch: pytest.MonkeyPatch, shape: str, variations: tuple[float, float], n: int) -> None:
     monkeypatch.setattr(intervals, "_RESAMPLES", 499)  # fewer than in use, for the time that it takes
     rng = np.random.default_rng(100 + n)
-    pairs = zip(*(draw(rng, shape, n, variation=one).clip(0.01).tolist() for one in variations), strict=True)
-    found = [ratio_interval(a, b, seed=seed) for seed, (a, b) in enumerate(pairs) if n < 8 or seed < RUNS / 4]
-    assert COVERAGE[0] <= covered(found, 1.0) <= COVERAGE[1]
+    pairs = zip(
+        *(draw(rng, shape, n, variation=variation).clip(0.01).tolist() for variation in variations), strict=True
+    )
+    ratio_intervals = [ratio_interval(a, b, seed=seed) for seed, (a, b) in enumerate(pairs) if n < 8 or seed < RUNS / 4]
+    assert COVERAGE[0] <= covered(ratio_intervals, 1.0) <= COVERAGE[1]
 
 
 @pytest.mark.parametrize(("n", "missing"), [(3, 0.1), (10, 0.2)])
@@ -62,10 +66,10 @@ def test_restricted_mean(n: int, missing: float) -> None:
     runs = draw(rng, "skewed", n, variation=0.2)
     population = draw(rng, "skewed", 200, variation=0.2)
     budget = float(np.quantile(population, 1 - missing))
-    found = [restricted_mean(_within(values, budget), budget) for values in runs.tolist()]
-    told = [one.interval for one in found if one.interval is not None]
-    assert len(told) >= 0.88 * RUNS
-    assert COVERAGE[0] <= covered(told, float(np.minimum(population, budget).mean())) <= COVERAGE[1]
+    estimates = [restricted_mean(_within(values, budget), budget) for values in runs.tolist()]
+    known_intervals = [estimate.interval for estimate in estimates if estimate.interval is not None]
+    assert len(known_intervals) >= 0.88 * RUNS
+    assert COVERAGE[0] <= covered(known_intervals, float(np.minimum(population, budget).mean())) <= COVERAGE[1]
 
 
 @pytest.mark.parametrize(("n", "missing", "most"), [(3, 0.2, 1.0), (10, 0.1, 0.97)])
@@ -80,11 +84,11 @@ def test_restricted_ratio(n: int, missing: float, most: float) -> None:
     budget = float(np.quantile(population, 1 - missing))
     late = slow.max(axis=1) > budget
     pairs = zip(slow[late].tolist(), fast[late].tolist(), strict=True)
-    found = [one for a, b in pairs if (one := restricted_ratio(_within(a, budget), Times(b))) is not None]
-    told = [one.interval for one in found if one.interval is not None]
-    assert {(one.bound, one.horizon) for one in found} == {("at least", budget)}
-    assert len(told) > 0.7 * len(found)
-    assert COVERAGE[0] <= covered(told, float(np.minimum(population, budget).mean())) <= most
+    ratios = [ratio for a, b in pairs if (ratio := restricted_ratio(_within(a, budget), Times(b))) is not None]
+    known_intervals = [ratio.interval for ratio in ratios if ratio.interval is not None]
+    assert {(ratio.bound, ratio.horizon) for ratio in ratios} == {("at least", budget)}
+    assert len(known_intervals) > 0.7 * len(ratios)
+    assert COVERAGE[0] <= covered(known_intervals, float(np.minimum(population, budget).mean())) <= most
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -111,12 +115,12 @@ def test_agreement_is_rarely_wrong(shape: str, std: float) -> None:
     rng = np.random.default_rng(600)
     ours = draw(rng, shape, 3, variation=std, mean=1.1).tolist()
     theirs = draw(rng, shape, 3, variation=std)
-    said = [
+    verdicts = [
         equivalence(runs, mean, spread, 3, margin=0.1).status
         for runs, mean, spread in zip(ours, theirs.mean(1).tolist(), theirs.std(1, ddof=1).tolist(), strict=True)
     ]
-    assert said.count("agrees") / RUNS <= FALSE_ALARMS
-    assert said.count("differs") / RUNS <= FALSE_ALARMS
+    assert verdicts.count("agrees") / RUNS <= FALSE_ALARMS
+    assert verdicts.count("differs") / RUNS <= FALSE_ALARMS
 
 
 def _within(values: list[float], budget: float) -> Times:

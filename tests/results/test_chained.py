@@ -22,20 +22,20 @@ Lines = list[bytes]
 @pytest.mark.parametrize("part", ["spec", "environment", "labels", "started", "id"])
 def test_the_first_line_is_covered_whole_by_each_that_follows(tmp_path: Path, part: str) -> None:
     """Even a changed first line with a correct checksum of its own is detected."""
-    one = write(tmp_path, [10.0, 20.0])
-    lines = lines_of(one.path)
+    run = write(tmp_path, [10.0, 20.0])
+    lines = lines_of(run.path)
     lines[0][part] = {"spec": {"seed": 7}, "environment": {"cores": 9}, "labels": {"row": "x"}}.get(part, "x")
     head, _ = chained(lines[:1])
-    one.path.write_bytes(head + b"".join(one.path.read_bytes().splitlines(keepends=True)[1:]))
+    run.path.write_bytes(head + b"".join(run.path.read_bytes().splitlines(keepends=True)[1:]))
     with pytest.raises(ResultsError, match="line 2: "):
-        read(one.path)
+        read(run.path)
 
 
 def old(path: Path, line: Callable[[Any], bytes]) -> None:
     """Rewrites the journal as an earlier version would have written it."""
     head, *rest = lines_of(path)
     head.pop("format", None)
-    path.write_bytes(b"".join(line(one) + b"\n" for one in [head, *rest]))
+    path.write_bytes(b"".join(line(head_or_line) + b"\n" for head_or_line in [head, *rest]))
 
 
 def bare(line: Any) -> bytes:
@@ -125,10 +125,10 @@ def test_packed_journals_are_read_one_by_one(tmp_path: Path) -> None:
     keep(runs[:2], tmp_path / "kept")
     (pack,) = keep([runs[2], runs[0]], tmp_path / "kept")
     assert list(unpacked(pack)) == [run.id for run in runs]
-    one = write(tmp_path / "kept", [30.0, 40.0], seed=0)
+    separate = write(tmp_path / "kept", [30.0, 40.0], seed=0)
     pack.write_bytes(pack.read_bytes().replace(b'"accuracy_percent":21.0', b'"accuracy_percent":91.0'))
-    found = journals.read(tmp_path / "kept")
-    assert {run.id for run in found.records} == {one.id, runs[2].id}
-    assert one in found.records
-    (said,) = found.left_out
-    assert said.startswith(f"{pack / runs[1].id / JOURNAL}, line 3: ")
+    kept_runs = journals.read(tmp_path / "kept")
+    assert {run.id for run in kept_runs.records} == {separate.id, runs[2].id}
+    assert separate in kept_runs.records
+    (left_out,) = kept_runs.left_out
+    assert left_out.startswith(f"{pack / runs[1].id / JOURNAL}, line 3: ")

@@ -43,7 +43,7 @@ def test_the_same_runs_are_the_same_to_the_bit(tmp_path: Path) -> None:
     (cell,) = found.cells
     assert cell.unchanged
     assert (cell.common, cell.identical) == (3, 3)
-    assert [str(one) for one in cell.context] == ["sources cdcdcdcd → efefefef"]
+    assert [str(item) for item in cell.context] == ["sources cdcdcdcd → efefefef"]
     assert not found.alone
     assert found.tested == 0
 
@@ -132,7 +132,7 @@ def test_rows_that_only_one_side_has_are_named_with_the_reason(tmp_path: Path) -
     a = [*runs(tmp_path / "a", [60.0]), *runs(tmp_path / "a", [60.0], method="bp")]
     b = [*runs(tmp_path / "b", [60.0]), *runs(tmp_path / "b", [60.0], network="lstm")]
     b.append(write(tmp_path / "b", [], status=None, method="ddp"))
-    why = {(one.side, one.network, one.row): one.why for one in compare_runs(a, b).alone}
+    why = {(item.side, item.network, item.row): item.why for item in compare_runs(a, b).alone}
     assert why["A", "resnet18", "bp"] == "the other has no runs of this row"
     assert why["B", "lstm", "async_lu"] == "the other has no runs of this network and family"
     assert why["B", "resnet18", "ddp"] == "no run of it finished (interrupted)"
@@ -153,8 +153,8 @@ def test_values_of_tables_are_compared_by_their_summaries() -> None:
 def on_data(records: Sequence[Record], dataset: str, fingerprint: str) -> list[Record]:
     data = {"dataset": dataset, "dataset_sha256": fingerprint}
     return [
-        replace(one, spec=one.spec.model_copy(update={"workload": one.spec.workload.model_copy(update=data)}))
-        for one in records
+        replace(item, spec=item.spec.model_copy(update={"workload": item.spec.workload.model_copy(update=data)}))
+        for item in records
     ]
 
 
@@ -164,7 +164,7 @@ def test_other_data_are_never_laid_beside_each_other(tmp_path: Path, dataset: st
     a = runs(tmp_path / "a", [60.0, 61.0])
     found = compare_runs(on_data(a, dataset, fingerprint), a)
     assert not found.cells
-    assert [(one.side, one.data) for one in found.alone] == [
+    assert [(item.side, item.data) for item in found.alone] == [
         ("A", (f"{dataset} (abababab)", "digit-pairs (efefefef)")),
         ("B", ("digit-pairs (efefefef)", f"{dataset} (abababab)")),
     ]
@@ -172,11 +172,13 @@ def test_other_data_are_never_laid_beside_each_other(tmp_path: Path, dataset: st
 
 def test_values_of_other_data_are_never_laid_beside_each_other() -> None:
     """Only if both sides state their data; older files do not."""
-    mine, theirs, unknown = (value("best_accuracy_percent", 60.0, 1.0, 3, data=data) for data in ("ab12", "cd34", ""))
-    found = compare_values([mine], [theirs])
-    assert (found.cells, [one.side for one in found.alone]) == ((), ["A", "B"])
+    known_ab, theirs, unknown = (
+        value("best_accuracy_percent", 60.0, 1.0, 3, data=data) for data in ("ab12", "cd34", "")
+    )
+    found = compare_values([known_ab], [theirs])
+    assert (found.cells, [item.side for item in found.alone]) == ((), ["A", "B"])
     assert "ab12" in found.alone[0].why
-    assert len(compare_values([mine], [mine]).cells) == len(compare_values([mine], [unknown]).cells) == 1
+    assert len(compare_values([known_ab], [known_ab]).cells) == len(compare_values([known_ab], [unknown]).cells) == 1
 
 
 def test_times_an_evaluation_apart_are_no_change() -> None:
@@ -191,7 +193,7 @@ def test_times_an_evaluation_apart_are_no_change() -> None:
 
 def test_what_was_sent_is_compared_where_both_sides_counted_it(tmp_path: Path) -> None:
     def sending(run: Record, size: float) -> Record:
-        points = [replace(one, metrics={**one.metrics, "sent_bytes": size}) for one in run.evaluations]
+        points = [replace(item, metrics={**item.metrics, "sent_bytes": size}) for item in run.evaluations]
         return replace(run, evaluations=points)
 
     a = runs(tmp_path, [60.0, 61.0])

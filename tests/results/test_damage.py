@@ -97,7 +97,7 @@ def test_a_journal_without_an_end(make: Make, words: str, tmp_path: Path) -> Non
     ],
     ids=str,
 )
-def test_counts_that_are_none_are_told(tmp_path: Path, wrong: Any) -> None:
+def test_invalid_counts_are_reported(tmp_path: Path, wrong: Any) -> None:
     """Counts must be valid if present; earlier versions wrote none."""
     path = write(tmp_path, [10.0]).path
     *lines, end = lines_of(path)

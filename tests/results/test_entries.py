@@ -32,7 +32,7 @@ def test_a_clock_that_was_set_back_gives_no_negative_duration(
         (Judge(metric="loss", title="loss", unit="nats", better="less"), ["best_loss", "loss"]),
     ],
 )
-def test_what_one_looks_at_first_is_written_last(tmp_path: Path, judge: Judge, last: list[str]) -> None:
+def test_the_judges_metric_is_written_last(tmp_path: Path, judge: Judge, last: list[str]) -> None:
     """MLflow's compare page opens on the metric written last, which must be the judge's."""
     made = entries([write(tmp_path, [3.0, 2.0], seed=seed, judge=judge) for seed in (0, 1)], {}, {})
     (ours,) = (entry for entry in made if entry.key.startswith("ours:"))
@@ -44,7 +44,7 @@ def test_nothing_published_stands_beside_other_data(tmp_path: Path) -> None:
     record = write(tmp_path, [10.0, 20.0])
     values = {("resnet18", "async_lu", "best_accuracy_percent"): Published(61.0, 0.1, 3, "their Table 1")}
     beside, apart = (entries([record], {"cifar100": values}, {}, apart=which) for which in ((), ("ef" * 32,)))
-    assert [one.key.partition(":")[0] for one in beside] == ["ours", "run", "paper"]
-    assert [one.key.partition(":")[0] for one in apart] == ["ours", "run"]
+    assert [tracked.key.partition(":")[0] for tracked in beside] == ["ours", "run", "paper"]
+    assert [tracked.key.partition(":")[0] for tracked in apart] == ["ours", "run"]
     assert "61" in beside[0].tags["mlflow.note.content"]
     assert "61" not in apart[0].tags["mlflow.note.content"]

@@ -59,7 +59,7 @@ def once(client: Any, wanted: list[TrackedEntry]) -> dict[str, Any]:
     return runs
 
 
-def test_what_two_feeds_at_once_doubled_the_next_one_repairs(
+def test_the_next_feed_removes_runs_stored_twice(
     fresh: Callable[[], Store], client: Any, wanted: list[TrackedEntry]
 ) -> None:
     store = fresh()
@@ -103,7 +103,7 @@ def test_a_second_feed_writes_nothing(
 
 
 @pytest.mark.parametrize("moment", ["_log", "_log_inputs", "_put_extras", "_arrange"])
-def test_what_a_feed_left_undone_the_next_one_does(
+def test_the_next_feed_completes_an_interrupted_one(
     fresh: Callable[[], Store],
     client: Any,
     wanted: list[TrackedEntry],

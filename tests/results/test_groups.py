@@ -38,8 +38,8 @@ def test_a_target_that_needs_no_learning_is_none(tmp_path: Path) -> None:
 
 
 def test_a_parent_whose_runs_learnt_nothing_has_no_time_to_its_best(tmp_path: Path) -> None:
-    (one,) = group([write(tmp_path, [2.0, 7.5], seed=seed) for seed in (0, 1)])
-    luck, learnt = (values_of(one, Context(chance=Chance(100, samples)), {}) for samples in (500, 10_000))
+    (seed_group,) = group([write(tmp_path, [2.0, 7.5], seed=seed) for seed in (0, 1)])
+    luck, learnt = (values_of(seed_group, Context(chance=Chance(100, samples)), {}) for samples in (500, 10_000))
     assert "time_to_best_seconds" not in luck
     assert learnt["time_to_best_seconds"].mean == 4.0
     assert luck["best_accuracy_percent"].mean == 7.5
@@ -47,6 +47,6 @@ def test_a_parent_whose_runs_learnt_nothing_has_no_time_to_its_best(tmp_path: Pa
 
 def test_trials_of_tuning_are_no_rows_seeds(tmp_path: Path) -> None:
     runs = [write(tmp_path, [50.0], seed=seed) for seed in (0, 1, FIRST_TRIAL_SEED, FIRST_TRIAL_SEED + 1)]
-    (one,) = group(runs)
-    assert [record.seed for record in one.records] == [0, 1]
+    (seed_group,) = group(runs)
+    assert [record.seed for record in seed_group.records] == [0, 1]
     assert group(runs[2:]) == []

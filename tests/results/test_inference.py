@@ -162,7 +162,7 @@ def test_differs_is_a_test_beyond_the_margin() -> None:
     assert equivalence([60.0, 63.0, 66.0], 61.0, 0.2, 3, margin=1.0).status == "undecided"
 
 
-def test_what_evaluations_leave_open_decides_nothing() -> None:
+def test_differences_within_an_evaluation_interval_decide_nothing() -> None:
     """A time found at 100 s, 15 s after the evaluation before, may differ by more than 10 s; 150 s surely does."""
     ours, widths = [99.0, 100.0, 101.0], [15.0] * 3
     assert equivalence(ours, 100.0, None, None, margin=10.0).status == "agrees"

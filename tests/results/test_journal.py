@@ -175,7 +175,7 @@ def test_a_disk_that_fills_up_leaves_no_half_line(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("step", ["write", "fsync"])
-def test_what_a_signal_ends_in_the_midst_of_a_line_is_followed_by_whole_lines(
+def test_a_line_cut_by_a_signal_is_removed_before_the_next(
     tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Holds whether the line was written in part or in full."""
@@ -201,7 +201,7 @@ def test_what_a_signal_ends_in_the_midst_of_a_line_is_followed_by_whole_lines(
 
 @pytest.mark.parametrize("step", ["write", "fsync"])
 @pytest.mark.parametrize("nth", range(1, 6))
-def test_whatever_write_fails_what_was_written_before_is_whole(
+def test_a_failed_write_keeps_all_earlier_lines(
     tmp_path: Path, nth: int, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run fails with a sentence, half a line is dropped, the lease is released, and the run can be repeated."""

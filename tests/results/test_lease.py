@@ -88,7 +88,9 @@ def test_the_lease_of_one_that_has_ended_is_taken_over_at_once(
         HERE,
     ],
 )
-def test_of_one_that_may_live_only_silence_tells(tmp_path: Path, owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_owner_on_another_machine_counts_as_dead_after_silence(
+    tmp_path: Path, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, now, watcher = left_by(tmp_path, owner), 0.0, LeaseWatcher()
     monkeypatch.setattr(lease, "time", SimpleNamespace(monotonic=lambda: now))
     with pytest.raises(LeaseHeld):
@@ -116,7 +118,7 @@ def test_while_a_process_is_stopped_it_hears_no_silence(tmp_path: Path, monkeypa
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b'{"nonce": 1}', b"\xff", b'{"pid": "x", "nonce": ""}', b"[" * 9999]
 )
-def test_a_lease_that_cannot_be_read_is_held_until_it_was_silent(
+def test_an_unreadable_lease_is_held_until_it_is_silent(
     tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its owner may be writing it at this moment."""
@@ -158,7 +160,7 @@ def switching() -> Iterator[None]:
 @LINUX
 @pytest.mark.usefixtures("switching")
 @pytest.mark.parametrize("left", ["nothing", "a lease", "a lease and a claim"])
-def test_of_many_at_once_one_gets_it(tmp_path: Path, left: str) -> None:
+def test_only_one_of_several_threads_gets_a_lease(tmp_path: Path, left: str) -> None:
     dead = replace(HERE, pid=ended())
     for attempt in range(100 if left == "a lease and a claim" else 30):  # where two had it, it was 1 of 100 attempts
         folder = tmp_path / str(attempt)
@@ -176,7 +178,7 @@ def test_of_many_at_once_one_gets_it(tmp_path: Path, left: str) -> None:
 
 
 @LINUX
-def test_of_many_processes_one_at_a_time_has_it(tmp_path: Path) -> None:
+def test_only_one_process_at_a_time_holds_a_lease(tmp_path: Path) -> None:
     """Each process increments a number in a file while it holds the lease, and ends without releasing its last one."""
     program = (
         "import os, sys, time; from pathlib import Path; from results.records.lease import Lease;"
@@ -196,7 +198,7 @@ def test_of_many_processes_one_at_a_time_has_it(tmp_path: Path) -> None:
     assert (tmp_path / "number").read_text() == "40"
 
 
-def test_who_was_judged_dead_and_comes_back_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_lost_its_lease_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Simulates a process that was stopped for minutes: another one trains the run, and its journal is not touched."""
     id = run_id(spec_of())
 
@@ -228,7 +230,7 @@ def test_an_owner_beats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert not held._thread.is_alive()
 
 
-def test_where_a_lease_cannot_be_written_none_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_no_lease(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The write fails within the file, as on a full disk."""
     monkeypatch.setattr(Owner, "written", lambda owner: SimpleNamespace(encode=lambda: "no bytes"))
     with pytest.raises(TypeError):

@@ -1,4 +1,4 @@
-"""A journal that another process writes fails only its own run; one that is missing at the end is no finished run."""
+"""If another process writes a run's journal, or moves it away, only that run fails."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def start(out: Path, fresh: bool = True) -> Journal:
 
 
 @pytest.mark.parametrize("how", ["deleted", "renamed", "another"])
-def test_a_journal_that_is_not_where_it_was_is_no_finished_run(tmp_path: Path, how: str) -> None:
+def test_a_run_whose_journal_was_moved_is_not_finished(tmp_path: Path, how: str) -> None:
     journal = start(tmp_path / "out")
     if how == "deleted":
         shutil.rmtree(tmp_path / "out")
@@ -33,14 +33,14 @@ def test_a_journal_that_is_not_where_it_was_is_no_finished_run(tmp_path: Path, h
         journal.end("finished")
 
 
-def test_a_journal_that_another_process_writes_is_one_runs_trouble(tmp_path: Path) -> None:
+def test_a_journal_written_by_another_process_fails_only_its_run(tmp_path: Path) -> None:
     with start(tmp_path) as journal:
         with pytest.raises(JournalLost, match="another command"):
             start(tmp_path)
         journal.end("finished")
 
 
-def test_what_cannot_be_opened_is_set_aside(tmp_path: Path) -> None:
+def test_a_journal_that_cannot_be_opened_is_set_aside(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, run_id(spec_of()))
     (folder / JOURNAL).mkdir(parents=True)
     with start(tmp_path) as journal:

@@ -44,7 +44,7 @@ def test_what_is_per_epoch_or_the_best_so_far_stays(runs: list[Record]) -> None:
     assert MEASURES["best_accuracy_percent"].of(runs[2]) == 65.0
 
 
-def test_who_learnt_nothing_has_no_way_to_a_best(tmp_path: Path) -> None:
+def test_runs_that_learnt_nothing_have_no_time_to_best(tmp_path: Path) -> None:
     """An accuracy of 3 % with 100 classes is luck, and its time no speed. All such rows share one footnote."""
     mine = [write(tmp_path, [2.0, 3.5], seed=seed) for seed in (0, 1)]
     given = Context(chance=Chance(100, 500))
@@ -102,7 +102,7 @@ def test_dropped_gradients_are_a_share_of_those_computed(tmp_path: Path) -> None
         ("best_accuracy_percent", 70.5, None),
     ],
 )
-def test_what_is_found_at_an_evaluation_is_as_fine_as_these(
+def test_times_are_resolved_by_evaluations(
     runs: list[Record], key: str, value: float, resolution: float | None
 ) -> None:
     found, _ = MEASURES[key].value(runs[:2], Context(60.0))

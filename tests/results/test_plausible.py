@@ -118,7 +118,7 @@ def test_what_is_said_names_the_file_and_the_remedy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", ["diverged", None, "failed", "interrupted"])
-def test_a_loss_may_be_lost_where_a_run_ends(tmp_path: Path, status: str | None) -> None:
+def test_the_last_loss_of_a_run_may_be_infinite(tmp_path: Path, status: str | None) -> None:
     """The run diverged, or was interrupted before it could report that."""
     path = write(tmp_path, [10.0, 20.0], status=status).path
     lines = lines_of(path)

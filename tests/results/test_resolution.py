@@ -68,7 +68,7 @@ def test_equal_values_have_the_width_of_their_resolution_and_more() -> None:
     assert Bracketed.of([3.0], [1.0]).interval() is None
 
 
-def test_what_all_runs_reach_at_the_first_evaluation_may_have_taken_no_time() -> None:
+def test_times_found_at_the_first_evaluation_may_be_0() -> None:
     slow, fast = Bracketed.of([6.0, 6.0], [1.0, 1.0]), Bracketed.of([1.0, 1.0], [1.0, 1.0])
     found = sure(bracketed_ratio(slow, fast))
     assert found.high == math.inf

@@ -52,7 +52,7 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     assert record.end["epochs"] == 3
 
 
-def test_a_cut_one_is_a_journal_that_ends_there(tmp_path: Path) -> None:
+def test_a_resumed_journal_may_be_cut(tmp_path: Path) -> None:
     path = resumed(tmp_path).path
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:3]) + lines[3][:20])
@@ -62,7 +62,7 @@ def test_a_cut_one_is_a_journal_that_ends_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", [0, 2, 3, 4])
-def test_it_stands_after_the_first_line_alone(tmp_path: Path, place: int) -> None:
+def test_a_resumed_line_may_only_follow_the_first(tmp_path: Path, place: int) -> None:
     path = resumed(tmp_path).path
     lines = lines_of(path)
     moved = lines.pop(1)
@@ -106,7 +106,7 @@ def test_a_tracked_run_says_where_it_resumed_and_lasted_as_long_as_it_was_traine
     assert entry.start_ms % 60000 == 51000
 
 
-def test_what_is_kept_of_it_names_no_folder(tmp_path: Path) -> None:
+def test_kept_environments_name_no_folder(tmp_path: Path) -> None:
     """Neither the environment at the start nor the one at the resumption."""
     where = {"command": ["python", "-m", "benchmarks", "run", "table1", "--out", "/home/me/out"], "commit": "a"}
     record = resumed(tmp_path / "out", [{"epoch": 1, "batch": 3, "environment": where}])

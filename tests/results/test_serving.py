@@ -39,7 +39,7 @@ def test_a_port_in_use_is_one_sentence() -> None:
     assert free_port(0) > 0
 
 
-def test_somebodys_own_server_is_named_and_left_alone() -> None:
+def test_a_users_own_server_is_not_started_or_ended() -> None:
     with server("https://me:secret@host:5000/", 0) as other:
         assert other.url == "https://host:5000"
         other.wait_until_ready()
@@ -70,7 +70,7 @@ def test_an_mlflow_with_other_names_is_started_by_its_command_line(
         other.wait_until_ready()
 
 
-def test_a_wait_ends_now_and_then_so_that_no_signal_is_lost_as_it_begins() -> None:
+def test_waiting_is_interrupted_regularly_for_signals() -> None:
     """Python handles a signal between two instructions: one just before an endless wait would be handled after it."""
     waits: list[float | None] = []
 

@@ -73,7 +73,7 @@ def test_floats_come_back_to_the_last_bit(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
-def test_what_is_not_finite_comes_back_from_strict_json(value: float, tmp_path: Path) -> None:
+def test_values_that_are_not_finite_survive_strict_json(value: float, tmp_path: Path) -> None:
     """A user's own analysis may measure anything; runs' values that are not finite are censored before."""
     path = files.write(table(mean=value), tmp_path)
     json.loads(path.read_text(encoding="utf-8"), parse_constant=pytest.fail)

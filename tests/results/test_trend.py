@@ -46,15 +46,15 @@ def test_verdicts_on_what_is_plain(means: tuple[float, ...], direction: str) -> 
     assert sure(trend(rungs(*means), margin=1.0)).direction == direction
 
 
-def test_what_stays_is_within_a_margin_or_half_of_where_it_began() -> None:
-    """The change from 8 points has an interval of ± 2.3: less than half of them, more than the margin."""
+def test_a_difference_stays_within_a_margin_or_half_of_its_start() -> None:
+    """The difference begins at 8 points and changes by at most 2.3: less than half of 8, more than the margin."""
     wide = rungs(8.0, 8.0, 8.0, spread=1.0)
     assert sure(trend(wide, margin=1.0)).direction == "stays"
     assert sure(trend(rungs(2.0, 2.0, 2.0, spread=1.0), margin=1.0)).direction == "open"
     assert sure(trend(rungs(0.0, 0.0, 0.0, spread=0.0), margin=1.0)).direction == "stays", "rows that share their runs"
 
 
-def test_a_bend_is_seen_and_a_single_seed_has_no_say() -> None:
+def test_a_bend_is_detected_and_single_seeds_are_ignored() -> None:
     assert sure(trend(rungs(2.0, 8.0, 3.0), margin=1.0)).bends
     assert not sure(trend(rungs(2.0, 4.1, 6.0), margin=1.0)).bends
     lone = [*rungs(2.0, 4.0), Rung(100.0, (90.0,))]
@@ -90,7 +90,7 @@ def test_the_slopes_interval_covers(seeds: tuple[int, ...], spreads: tuple[float
     assert np.mean([one.interval.low <= 2.0 <= one.interval.high for one in found]) >= 0.93
 
 
-def test_equals_are_rarely_said_to_move_and_movers_rarely_to_stay() -> None:
+def test_constant_differences_rarely_move_and_moving_ones_rarely_stay() -> None:
     """At most 5 % of constant differences have a direction; at most 5 % of those that halve "stay"."""
     still = [one.direction for one in simulated((3, 3, 3), (2, 1.5, 1), slope=0.0)]
     assert 1 - (still.count("open") + still.count("stays")) / 800 <= 0.06

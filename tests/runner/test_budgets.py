@@ -50,7 +50,7 @@ def test_samples_fill_the_batches_of_every_row_on_all_of_its_devices(budget: int
     assert tried > 100
 
 
-def test_a_budget_that_cannot_be_is_refused() -> None:
+def test_an_impossible_budget_is_refused() -> None:
     """At another scale, with more data than exist, with a folder that is used up, or against a setting."""
     for scale, family, network in (
         ("smoke", "cifar10", "resnet18"),

@@ -71,11 +71,11 @@ def test_a_damaged_one_is_set_aside_and_the_one_before_is_used(tmp_path: Path) -
     data = last.read_bytes()
     for changed in damaged(data):
         last.write_bytes(changed)
-        said = list[str]()
-        used = sure(kept(tmp_path, say=said.append).resume(lambda checkpoint: None))
+        sentences = list[str]()
+        used = sure(kept(tmp_path, say=sentences.append).resume(lambda checkpoint: None))
         assert used.place == (1, 0)
-        assert len(said) == 1
-        assert f"{last} is no checkpoint (its bytes are not those that were written)" in said[0]
+        assert len(sentences) == 1
+        assert f"{last} is no checkpoint (its bytes are not those that were written)" in sentences[0]
         assert existing(tmp_path, ID) == [before]
     resumed = sure(chain.part(ends_after=None))
     assert resumed.resumed is not None
@@ -90,7 +90,7 @@ def damaged(data: bytes) -> list[bytes]:
     return [*(data[:at] for at in places), *flipped, data + b"\0"]
 
 
-def test_without_any_that_is_whole_a_run_starts_anew(tmp_path: Path) -> None:
+def test_a_run_without_an_intact_checkpoint_starts_again(tmp_path: Path) -> None:
     expected, chain = whole(tmp_path), ended(tmp_path)
     for path in existing(tmp_path, ID):
         path.write_bytes(path.read_bytes()[:-1])
@@ -137,24 +137,24 @@ def no_random_numbers(progress: dict[str, Any], tensors: dict[str, torch.Tensor]
         (no_random_numbers, "no random numbers"),
     ],
 )
-def test_what_was_never_written_so_is_refused(change: Callable[..., Any], why: str, tmp_path: Path) -> None:
+def test_a_checkpoint_with_invalid_content_is_refused(change: Callable[..., Any], why: str, tmp_path: Path) -> None:
     """The digest is right but the content is wrong; the checkpoint before is used."""
     ended(tmp_path)
     rewritten(existing(tmp_path, ID)[0], change)
-    training, said = BP()[0], list[str]()
-    used = sure(kept(tmp_path, say=said.append).resume(training.resume))
+    training, sentences = BP()[0], list[str]()
+    used = sure(kept(tmp_path, say=sentences.append).resume(training.resume))
     assert used.place == (1, 0)
-    assert len(said) == 1
-    assert why in said[0]
-    assert "\n" not in said[0]
+    assert len(sentences) == 1
+    assert why in sentences[0]
+    assert "\n" not in sentences[0]
 
 
 def test_another_runs_checkpoint_is_refused(tmp_path: Path) -> None:
     ended(tmp_path)
     (tmp_path / "runs" / ID).rename(tmp_path / "runs" / "other")
-    said = list[str]()
-    assert Checkpoints(tmp_path, "other", environment={}, say=said.append).resume(BP()[0].resume) is None
-    assert ["is another run's" in one for one in said] == [True, True]
+    sentences = list[str]()
+    assert Checkpoints(tmp_path, "other", environment={}, say=sentences.append).resume(BP()[0].resume) is None
+    assert ["is another run's" in one for one in sentences] == [True, True]
 
 
 def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
@@ -172,13 +172,13 @@ def test_a_checkpoint_without_an_end_is_set_aside(tmp_path: Path) -> None:
     last, before = existing(tmp_path, ID)
     os.truncate(last, 0)
     os.truncate(last, 2**40)
-    said = list[str]()
-    used = kept(tmp_path, say=said.append).resume(lambda checkpoint: None)
-    assert (used is not None and used.place, len(said)) == ((1, 0), 1)
+    sentences = list[str]()
+    used = kept(tmp_path, say=sentences.append).resume(lambda checkpoint: None)
+    assert (used is not None and used.place, len(sentences)) == ((1, 0), 1)
     assert existing(tmp_path, ID) == [before]
 
 
-def test_what_a_killed_process_left_half_written_is_cleared(tmp_path: Path) -> None:
+def test_half_written_files_of_killed_processes_are_removed(tmp_path: Path) -> None:
     ended(tmp_path)
     last, _ = existing(tmp_path, ID)
     with files.atomic_file(last) as file:  # under the name that a file has while it is written
@@ -222,9 +222,7 @@ def test_between_two_the_seconds_that_were_asked_for_go_by(tmp_path: Path, monke
     assert [read(path, ID).place for path in existing(tmp_path, ID)] == [(20, 0), (18, 0)]
 
 
-def test_one_that_had_to_wait_for_the_processor_is_not_a_dear_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_waiting_for_the_processor_does_not_count_as_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine waiting does not count: the next checkpoint may be taken at once."""
     now = [100.0]
     monkeypatch.setattr(keeper, "time", SimpleNamespace(monotonic=lambda: now[0], thread_time=lambda: 0.1))
@@ -261,16 +259,16 @@ def test_a_disk_that_is_full_is_said_once_and_ends_no_run(tmp_path: Path, monkey
 def test_a_checkpoint_leaves_room_on_its_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=keeper.RESERVE_BYTES))
     folder(tmp_path, ID).parent.mkdir(parents=True)
-    said = list[str]()
-    kept(tmp_path, every_seconds=0, say=said.append).offer(taken(1))
-    assert len(said) == 1
-    assert "its disk has too little room for" in said[0]
+    sentences = list[str]()
+    kept(tmp_path, every_seconds=0, say=sentences.append).offer(taken(1))
+    assert len(sentences) == 1
+    assert "its disk has too little room for" in sentences[0]
 
 
 def test_a_folder_that_was_deleted_is_not_made_again(tmp_path: Path) -> None:
-    said = list[str]()
-    kept(tmp_path, every_seconds=0, say=said.append).offer(taken(1))
-    assert len(said) == 1
+    sentences = list[str]()
+    kept(tmp_path, every_seconds=0, say=sentences.append).offer(taken(1))
+    assert len(sentences) == 1
     assert list(tmp_path.iterdir()) == []
 
 
@@ -286,14 +284,14 @@ def test_a_failed_write_leaves_the_older_ones(tmp_path: Path, monkeypatch: pytes
 
 def test_a_state_that_is_not_like_json_keeps_no_checkpoints(tmp_path: Path) -> None:
     for state in ({1: 2}, {"pair": (1, 2)}, {"what": object()}):
-        training, said = Small("bp"), list[str]()
+        training, sentences = Small("bp"), list[str]()
         training.train(1)
         training.team.state = state  # type: ignore[assignment]
-        checkpoints = kept(tmp_path, every_seconds=0, say=said.append)
+        checkpoints = kept(tmp_path, every_seconds=0, say=sentences.append)
         for _ in range(2):
             checkpoints.offer(lambda training=training: training.checkpoint([{}], 0.0))  # type: ignore[misc]
-        assert len(said) == 1
-        assert "team.state is not like JSON" in said[0]
+        assert len(sentences) == 1
+        assert "team.state is not like JSON" in sentences[0]
 
 
 # ---- real networks
@@ -312,17 +310,17 @@ def test_an_lstm_goes_on_in_one_piece_of_memory(tmp_path: Path) -> None:
     assert ended > 0
 
 
-def test_a_run_that_was_taken_over_writes_none(tmp_path: Path) -> None:
+def test_a_run_that_was_taken_over_writes_no_checkpoint(tmp_path: Path) -> None:
     """Not even a checkpoint taken before: the folder belongs to the other command."""
 
     def lost() -> None:
         raise JournalLost("taken over")
 
-    said = list[str]()
-    checkpoints = kept(tmp_path, every_seconds=0.0, check=lost, say=said.append)
+    sentences = list[str]()
+    checkpoints = kept(tmp_path, every_seconds=0.0, check=lost, say=sentences.append)
     folder(tmp_path, ID).parent.mkdir(parents=True)
     with pytest.raises(JournalLost):
         checkpoints.offer(lambda: BP()[0].checkpoint([], 0.0))
     assert checkpoints.flush() is None
     assert not folder(tmp_path, ID).exists()
-    assert said == ["a checkpoint cannot be written (taken over); the run goes on without"]
+    assert sentences == ["a checkpoint cannot be written (taken over); the run goes on without"]

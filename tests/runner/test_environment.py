@@ -34,8 +34,8 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def made() -> tuple[object, object]:
-    said = environment.describe()
-    return said["commit"], said["modified"]
+    description = environment.describe()
+    return description["commit"], description["modified"]
 
 
 def test_the_commit_of_a_checkout_is_recorded(packages: Path) -> None:
@@ -46,7 +46,7 @@ def test_the_commit_of_a_checkout_is_recorded(packages: Path) -> None:
     assert made() == (git(packages, "rev-parse", "HEAD"), True)
 
 
-def test_the_commit_of_a_repository_around_it_is_not(packages: Path) -> None:
+def test_an_outer_repositorys_commit_is_not_recorded(packages: Path) -> None:
     """A virtual environment, or a copy without git, may lie inside another repository."""
     assert made() == (None, None)
 
@@ -58,7 +58,7 @@ exec "$REAL" "$@"
 
 
 @pytest.mark.parametrize("instead", ["exec sleep 1000", "exit 128", 'exec "$REAL" no-such-command'])
-def test_where_git_does_not_say_whether_files_were_modified_nobody_else_does(
+def test_modified_is_unknown_if_git_does_not_tell(
     packages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instead: str
 ) -> None:
     """git hangs, as on a network file system, or refuses."""
@@ -98,6 +98,6 @@ def test_an_installed_wheel_is_named_by_its_version(packages: Path, monkeypatch:
 def test_a_training_process_says_the_instructions_that_its_numbers_hang_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """Records torch's instruction set, and variables that restrict torch or its libraries to another one."""
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
-    said = environment.of_training()
-    assert said["cpu_capability"] == torch.backends.cpu.get_cpu_capability()
-    assert said["variables"]["ONEDNN_MAX_CPU_ISA"] == "AVX2"
+    description = environment.of_training()
+    assert description["cpu_capability"] == torch.backends.cpu.get_cpu_capability()
+    assert description["variables"]["ONEDNN_MAX_CPU_ISA"] == "AVX2"

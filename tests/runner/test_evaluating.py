@@ -21,7 +21,7 @@ from results.records.spec import ACCURACY, Judge
     ("given", "kept"),
     [("2.0", 2), (" 1/4 ", 0.25), ("1/3", 1 / 3), ("0.333333", 1 / 3), (0.5, 0.5)],
 )
-def test_what_may_be_given(given: Any, kept: float) -> None:
+def test_accepted_intervals_are_parsed(given: Any, kept: float) -> None:
     """It is parsed to a fraction, and written in JSON as the number that journals always had."""
     work = workload("cifar10", "resnet18", "smoke", {"evaluate_every": given})
     made = work.model_dump(mode="json")["evaluate_every"]

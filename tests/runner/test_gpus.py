@@ -79,7 +79,7 @@ def test_gpus_that_differ_are_no_one_hardware(see: See) -> None:
     assert usable_device("cpu") == "cpu"
 
 
-def test_no_gpu_is_said(see: See) -> None:
+def test_a_missing_gpu_is_reported(see: See) -> None:
     see()
     with pytest.raises(UserError, match="torch sees no GPU"):
         gpus.detect()

@@ -64,7 +64,7 @@ def test_without_a_limit_silence_is_said_at_growing_intervals(clock: Clock) -> N
     assert "for 60 s" in heard[1].text
 
 
-def test_imports_have_longer(clock: Clock) -> None:
+def test_imports_have_more_time(clock: Clock) -> None:
     beats = Heartbeats(1.0, ignore)
     assert wait(beats, clock, FIRST_SECONDS - 1) == []
     assert wait(beats, clock, 1.0)

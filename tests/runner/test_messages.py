@@ -47,8 +47,8 @@ def heard(answer: Answer, *, lives: bool = True) -> tuple[list[Any], dict[str, E
     return events, ended, job
 
 
-def test_an_end_that_takes_the_process_along_is_the_runs_own() -> None:
-    """Not that of a process that died: the pool starts another one for the remaining runs."""
+def test_a_run_that_ends_its_process_has_ended() -> None:
+    """The process ends with the run that it reports as failed; the pool starts another one for the remaining runs."""
     end = Ended("id", "failed", "no progress for 60 s while training epoch 1", with_process=True)
     events, ended, job = heard(end, lives=False)
     assert (events, ended, job.run) == ([end], {"id": end}, None)
@@ -56,6 +56,6 @@ def test_an_end_that_takes_the_process_along_is_the_runs_own() -> None:
     assert job.process.joined  # type: ignore[attr-defined]
 
 
-def test_what_the_user_can_mend_ends_the_command() -> None:
+def test_mistakes_of_the_user_end_the_command() -> None:
     with pytest.raises(UserError, match="move the file"):
         heard(UserMistake("id", "move the file away"))

@@ -131,7 +131,7 @@ def two(record: Record, jobs: int) -> tuple[Display, Sequence[Run], Clock]:
     return Display(runs, Console(file=io.StringIO()), Pace([took(record, 100.0)]), jobs, clock), runs, clock
 
 
-def test_what_epochs_take_now_corrects_what_was_expected(record: Record) -> None:
+def test_current_epochs_correct_the_expected_time(record: Record) -> None:
     display, (first, second), clock = two(record, jobs=1)
     assert display.seconds == pytest.approx(800)
     display(Begin(first.id, first.spec, first.labels))

@@ -209,7 +209,7 @@ def test_whatever_defines_a_run_changes_its_identity(monkeypatch: pytest.MonkeyP
     assert not set(plain) & set(ids())
 
 
-def test_what_does_not_define_a_run_does_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_irrelevant_choices_keep_a_runs_identity(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """More seeds, fewer rows, another table, working folder or additional plug-in give the same runs."""
     plain = ids()
     assert set(plain) < set(ids(seeds=(0, 1, 2, 3)))

@@ -18,8 +18,10 @@ PAPER_B = [id for id in IDS if id.startswith("lap-")]
 
 def rate(id: str, row: Row, epochs: float, scale: str = "paper") -> float:
     """Returns the rate on the table's first network, after so many epochs."""
-    one = table(id)
-    run = SimpleNamespace(work=row_workload(one, one.networks[0], row, scale, {}), method=row_method(one, row, {}))
+    rows_table = table(id)
+    run = SimpleNamespace(
+        work=row_workload(rows_table, rows_table.networks[0], row, scale, {}), method=row_method(rows_table, row, {})
+    )
     return float(cast(Any, Training.learning_rate)(run, epochs))
 
 
@@ -35,7 +37,7 @@ def test_wide_resnets_rate_is_that_of_the_scripts(devices: int, warmed_up: float
         assert rates == pytest.approx([0.05, 0.05 + 0.4 * (warmed_up - 0.05), warmed_up])
 
 
-def test_it_grows_with_the_batch() -> None:
+def test_a_scaled_rate_grows_with_the_batch() -> None:
     assert rate("lap-table8", row("lap-table8", "mbsgd@batch=128"), 5) == pytest.approx(0.8)
     assert rate("lap-table8", row("lap-table8", "mbsgd@batch=512"), 5) == pytest.approx(3.2)
 

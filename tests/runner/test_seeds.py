@@ -24,7 +24,7 @@ def test_seeds_are_read_and_written() -> None:
         assert (seeds.argument(meant), seeds.words(meant)) == (argument, words)
 
 
-def test_what_are_no_seeds_is_refused() -> None:
+def test_invalid_seeds_are_refused() -> None:
     for text in ("", "0", "-1", "1001", "x", "1.5", "3-1", "0-1000", "1,,2", "1-2-3", "9" * 40):
         with pytest.raises(UserError, match="--seeds"):
             seeds.parsed(text)

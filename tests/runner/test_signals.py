@@ -232,7 +232,7 @@ def test_a_signal_that_was_ignored_from_the_start_stays_ignored(number: signal.S
     assert process.communicate(timeout=300) == ("held\nignored\n", "")
 
 
-def test_what_does_not_end_is_ended() -> None:
+def test_a_process_ends_within_the_set_seconds() -> None:
     program = "import time; from results import children; children.end_within(0.1, 7); time.sleep(100)"
     assert subprocess.run([sys.executable, "-c", program], env=ENVIRONMENT, timeout=300).returncode == 7
 

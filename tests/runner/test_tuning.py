@@ -102,7 +102,7 @@ def test_a_diverged_trial_is_worse_than_any_other() -> None:
     assert best(tried(None, None, None, None, None)).factors == PUBLISHED
 
 
-def test_a_best_at_the_edge_is_said() -> None:
+def test_a_best_trial_at_the_edge_is_reported() -> None:
     assert edges(tried(70.0, 75.0, 80.0)) == ("highest learning rate",)
     assert edges(tried(90.0, 75.0, 80.0)) == ("lowest learning rate",)
     assert edges(tried(70.0, 85.0, 80.0)) == ()

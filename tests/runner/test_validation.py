@@ -65,7 +65,7 @@ def test_early_stopping_goes_by_validation() -> None:
     assert history.stopped_early
 
 
-def test_it_is_a_part_of_a_run_only_where_it_is_set() -> None:
+def test_a_validation_split_is_part_of_the_identity_only_if_set() -> None:
     plain, made = (
         alone(tiny(**settings), methods.recorded("bp", {}), executor="threads") for settings in ({}, {"validation": 50})
     )

@@ -57,44 +57,44 @@ def looks(watch: Watch, seconds: int) -> None:
 
 
 def test_silence_is_said_at_growing_intervals() -> None:
-    said = list[str]()
-    watch = Watch(at_work("forward")[0], said.append)
+    sentences = list[str]()
+    watch = Watch(at_work("forward")[0], sentences.append)
     looks(watch, 300)
-    assert [one.split(" while ")[0] for one in said] == [
+    assert [one.split(" while ")[0] for one in sentences] == [
         f"no progress for {seconds} s" for seconds in (30, 60, 120, 240)
     ]
 
 
 def test_each_worker_is_named_with_its_effect_and_since_when() -> None:
     run_progress, (forward, backward) = at_work("forward", "backward")
-    said = list[str]()
-    watch = Watch(run_progress, said.append)
+    sentences = list[str]()
+    watch = Watch(run_progress, sentences.append)
     backward.effect = Get(Channel(name="losses"))
     for _ in range(10):  # the other one stands still meanwhile
         forward.effect_count += 1
         watch.look(1.0)
     looks(watch, 30)
-    assert said == [
+    assert sentences == [
         "no progress for 30 s while training epoch 2: forward 0 on device 0 before its first effect "
         f"({LINE}) for 30 s; backward 0 on device 0 at Get (losses; {LINE}) for 39 s"
     ]
 
 
 def test_a_slow_evaluation_names_no_worker_and_its_batches_are_progress() -> None:
-    run_progress, said = RunProgress("evaluating epoch 3", Idle()), list[str]()
-    watch = Watch(run_progress, said.append)
+    run_progress, sentences = RunProgress("evaluating epoch 3", Idle()), list[str]()
+    watch = Watch(run_progress, sentences.append)
     for _ in range(10):
         run_progress.evaluated += 1
         looks(watch, 20)
-    assert said == []
+    assert sentences == []
     looks(watch, 11)
-    assert said == ["no progress for 30 s while evaluating epoch 3"]
+    assert sentences == ["no progress for 30 s while evaluating epoch 3"]
 
 
 def test_a_run_is_given_up_after_the_seconds_that_were_set() -> None:
     run_progress, (one,) = at_work("forward")
-    given_up, said = list[str](), list[str]()
-    watch = Watch(run_progress, said.append, stall_after=5.0)
+    given_up, sentences = list[str](), list[str]()
+    watch = Watch(run_progress, sentences.append, stall_after=5.0)
     watch.give_up = given_up.append
     for _ in range(10):
         one.effect_count += 1
@@ -109,11 +109,11 @@ def test_a_run_is_given_up_after_the_seconds_that_were_set() -> None:
 
 def test_loading_is_never_given_up() -> None:
     """Loading shows no progress, so only its duration is reported."""
-    said = list[str]()
-    watch = Watch(RunProgress(), said.append, stall_after=5.0)
+    sentences = list[str]()
+    watch = Watch(RunProgress(), sentences.append, stall_after=5.0)
     watch.give_up = pytest.fail
     looks(watch, 40)
-    assert said == ["no progress for 30 s while loading the data"]
+    assert sentences == ["no progress for 30 s while loading the data"]
 
 
 def test_the_watch_is_a_thread_that_ends_with_the_run() -> None:
@@ -215,7 +215,7 @@ def test_a_run_that_has_ended_is_not_given_up(journal: Journal, sent: list[Any],
     assert sent == []
 
 
-def test_what_is_given_up_waits_for_a_line_that_is_being_written(journal: Journal, sent: list[Any]) -> None:
+def test_giving_up_waits_for_a_line_being_written(journal: Journal, sent: list[Any]) -> None:
     """The run is not given up if that line was its end."""
     thread = threading.Thread(target=process.give_up, args=(Sending(sent), journal, "id", "no progress"))
     with journal.lock:

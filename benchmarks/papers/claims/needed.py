@@ -37,9 +37,9 @@ _TOO_SMALL = f"more than {MOST} seeds: the effect is too small beside the spread
 
 @dataclass(frozen=True)
 class Need:
-    """Evidence that would decide a claim, in words. seeds: of every row; None if more than MOST, or none, would do."""
+    """Evidence that would decide a claim. seeds: of every row; None if more than MOST, or none, would do."""
 
-    words: str = ""
+    description: str = ""
     seeds: int | None = None
 
 

@@ -49,7 +49,7 @@ class Grounds:
         return cls(point.text, quantity.value, *quantity.bounds(), quantity.n, point.unit, _claimed(point))
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """Returns '+1 points [0.52, 1.48], n = 3, claimed above 0' or 'at least 3× [2.6, ∞), n = 3, ...'.
 
         A law has its text instead.
@@ -90,7 +90,11 @@ class Verdict:
 
 
 class Assessment(NamedTuple):
-    """A claim's comparisons, the level of one that decides it alone, the status, and why points and shares differ."""
+    """A claim's comparisons and the status that they give.
+
+    level: of a comparison that decides the claim by itself. contradiction: how points of accuracy and shares of the
+    accuracy above chance disagree; "" if they agree.
+    """
 
     points: Sequence[Outcome]
     level: float

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from benchmarks.executors.counts import Natural, TeamValues
 from results.errors import ResultsError
 from results.files import own_folder, replace
-from results.reading import content, opened
+from results.reading import content, first_mistake, opened
 from results.records import folder_of
 
 if TYPE_CHECKING:
@@ -71,11 +71,6 @@ class Checkpoint:
 
     progress: Progress
     tensors: Mapping[str, Tensor]
-
-    @property
-    def words(self) -> str:
-        """Position of the run in words, see `words`."""
-        return words(*self.place)
 
     @property
     def place(self) -> tuple[int, int]:
@@ -169,8 +164,7 @@ def _parsed(data: bytes) -> tuple[Progress, dict[str, Tensor]]:
         progress = Progress.model_validate(json.loads(text))
         return progress, load(data)
     except ValidationError as error:
-        mistake = error.errors()[0]
-        raise ValueError(f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}") from error
+        raise ValueError(first_mistake(error)) from error
     except (LookupError, TypeError, AttributeError, SafetensorError) as error:
         raise ValueError(str(error)) from error
 

@@ -167,7 +167,7 @@ def submit(call: Call, paths: Sequence[Path], *, name: str, logs: Path, options:
         try:
             jobs: list[submitit.Job[Any]] = executor.map_array(call, list(map(str, paths)))
         except (submitit.core.utils.FailedSubmissionError, submitit.core.utils.FailedJobError) as error:
-            raise UserError(f"SLURM takes no job with {options.words}: {_refusal(str(error))}.") from error
+            raise UserError(f"SLURM takes no job with {options.description}: {_refusal(str(error))}.") from error
     return tuple(job.job_id for job in jobs)
 
 

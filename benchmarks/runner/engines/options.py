@@ -44,10 +44,6 @@ class SlurmOptions:
     setup: tuple[str, ...] = ()
 
     @property
-    def partition(self) -> str | None:
-        return self.sbatch.get("partition")
-
-    @property
     def minutes(self) -> float:
         """Time limit of a job."""
         return minutes(self.sbatch["time"]) if "time" in self.sbatch else MINUTES
@@ -58,7 +54,7 @@ class SlurmOptions:
         return min(SIGNAL_SECONDS, int(self.minutes * 30))
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """Options as users write them: partition=gpu, time=240."""
         return ", ".join(f"{key}={value}" for key, value in {**self.sbatch, "time": f"{self.minutes:g}"}.items())
 

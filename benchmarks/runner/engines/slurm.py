@@ -97,7 +97,7 @@ class Slurm:
         shards, _ = self._plan(runs, pace)
         hours = [pace.seconds(shard, 1) / 3600 for shard in shards]
         return (
-            f"{_jobs(len(shards))} of at most {many(max(map(len, shards)))} each, {self.options.words}: "
+            f"{_jobs(len(shards))} of at most {many(max(map(len, shards)))} each, {self.options.description}: "
             f"{sum(hours):.2g} hours of jobs in all, the longest {max(hours):.2g} ({pace.basis(runs)})"
         )
 
@@ -109,7 +109,7 @@ class Slurm:
 
     def _plan(self, runs: Sequence[Run], pace: Pace) -> tuple[list[list[Run]], int]:
         """Chooses how many short runs share a job -> the runs of each job, and the number of nodes."""
-        nodes = cluster.nodes(self.options.partition)
+        nodes = cluster.nodes(self.options.sbatch.get("partition"))
         self._shares = shares(runs, pace.run_seconds, nodes, self.options.minutes)
         return self._packed(runs), nodes
 

@@ -215,7 +215,9 @@ def train(
                 report=lambda epoch, metrics: parent.send(Epoch(begin.id, epoch, metrics)),
                 run_progress=run_progress,
                 checkpoints=checkpoints,
-                resumed=lambda checkpoint: parent.send(Resumed(begin.id, checkpoint.place[0], checkpoint.words)),
+                resumed=lambda checkpoint: parent.send(
+                    Resumed(begin.id, checkpoint.place[0], words(*checkpoint.place))
+                ),
                 options=setting.options,
                 own=own_files.loaded(setting.own),
             )

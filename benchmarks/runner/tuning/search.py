@@ -104,7 +104,7 @@ class TuningBudget:
         return tuple(float(f"{self.span ** (i / (self.grid - 1) - 0.5):.12g}") for i in range(self.grid))
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """Describes the trials of a row."""
         least, greatest = self.rates[0], self.rates[-1]
         runs = f"{self.trials} trials of {self.seeds} seed{'' if self.seeds == 1 else 's'}"

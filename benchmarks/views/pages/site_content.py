@@ -149,8 +149,8 @@ def _cell(verdict: Verdict, condition: RunCondition) -> ClaimCell:
         condition=condition.label,
         status=verdict.status,
         label=verdict.label,
-        effect=verdict.effect.words if verdict.effect is not None else "",
-        needed=verdict.need.words,
+        effect=verdict.effect.description if verdict.effect is not None else "",
+        needed=verdict.need.description,
         measured=verdict.measured,
         why=verdict.why,
     )

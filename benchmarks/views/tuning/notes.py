@@ -42,7 +42,7 @@ def captions(tuned: TunedTable) -> Iterator[str]:
     yield from of_table.captions(table_runs)
     if need(table_runs.table.measures, "target"):
         yield "the same target on either side: that of the published rates"
-    yield f"the same budget for every row: {budget.words}"
+    yield f"the same budget for every row: {budget.description}"
     least, most = (choose(spent(search).epochs for search in tuned.searches) for choose in (min, max))
     epochs = f"{least:,}" if least == most else f"{least:,} to {most:,}"
     yield f"spent by a row: {budget.trials} trials, {epochs} epochs; the columns have each row's own"
