@@ -29,7 +29,7 @@ ROUGH_BATCH_SECONDS = {
     "gpt": {"smoke": 0.012, "small": 0.04, "paper": 0.08},
     "vit": {"smoke": 0.015, "small": 0.1, "paper": 2.0},
 }
-"""By network; others use ResNet-18's."""
+"""Seconds by network and scale; other networks use ResNet-18's."""
 START_SECONDS = 6.0
 """Seconds until a process trains its first run."""
 LATEST = 5

@@ -23,7 +23,7 @@ DEFAULTS = Choices()
 FILES = ("plugins", "task", "data_card", "data")
 """Choices that name files and folders of the user."""
 OF_A_CARD = ("workload.train_samples", "workload.test_samples", "workload.resolution")
-"""Settings that a user's data card makes; their default is "none"."""
+"""Settings that a user's data card implies; their default is "none"."""
 
 
 def _written(chosen: Choices, owners: Collection[str] | None = None) -> Iterator[Written]:
@@ -74,7 +74,7 @@ def settings(chosen: Choices, owners: Collection[str] | None = None) -> dict[str
 
 
 def _arguments(chosen: Choices) -> Iterator[str]:
-    """Yields arguments of `--set`, without settings that a data card or a task's file makes again."""
+    """Yields arguments of `--set`, except settings that --data-card or --task imply."""
     for owner, options in chosen.settings.items():
         for key, value in options.items():
             if owner != "workload" or chosen.own.settings.get(key) != value:

@@ -77,7 +77,7 @@ def matched(
 def differences(first: Record, second: Record) -> tuple[list[SpecDifference], list[SpecDifference]]:
     """Returns the settings and the context in which two specs differ, seeds aside.
 
-    If the scale differs, it stands for all differences of the workload.
+    Runs of different scales differ in "scale" instead of in the many settings of their workloads.
     """
     a, b = (flat(record.spec.document()) for record in (first, second))
     fields = [

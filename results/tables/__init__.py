@@ -109,10 +109,10 @@ class GlanceLine:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """Rows of one network against one of them, the baseline. network, baseline: titles; key, row: keys of the two.
+    """Rows of one network compared with one of them, the baseline.
 
-    of: what the speed-up is measured in, such as "time to target, simulated seconds". quality: what rows are judged by.
-    heading, digits: of the column of differences.
+    network, baseline: titles. key, row: their keys. of: what the speed-up is measured in, such as "time to target,
+    simulated seconds". quality: what rows are judged by. heading, digits: of the column of differences.
     """
 
     network: str

@@ -74,7 +74,7 @@ class Store:
         self._arrange(runs, group_of | {entry.key: entry.parent for entry in entries}, settings)
 
     def _arrange(self, runs: Mapping[str, Any], group_of: Mapping[str, str], settings: Mapping[str, str]) -> None:
-        """Moves each run under its group's parent and updates its name, runs of earlier feeds included."""
+        """Moves each run under its group's parent and updates its name. Runs that earlier feeds stored are included."""
         for key, run in runs.items():
             parent = runs.get(group_of[key])
             if parent is not None and run.data.tags.get(PARENT) != parent.info.run_id:

@@ -22,7 +22,7 @@ RUNS = [run_of(seed) for seed in range(4)]
 
 
 class Grid:
-    """RUNS in a folder, and the sentences of an engine about them."""
+    """An engine that trains RUNS into a folder, and the sentences that it printed."""
 
     def __init__(self, fake: FakeCluster, out: Path, per_task: int = 1) -> None:
         self.fake, self.out, self.said = fake, out, list[str]()

@@ -63,7 +63,7 @@ def test_the_other_reading_is_accepted_at_paper_scale(ambiguity: Ambiguity) -> N
 def test_ambiguities_are_complete() -> None:
     for ambiguity in AMBIGUITIES:
         assert set(ambiguity.tables) <= {*IDS, *analyses.IDS}
-        assert all((ambiguity.said, ambiguity.elsewhere, ambiguity.ours, ambiguity.source))
+        assert all((ambiguity.statement, ambiguity.alternative, ambiguity.default, ambiguity.source))
         assert set(ambiguity.methods) <= set(methods.names())
         assert bool(ambiguity.methods) == (ambiguity.owner == "{method}")
 

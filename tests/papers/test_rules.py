@@ -125,7 +125,7 @@ def test_a_bound_has_a_sampling_error_of_its_own() -> None:
 
 
 def test_runs_that_never_arrive_bound_the_mean() -> None:
-    """Three runs beyond 200 show at 97.5 % that three in ten of all runs are, so the mean is at least 58."""
+    """If three runs all exceed 200, three in ten of all runs do so at 97.5 % confidence: the mean is at least 58."""
     rival = of_runs(None, None, None, limit=200.0)
     assert rival.interval().low == pytest.approx(200 * 0.025 ** (1 / 3))
     assert of_runs(40.0, 41.0, 42.0).minus(rival).within(-math.inf, 0.0) == "holds"

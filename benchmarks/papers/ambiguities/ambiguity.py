@@ -18,16 +18,16 @@ B_CODE = "public code of arXiv:2203.06638"
 class Ambiguity:
     """A point that a paper leaves open, or on which it contradicts itself.
 
-    item: topic. said, elsewhere: the two statements. ours: the default interpretation. key: the setting that decides
-    ("workload.stem"; "{method}.weights" for each of `methods`); "" if no option does. value: the setting's value for
-    the other interpretation, "" if several are possible. networks: those concerned; empty for all networks of the
-    tables.
+    item: topic. statement: what the paper says. alternative: what contradicts or completes it. default: our
+    interpretation. key: the setting that decides ("workload.stem"; "{method}.weights" for each of `methods`); "" if no
+    option does. value: the setting's value for the other interpretation, "" if several are possible. networks: those
+    concerned; empty for all networks of the tables.
     """
 
     item: str
-    said: str
-    elsewhere: str
-    ours: str
+    statement: str
+    alternative: str
+    default: str
     tables: tuple[str, ...]
     source: str
     key: str = ""

@@ -37,7 +37,7 @@ def interpretations(table_id: str, runs: Sequence[Run] = ()) -> list[str]:
         if table_id in ambiguity.tables:
             concerned = [run for run in runs if _concerns(ambiguity, run)]
             if concerned or not (runs or ambiguity.of_runs):
-                statements = f"{ambiguity.item}: {ambiguity.said}; {ambiguity.elsewhere}"
+                statements = f"{ambiguity.item}: {ambiguity.statement}; {ambiguity.alternative}"
                 lines.append(f"{statements}. Taken: {_taken(ambiguity, concerned, table_id)}")
     return lines
 
@@ -51,9 +51,9 @@ def _concerns(ambiguity: Ambiguity, run: Run) -> bool:
 def _taken(ambiguity: Ambiguity, runs: Sequence[Run], table_id: str) -> str:
     """Describes the interpretations that the runs use, grouped by reason, and how to choose the other."""
     if not ambiguity.key:
-        return f"{ambiguity.ours}."
+        return f"{ambiguity.default}."
     if not ambiguity.of_runs:
-        return f"{ambiguity.ours}, unless set. The other: --set {ambiguity.other}."
+        return f"{ambiguity.default}, unless set. The other: --set {ambiguity.other}."
     groups: dict[tuple[str, str, str], dict[str, None]] = {}
     for run in runs:
         name = run.method.name if ambiguity.methods else run.spec.workload.network
@@ -73,9 +73,9 @@ def _choice(ambiguity: Ambiguity, run: Run, table_id: str) -> tuple[str, str, st
     value = _field(work.document() if of_workload else run.method.options, ambiguity)
     default = accepted(ambiguity, names, "", table_id, run.parts)
     if value == default:
-        return _text(value), ambiguity.ours, ambiguity.value or "VALUE"
+        return _text(value), ambiguity.default, ambiguity.value or "VALUE"
     if ambiguity.value and value == accepted(ambiguity, names, ambiguity.value, table_id, run.parts):
-        return _text(value), f"the other reading; ours: {ambiguity.ours}", _text(default)
+        return _text(value), f"the other reading; ours: {ambiguity.default}", _text(default)
     why = f"of scale {work.scale}, of the row, or set; ours for the paper: {_text(default)}"
     return _text(value), why, ambiguity.value or "VALUE"
 

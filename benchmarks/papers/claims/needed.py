@@ -47,7 +47,7 @@ DECIDED = Need()
 
 
 def fitted_parts(points: Sequence[Outcome]) -> set[int]:
-    """Statements of a claim for which only fitted seconds speak."""
+    """Numbers of a claim's statements whose comparisons all rest on fitted seconds."""
     return {point.part for point in points} - {point.part for point in points if not point.fitted}
 
 

@@ -138,10 +138,10 @@ class Quantity:
 
     terms: the means with a spread from which it is computed. n: fewest runs of any of them. open_below, open_above:
     whether it may lie anywhere below, or above, its interval. quotient: whether its interval is computed in logarithms.
-    fitted: whether it depends on seconds that the hardware card was fitted to. elsewhere: its values on the cards that
-    other published seconds might have led to; of simulated seconds alone. diverged: which runs diverged, in words.
-    runs: ids of a row's runs. ends: the earliest and latest values that the evaluations allow; None if the value is
-    exact.
+    fitted: whether it depends on seconds that the hardware card was fitted to. on_possible_cards: its values on the
+    cards that other published seconds might have led to; of simulated seconds alone. diverged: which runs diverged, in
+    words. runs: ids of a row's runs. ends: the earliest and latest values that the evaluations allow; None if the value
+    is exact.
     """
 
     value: float
@@ -151,7 +151,7 @@ class Quantity:
     open_above: bool = False
     quotient: bool = False
     fitted: bool = False
-    elsewhere: tuple[float, ...] = ()
+    on_possible_cards: tuple[float, ...] = ()
     diverged: str = ""
     runs: Set[str] = frozenset()
     ends: tuple[Estimate, Estimate] | None = None
@@ -225,7 +225,7 @@ class Quantity:
     def times(self, factor: float) -> Quantity:
         """Returns a positive multiple."""
         multiple = self._at_ends(lambda estimate: estimate.times(factor))
-        return replace(multiple, elsewhere=tuple(factor * value for value in self.elsewhere))
+        return replace(multiple, on_possible_cards=tuple(factor * value for value in self.on_possible_cards))
 
     def with_runs(self, n: int) -> Quantity:
         """Returns a copy in which every mean has n runs, with the same means and spreads."""
@@ -248,7 +248,7 @@ class Quantity:
             open_below=self.open_below or other.open_above,
             open_above=self.open_above or other.open_below,
             fitted=self.fitted or other.fitted,
-            elsewhere=tuple(map(plain, self.elsewhere, other.elsewhere)),
+            on_possible_cards=tuple(map(plain, self.on_possible_cards, other.on_possible_cards)),
             diverged="; ".join(dict.fromkeys(filter(None, (self.diverged, other.diverged)))),
             ends=None if exact else (how(self.earliest, other.latest), how(self.latest, other.earliest)),
         )
@@ -274,7 +274,7 @@ class Quantity:
 
     def cannot_move(self, low: float, high: float) -> bool:
         """Whether it lies within the bounds on all cards that might have been fitted, or outside them on all."""
-        return len({low < value < high for value in self.elsewhere}) == 1
+        return len({low < value < high for value in self.on_possible_cards}) == 1
 
 
 def _mean(

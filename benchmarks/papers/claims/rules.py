@@ -132,7 +132,7 @@ def measured(evidence: Evidence) -> Look:
             quantity,
             open_above=quantity.open_above or (measure.event == "best" and evidence.still_rising(*place) > 0),
             fitted=measure.timed and evidence.fitted(*place),
-            elsewhere=_elsewhere(evidence, cell, measure, quantity.value) if measure.clock else (),
+            on_possible_cards=_on_possible_cards(evidence, cell, measure, quantity.value) if measure.clock else (),
             diverged="; ".join(
                 f"{count} of {quantity.n} runs of {row} diverged" for row, count in diverged.items() if count
             ),
@@ -141,7 +141,7 @@ def measured(evidence: Evidence) -> Look:
     return Look(read, evidence.tables, evidence.scale)
 
 
-def _elsewhere(evidence: Evidence, cell: Cell, measure: Measure, value: float) -> tuple[float, ...]:
+def _on_possible_cards(evidence: Evidence, cell: Cell, measure: Measure, value: float) -> tuple[float, ...]:
     """Returns the value on each card that might have been fitted."""
     relative = evidence.relative_seconds(*cell[:3])
     if measure.better == "less":
@@ -251,7 +251,7 @@ def compared(group: str, text: str, over: Quantity | None, under: Quantity | Non
 
 
 Points = Callable[[Look], list[Outcome]]
-"""Makes the comparisons of a claim from one way to read cells."""
+"""Computes the comparisons of a claim from a `Look`, one way to read cells."""
 
 
 @dataclass(frozen=True)

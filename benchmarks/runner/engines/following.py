@@ -35,7 +35,7 @@ NAMED = 4
 
 @dataclass
 class _FollowedRun:
-    """What was last reported about a run.
+    """State of a run as last reported.
 
     before: start of the journal that existed before its job. started: start of the journal that is read. version: inode
     and size of that file. going: whether its job trains it. checkpoint: the latest when its last job ended.

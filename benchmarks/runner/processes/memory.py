@@ -11,7 +11,7 @@ from functools import cache
 
 PRELOAD = "LD_PRELOAD"
 ALLOCATORS = ("tcmalloc", "tcmalloc_minimal", "jemalloc")
-"""In the order of PyTorch's own launcher, torch.backends.xeon.run_cpu, and of their speed; Debian has the second."""
+"""Names of allocators in the order of PyTorch's launcher, torch.backends.xeon.run_cpu, and of their speed."""
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # <malloc.h>
 HEAP_BYTES = 64 << 20
