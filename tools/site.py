@@ -3,8 +3,8 @@
     uv run tox run -e site      # builds out/site; a broken link fails
 
 A method's page begins with docs/methods/NAME.md, its pseudo-code; this adds the method's file, its options, a timeline
-drawn from a simulated epoch, and what was published and measured. A page of a table is made of its literals. A file
-that the docs link to and that is no page itself becomes a page with its text.
+drawn from a simulated epoch, the staleness of its gradients, and what was published and measured. A page of a table is
+made of its literals. A file that the docs link to and that is no page itself becomes a page with its text.
 """
 
 from __future__ import annotations
@@ -15,20 +15,30 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files
-from mkdocs.structure.pages import Page
 
 import methods
+from benchmarks.analyses.simulation import Layers, team_of
 from benchmarks.commands.option_list import options
+from benchmarks.executors.accounting import Moment, Staleness
+from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.hardware import cards
+from benchmarks.hardware.price import Price
 from benchmarks.tables import registry
 from benchmarks.tables.definition import Table
 from results.measures import MEASURES
+
+if TYPE_CHECKING:  # so that tests of what the pages say need no mkdocs
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+    from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOT_PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
@@ -45,6 +55,9 @@ LONGEST = 100_000
 BATCHES = 8
 """Batches of the epoch that a timeline shows."""
 
+LONG = 96
+"""Batches of an epoch whose start matters little to the mean staleness."""
+
 
 # ---- hooks, in the order in which mkdocs calls them
 
@@ -58,6 +71,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the pages that are made: of the root's documents, of tables and methods, and of linked files."""
+    from mkdocs.structure.files import File
+
     texts = {page: (ROOT / source).read_text(encoding="utf-8") for source, page in ROOT_PAGES.items()}
     texts |= {"tables/index.md": _tables_page(), "methods/index.md": _methods_page()}
     texts |= {f"tables/{name}.md": _table_page(registry.table(name)) for name in registry.IDS}
@@ -241,6 +256,8 @@ def _of_method(name: str) -> str:
             f"![Timeline of {cls.title}]({name}.svg)",
             f"An epoch of {BATCHES} batches on the virtual clock, three layers, a backward pass twice as long as a "
             "forward pass, free links: drawn from a run, effect by effect.",
+            "## Staleness",
+            staleness_section(name),
             "## Options",
             f"`--set {name}.OPTION=VALUE`",
             _markdown_table(("option", "values", "default", "what it is"), rows),
@@ -258,10 +275,13 @@ def _as_markdown(text: str) -> str:
 
 def _methods_page() -> str:
     rows = [
-        (f"[{methods.method_class(name).title}]({name}.md)", f"`{name}`", methods.method_class(name).source)
+        (f"[{cls.title}]({name}.md)", f"`{name}`", _means(staleness(name, *_sketch(), LONG)), cls.source)
         for name in methods.names()
+        for cls in [methods.method_class(name)]
     ]
-    return "# Methods\n\n" + _markdown_table(("method", "on the command line", "source"), rows) + "\n"
+    headings = ("method", "on the command line", "staleness", "source")
+    note = f"Staleness: means by layer, first to last, over {LONG} simulated batches; each method's page says of what."
+    return f"# Methods\n\n{_markdown_table(headings, rows)}\n\n{note}\n"
 
 
 @cache
@@ -274,6 +294,79 @@ def _timelines() -> dict[str, bytes]:
         subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
         pictures = Path(folder).rglob("figure1-*.svg")
         return {path.stem.removeprefix("figure1-"): path.read_bytes() for path in pictures}
+
+
+# ---- staleness
+
+
+class _EachStaleness(Staleness):
+    """Keeps the staleness of each applied gradient, in updates, by layer."""
+
+    def clear(self) -> None:
+        super().clear()
+        self.each: list[list[int]] = [[] for _ in self.layers]
+
+    def note(self, layer: int, updates: int, read: Moment, ready: Moment, now: Moment) -> None:
+        super().note(layer, updates, read, ready, now)
+        self.each[layer].append(updates)
+
+
+def staleness(name: str, layers: Layers, price: Price, batches: int) -> dict[str, list[int]]:
+    """Simulates an epoch of a method -> layer -> the staleness of each gradient that was applied to it, in updates."""
+    method = methods.create(name)
+    team = team_of(method, layers, batches)
+    team.accounts.staleness = noted = _EachStaleness([layer for layer, _ in layers])
+    VirtualExecutor(team, price).run(method.workers(team))
+    return dict(zip(noted.layers, noted.each, strict=True))
+
+
+def _sketch() -> tuple[Layers, Price]:
+    """Returns the network of the timelines, and its seconds on ideal devices."""
+    return [(f"L{m}", 1) for m in (1, 2, 3)], Price.uniform(3, 1.0, 2.0)
+
+
+def _on_card() -> tuple[Layers, Price]:
+    card = cards.load("paper-a")
+    network = card.networks["resnet18"]
+    sizes = (int(size // 4) for size in network.parameter_bytes)
+    return list(zip(network.layers, sizes, strict=True)), card.price(network)
+
+
+def _means(by_layer: Mapping[str, Sequence[int]]) -> str:
+    """Returns the mean of each layer, from the first to the last; one where all are alike."""
+    means = [f"{fmean(values):.2f}" for values in by_layer.values()]
+    return ", ".join(means if len(set(means)) > 1 else means[:1]) if any(map(any, by_layer.values())) else "0"
+
+
+def staleness_section(name: str) -> str:
+    """Returns a table of the timeline's epoch, and means over a longer one and on a network of a card."""
+    drawn, long, network = (
+        staleness(name, *where, batches)
+        for where, batches in ((_sketch(), BATCHES), (_sketch(), LONG), (_on_card(), LONG))
+    )
+    about = (
+        "Staleness of an applied gradient: updates of its layer by others since its forward pass read the weights. "
+        "Averages of replicas and outer steps are not counted. "
+    )
+    if not any(map(any, [*drawn.values(), *long.values(), *network.values()])):
+        return f"{about}It is **0** in the run above, and over {LONG} batches of it or of ResNet-18 (card `paper-a`)."
+    counts = {layer: Counter(values) for layer, values in drawn.items()}
+    if all(count == counts[next(iter(counts))] for count in counts.values()):
+        counts = {"each layer": next(iter(counts.values()))}
+    sizes = range(max(map(max, counts.values())) + 1)
+    rows = [
+        (layer, f"{fmean(count.elements()):.2f}", *(str(count[size] or "") for size in sizes))
+        for layer, count in counts.items()
+    ]
+    return "\n\n".join(
+        [
+            f"{about}In the run above (three equal layers, {BATCHES} batches, ideal devices, simulated clock, seed 0), "
+            "the mean, and how many gradients had which staleness:",
+            _markdown_table(("layer", "mean", *(f"of {size}" for size in sizes)), rows),
+            f"Means from the first layer to the last, over {LONG} batches: {_means(long)}; on ResNet-18 at the prices "
+            f"of hardware card `paper-a`: {_means(network)}.",
+        ]
+    )
 
 
 # ---- tables
