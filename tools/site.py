@@ -10,6 +10,7 @@ made of its literals. A file that the docs link to and that is no page itself be
 from __future__ import annotations
 
 import inspect
+import json
 import posixpath
 import re
 import subprocess
@@ -41,7 +42,13 @@ if TYPE_CHECKING:  # so that tests of what the pages say need no mkdocs
     from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOT_PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+PAGES = {
+    "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "docs/notebooks/sixty_seconds.ipynb": "tutorial.md",
+}
+"""Pages of files that are no Markdown of the docs."""
 LINK = re.compile(r"(\]\()([^)\s#]+)?(#[^)\s]*)?(\))")
 FENCE = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 MERMAID = re.compile(r"^```mermaid\n(.*?)^```\s*$", re.MULTILINE | re.DOTALL)
@@ -73,7 +80,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the pages that are made: of the root's documents, of tables and methods, and of linked files."""
     from mkdocs.structure.files import File
 
-    texts = {page: (ROOT / source).read_text(encoding="utf-8") for source, page in ROOT_PAGES.items()}
+    texts = {page: _page_text(ROOT / source) for source, page in PAGES.items()}
     texts |= {"tables/index.md": _tables_page(), "methods/index.md": _methods_page()}
     texts |= {f"tables/{name}.md": _table_page(registry.table(name)) for name in registry.IDS}
     documented = {file.src_uri for file in files.documentation_pages()}
@@ -98,6 +105,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     folder, _, name = page.file.src_uri.rpartition("/")
     if folder == "methods" and name != "index.md":
         markdown += _of_method(name.removesuffix(".md"))
+    if folder == "" and name == "index.md":
+        page.meta["hide"] = ["toc"]  # its tables and lines of code are wide
     markdown = MERMAID.sub(lambda drawn: _svg(drawn[1]), markdown)
     return _outside_fences(markdown, lambda text: LINK.sub(lambda link: _relinked(page.file.src_uri, link), text))
 
@@ -139,7 +148,7 @@ def _outside_fences(markdown: str, change: Callable[[str], str]) -> str:
 
 def _source_of(page: str) -> str:
     """Returns the repository's path of a page's text: "index.md" -> "README.md"."""
-    return next((source for source, made in ROOT_PAGES.items() if made == page), f"docs/{page}")
+    return next((source for source, made in PAGES.items() if made == page), f"docs/{page}")
 
 
 def _target_of(page: str, link: str) -> str:
@@ -153,7 +162,7 @@ def _repository_links(page: str, text: str) -> Iterator[str]:
     for link in links:
         if link and not link.startswith(WEB):
             target = _target_of(page, link)
-            is_page = target in ROOT_PAGES or (target.startswith("docs/") and (ROOT / target).is_file())
+            is_page = target in PAGES or (target.startswith("docs/") and (ROOT / target).is_file())
             if not is_page and (ROOT / target).exists():
                 yield target
 
@@ -163,8 +172,8 @@ def _relinked(page: str, link: re.Match[str]) -> str:
     if not to or to.startswith(WEB):
         return link.group()
     target = _target_of(page, to)
-    if target in ROOT_PAGES:
-        made = ROOT_PAGES[target]
+    if target in PAGES:
+        made = PAGES[target]
     elif target.startswith("docs/") and ((ROOT / target).is_file() or not (ROOT / target).exists()):
         made = target.removeprefix("docs/")
     elif (ROOT / target).exists():
@@ -172,6 +181,18 @@ def _relinked(page: str, link: re.Match[str]) -> str:
     else:
         return link.group()  # mkdocs says that there is no such page
     return "](" + posixpath.relpath(made, posixpath.dirname(page) or ".") + f"{anchor})"
+
+
+def _page_text(path: Path) -> str:
+    """Returns the Markdown of a file, or of a notebook's cells."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".ipynb":
+        return text
+    cells = [(cell["cell_type"], "".join(cell["source"])) for cell in json.loads(text)["cells"]]
+    shown = [source if kind == "markdown" else _fenced(source, "python") for kind, source in cells]
+    opened = f"uv run --with jupyterlab jupyter lab {path.relative_to(ROOT)}"
+    about = f"A notebook, without its outputs. In a checkout this opens it; it takes about a minute:\n\n    {opened}"
+    return "\n\n".join([shown[0], about, *shown[1:]]) + "\n"
 
 
 def _source_page(target: str) -> str:

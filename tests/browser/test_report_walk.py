@@ -1,35 +1,29 @@
-"""The report as a person meets it: a browser walks every page, at a desk and on a phone.
+"""Walks every page of a report and a leaderboard in a browser, as wide as a desk's screen and as a phone's.
 
 Needs playwright, axe's script and Chromium (`tox run -e browser`); skipped where one of them is missing.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.__main__ import main
+from tests.browser.conftest import OVERHANGING
 from tests.commands.commands import TINY, train_here
+from tests.views.test_submissions import Maker
 
-sync_api = pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: name one with $CHROMIUM"),
-]
+pytestmark = pytest.mark.browser
 WIDTHS = (1280, 390)
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report of a small table, a figure and an analysis."""
+def site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Makes a report of a small table, a figure and an analysis, and a leaderboard beside it."""
     from benchmarks.runner.processes import pool
 
     out = tmp_path_factory.mktemp("walk") / "out"
@@ -42,19 +36,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert main(["run", "table1", "--method=async_lu,bp", *common, *tiny]) == 0
         assert main(["run", "speedup", *common, *few]) == 0
         assert main(["report", "table1", "speedup", f"--out={out}", *tiny]) == 0
+    make = Maker(out.parent / "bundles")
+    for name in ("first.zip", "second.zip"):
+        make(name)
+    (make.folder / "refused.zip").write_bytes(b"no archive")
+    assert main(["leaderboard", str(make.folder), f"--out={out}"]) == 1
     return out / "report"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
 def pages(site: Path) -> list[Path]:
-    return sorted(site.rglob("*.html"))
+    return sorted([*site.rglob("*.html"), *(site.parent / "leaderboard").glob("*.html")])
 
 
 def listen(page: Any, complaints: list[str]) -> None:
@@ -69,7 +60,7 @@ def listen(page: Any, complaints: list[str]) -> None:
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_page_is_sound(site: Path, browser: Any, width: int) -> None:
     """No console errors, pictures that load, links that lead somewhere, nothing wider than the screen."""
-    assert len(pages(site)) >= 3
+    assert len(pages(site)) >= 4
     for path in pages(site):
         page = browser.new_page(viewport={"width": width, "height": 900})
         complaints: list[str] = []
@@ -82,7 +73,7 @@ def test_every_page_is_sound(site: Path, browser: Any, width: int) -> None:
             target = link.split("#")[0]
             if target and "://" not in target:
                 assert (path.parent / target).exists(), f"{path}: {link}"
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1"), f"{path} at {width}"
+        assert page.evaluate(OVERHANGING) == [], f"{path} at {width}"
         page.close()
 
 

@@ -5,8 +5,6 @@ Needs playwright, Chromium and mlflow (`tox run -e browser`); skipped where one 
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,19 +18,12 @@ from results.tracking import serving
 from tests import needs
 from tests.commands.commands import TINY, train_here
 
-sync_api = pytest.importorskip("playwright.sync_api")
-
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.browser,
-    needs.mlflow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: name one with $CHROMIUM"),
-]
+pytestmark = [pytest.mark.browser, needs.mlflow]
 SETTLED_MILLISECONDS = 60_000
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+def store(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Async LU and BP of Table 1, tracked."""
     folder = tmp_path_factory.mktemp("ui")
     uri = f"sqlite:///{folder}/mlflow.db"
@@ -45,11 +36,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def page(store: str) -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium.new_page(viewport={"width": 1280, "height": 900})
-        chromium.close()
+def page(browser: Any) -> Iterator[Any]:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    yield page
+    page.close()
 
 
 def test_a_chart_lays_ours_beside_the_papers(store: str, page: Any) -> None:
