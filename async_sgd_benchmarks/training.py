@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 Method = str | type[registry.Method]
+RENAMED = {"method": "methods", "network": "networks", "plugin": "plugins", "set_": "settings"}
+"""Fields of the command line's selection -> the arguments that give them here."""
 
 
 def run(
@@ -193,10 +195,12 @@ def _selection(
     for name, several in (("methods", methods), ("networks", networks), ("plugins", plugins)):
         if isinstance(several, str):
             raise UserError(f"{name}={several!r}: give a list, [{several!r}].")
-    fields = Selection.__dataclass_fields__
+    fields = [name for name in Selection.__dataclass_fields__ if name not in RENAMED]
     for name in options:
+        if name in RENAMED:
+            raise UserError(f"{name}= is {RENAMED[name]}= here, a list or, of settings, a mapping.")
         if name not in fields:
-            raise UserError(unknown("option", name, list(fields)))
+            raise UserError(unknown("option", name, fields))
     paths = {name: Path(options[name]) for name in ("data", "task", "data_card") if options.get(name)}
     return Selection(
         **{

@@ -90,6 +90,8 @@ def test_what_cannot_be_used_is_a_sentence(out: Path) -> None:
         lambda: ab.plot.curves(runs, x="bytes"),
         lambda: ab.run("figure1"),
         lambda: ab.run("table3", methods="bp"),
+        lambda: ab.run("table3", method=["bp"]),
+        lambda: ab.run("table3", network=["resnet18"], methods=["bp"]),
         lambda: ab.run("table3", hardwear="paper-a"),
         lambda: ab.table("table3", out=out),
     ):
