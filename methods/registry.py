@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import inspect
@@ -15,11 +16,13 @@ from dataclasses import asdict
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from methods.base import Method, flat, nested
+from methods.effects import Effect
 from methods.errors import MethodError, unknown, unknown_method
 from methods.later import filled_in
 
@@ -121,6 +124,7 @@ def load_plugin(path: Path) -> list[str]:
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
+        _refuse_effects_without_yield(path, text, module)
     except (Exception, SystemExit) as error:
         for name in set(_methods) - before:
             del _methods[name]
@@ -135,6 +139,21 @@ def load_plugin(path: Path) -> list[str]:
         )
     _plugins[path] = text, added
     return added
+
+
+def _refuse_effects_without_yield(path: Path, text: bytes, module: ModuleType) -> None:
+    """Raises MethodError where a statement only makes an effect or calls a generator: nothing carries it out."""
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Expr(value=ast.Call(func=ast.Name(id=name))):
+                called = getattr(module, name, None)
+                is_effect = isinstance(called, type) and issubclass(called, Effect)
+                if is_effect or inspect.isgeneratorfunction(called):
+                    word = "yield" if is_effect else "yield from"
+                    raise MethodError(
+                        f"{path}, line {node.lineno}: {name}(...) is not yielded, so that nothing carries it out: "
+                        f"{word} {name}(...)."
+                    )
 
 
 def _line_in(path: Path, error: BaseException) -> str:

@@ -59,7 +59,9 @@ def chosen_experiments(names: Sequence[str], cards: Sequence[str] = ()) -> list[
         if name in cards:
             raise UserError(f"{name} is a hardware card: show it by itself, without a table.")
         if cards and not (name in IDS or is_file(name)):
-            raise UserError(unknown("table or hardware card", name, list(dict.fromkeys([*IDS, *GROUPS, *cards]))))
+            names_there = dict.fromkeys([*IDS, *GROUPS, *cards, *methods.names()])
+            sentence = unknown("table, hardware card or method", name, names_there, otherwise="`list` has them all.")
+            raise UserError(f"{sentence} A method of your own is loaded by --plugin FILE.py.")
     experiments = [experiment(name) for name in chosen]
     for chosen_one, name in zip(experiments, chosen, strict=True):
         if [item.id for item in experiments].count(chosen_one.id) > 1:

@@ -36,7 +36,7 @@ class Kind:
 
 METHOD_COMMANDS = (
     "python -m benchmarks run table1 --plugin {file} --method {name},bp --network resnet18 --seeds 1",
-    "python -m pytest test_{name}.py   (its degenerate case)",
+    "python -m pytest test_{name}.py   (its degenerate case; pytest is not of the wheel: pip install pytest)",
     "python -m pytest tests/conformance --plugin {path} --method {name}   (in a checkout of the suite)",
 )
 KINDS = {

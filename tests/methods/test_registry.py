@@ -133,6 +133,25 @@ def test_a_broken_plugin_says_why(plugin: Callable[..., Path], text: str, compla
         methods.load_plugin(plugin(text))
 
 
+@pytest.mark.parametrize(
+    ("line", "mended"), [("Drop(step)", "yield Drop(...)"), ("forward(replica, step)", "yield from forward(...)")]
+)
+def test_an_effect_that_is_not_yielded_is_refused_with_its_line(
+    plugin: Callable[..., Path], line: str, mended: str
+) -> None:
+    """Nothing would carry it out, and the run would end as if it had been."""
+    text = "# A method\nfrom methods import Drop, Method, forward, register\n\n"
+    text += (
+        f"@register(title='x', source='x')\nclass Own(Method):\n    def read(self, replica, step):\n        {line}\n"
+    )
+    with pytest.raises(MethodError, match="line 7") as refused:
+        methods.load_plugin(plugin(text))
+    assert mended in str(refused.value)
+    assert "own" not in methods.names()
+    word = mended.rpartition(" ")[0]
+    assert methods.load_plugin(plugin(text.replace(line, f"{word} {line}"))) == ["own"]
+
+
 def test_a_plugin_may_bring_several_methods(plugin: Callable[..., Path]) -> None:
     text = "from methods import Method, register\n"
     for name in ("first_of_a_test", "second_of_a_test"):
