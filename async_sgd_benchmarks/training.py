@@ -110,7 +110,8 @@ def table(
     """Returns a table as `run` prints it, of finished runs: rows are (network, method), columns (measure, value).
 
     value: `published` and `measured` means, `low` and `high` of the measured one (95 %), and `n` runs; NaN where there
-    is none. What qualifies it is in `frame.attrs`: title, source, captions, caveats, notes, and reasons (why a cell is
+    is none; of a measure to a target also `target`, which the rows chosen here may set (the published one has the
+    paper's). What qualifies it is in `frame.attrs`: title, source, captions, caveats, notes, and reasons (why a cell is
     empty). target: value to reach; the other arguments as `run` was given them.
 
         ab.table("table3", networks=["resnet18"])["best_accuracy_percent"]
@@ -138,6 +139,9 @@ def table(
             line[measure.key, "measured"] = measured.mean if measured is not None else None
             line[measure.key, "low"], line[measure.key, "high"] = (ends.low, ends.high) if ends else (None, None)
             line[measure.key, "n"] = measured.n if measured is not None else 0
+            if measure.needs == "target":
+                goal = table_runs.targets[row.network]
+                line[measure.key, "target"] = goal.value if goal is not None else None
             if cell.reason:
                 reasons[*subject, measure.key] = cell.reason
     frame = pd.DataFrame.from_dict(lines, orient="index").astype("float64")

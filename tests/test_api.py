@@ -134,6 +134,7 @@ def test_a_plugin_is_trained_again_once_its_text_has_changed(
     first = frame.columns[0][0]
     assert frame.loc[("resnet18", "Mine"), (first, "n")] == 1
     assert math.isnan(frame.loc[("resnet18", "Mine"), (first, "published")])
+    assert frame.loc[("resnet18", "Mine"), ("time_to_target_seconds", "target")] > 0
     with pytest.raises(ab.ERRORS, match="was not recorded"):
         ab.replay(ids[1][0])
 
