@@ -22,7 +22,7 @@ from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.engines.slurm import Slurm
 from benchmarks.runner.grid import Grid
-from benchmarks.runner.pace import Pace
+from benchmarks.runner.pace import Pace, crowding
 from benchmarks.runner.plan import Run
 from benchmarks.runner.progress import duration
 from benchmarks.runner.progress import runs as many
@@ -117,7 +117,7 @@ def _print_expected(
     other_analyses = f"; analyses take their own time: {', '.join(analyses)}" if analyses else ""
     if slurm is None:
         note(console, absent(missing, data))
-        expected = training.expected(missing, Pace(existing.records), jobs)
+        expected = training.expected(missing, Pace(existing.records, crowding=crowding(jobs)), jobs)
         say(console, f"{status}; {jobs} at a time. Expected: {expected}{other_analyses}.")
         note(console, existing.remarks)
         return

@@ -19,7 +19,7 @@ from benchmarks.runner.choices import Choices
 from benchmarks.runner.engines.slurm import Slurm
 from benchmarks.runner.grid import Grid
 from benchmarks.runner.options import TrainingOptions
-from benchmarks.runner.pace import Pace
+from benchmarks.runner.pace import Pace, crowding
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool, signals
 from benchmarks.runner.processes.messages import Setting
@@ -108,7 +108,9 @@ class Trainer:
                 check_downloadable(card, self.chosen.data)
         begun = time.monotonic()
         self.seen |= {run.id for run in missing}
-        pace, jobs = Pace(journals.read(self.out).records, self.chosen.node), min(self.jobs, len(missing))
+        jobs = min(self.jobs, len(missing))
+        busy = crowding(jobs) if self.slurm is None else 1.0
+        pace = Pace(journals.read(self.out).records, self.chosen.node, busy)
         self.console.print(f"Expected: {expected(missing, pace, jobs)}", highlight=False, soft_wrap=True)
         train_all = pool.train_all if self.slurm is None else self.slurm.train_all
         with Display(missing, self.console, pace, jobs) as display:

@@ -31,7 +31,7 @@ ROUGH_BATCH_SECONDS = {
 }
 """Seconds by network and scale; other networks use ResNet-18's."""
 START_SECONDS = 6.0
-"""Seconds until a process trains its first run."""
+"""Seconds until a process trains its first run, on a machine that does nothing else."""
 LATEST = 5
 """Number of latest runs of a kind that are used, since the load of a machine changes."""
 
@@ -40,10 +40,13 @@ class Pace:
     """Estimates wall-clock seconds of an epoch and its evaluation.
 
     records: in the order of their start; it learns from those that finished on this machine without being resumed.
-    node: the machine that trains, if not this one.
+    node: the machine that trains, if not this one. crowding: how many times as long all takes as on an idle machine;
+    runs that finished here have it in their seconds.
     """
 
-    def __init__(self, records: Iterable[Record] = (), node: Node | None = None) -> None:
+    def __init__(self, records: Iterable[Record] = (), node: Node | None = None, crowding: float = 1.0) -> None:
+        self._crowding = crowding
+        self.start_seconds = START_SECONDS * crowding
         self._machine = (node.cpu, node.cores) if node is not None else (cpu_name(), os.cpu_count() or 1)
         self._quotients: dict[tuple[str, ...], list[float]] = {}
         for record in records:
@@ -66,7 +69,7 @@ class Pace:
         for kind in _kinds(spec):
             if kind in self._quotients:
                 return rough_seconds(spec.workload, samples) * median(self._quotients[kind][-LATEST:])
-        return rough_seconds(spec.workload, samples)
+        return rough_seconds(spec.workload, samples) * self._crowding
 
     def of(self, run: Run) -> float:
         """Returns seconds of an epoch of a planned run, on this machine's data."""
@@ -85,7 +88,7 @@ class Pace:
         """Returns the seconds of training the runs, `jobs` at a time."""
         if not runs:
             return 0.0
-        return START_SECONDS + together([self.run_seconds(run) for run in runs], jobs)
+        return self.start_seconds + together([self.run_seconds(run) for run in runs], jobs)
 
     def basis(self, runs: Sequence[Run]) -> str:
         """Says what the estimate is based on."""
@@ -93,6 +96,15 @@ class Pace:
         if not unknown:
             return "as runs of this scale took on this machine"
         return "a guess: none like them has finished on this machine yet" if unknown == len(runs) else "in part a guess"
+
+
+def crowding(jobs: int) -> float:
+    """Returns how many times as long `jobs` busy processes take here as alone, by the load of the last minute."""
+    try:
+        load = os.getloadavg()[0]
+    except OSError:
+        return 1.0
+    return max(1.0, (load + jobs) / (os.cpu_count() or 1))
 
 
 def together(seconds: Sequence[float], jobs: int) -> float:

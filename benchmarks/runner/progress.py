@@ -79,6 +79,7 @@ class Display:
         self._runs = {run.id: _RunState(run, pace.of(run), run.spec.workload.epochs) for run in runs}
         self._console, self._jobs, self._now, self.done = console, jobs, now, 0
         self._measured = self._expected = 0.0  # seconds of the epochs so far
+        self._starting, self._started = pace.start_seconds, now()  # seconds until a process trains; 0 once one does
         self._queue = ""  # what an engine's jobs wait for, and where they run
         self._progress: Progress | NotebookBar | None = None
         self._over, self._printed = threading.Event(), now()
@@ -127,6 +128,7 @@ class Display:
             case Begin():
                 state.heard, state.first, state.done = self._now(), True, 0
             case Resumed():
+                self._starting = 0.0
                 state.done, state.left = event.epoch, state.left - event.epoch
                 return f"{title}: resumed after {event.text} of {state.run.spec.workload.epochs}"
             case Epoch():
@@ -141,10 +143,12 @@ class Display:
                 return f"[yellow]{title}:[/] {escape(event.text)}"
             case Ended():
                 self.done += 1
+                self._starting = 0.0
                 state.heard, state.left = None, 0
         return ""
 
     def _take_epoch(self, event: Epoch, state: _RunState) -> None:
+        self._starting = 0.0
         now, epochs = self._now(), event.epoch - state.done
         seconds = now - (now if state.heard is None else state.heard)
         if not state.first or seconds > SHORT_SECONDS:
@@ -166,9 +170,9 @@ class Display:
         left = []
         for state in self._runs.values():
             epoch_seconds = state.epoch_seconds * factor
-            passed = 0.0 if state.heard is None else now - state.heard
+            passed = 0.0 if state.heard is None or self._starting else now - state.heard
             left.append(max(0.0, state.left * epoch_seconds - min(passed, epoch_seconds)))
-        return together(left, self._jobs)
+        return max(0.0, self._starting - (now - self._started)) + together(left, self._jobs)
 
     @property
     def _left(self) -> str:

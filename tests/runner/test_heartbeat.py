@@ -52,6 +52,7 @@ def test_a_silent_process_is_given_up_with_what_it_was_at(clock: Clock) -> None:
     ((id, why),) = wait(beats, clock, 1.0)
     assert id == "id"
     assert why.startswith(f"no sign of life from its process for 4 s, last {AT} (it was stopped, ")
+    assert "repeats the run" in why
 
 
 def test_without_a_limit_silence_is_said_at_growing_intervals(clock: Clock) -> None:
@@ -62,6 +63,7 @@ def test_without_a_limit_silence_is_said_at_growing_intervals(clock: Clock) -> N
     assert [type(event) for event in heard] == [Remark, Remark]
     assert "for 30 s" in heard[0].text
     assert "for 60 s" in heard[1].text
+    assert not any("repeats the run" in remark.text for remark in heard)  # it may be healthy
 
 
 def test_imports_have_more_time(clock: Clock) -> None:

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks.runner.environment import cpu_name
-from benchmarks.runner.pace import START_SECONDS, Pace, rough_seconds
+from benchmarks.runner.pace import START_SECONDS, Pace, crowding, rough_seconds
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes.messages import Begin, Busy, Ended, Epoch, Resumed
 from benchmarks.runner.progress import Display
@@ -115,6 +115,19 @@ def test_runs_side_by_side_take_as_long_as_the_longest_at_least(record: Record) 
     assert pace.seconds([], 2) == 0
 
 
+def test_on_a_busy_machine_a_guess_and_the_start_take_longer_and_what_was_measured_does_not(record: Record) -> None:
+    run = a_run()
+    assert Pace(crowding=3.0).seconds([run], 1) == pytest.approx(3 * Pace().seconds([run], 1))
+    assert Pace([took(record, 10.0)], crowding=3.0).seconds([run], 1) == pytest.approx(3 * START_SECONDS + 40)
+
+
+def test_others_that_compute_crowd_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    for load, jobs, times in ((0.1, 1, 1.0), (0.0, 2, 1.0), (4.0, 2, 3.0)):
+        monkeypatch.setattr(os, "getloadavg", lambda load=load: (load, 0.0, 0.0))
+        assert crowding(jobs) == pytest.approx(times)
+
+
 # ---- while they are trained
 
 
@@ -133,7 +146,7 @@ def two(record: Record, jobs: int) -> tuple[Display, Sequence[Run], Clock]:
 
 def test_current_epochs_correct_the_expected_time(record: Record) -> None:
     display, (first, second), clock = two(record, jobs=1)
-    assert display.seconds == pytest.approx(800)
+    assert display.seconds == pytest.approx(800 + START_SECONDS)
     display(Begin(first.id, first.spec, first.labels))
     clock.now = 300.0
     display(Epoch(first.id, 1, METRICS))
@@ -154,6 +167,8 @@ def test_current_epochs_correct_the_expected_time(record: Record) -> None:
 def test_the_start_of_a_process_is_not_taken_for_training(record: Record) -> None:
     display, (first, second), clock = two(record, jobs=2)
     display(Begin(first.id, first.spec, first.labels))
+    clock.now = START_SECONDS / 2
+    assert display.seconds == pytest.approx(START_SECONDS / 2 + 400)
     clock.now = 30.0
     display(Epoch(first.id, 1, METRICS))
     assert display.seconds == pytest.approx(400)

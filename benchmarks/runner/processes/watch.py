@@ -142,7 +142,7 @@ class _Process:
         starting = "" if self.begun else "it may still be loading libraries, or "
         return (
             f"no sign of life from its process for {self.silence.seconds:.0f} s{last} ({starting}it was stopped, or "
-            "native code keeps Python's lock); the same command repeats the run"
+            "native code keeps Python's lock)"
         )
 
 
@@ -169,6 +169,6 @@ class Heartbeats:
             process.silence.seconds += passed
             least = 0.0 if process.begun else FIRST_SECONDS
             if self._stall_after is not None and process.silence.seconds >= max(self._stall_after, least):
-                yield id, process.sentence
+                yield id, f"{process.sentence}; the same command repeats the run"
             elif process.silence.is_due():
                 self._listen(Remark(id, process.sentence))
