@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import methods
@@ -113,6 +113,7 @@ def choose(
     plugins = tuple(dict.fromkeys(path.expanduser().resolve() for path in selection.plugin or ()))
     plugin_methods = tuple(name for path in plugins for name in methods.load_plugin(path))
     experiments = chosen_experiments(names, hardware) if names is not None else []
+    selection = _with_named(selection, experiments)
     numbers = split(selection.devices or ())
     seeds = of_seeds.parsed(selection.seeds)
     kind = _executor(selection.executor, selection.record, selection.hardware)
@@ -156,6 +157,32 @@ def choose(
             if isinstance(item, Table):
                 resolve(item, choices)  # `report` leaves out what cannot be resolved; this is to be said
     return experiments, choices
+
+
+def _with_named(selection: Selection, experiments: Sequence[Experiment]) -> Selection:
+    """Returns the selection with the data card and settings that the tables' files name; options go before them.
+
+    Raises UserError where the experiments have different ones, since a selection goes for all of them.
+    """
+    named = {
+        item.id: (selection.data_card or item.data_card, item.settings)
+        if isinstance(item, Table)
+        else (selection.data_card, ())
+        for item in experiments
+    }
+    if len(set(named.values())) > 1:
+        first = next(item for item in experiments if isinstance(item, Table) and (item.data_card or item.settings))
+        raise UserError(f"{first.file} names data or settings of its own, and other tables do not: name it alone.")
+    card, settings = next(iter(named.values()), (selection.data_card, ()))
+    given = {setting.partition("=")[0].strip() for setting in selection.settings}
+    wanted = {"workload", *(name.partition("@")[0] for name in setting_parser.rows(selection.method or ()))}
+    set_ = [
+        setting
+        for setting in settings
+        if setting.partition("=")[0].strip() not in given
+        and (not selection.method or setting.partition(".")[0].strip() in wanted)
+    ]
+    return replace(selection, data_card=card, set_=[*set_, *(selection.set_ or ())])
 
 
 def _budget(selection: Selection, experiments: Sequence[Experiment]) -> int:

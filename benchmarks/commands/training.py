@@ -62,7 +62,7 @@ class Trainer:
             out=self.out,
             data=chosen.data,
             cards={digest: card for grid in grids for digest, card in grid.cards.items()},
-            plugins=chosen.plugins,
+            plugins=chosen.plugin_files,
             environment=environment.describe("cuda" if on_gpus else "cpu"),
             gpus=gpus.each() if on_gpus else (),
             own=chosen.own.files,

@@ -68,6 +68,11 @@ class Choices(PlanOptions):
     target: float | None = None
 
     @property
+    def plugin_files(self) -> tuple[Path, ...]:
+        """Files with methods, for processes that train: those of --plugin, and those that the user's tables name."""
+        return tuple(dict.fromkeys([*self.plugins, *(path for table in self.own_tables for path in table.plugins)]))
+
+    @property
     def kind(self) -> executors.ExecutorKind:
         """Properties of the chosen executor."""
         return executors.executor(self.executor)

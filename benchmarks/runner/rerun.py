@@ -20,8 +20,8 @@ from benchmarks.runner.options import Written
 from results.tables import RunCondition
 
 DEFAULTS = Choices()
-FILES = ("plugins", "task", "data_card", "data")
-"""Choices that name files and folders of the user."""
+FILES = ("task", "data_card", "data")
+"""Choices that name files and folders of the user, other than plug-ins, for a replay."""
 OF_A_CARD = ("workload.train_samples", "workload.test_samples", "workload.resolution")
 """Settings that a user's data card implies; their default is "none"."""
 
@@ -117,6 +117,7 @@ def replay(run: str, chosen: Choices, out: Path) -> str:
     """Returns the command that replays a recorded run of these choices."""
     options = ["--out", _place(out)] if out != Path("out") else []
     options += [f"--network={_place(network.file)}:{network.name}" for network in chosen.own.networks]
+    options += _each("--plugin", map(_place, chosen.plugin_files))
     options += [word for choice in _written(chosen) if choice.field in FILES for word in choice.arguments]
     return shlex.join(["python", "-m", "benchmarks", "replay", run, *options])
 

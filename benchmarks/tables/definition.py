@@ -106,7 +106,9 @@ class Table:
     card: hardware of the virtual clock, unless --hardware names another. devices: for every method with replicas.
     options: by method, for all of its rows. workload: settings of all rows. picture: "curves" (over epochs and
     seconds), "budgets" (over samples, seconds and megabytes) or "dots". values, file: published values and file of a
-    user's own table. own: the user's own networks, tasks and data. budget: factor of the scale's usual samples.
+    user's own table. plugins, data_card, settings: its methods' files, its data, and what else it is run with, as
+    `--plugin`, `--data-card` and `--set` take them. own: the user's own networks, tasks and data. budget: factor of the
+    scale's usual samples.
 
     Raises UserError or MethodError for an unknown name, suggesting the nearest, and for equal rows.
     """
@@ -126,6 +128,9 @@ class Table:
     picture: str = ""
     values: Mapping[Key, Published] | None = None
     file: Path | None = None
+    plugins: tuple[Path, ...] = ()
+    data_card: Path | None = None
+    settings: tuple[str, ...] = ()
     own: Own = NONE
     budget: int = 1
 

@@ -67,6 +67,11 @@ def load(path: Path) -> Table:
         load_card(str(card))
         table = replace(table, card=str(card), rows=tuple(row.in_full for row in table.rows), file=path)
     _check_workloads(table, path, text)
+    if table.data_card is not None:
+        data_card = path.parent / table.data_card
+        if not data_card.is_file():
+            raise _mistake(path, _line_of(text, "data_card"), f"there is no data card {data_card}.")
+        table = replace(table, data_card=data_card)
     return replace(table, values=_published(table, path.with_suffix(".csv")))
 
 
@@ -169,6 +174,9 @@ class _Head(_Part):
     options: dict[str, dict[str, Any]] = Field(default_factory=dict)
     workload: dict[str, Any] = Field(default_factory=dict)
     picture: str = ""
+    plugins: tuple[str, ...] = ()
+    data_card: str | None = None
+    set: tuple[str, ...] = ()
 
 
 class _File(_Part):
@@ -184,6 +192,12 @@ def _from_toml(path: Path, text: str) -> Table:
         raise _invalid(path, text, error) from error
     except ValueError as error:
         raise _mistake(path, None, f"{error}.") from error
+    plugins = tuple((path.parent / name).resolve() for name in file.table.plugins)
+    try:
+        for plugin in plugins:
+            methods.load_plugin(plugin)
+    except USER_ERRORS as error:
+        raise _mistake(path, _line_of(text, "plugins"), error) from error
     options, rows = {method: flat(values_given) for method, values_given in file.table.options.items()}, list[Row]()
     for number, part in enumerate(file.rows):
         row = Row(part.method, flat(part.options), part.note, part.batch, flat(part.workload), part.delays)
@@ -193,13 +207,16 @@ def _from_toml(path: Path, text: str) -> Table:
     with _located(path):
         files = networks(file.table.networks, path.parent)
         fields: dict[str, Any] = {
-            **dict(file.table),
+            **file.table.model_dump(exclude={"set"}),
             "rows": tuple(rows),
             "networks": tuple(files[word].name if word in files else word for word in file.table.networks),
             "own": NONE.with_networks(files.values()),
             "options": options,
             "workload": flat(file.table.workload),
             "values": {},
+            "plugins": plugins,
+            "data_card": Path(file.table.data_card) if file.table.data_card else None,
+            "settings": file.table.set,
         }
         table = Table(**fields)
     return table

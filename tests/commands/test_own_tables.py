@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
 from methods import registry
 from tests.commands.commands import TINY, Cli, Said, written
+from tests.workloads.own_files import card, images
 
 TABLE = """
 [table]
@@ -96,6 +99,78 @@ def test_ones_own_table_is_tuned_and_exported(cli: Cli) -> None:
     cli.ok("export")
     assert "bp@workload.schedule.lr=0.04" in Path("out/export/runs.csv").read_text(encoding="utf-8")
     cli.ok("compare", "out", "out")
+
+
+OWN = """
+[table]
+id = "mine-alone"
+title = "Mine beside BP"
+family = "cifar10"
+networks = ["resnet18"]
+measures = ["best_accuracy_percent"]
+workload = { epochs = 1, batch = 8 }
+"""
+ROWS = """
+[[rows]]
+method = "bp"
+
+[[rows]]
+method = "lsgd"
+
+[[rows]]
+method = "mine"
+"""
+NAMED = """plugins = ["mine.py"]
+data_card = "leaves.toml"
+set = ["lsgd.period=1,2"]
+"""
+FLAGS = ("--plugin=own/mine.py", "--data-card=own/leaves.toml", "--set=lsgd.period=1,2")
+
+
+@pytest.fixture
+def beside(cli: Cli) -> None:
+    """In a folder beside the working folder's files."""
+    folder = Path("own")
+    images(folder / "leaves", {"train": 16, "test": 8})
+    card(folder)
+    (folder / "mine.py").write_text(METHOD, encoding="utf-8")
+    (folder / "named.toml").write_text(OWN + NAMED + ROWS, encoding="utf-8")
+    (folder / "plain.toml").write_text(OWN + ROWS, encoding="utf-8")
+
+
+@pytest.mark.usefixtures("beside", "here")
+def test_a_table_names_its_plugins_data_and_settings(cli: Cli) -> None:
+    """Its runs are those of the options that say the same."""
+    assert once(cli, "run", "own/named.toml", *ONE[:2]).code == 0
+    ids = {path.parent.name for path in Path("out/runs").glob("*/journal.jsonl")}
+    assert len(ids) == 4, "bp, lsgd twice, mine"
+    content = json.loads(written(Path("out"), "mine-alone.json").read_text(encoding="utf-8"))
+    assert {row["row"] for row in content["rows"]} == {"bp", "lsgd@period=1", "lsgd@period=2", "mine"}
+    by_hand = once(cli, "run", "own/plain.toml", *FLAGS, *ONE[:2])
+    assert by_hand.code == 0, by_hand.err
+    assert {path.parent.name for path in Path("out/runs").glob("*/journal.jsonl")} == ids
+    for command in (("show", "own/named.toml"), ("report", "own/named.toml"), ("latex", "own/named.toml")):
+        said = once(cli, *command)
+        assert said.code == 0, said.err
+    page = written(Path("out"), "mine-alone/index.html", "report").read_text(encoding="utf-8")
+    again = re.search(r"python -m benchmarks (run \S*named.toml.*?)</code>", page)
+    assert again is not None
+    repeated = once(cli, *shlex.split(html.unescape(again[1])), "--no-tracking")
+    assert "4 runs, 4 of them done before" in " ".join(repeated.out.split())
+
+
+@pytest.mark.usefixtures("beside", "here")
+def test_options_go_before_what_a_table_names(cli: Cli) -> None:
+    assert once(cli, "run", "own/named.toml", "--set=lsgd.period=4", "--method=lsgd", *ONE[:2]).code == 0
+    ran = [json.loads(path.read_text().splitlines()[0])["spec"] for path in Path("out/runs").glob("*/journal.jsonl")]
+    assert {one["method"]["name"]: one["method"]["options"].get("period") for one in ran} == {"lsgd": 4}
+    assert once(cli, "run", "own/named.toml", "--method=mine", *ONE[:2]).code == 0, "a sweep of a row that is left out"
+
+
+@pytest.mark.usefixtures("beside")
+def test_data_of_one_table_are_not_put_in_place_of_anothers(cli: Cli) -> None:
+    cli.refused("show", "own/named.toml", "table1")
+    assert once(cli, "show", "own/named.toml", "own/plain.toml", *FLAGS).code == 2, "two tables of one id"
 
 
 @pytest.mark.usefixtures("files")

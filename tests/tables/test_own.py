@@ -171,6 +171,8 @@ WRONG = {
     ("[[rows]]", "[[row]]"): "line 17: Unknown key 'row': did you mean rows",
     ('"constant"', '"constantly"'): "line 31: [[rows]] delays.0.kind = 'constantly': Input should be 'constant'",
     ("devices = 2", 'card = "papera"'): "Unknown hardware card 'papera': did you mean paper-a",
+    ("devices = 2", 'plugins = ["none.py"]'): "line 10: There is no plug-in file",
+    ("devices = 2", 'data_card = "none.toml"'): "line 10: there is no data card",
     ("devices = 2", 'picture = "pie"'): "Unknown picture 'pie': there are curves, budgets, dots.",
     ('id = "my-paper"', 'id = "table3"'): "the id 'table3'",
     ('id = "my-paper"', 'id = "speedup-mine"'): "the id 'speedup-mine'",
