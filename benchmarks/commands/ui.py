@@ -17,6 +17,7 @@ from benchmarks.runner.processes import signals
 from benchmarks.tables import registry as tables
 from benchmarks.tables.definition import Table
 from benchmarks.tables.own import is_file
+from benchmarks.views.tracked import is_apart
 from methods.errors import unknown
 from results import tracking
 from results.errors import ResultsError
@@ -231,11 +232,19 @@ def _comparisons(runs: Sequence[Tracked], linked: Sequence[LinkedTable]) -> Iter
                 measured, published = (
                     _rows(of_experiment, table, network, kind, filed=filed) for kind in ("ours", "paper")
                 )
-                pairs = [run for row in measured for run in (measured[row], published.get(row)) if run is not None]
+                pairs = [run for row in measured for run in _beside(measured[row], published.get(row))]
                 ids = table.id, *(run.run_id for run in pairs)
                 if len(pairs) > 1 and ids not in yielded:
                     yielded.add(ids)
                     yield Comparison(table, network, tuple(pairs))
+
+
+def _beside(measured: Tracked, published: Tracked | None) -> Iterator[Tracked]:
+    """Yields a row's measured run, then the published one, which is of other data where data were chosen."""
+    yield measured
+    chosen = is_apart(measured.params.get("workload.dataset", ""), measured.params.get("workload.family", ""))
+    if published is not None and not chosen:
+        yield published
 
 
 def _rows(runs: Sequence[Tracked], table: LinkedTable, network: str, kind: str, *, filed: bool) -> dict[str, Tracked]:

@@ -84,8 +84,12 @@ def feed_records(
 def apart(records: Iterable[Record]) -> set[str]:
     """Fingerprints of data chosen in place of a family's own: published values do not belong beside their runs."""
     works = [record.spec.workload for record in records]
-    families = {name: card(name).family for name in names()}
-    return {work.dataset_sha256 for work in works if families.get(work.dataset) != work.family}
+    return {work.dataset_sha256 for work in works if is_apart(work.dataset, work.family)}
+
+
+def is_apart(dataset: str, family: str) -> bool:
+    """Whether data were chosen in place of a family's own, or of those that stand in for them."""
+    return dataset not in names() or card(dataset).family != family
 
 
 def chance(record: Record) -> Chance | None:

@@ -29,7 +29,7 @@ from tests import needs
 from tests.commands.commands import CHECKOUT, Cli, alive, until
 from tests.papers.test_audit import SILENT
 from tests.programs import start
-from tests.results.samples import records, write
+from tests.results.samples import made_elsewhere, records, write
 from tests.stores import new_store
 
 pytestmark = needs.mlflow
@@ -105,6 +105,24 @@ def test_a_chart_comes_first_that_lays_published_beside_measured(out: Path, star
     assert keys == ["epochs_to_target", "best_accuracy_percent", "time_to_target_seconds"]
     page = "http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=benchmarks"
     assert text.index(link) < text.index(f"All runs of 'cifar100 (smoke)': {page}\n")
+
+
+def test_nothing_published_is_linked_beside_data_of_ones_own(tmp_path: Path, started: list[int]) -> None:
+    """Though the store has the published row, for other runs of the experiment."""
+    out = tmp_path / "out"
+    new_store(tmp_path)
+    write(out, [30.0], method="async_lu")
+    elsewhere = write(out, [30.0], method="async_bu")
+    leaves = elsewhere.spec.workload.model_copy(update={"dataset": "leaves", "dataset_sha256": "aa" * 32})
+    made_elsewhere(elsewhere.path, workload=leaves.model_dump(mode="json"))
+    tracked_records = records(out)
+    feed(tracked_records, published=by_dataset(), uri=store(out), apart=feeding.apart(tracked_records))
+    [pairs] = compared(out, said(out, "table3"))
+    assert pairs == [
+        "async_lu digit-pairs ours, resnet18, 1 seed",
+        "async_lu paper, resnet18",
+        "async_bu leaves ours, resnet18, 1 seed",
+    ]
 
 
 def test_where_no_view_can_be_kept_the_charts_of_the_runs_are_linked(

@@ -96,7 +96,7 @@ def rewrite(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
     path.write_bytes(chained(lines)[0])
 
 
-def made_elsewhere(path: Path, **changes: str) -> None:
+def made_elsewhere(path: Path, **changes: Any) -> None:
     """Rewrites a journal for a spec with these changes, and moves it to that run's folder."""
     lines = lines_of(path)
     lines[0]["spec"] |= changes
