@@ -152,7 +152,8 @@ def _show_table(grid: Grid, console: Console) -> None:
         document = flat(first.spec.workload.document())
         console.print(f"\n[bold]{network}[/]: {escape(first.labels.network_label)}", highlight=False)
         say(console, _data(table, first.data, beside=bool(values)))
-        console.print(escape(_words({key: document[key] for key in MAIN_SETTINGS})), highlight=False, style="dim")
+        main = {key: document[key] for key in MAIN_SETTINGS if document[key] is not None or not grid.own_data}
+        console.print(escape(_words(main)), highlight=False, style="dim")
         measures = [named(MEASURES[key], first.labels.judge) for key in table.measures]
         columns = Columns("row", *(f"{measure.heading}, published" for measure in measures), box=None)
         columns.columns[0].overflow = "fold"  # names of rows stay whole, in one line where there is room

@@ -48,7 +48,7 @@ def tune(table: Table, trainer: Trainer, budget: TuningBudget) -> int:
     note(console, journals.read(out).remarks)
     over = [searched for searched in searches if searched.over]
     if over:
-        train_missing(grid, trainer, [*grid.runs, *at_best(grid, over).runs], "As published, and at the best rates")
+        train_missing(grid, trainer, [*grid.runs, *at_best(grid, over).runs], f"As {grid.rates}, and at the best rates")
         tuned = tuned_table(grid, budget, over, journals.read(out))
         again = replace(grid.command, options=(*grid.command.options, *budget.options)).text("tune")
         _show(tuned, again, out, console)
@@ -81,9 +81,8 @@ def _chosen_by(grid: Grid, budget: TuningBudget) -> str:
         return (
             f"validation, {many} samples of the training split that no trial is trained on (--select test: papers' way)"
         )
-    return "the test split, as in the papers" + (
-        "" if all(counts) else ": too few training samples are left for another"
-    )
+    papers = "" if grid.own_data else ", as in the papers"
+    return f"the test split{papers}" + ("" if all(counts) else ": too few training samples are left for another")
 
 
 def _show(tuned: TunedTable, command: str, out: Path, console: Console) -> None:

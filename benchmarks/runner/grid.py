@@ -134,6 +134,19 @@ class Grid:
         )
 
     @property
+    def own_data(self) -> bool:
+        """Whether the user's own data are in the place of the paper's."""
+        return any(self.table.own.own_data(work.dataset) for work in self.works.values())
+
+    @property
+    def rates(self) -> str:
+        """How outputs call the rows' settings: "set" on a user's own data or in a user's own table, else "published".
+
+        A user's own table with published values has published settings, too.
+        """
+        return "set" if self.own_data or (self.table.file is not None and not self.published) else "published"
+
+    @property
     def judged(self) -> bool:
         """Whether claims are judged: on the paper's data, or on a scale's stand-ins, which every output calls so."""
         stands_in = self.scale != "paper" and self.cells[0].work.card.embedded

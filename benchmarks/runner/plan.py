@@ -60,7 +60,9 @@ class Run:
         """Name of the run for people: workload, method, seed."""
         who = " and ".join([self.labels.method_title, *(row.method_title for row in self.labels.also)])
         instead = f" (trained as {methods.method_class(self.spec.method.name).title})" if self.own else ""
-        return f"{self.spec.workload.name} {who}{instead}, seed {self.spec.seed}"
+        work = self.spec.workload
+        name = f"{work.dataset}-{work.network}" if self.parts.own_data(work.dataset) else work.name
+        return f"{name} {who}{instead}, seed {self.spec.seed}"
 
     def at(
         self, *, seed: int | None = None, work: Workload | None = None, options: Mapping[str, JsonValue] | None = None

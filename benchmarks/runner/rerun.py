@@ -22,8 +22,8 @@ from results.tables import RunCondition
 DEFAULTS = Choices()
 FILES = ("task", "data_card", "data")
 """Choices that name files and folders of the user, other than plug-ins, for a replay."""
-OF_A_CARD = ("workload.train_samples", "workload.test_samples", "workload.resolution")
-"""Settings that a user's data card implies; their default is "none"."""
+OF_A_CARD = ("workload.train_samples=none", "workload.test_samples=none", "workload.resolution=none")
+"""Settings that a user's data card implies, by which all of the data are used."""
 
 
 def _written(chosen: Choices, owners: Collection[str] | None = None) -> Iterator[Written]:
@@ -68,7 +68,7 @@ def settings(chosen: Choices, owners: Collection[str] | None = None) -> dict[str
     """Returns settings by name, "workload.stem" -> value; all values of a sweep. owners: whose settings; None: all."""
     values = {f"{owner}.{key}": value for owner, options in chosen.settings.items() for key, value in options.items()}
     if chosen.own.data is not None:
-        values = {name: value for name, value in values.items() if name not in OF_A_CARD or value != "none"}
+        values = {name: value for name, value in values.items() if f"{name}={value}" not in OF_A_CARD}
     values |= {sweep.name: sweep.text for sweep in chosen.sweeps}
     return {name: value for name, value in values.items() if owners is None or name.partition(".")[0] in owners}
 

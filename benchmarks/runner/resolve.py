@@ -23,7 +23,7 @@ from benchmarks.hardware.delays import Delay
 from benchmarks.runner.choices import Choices, Sweep
 from benchmarks.runner.grid import Grid, GridRow
 from benchmarks.runner.plan import of_row
-from benchmarks.runner.rerun import command, condition, settings, words
+from benchmarks.runner.rerun import OF_A_CARD, command, condition, settings, words
 from benchmarks.tables import registry
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.naming import SHORT, WORKLOAD
@@ -66,7 +66,7 @@ def resolve(table: Table, choices: Choices) -> Grid:
     row delays a device that no run has, or the target lies outside the measure's range; and as `plan.run`.
     """
     if (choices.own, choices.budget) != (table.own, table.budget):
-        table = replace(table, own=choices.own, budget=choices.budget)
+        table = replace(table, title=_title(table, choices), own=choices.own, budget=choices.budget)
     rows, networks = _rows(table, choices), _networks(table, choices)
     card = choices.card or load_card(table.card) if choices.kind.needs_card else None
     cells = tuple(_cell(table, network, row, choices, card) for network in networks for row in rows)
@@ -96,6 +96,15 @@ def resolve(table: Table, choices: Choices) -> Grid:
         cautions=tuple(_cautions(choices, cells)),
         target=choices.target,
     )
+
+
+def _title(table: Table, choices: Choices) -> str:
+    """The title, in which a user's own data take the place of the paper's; a user's own table keeps its title."""
+    own, paper = choices.own.data, data_card(table.family)
+    if own is None or table.file is not None or choices.settings.get("workload", {}).get("dataset") != own.name:
+        return table.title
+    place, rest = f"{own.title} in {paper.title}'s place", table.title.removeprefix(paper.title)
+    return f"{place}{rest}" if rest != table.title else f"{place}: {rest}"
 
 
 def _cell(table: Table, network: str, row: Row, choices: Choices, card: Card | None) -> GridRow:
@@ -207,7 +216,8 @@ def _check_target(table: Table, cells: Sequence[GridRow], target: float) -> None
 
 def _remarks(choices: Choices) -> Iterator[str]:
     for owner, options in choices.settings.items():
-        yield f"Set: {', '.join(f'{owner}.{key}={value}' for key, value in options.items())}."
+        named = (f"{owner}.{key}={value}" for key, value in options.items())
+        yield f"Set: {', '.join(text for text in named if choices.own.data is None or text not in OF_A_CARD)}."
     for sweep in choices.sweeps:
         yield f"Swept: {sweep.name} over {', '.join(sweep.values)}."
 

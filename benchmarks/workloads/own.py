@@ -56,9 +56,13 @@ class Own:
         """Returns the user's task, if it has that name."""
         return self.task if self.task is not None and self.task.task.name == name else None
 
+    def own_data(self, name: str) -> DataCard | None:
+        """Returns the user's data card, if it has that name."""
+        return self.data if self.data is not None and self.data.name == name else None
+
     def card_of(self, name: str) -> DataCard:
         """Returns the data card of that name. Raises as `cards.card`."""
-        return self.data if self.data is not None and self.data.name == name else card(name)
+        return self.own_data(name) or card(name)
 
     def files_of(self, network: str, task: str) -> tuple[Path, ...]:
         """Returns the user's files that define a workload's network and task: part of its runs' identity."""

@@ -18,6 +18,10 @@ def test_images_of_ones_own_take_the_place_of_a_tables(cli: Cli, here: None, tmp
     given = ("--method=bp,async_lu", "--network=resnet18", "--data-card", str(card(tmp_path)), *SHORT)
     said = cli.ok("run", "table1", *given)
     words = " ".join(said.out.split())
+    assert "leaves in CIFAR-10's place: time and epochs" in words
+    assert "CIFAR-10: " not in words
+    assert "cifar10" not in words
+    assert "=none" not in words
     assert "ResNet-18 (width 8, blocks (1, 1, 1, 1), cifar stem) on 3x8x8 leaves" in words
     assert "leaves: 2 classes, 48 training and 16 test images of 3x8x8 pixels, sha256" in words
     found = journals(tmp_path / "out")
@@ -30,6 +34,8 @@ def test_images_of_ones_own_take_the_place_of_a_tables(cli: Cli, here: None, tmp
     assert table["published_audit"] == []
     shown = cli("show", "table1", *given[:-2]).out
     assert "do not stand beside it" in " ".join(shown.split())
+    assert "leaves in CIFAR-10's place" in shown
+    assert "None" not in shown
     assert "2 of them done before" in cli("run", "table1", *given).out
     judged = cli("claims", "--scale=smoke", "--data-card", str(tmp_path / "leaves.toml"), *SHORT[:3])
     assert "No claim is judged by table1" in " ".join(judged.out.split())

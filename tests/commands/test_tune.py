@@ -19,6 +19,7 @@ from results.records.journal import Journal
 from results.tables import ResultTable, files
 from tests.commands.commands import TINY, Cli, written
 from tests.sure import sure
+from tests.workloads.own_files import card, images
 
 ROWS = ("--method=async_lu,ddp", "--network=resnet18", "--no-tracking")
 PUBLISHED, HIGH = 0.05, 0.1
@@ -89,6 +90,18 @@ def cell(row: str, measure: str) -> float | None:
     keys = [one.key for one in found.measures]
     summary = sure(next(one for one in found.rows if one.row == row).cells[keys.index(measure)].measured)
     return summary.mean
+
+
+def test_of_data_of_ones_own_nothing_is_called_published(cli: Cli, fake: Fake, tmp_path: Path) -> None:
+    images(tmp_path / "leaves", {"train": 24, "test": 8})
+    card(tmp_path)
+    given = ("--data-card=leaves.toml", "--set=workload.batch=8", "--select=test")
+    said = cli.ok("tune", "table1", "--seeds=2", *ROWS, *given)
+    texts = [path.read_text(encoding="utf-8") for path in Path("out/tuning").rglob("tune-*.md")]
+    for text in (said.out, *texts):
+        words = " ".join(text.split())
+        assert not re.search("as published|published rates|in the papers|as the papers", words, re.IGNORECASE), words
+    assert "as set" in said.out
 
 
 @pytest.mark.usefixtures("drawn")

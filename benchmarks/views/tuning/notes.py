@@ -17,7 +17,7 @@ from results.measures import need
 
 BY_TEST = (
     "A rate is chosen by the best test {judge} of other seeds (from {first}) than those shown: by the same test set. "
-    "The choice has thus seen the test set, as the papers' have; it has not seen the runs that are shown."
+    "The choice has thus seen the test set{papers}; it has not seen the runs that are shown."
 )
 BY_VALIDATION = (
     "A rate is chosen by the best validation {judge} of other seeds (from {first}) than those shown, on {held_out} "
@@ -41,7 +41,7 @@ def captions(tuned: TunedTable) -> Iterator[str]:
     table_runs, budget = tuned.published, tuned.budget
     yield from of_table.captions(table_runs)
     if need(table_runs.table.measures, "target"):
-        yield "the same target on either side: that of the published rates"
+        yield f"the same target on either side: that of the {tuned.rates} rates"
     yield f"the same budget for every row: {budget.description}"
     least, most = (choose(spent(search).epochs for search in tuned.searches) for choose in (min, max))
     epochs = f"{least:,}" if least == most else f"{least:,} to {most:,}"
@@ -54,10 +54,10 @@ def caveats(tuned: TunedTable, compared: Sequence[RowPair]) -> Iterator[str]:
     for network, measure in itertools.product(tuned.networks, tuned.ranked):
         where = f"{title_of(network)}, {measure.name}"
         before, now = (tuned.order(side, network, measure) for side in SIDES)
-        same = f"{now}, as published and each at its best alike."
-        yield f"{where}: {same if before == now else f'{before} as published; {now} each at its best.'}"
+        same = f"{now}, as {tuned.rates} and each at its best alike."
+        yield f"{where}: {same if before == now else f'{before} as {tuned.rates}; {now} each at its best.'}"
         if of_both := [pair for pair in compared if (pair.network, pair.measure.key) == (network, measure.key)]:
-            yield f"{where}: {verdict(of_both)}."
+            yield f"{where}: {verdict(of_both, tuned.rates)}."
     for search in tuned.searches:
         diverged = sum(trial.score is None for trial in search.trials)
         if diverged:
@@ -98,6 +98,8 @@ def notes(tuned: TunedTable, again: str) -> Iterator[str]:
     yield from trained_as_others(tuned.published.grid.runs)
     yield RULE
     chosen = BY_VALIDATION if tuned.held_out else BY_TEST
-    yield chosen.format(first=FIRST_TRIAL_SEED, judge=tuned.published.judge.title, held_out=tuned.held_out)
+    papers = "" if tuned.published.grid.own_data else ", as the papers' have"
+    judge = tuned.published.judge.title
+    yield chosen.format(first=FIRST_TRIAL_SEED, judge=judge, held_out=tuned.held_out, papers=papers)
     yield SCALED
     yield f"Again: {again}"

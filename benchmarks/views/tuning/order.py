@@ -126,8 +126,8 @@ def _quantity(tuned: TunedTable, side: Side, network: str, row: Row, measure: Me
     return replace(quantity, diverged=f"{diverged} of {quantity.n} runs of {row.key} diverged")
 
 
-def verdict(compared: Sequence[RowPair]) -> str:
-    """Verdict on the pairs of one network and measure, in words."""
+def verdict(compared: Sequence[RowPair], rates: str) -> str:
+    """Verdict on the pairs of one network and measure, in words. rates: "published" or "set"."""
     counts = Counter(pair.kind for pair in compared)
     numbers = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
     if turned := [pair.winner for pair in compared if pair.kind == "turned round"]:
@@ -135,5 +135,5 @@ def verdict(compared: Sequence[RowPair]) -> str:
     if counts["no longer decided"]:
         return f"no pair is turned round, but not all that was decided stays so ({numbers})"
     if counts["as before"]:
-        return f"what is decided at the published rates stays as it was ({numbers})"
-    return f"no pair is decided at the published rates ({numbers})"
+        return f"what is decided at the {rates} rates stays as it was ({numbers})"
+    return f"no pair is decided at the {rates} rates ({numbers})"

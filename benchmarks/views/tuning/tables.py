@@ -29,7 +29,6 @@ from results.records import Record
 from results.statistics import Summary, best, best_validation, extent
 from results.tables import Conditions, ResultCell, ResultRow, ResultTable
 
-WORDS: dict[Side, str] = {"published": "as published", "best": "at its best"}
 MOST_DIGITS = 8
 ENDS = ("low", "high")
 Column = tuple[Measure, Sequence[ResultCell]]
@@ -39,6 +38,7 @@ Column = tuple[Measure, Sequence[ResultCell]]
 def rows_table(tuned: TunedTable, compared: Sequence[RowPair], command: str) -> ResultTable:
     """Every row as published, and at its best. compared: its pairs of rows. command: makes the table."""
     table, both = tuned.published.table, [(search, side) for search in tuned.searches for side in SIDES]
+    words: dict[Side, str] = {"published": f"as {tuned.rates}", "best": "at its best"}
     others = [measure for measure in tuned.measures if measure.key != tuned.judged.key]
     columns = (
         *_settings(
@@ -54,7 +54,7 @@ def rows_table(tuned: TunedTable, compared: Sequence[RowPair], command: str) -> 
     )
     return ResultTable(
         name=name_of(table.id),
-        title=f"{table.title}: as published, and each row at its own best rate",
+        title=f"{table.title}: as {tuned.rates}, and each row at its own best rate",
         source=f"{table.source}, tuned here",
         measures=tuple(measure for measure, _ in columns),
         rows=tuple(
@@ -62,7 +62,7 @@ def rows_table(tuned: TunedTable, compared: Sequence[RowPair], command: str) -> 
                 search.network,
                 tuned.published.grid.label(search.network),
                 search.row.key if side == "published" else f"{search.row.key}@best",
-                f"{search.row.label}, {WORDS[side]}",
+                f"{search.row.label}, {words[side]}",
                 tuple(cells[index] for _, cells in columns),
             )
             for index, (search, side) in enumerate(both)
@@ -161,7 +161,7 @@ def conditions_of(tuned: TunedTable) -> Conditions:
 
 def pairs_table(tuned: TunedTable, compared: Sequence[RowPair]) -> ResultTable:
     """Every two rows of a network, and what tuning does to them."""
-    sides = {"published": "At the published rates", "best": "Each at its best"}
+    sides = {"published": f"At the {tuned.rates} rates", "best": "Each at its best"}
     parts = {"contrast": "", **{end: f", 95 % {end}" for end in ENDS}}
     return ResultTable(
         name=order_name(tuned.published.table.id),

@@ -121,6 +121,11 @@ class TunedTable:
         return self.sides["published"]
 
     @property
+    def rates(self) -> str:
+        """How outputs call the table's rates: "published" or "set"."""
+        return self.published.grid.rates
+
+    @property
     def held_out(self) -> str:
         """Validation samples of the trials, in words: "1,000"; "" where the test split chose."""
         if self.budget.select != VALIDATION:
