@@ -110,9 +110,12 @@ def choose(
     machine. Raises UserError or MethodError on the first invalid one.
     """
     selection = selection.smallest
-    plugins = tuple(dict.fromkeys(path.expanduser().resolve() for path in selection.plugin or ()))
-    plugin_methods = tuple(name for path in plugins for name in methods.load_plugin(path))
+    registered = {
+        path: methods.load_plugin(path) for path in (path.expanduser().resolve() for path in selection.plugin or ())
+    }
     experiments = chosen_experiments(names, hardware) if names is not None else []
+    tables = [item for item in experiments if isinstance(item, Table)]
+    plugins = tuple(path for path in registered if not tables or any(path not in item.plugins for item in tables))
     selection = _with_named(selection, experiments)
     numbers = split(selection.devices or ())
     seeds = of_seeds.parsed(selection.seeds)
@@ -147,7 +150,7 @@ def choose(
         settings=_with_ranks(fixed, kind, experiments, rows),
         sweeps=sweeps,
         plugins=plugins,
-        plugin_methods=plugin_methods,
+        plugin_methods=tuple(name for path in plugins for name in registered[path]),
         own=own,
         own_tables=tuple(item for item in experiments if isinstance(item, Table) and item.file is not None),
         target=target,

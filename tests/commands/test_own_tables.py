@@ -144,6 +144,8 @@ def test_a_table_names_its_plugins_data_and_settings(cli: Cli) -> None:
     assert once(cli, "run", "own/named.toml", *ONE[:2]).code == 0
     ids = {path.parent.name for path in Path("out/runs").glob("*/journal.jsonl")}
     assert len(ids) == 4, "bp, lsgd twice, mine"
+    given_twice = once(cli, "run", "own/named.toml", "--plugin=own/mine.py", *ONE[:2])
+    assert given_twice.code == 0, given_twice.err
     content = json.loads(written(Path("out"), "mine-alone.json").read_text(encoding="utf-8"))
     assert {row["row"] for row in content["rows"]} == {"bp", "lsgd@period=1", "lsgd@period=2", "mine"}
     by_hand = once(cli, "run", "own/plain.toml", *FLAGS, *ONE[:2])
