@@ -36,6 +36,7 @@ from reports.tables.files import write
 from reports.tables.screen import to_rich
 from results.errors import ResultsError
 from results.files import move_into, own_folder
+from results.records import Record
 from results.tables import Conditions, ResultTable
 
 METHOD_FAILURES = (WorkerFailed, WorkersStuck, Stalled, EpochUnfinished)
@@ -94,10 +95,18 @@ def run(experiments: Sequence[Experiment], trainer: Trainer) -> int:
     return 1 if trainer.failed else 0
 
 
-def feed(whole: Sequence[TableRuns], used: Sequence[TableRuns], out: Path, console: Console) -> None:
-    """Feeds the runs of tables into MLflow, and says what came of it. whole: all tables that share runs with them."""
+def feed(
+    whole: Sequence[TableRuns], used: Sequence[TableRuns], out: Path, console: Console, others: Sequence[Record] = ()
+) -> None:
+    """Feeds the runs of tables into MLflow, and says what came of it.
+
+    whole: all tables that share runs with them. others: runs that no table shows.
+    """
     try:
-        say(console, str(tracked.feed(whole, used, out)))
+        report = tracked.feed(whole, used, out)
+        say(console, f"{report}{' `--no-tracking` leaves this out.' if report.created else ''}")
+        if others:
+            say(console, str(tracked.feed_records(others)))
     except ResultsError as error:
         say(console, f"Not tracked: {error}", style="yellow")
 

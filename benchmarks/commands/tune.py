@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.commands.choose import check_out, missing_data
+from benchmarks.commands.run import feed
 from benchmarks.commands.screen import note, say
 from benchmarks.commands.training import Trainer, search_rows, train_missing
 from benchmarks.errors import UserError
@@ -19,7 +20,7 @@ from benchmarks.runner.resolve import grids, resolve
 from benchmarks.runner.tuning.search import VALIDATION, TuningBudget
 from benchmarks.runner.tuning.trials import settled, validation_samples
 from benchmarks.tables.definition import Table
-from benchmarks.views import journals, tracked
+from benchmarks.views import journals
 from benchmarks.views.notes import clocks
 from benchmarks.views.table_runs import find_all_runs
 from benchmarks.views.tuning.order import pairs
@@ -28,7 +29,6 @@ from benchmarks.views.tuning.tables import conditions_of, pairs_table, rows_tabl
 from benchmarks.views.tuning.tuned import FOLDER, TunedTable, at_best, name_of, tuned_table
 from reports.tables.files import write
 from reports.tables.screen import to_rich
-from results.errors import ResultsError
 from results.files import own_folder
 
 
@@ -97,7 +97,9 @@ def _show(tuned: TunedTable, command: str, out: Path, console: Console) -> None:
     other_tables = (pairs_table(tuned, row_pairs), runs_table(tuned))
     folder = own_folder(out, conditions.folder(out / FOLDER))
     files = [path for table in (rows, *other_tables) for path in write(table, folder)]
-    say(console, f"Written: {', '.join(map(str, (*files, *drawn)))}", style="dim")
+    for place in dict.fromkeys(path.parent for path in (*files, *drawn)):
+        names = ", ".join(path.name for path in (*files, *drawn) if path.parent == place)
+        say(console, f"Written to {place}: {names}", style="dim")
 
 
 def _track(tuned: TunedTable, chosen: Choices, out: Path, console: Console) -> None:
@@ -107,9 +109,4 @@ def _track(tuned: TunedTable, chosen: Choices, out: Path, console: Console) -> N
     others_tracked = [record for record in existing.records if record.id in best]
     at_hand = () if chosen.methods else [table_runs.grid]
     family = grids(chosen.whole, {table_runs.table.family}, at_hand)
-    try:
-        say(console, str(tracked.feed(list(find_all_runs(family, existing)), [table_runs], out)))
-        if others_tracked:
-            say(console, str(tracked.feed_records(others_tracked)))
-    except ResultsError as error:
-        say(console, f"Not tracked: {error}", style="yellow")
+    feed(list(find_all_runs(family, existing)), [table_runs], out, console, others_tracked)

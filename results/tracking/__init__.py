@@ -41,7 +41,10 @@ _SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class FeedReport:
-    """Result of a feed: store, experiments, counts of added, replaced and unchanged runs, and seconds."""
+    """Result of a feed: store, experiments, and counts of entries added (runs among them), replaced and unchanged.
+
+    created: whether the feed made the store.
+    """
 
     uri: str
     experiments: tuple[str, ...]
@@ -49,12 +52,16 @@ class FeedReport:
     replaced: int
     unchanged: int
     seconds: float
+    runs: int = 0
+    created: bool = False
 
     def __str__(self) -> str:
         where = ", ".join(f"'{name}'" for name in self.experiments)
         flag = "" if self.uri == DEFAULT_URI else f" --backend-store-uri {shown(self.uri)}"
         look = shown(self.uri) if is_server(self.uri) else f"`mlflow ui{flag}`"
-        counts = f"{self.added} runs added, {self.replaced} replaced, {self.unchanged} unchanged"
+        beside = f" and {count} means and published rows" if (count := self.added - self.runs) else ""
+        added = f"{self.runs} run{'' if self.runs == 1 else 's'}{beside} added"
+        counts = f"{added}, {self.replaced} replaced, {self.unchanged} unchanged"
         return f"MLflow: {counts} in {where or 'no experiment'} ({self.seconds:.1f} s); look at them with {look}."
 
 
@@ -94,11 +101,11 @@ def feed(
     require_mlflow()
     probe(uri)
     names = tuple(sorted({entry.experiment for entry in all_entries}))
-    with _as_results_error(uri), locked(uri, _client):
+    with _as_results_error(uri), locked(uri, _client) as created:
         store = Store(_client(uri), uri, importlib.import_module("mlflow.entities"))
         for name in names:
             store.feed(name, [entry for entry in all_entries if entry.experiment == name])
-    return FeedReport(uri, names, **store.counts, seconds=time.perf_counter() - began)
+    return FeedReport(uri, names, **store.counts, seconds=time.perf_counter() - began, runs=store.runs, created=created)
 
 
 def fetch(uri: str | None, folder: Path, complain: Callable[[str], None] = _warn) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import os
 import re
 import socket
@@ -77,8 +78,8 @@ def database(uri: str) -> Path | None:
 
 
 @contextlib.contextmanager
-def locked(uri: str, create: Callable[[str], object]) -> Iterator[None]:
-    """Holds a store's lock for one feed; `create` first makes a SQLite store that does not exist.
+def locked(uri: str, create: Callable[[str], object]) -> Iterator[bool]:
+    """Holds a store's lock for one feed; `create` first makes a SQLite store that does not exist -> whether it did.
 
     The lock of a SQLite store lies beside it. A server's lock holds among this user's processes on this machine: two
     machines that feed at once may store a run twice, of which the next feed keeps one. A SQLite store breaks if two
@@ -102,24 +103,59 @@ def locked(uri: str, create: Callable[[str], object]) -> Iterator[None]:
         text = f"{lock.lock_file} cannot be written ({error.strerror}); choose another tracking store."
         raise ResultsError(text) from error
     try:
-        if path is not None:
-            _make(path, uri, create)
-        yield
+        if path is None or not _is_missing(path):
+            yield False
+            return
+        marker = _marker(path)
+        marker.touch()
+        with _synchronised_once(path):
+            create(uri)
+            marker.unlink()
+            yield True
     finally:
         lock.release()
 
 
-def _make(path: Path, uri: str, create: Callable[[str], object]) -> None:
-    marker = Path(f"{path}.unfinished")
-    if marker.exists():
+def _marker(path: Path) -> Path:
+    return Path(f"{path}.unfinished")
+
+
+def _is_missing(path: Path) -> bool:
+    """Whether a SQLite store is to be made, after removing an unfinished one. Raises ResultsError as `check`."""
+    if _marker(path).exists():
         for suffix in ("", "-journal", "-wal", "-shm"):
             Path(f"{path}{suffix}").unlink(missing_ok=True)
-    if path.exists() and path.stat().st_size:
-        check(path)
-        return
-    marker.touch()
-    create(uri)
-    marker.unlink()
+    if not path.exists() or not path.stat().st_size:
+        return True
+    check(path)
+    return False
+
+
+@contextlib.contextmanager
+def _synchronised_once(path: Path) -> Iterator[None]:
+    """Writes SQLite files to the disk at the end of the block instead of at each commit, which takes most of a feed.
+
+    Only for a new store: a power failure may break the file, and all that it holds can be fed again.
+    """
+    event, pool = (importlib.import_module(f"sqlalchemy.{name}") for name in ("event", "pool"))
+
+    def taken(connection: Any, *_: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous=OFF")
+
+    def returned(connection: Any, *_: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous=FULL")
+
+    event.listen(pool.Pool, "checkout", taken)
+    event.listen(pool.Pool, "checkin", returned)
+    try:
+        yield
+    finally:
+        event.remove(pool.Pool, "checkout", taken)
+        event.remove(pool.Pool, "checkin", returned)
+        with contextlib.suppress(OSError), path.open("rb+") as file:
+            os.fsync(file.fileno())
 
 
 def check(path: Path) -> None:

@@ -133,6 +133,7 @@ def test_where_test_and_validation_disagree_validation_chooses_and_it_is_said(cl
     rows = ("--seeds=1", "--grid=3", "--span=4", "--method=ddp", "--network=resnet18", "--no-tracking")
     said = cli.ok("tune", "table1", *rows)
     assert "Chosen by: validation, 861 samples" in said.out
+    assert said.out.count("/tuning/smoke-") == 1  # the folder of the files, not each file's path
     assert {run.work.validation for run in fake.trained[0]} == {861}
     assert {run.work.validation for run in fake.trained[1]} == {None}
     assert cell("ddp@best", "learning_rate") == PUBLISHED
