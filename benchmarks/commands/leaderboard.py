@@ -15,7 +15,7 @@ from benchmarks.views.submissions import board, pages
 from reports.tables.texts import printable
 from results.files import own_folder
 
-SHOWN = 5
+SHOWN = 6
 """Columns on the screen."""
 
 

@@ -116,7 +116,7 @@ def _records(runs: list[Run], out: Path) -> list[Record]:
 def _show(path: Path, console: Console) -> int:
     (ranking,) = rank([check(bundle.read(path))])
     (row,) = pages.table_of(ranking).rows
-    columns = zip(pages.HEADERS[1:5], row[1:5], strict=True)
+    columns = zip(pages.HEADERS[1:6], row[1:6], strict=True)
     say(console, "; ".join(f"{name}: {value}" for name, value in columns), "bold")
     say(console, f"Written: {path} ({path.stat().st_size / 1000:,.0f} kB)", "dim")
     return 0

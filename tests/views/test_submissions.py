@@ -7,7 +7,7 @@ import json
 import stat
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -314,6 +314,52 @@ def test_two_folders_of_the_same_bundles_make_the_same_bytes(
     document = json.loads(first["leaderboard.json"])
     assert [entry["method"] for entry in document["rankings"][0]["entries"]] == ["another", "my_sgd"]
     assert [refused["file"] for refused in document["refused"]] == ["refused.zip"]
+
+
+def miss_the_target(lines: list[Line]) -> None:
+    for line in lines[1:-1]:
+        line["metrics"]["loss"] += 1
+
+
+def miss_it_by_less(lines: list[Line]) -> None:
+    for line in lines[1:-1]:
+        line["metrics"]["loss"] += 0.9
+
+
+def test_entries_of_equal_scores_share_a_place_and_show_what_they_reached(make: Maker, tmp_path: Path) -> None:
+    make("a.zip", finals=miss_the_target)
+    make.name = "z_sgd"
+    make("z.zip", finals=miss_it_by_less)
+    make.name = "fine"
+    make("f.zip")
+    found = board.leaderboard(make.folder)
+    (ranking,) = found.rankings
+    assert [(entry.name, place) for entry, place in zip(ranking.entries, ranking.places, strict=True)] == [
+        ("fine", 1),
+        ("z_sgd", 2),
+        ("my_sgd", 2),
+    ]
+    grid = pages.table_of(ranking)
+    assert grid.rows[1][4] == f"gpt {ranking.entries[1].bests['gpt']:.3f} nats, target 1.8 nats"
+    pages.write_all(found, tmp_path / "pages")
+    assert (tmp_path / "pages" / "leaderboard.html").read_text().count(f">{grid.caption}<") == 2  # link and heading
+
+
+def test_a_rate_at_the_end_of_those_tried_is_marked(make: Maker) -> None:
+    accepted = check(bundle.read(make("a.zip")))
+    (trial,) = accepted.bundle.trials
+    assert accepted.edge("gpt") == ""  # it is the only one
+    for factors, edge in (((0.5,), "highest"), ((2.0,), "lowest"), ((0.5, 2.0), "")):
+        others = [at_rate(trial, factor) for factor in factors]
+        tried = replace(accepted, bundle=replace(accepted.bundle, trials=(trial, *others)))
+        assert tried.edge("gpt") == edge
+
+
+def at_rate(record: Record, factor: float) -> Record:
+    """Returns the run with its learning rate times the factor."""
+    document: Any = record.spec.document()
+    document["workload"]["schedule"]["lr"] *= factor
+    return replace(record, spec=type(record.spec).model_validate(document))
 
 
 def test_every_journal_of_every_bundle_is_checked_once(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.errors import USER_ERRORS, UserError
 from benchmarks.views.submissions.bundle import read
-from benchmarks.views.submissions.rules import Accepted, check
+from benchmarks.views.submissions.rules import Accepted, check, mean_best
 from benchmarks.views.submissions.track import Edition, Track
 from reports.tables.texts import printable
 from results.records import Record
@@ -49,6 +50,11 @@ class Entry:
         scores = [score for of_network in self.scores.values() for score in of_network]
         return sum(score > 0 for score in scores), len(scores)
 
+    @property
+    def bests(self) -> dict[str, float]:
+        """Mean best value of the ranked runs by network, rounded; nan if a run has none."""
+        return {network: round(mean_best(records), DIGITS) for network, records in self.accepted.finals.items()}
+
 
 @dataclass(frozen=True)
 class Ranking:
@@ -62,6 +68,11 @@ class Ranking:
     @property
     def edition(self) -> Edition:
         return self.track.edition(self.name)
+
+    @property
+    def places(self) -> list[int]:
+        """Places of the entries; those of equal scores share one."""
+        return [1 + sum(other.mean > entry.mean for other in self.entries) for entry in self.entries]
 
 
 @dataclass(frozen=True)
@@ -108,10 +119,20 @@ def rank(accepted: Iterable[Accepted]) -> tuple[Ranking, ...]:
         baseline = scores(first.reference, first.reference, first.edition)
         entries = sorted(
             (_entry(submission, baseline) for submission in group),
-            key=lambda entry: (-entry.mean, -entry.improvement[0], entry.name, entry.accepted.bundle.sha256),
+            key=lambda entry: (-entry.mean, -entry.improvement[0], *_worse(entry), entry.name, _digest(entry)),
         )
         rankings.append(Ranking(first.track, name, tuple(entries), baseline))
     return tuple(rankings)
+
+
+def _worse(entry: Entry) -> Iterator[float]:
+    """Yields each network's mean best, so that less is better; infinite for one without."""
+    for network, value in entry.bests.items():
+        yield math.inf if math.isnan(value) else -entry.accepted.finals[network][0].judge.rank(value)
+
+
+def _digest(entry: Entry) -> str:
+    return entry.accepted.bundle.sha256
 
 
 def scores(

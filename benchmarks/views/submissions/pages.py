@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.views.submissions.board import Entry, Leaderboard, Ranking
+from benchmarks.views.submissions.track import Edition
 from reports.figures.looks import drawable
 from reports.figures.profiles import Profile, profiles
 from reports.site.leaderboard import Section, write
@@ -22,6 +24,7 @@ HEADERS = (
     "Score (interquartile mean)",
     "Beats BP with probability",
     "Reached the target",
+    "Best (mean), target",
     "Learning rate",
     "Code",
     "Label (declared)",
@@ -44,7 +47,8 @@ def write_all(board: Leaderboard, folder: Path) -> list[Path]:
 
 def table_of(ranking: Ranking) -> Grid:
     """Returns a ranking as a table of texts."""
-    rows = tuple((_method(place, entry), *_cells(entry)) for place, entry in enumerate(ranking.entries, 1))
+    ranked = zip(ranking.places, ranking.entries, strict=True)
+    rows = tuple((_method(place, entry), *_cells(entry, ranking.edition)) for place, entry in ranked)
     return Grid(f"{ranking.track.title}, edition {ranking.name}", HEADERS, rows, numbers=False)
 
 
@@ -58,6 +62,7 @@ def _section(ranking: Ranking, folder: Path) -> Section:
         "devices.",
         f"{edition.seeds} seeds a network; {budget.trials} learning rates a network were tried, of which validation "
         "chose. That no more were tried is declared.",
+        "A rate that is the lowest or highest tried may not be the best: a better one may lie beyond.",
         "Brackets: 95 % intervals of a bootstrap within each network. Mean: of the middle half of all runs.",
     )
     picture = Picture(
@@ -72,13 +77,24 @@ def _method(place: int, entry: Entry) -> str:
     return f"{place}. {entry.accepted.bundle.manifest.title}"
 
 
-def _cells(entry: Entry) -> Iterator[str]:
+def _cells(entry: Entry, edition: Edition) -> Iterator[str]:
+    accepted = entry.accepted
     manifest, code = entry.accepted.bundle.manifest, entry.accepted.bundle.code
     probability, interval = entry.improvement
     yield f"{entry.mean:.2f} {_brackets(entry.interval)}"
     yield f"{probability:.2f} {_brackets(interval)}"
     yield "{} of {}".format(*entry.reached)
-    yield ", ".join(f"{network} {values[0]:.4g}" for network, values in entry.accepted.tuned.items())
+    bests = []
+    for network, target in edition.targets.items():
+        judge, best = accepted.finals[network][0].judge, entry.bests[network]
+        reached = "none" if math.isnan(best) else judge.with_unit(round(best, judge.digits + 1))
+        bests.append(f"{network} {reached}, target {judge.with_unit(target)}")
+    yield "; ".join(bests)
+    rates = []
+    for network, values in accepted.tuned.items():
+        edge = f" (the {accepted.edge(network)} tried)" if accepted.edge(network) else ""
+        rates.append(f"{network} {values[0]:.4g}{edge}")
+    yield ", ".join(rates)
     yield "of the suite" if code is None else f"{manifest.file}, sha256 {manifest.sha256['method.py'][:12]}"
     yield manifest.label or "–"
     yield manifest.author or "–"
@@ -98,7 +114,7 @@ def _draw(ranking: Ranking, stem: Path) -> Sequence[Path]:
     at = [round(1.05 * top * step / STEPS, 6) for step in range(1, STEPS + 1)]
     curves = [
         Profile(drawable(_method(place, entry)), entry.name, performance_profile(entry.scores, at))
-        for place, entry in enumerate(ranking.entries, 1)
+        for place, entry in zip(ranking.places, ranking.entries, strict=True)
     ]
     curves.append(Profile("BP, the reference", "bp@reference", performance_profile(ranking.baseline, at)))
     return profiles(at, curves, stem, title=f"{ranking.track.id}, edition {ranking.name}: performance profiles")
@@ -110,7 +126,10 @@ def _document(board: Leaderboard) -> dict[str, Any]:
             "track": ranking.track.id,
             "edition": ranking.name,
             "targets": dict(ranking.edition.targets),
-            "entries": [_entry_document(entry) for entry in ranking.entries],
+            "entries": [
+                {"place": place, **_entry_document(entry)}
+                for place, entry in zip(ranking.places, ranking.entries, strict=True)
+            ],
         }
         for ranking in board.rankings
     ]
@@ -131,6 +150,7 @@ def _entry_document(entry: Entry) -> dict[str, Any]:
         "beats_bp_interval": [entry.improvement[1].low, entry.improvement[1].high],
         "reached": list(entry.reached),
         "scores": entry.scores,
+        "best": {network: None if math.isnan(value) else value for network, value in entry.bests.items()},
         "learning_rates": {network: values[0] for network, values in entry.accepted.tuned.items()},
         "torch": sorted({str(torch(record)) for record in records}),
         "numerics": sorted({record.spec.numerics or 0 for record in records}),

@@ -52,6 +52,14 @@ class Accepted:
     reference: Mapping[str, Sequence[Record]]
     tuned: Mapping[str, Setting]
 
+    def edge(self, network: str) -> str:
+        """Returns "lowest" or "highest" where the learning rate is at an end of those tried, else ""."""
+        rate = self.tuned[network][0]
+        rates = [_setting(record)[0] for record in _of(self.bundle.trials, network)]
+        if min(rates) == max(rates):
+            return ""
+        return {min(rates): "lowest", max(rates): "highest"}.get(rate, "")
+
 
 def check(bundle: Bundle) -> Accepted:
     """Holds a bundle to the rules of its track.
