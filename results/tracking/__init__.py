@@ -59,7 +59,9 @@ class FeedReport:
         where = ", ".join(f"'{name}'" for name in self.experiments)
         flag = "" if self.uri == DEFAULT_URI else f" --backend-store-uri {shown(self.uri)}"
         look = shown(self.uri) if is_server(self.uri) else f"`mlflow ui{flag}`"
-        beside = f" and {count} means and published rows" if (count := self.added - self.runs) else ""
+        beside = (
+            f" and {count} rows of means, published values or shared runs" if (count := self.added - self.runs) else ""
+        )
         added = f"{self.runs} run{'' if self.runs == 1 else 's'}{beside} added"
         counts = f"{added}, {self.replaced} replaced, {self.unchanged} unchanged"
         return f"MLflow: {counts} in {where or 'no experiment'} ({self.seconds:.1f} s); look at them with {look}."
@@ -105,7 +107,9 @@ def feed(
         store = Store(_client(uri), uri, importlib.import_module("mlflow.entities"))
         for name in names:
             store.feed(name, [entry for entry in all_entries if entry.experiment == name])
-    return FeedReport(uri, names, **store.counts, seconds=time.perf_counter() - began, runs=store.runs, created=created)
+    return FeedReport(
+        uri, names, **store.counts, seconds=time.perf_counter() - began, runs=len(store.journals), created=created
+    )
 
 
 def fetch(uri: str | None, folder: Path, complain: Callable[[str], None] = _warn) -> int:

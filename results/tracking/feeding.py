@@ -46,7 +46,7 @@ class Store:
         self._entities = entities
         self._networks: dict[str, str] = {}
         self.counts = {"added": 0, "replaced": 0, "unchanged": 0}
-        self.runs = 0  # of those added
+        self.journals: set[Path] = set()  # of those added; rows may share runs
 
     def feed(self, experiment: str, entries: Sequence[TrackedEntry]) -> None:
         """Writes the entries of one experiment; a stored run that ended and is unchanged is kept."""
@@ -70,7 +70,8 @@ class Store:
             words = settings.get(entry.parent or entry.key, "")
             runs[entry.key] = self._add(id, entry, runs.get(entry.parent), words)
             self.counts["added" if old is None else "replaced"] += 1
-            self.runs += old is None and entry.journal is not None
+            if old is None and entry.journal is not None:
+                self.journals.add(entry.journal)
         keys = {run.info.run_id: run.data.tags[f"{PREFIX}key"] for run in stored}  # of runs deleted by now, too
         group_of = {key: keys.get(run.data.tags.get(PARENT, ""), "") for key, run in runs.items()}
         self._arrange(runs, group_of | {entry.key: entry.parent for entry in entries}, settings)

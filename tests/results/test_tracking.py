@@ -293,6 +293,12 @@ def test_a_new_store_is_synchronised_once_and_an_existing_one_at_each_commit(tmp
         assert write("INSERT INTO things VALUES (3)") == 2
 
 
+def test_a_run_that_two_rows_share_is_counted_once(tmp_path: Path) -> None:
+    shared = write(tmp_path / "out", [30.0, 60.0])
+    report = feed([shared, shared.as_row("another", "")], published={}, uri=new_store(tmp_path))
+    assert (report.added, report.runs) == (4, 1)
+
+
 def test_passwords_are_not_shown() -> None:
     for who in ("me:secret", "token", "me:p@ss"):
         assert shown(f"https://{who}@host/x") == "https://host/x"
