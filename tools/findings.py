@@ -322,7 +322,11 @@ class Section:
         """Returns the section: heading, command with its cost, picture and table."""
         seconds = sorted(run.end["wall_seconds"] for run in self.runs if run.end and run.end.get("wall_seconds"))
         cost = f", {median(seconds):.0f} s of a core each (median)" if seconds else ""
-        parts = [f"## {self.name}", f"    python -m benchmarks {self.command}    # {len(self.runs)} runs{cost}"]
+        parts = [
+            f"## {self.name}",
+            f"    python -m benchmarks {self.command}",
+            f"{len(self.runs)} runs are kept{cost}.",
+        ]
         if self.draw is not None:
             parts.append(f"![{self.name}](pictures/finding-{self.name}.png)")
         return "\n\n".join((*parts, self.table))
