@@ -118,6 +118,7 @@ def cell(of_seeds: Mapping[int, float], measure: Measure, sign: str = "") -> str
     text, interval = f"{mean(of_seeds.values()):{form}}", mean_interval(list(of_seeds.values()))
     if interval is None or interval.low == interval.high:
         return text
+    interval = interval if sign else measure.possible(interval)
     return f"{text} [{interval.low:{form}}, {interval.high:{form}}]"
 
 
@@ -186,6 +187,7 @@ def picture(runs: Runs, finding: Finding, stem: Path) -> tuple[Path, ...]:
                 continue
             axes.plot(of_row, [place] * len(of_row), "o", ms=3, alpha=0.5, color=look.colour, mew=0)
             if (interval := mean_interval(of_row)) is not None:
+                interval = measure.possible(interval)
                 axes.plot([interval.low, interval.high], [place - 0.22] * 2, color=look.colour, lw=1.5)
             axes.plot([mean(of_row)], [place - 0.22], look.marker, ms=4, color=look.colour)
         axes.set_xlabel(f"{measure.heading}: seeds; mean and 95 % interval")
