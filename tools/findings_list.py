@@ -100,7 +100,7 @@ RIVALS = (
     ("lapsgd@updaters=2", "lapsgd"),
     ("lppsgd@updaters=2", "lapsgd@updaters=2"),
 )
-DEEPER = [row for row in ALL if row not in ("bp", "ddp", "lppsgd@updaters=2")]
+DEEPER = [row for row in ALL if row not in ("ddp", "lppsgd@updaters=2")]
 STALENESS = {
     "bp": "BP, one device",
     "async_lu": "Async LU: rendezvous, 2 backward workers",
