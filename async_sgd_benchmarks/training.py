@@ -202,7 +202,7 @@ def _selection(
     fields = [name for name in Selection.__dataclass_fields__ if name not in RENAMED]
     for name in options:
         if name in RENAMED:
-            raise UserError(f"{name}= is {RENAMED[name]}= here, a list or, of settings, a mapping.")
+            raise UserError(f"The option {name}= is called {RENAMED[name]}= in Python.")
         if name not in fields:
             raise UserError(unknown("option", name, fields))
     paths = {name: Path(options[name]) for name in ("data", "task", "data_card") if options.get(name)}

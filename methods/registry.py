@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import entry_points
+from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -145,8 +146,12 @@ def _refuse_effects_without_yield(path: Path, text: bytes, module: ModuleType) -
     """Raises MethodError where a statement only makes an effect or calls a generator: nothing carries it out."""
     for node in ast.walk(ast.parse(text)):
         match node:
-            case ast.Expr(value=ast.Call(func=ast.Name(id=name))):
-                called = getattr(module, name, None)
+            case ast.Expr(value=ast.Call(func=ast.Name() | ast.Attribute() as function)):
+                name = ast.unparse(function)
+                try:
+                    called = attrgetter(name)(module)
+                except AttributeError:  # of a local name
+                    continue
                 is_effect = isinstance(called, type) and issubclass(called, Effect)
                 if is_effect or inspect.isgeneratorfunction(called):
                     word = "yield" if is_effect else "yield from"

@@ -64,8 +64,8 @@ APPENDIX_HEAD = """# Tables of the findings
 Every finding of [findings.md](findings.md): the command that trains its runs, its table, and a picture where
 three seeds share two rows. `python tools/findings.py` makes this page of the runs in
 [results/reproductions](../results/reproductions); `--check` says whether it is what they say. *All seconds are
-simulated*, but for what a run cost: wall clock of one core of the machine that trained it. Differences are taken
-seed by seed; intervals are Student's t at 95 %, of each pair by itself."""
+simulated*, but for what a run cost: wall clock of one core, at times beside other work, of the machine that
+trained it. Differences are taken seed by seed; intervals are Student's t at 95 %, of each pair by itself."""
 FEWEST = 3
 """Seeds that two rows must share before a finding gets a picture."""
 BUDGET = TuningBudget(grid=9, span=256, trials=9, select="test")
@@ -366,7 +366,9 @@ def sections(existing: Journals) -> Iterator[Section]:
             text = "\n".join((f"**{rungs.title}**", "", *ladder.lines(made)))
             planned = [run for grid in grids(rungs) for run in grid.runs]
             records = unique(run for run in map(existing.of, planned) if run is not None and run.complete)
-            command = f"{train(rungs.table, rungs.network, records)} --budget {rungs.budgets[-1]}"
+            methods = ",".join(dict.fromkeys(row for pair in rungs.pairs for row in pair))
+            budget = round(max(rung.budget for line in made for rung in line.rungs))
+            command = f"{train(rungs.table, rungs.network, records)} --method {methods} --budget {budget}"
             yield Section(rungs.name, command, records, text, partial(ladder.draw, made, title=rungs.title))
 
 

@@ -134,13 +134,18 @@ def test_a_broken_plugin_says_why(plugin: Callable[..., Path], text: str, compla
 
 
 @pytest.mark.parametrize(
-    ("line", "mended"), [("Drop(step)", "yield Drop(...)"), ("forward(replica, step)", "yield from forward(...)")]
+    ("line", "mended"),
+    [
+        ("Drop(step)", "yield Drop(...)"),
+        ("effects.Drop(step)", "yield effects.Drop(...)"),
+        ("forward(replica, step)", "yield from forward(...)"),
+    ],
 )
 def test_an_effect_that_is_not_yielded_is_refused_with_its_line(
     plugin: Callable[..., Path], line: str, mended: str
 ) -> None:
     """Nothing would carry it out, and the run would end as if it had been."""
-    text = "# A method\nfrom methods import Drop, Method, forward, register\n\n"
+    text = "# A method\nfrom methods import Drop, Method, effects, forward, register\n\n"
     text += (
         f"@register(title='x', source='x')\nclass Own(Method):\n    def read(self, replica, step):\n        {line}\n"
     )
