@@ -129,7 +129,7 @@ class SampleOptions:
     temperature: Annotated[float, Parameter(validator=Between(gte=0, lt=math.inf))] = 0.8
     """Below 1: more of the probable; 0: the most probable always."""
     seed: Annotated[Number, Parameter(validator=Between(gte=0, lt=2**32))] = 0
-    """Of the random numbers."""
+    """Seed of the random numbers."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ class Shown(Selection):
     budget: str = ALL
     """1, 4 or 20 times the samples of scale small; all: each that has runs."""
     seeds: str = ALL
-    """How many, or which, as in 0-4,7; all: those that have runs."""
+    """Number of seeds, or which, as in 0-4,7; all: those that have runs."""
     executor: Annotated[
         str, Parameter(help=f"{' or '.join(map(_words, executors.names()))}; all: each that has runs.")
     ] = ALL

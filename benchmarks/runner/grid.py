@@ -140,7 +140,7 @@ class Grid:
 
     @property
     def rates(self) -> str:
-        """How outputs call the rows' settings: "set" on a user's own data or in a user's own table, else "published".
+        """Word for the rows' settings in outputs: "set" on a user's own data or in their own table, else "published".
 
         A user's own table with published values has published settings, too.
         """

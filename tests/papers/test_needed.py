@@ -1,4 +1,4 @@
-"""What undecided claims need: seeds (by hand and by simulation), missing runs, or none."""
+"""Undecided claims need seeds (by hand and by simulation), missing runs, or none."""
 
 from __future__ import annotations
 

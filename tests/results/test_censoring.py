@@ -121,7 +121,7 @@ def test_a_speed_up_without_censoring_is_the_ratio_of_means() -> None:
 
 
 def test_times_to_target_of_records(tmp_path: Path) -> None:
-    """Of five runs one arrives, one runs out of epochs, two diverge (one after it arrived), one is cut short."""
+    """One of five runs arrives, one runs out of epochs, two diverge (one after it arrived), one is cut short."""
     runs = [
         write(tmp_path, [10.0, 60.0, 70.0], seed=0),
         write(tmp_path, [10.0, 20.0, 30.0], seed=1),

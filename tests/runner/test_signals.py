@@ -223,7 +223,7 @@ def test_a_training_process_loses_no_request_at_any_stage(tmp_path: Path, stage:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_a_signal_that_was_ignored_from_the_start_stays_ignored(number: signal.Signals) -> None:
-    """As in the background, or under nohup."""
+    """Checks a command in the background or under nohup, whose signals are ignored."""
     process = start(
         [sys.executable, "-c", COMMAND, str(int(number))],
         env=ENVIRONMENT,

@@ -1,4 +1,4 @@
-"""What the site's pages of methods say of staleness is what the simulated epoch did."""
+"""The site's pages of methods show the staleness of the simulated epoch."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from benchmarks.hardware.price import Price
 from methods import effects as e
 
 GRACE_SECONDS = 10.0
-"""How long, after a failure, the others may take to reach their next effect. An effect is a layer's pass at most."""
+"""Seconds that the others may take after a failure to reach their next effect. An effect is a layer's pass at most."""
 
 
 Handler = Callable[[e.Worker, Never], object]

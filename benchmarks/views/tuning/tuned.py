@@ -122,7 +122,7 @@ class TunedTable:
 
     @property
     def rates(self) -> str:
-        """How outputs call the table's rates: "published" or "set"."""
+        """Word for the table's rates in outputs: "published" or "set"."""
         return self.published.grid.rates
 
     @property
