@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from benchmarks.errors import USER_ERRORS, UserError
 from benchmarks.views.submissions.bundle import read
@@ -97,15 +98,41 @@ def leaderboard(folder: Path) -> Leaderboard:
             f"{folder} holds {len(paths)} bundles (*.zip): give a folder with 1 to {MOST_BUNDLES:,} of them."
         )
     accepted: dict[str, Accepted] = {}
-    refused = []
+    refused: list[tuple[str, str]] = []
     for path in paths:
         try:
             bundle = read(path)
             accepted.setdefault(bundle.sha256, check(bundle))
         except USER_ERRORS as error:
             refused.append((printable(path.name), printable(str(error))))
+    for copies in _copies(accepted.values()):
+        for copy in copies:
+            others = ", ".join(sorted(printable(other.bundle.path.name) for other in copies if other is not copy))
+            refused.append((printable(copy.bundle.path.name), f"its ranked runs are those of {others}: keep one file."))
+            del accepted[copy.bundle.sha256]
     ranked = {digest: entry.bundle.path for digest, entry in accepted.items()}
-    return Leaderboard(rank(accepted.values()), tuple(refused), ranked)
+    return Leaderboard(rank(accepted.values()), tuple(sorted(refused)), ranked)
+
+
+def _copies(accepted: Iterable[Accepted]) -> list[list[Accepted]]:
+    """Returns groups of bundles with the same ranked runs, whoever is said to have trained them.
+
+    Runs of one training have its wall-clock seconds to the digit, which no other training has.
+    """
+    groups: dict[Any, list[Accepted]] = defaultdict(list)
+    for entry in accepted:
+        groups[_evaluations(entry)].append(entry)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _evaluations(entry: Accepted) -> tuple[Any, ...]:
+    """Returns every metric of the ranked runs' evaluations, wall-clock seconds included."""
+    return tuple(
+        tuple(sorted(point.metrics.items()))
+        for _, records in sorted(entry.finals.items())
+        for record in records
+        for point in record.evaluations
+    )
 
 
 def rank(accepted: Iterable[Accepted]) -> tuple[Ranking, ...]:
