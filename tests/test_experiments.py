@@ -18,7 +18,15 @@ NAMES = {
     *(f"figure{i}" for i in range(1, 5)),
     *(f"lap-table{i}" for i in range(1, 12)),
     *("lap-figure1", "lap-figure2", "speedup", "staleness", "stationary", "v3-mfu", "v3-stragglers", "v3-ratio"),
-    *("audit-stem", "audit-updaters", "audit-lap", "audit-staleness", "audit-activations", "others-cifar10"),
+    *(
+        "audit-stem",
+        "audit-updaters",
+        "audit-lap",
+        "audit-staleness",
+        "audit-activations",
+        "audit-factors",
+        "others-cifar10",
+    ),
     *("lm", "lm-optimizers", "vit", "delay", "codecs", "lowcomm", "lowcomm-unlike", "lowcomm-images"),
 }
 
