@@ -51,7 +51,7 @@ class Pair:
 
 
 def until_decided(table: Table, trainer: Trainer, hours: float) -> int:
-    """Trains until every row differs from the baseline or has 12 seeds, or the hours are over -> the exit code.
+    """Trains until every row differs from the baseline or is given up, or the hours are over -> the exit code.
 
     The baseline is backpropagation, where the table has it, else its first row; what is compared is the best of what
     runs are judged by. The pair that wants the fewest further seeds gets the next one.
@@ -109,7 +109,7 @@ def compared(table_runs: TableRuns) -> Iterator[Pair]:
 
 def wanted(pair: Pair) -> list[Run]:
     """Returns the runs of the pair's next look."""
-    if pair.decided or len(pair.differences) >= sequential.LAST:
+    if pair.decided or sequential.given_up(pair.differences):
         return []
     seeds = max(len(pair.differences) + 1, sequential.FIRST)
     return [*pair.baseline.runs[:seeds], *pair.row.runs[:seeds]]
@@ -126,6 +126,8 @@ def verdict(pair: Pair, existing: Journals) -> str:
         ends = f"{found.level:.1%} interval [{found.low:.3g}, {found.high:.3g}]"
         return f"{what}: {word}, decided with {n} seeds ({ends})."
     seeds = pair.seeds_wanted
+    if sequential.given_up(pair.differences):
+        return f"{what}: open, and given up with {len(pair.differences)} seeds, which show nothing like a difference."
     if seeds > sequential.LAST:
         return f"{what}: open with {len(pair.differences)} seeds; {sequential.LAST} would not decide, by their spread."
     runs = [run for cell in (pair.baseline, pair.row) for run in cell.runs[:seeds] if not existing.done(run)]

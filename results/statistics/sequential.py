@@ -2,7 +2,8 @@
 
 From the 4th to the 12th seed, the test after n seeds is Student's t at the level LEVEL (n / 12)^2: early tests are
 stricter than late ones, and the chance that any of the nine calls equal means different is 5 % in all. A test at 5 %
-that is repeated after every seed errs in more than 15 %.
+that is repeated after every seed errs in more than 15 %. Giving up early what shows nothing saves seeds and only lowers
+that chance, so that whoever goes on all the same errs in no more than 5 % either (non-binding futility).
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ FIRST, LAST = 4, 12
 """Seeds at the first test and at the last."""
 LEVEL = 0.0251
 """Level of the last test, from simulated normal differences (tests/results/test_sequential.py repeats it)."""
+
+GIVE_UP_FROM, GIVE_UP_ABOVE = 6, 0.4
+"""Seeds and p from which a pair is given up; a true difference of one standard deviation loses a hundredth of power."""
 
 
 def level(n: int) -> float:
@@ -43,6 +47,18 @@ def decided_at(differences: Sequence[float]) -> int | None:
         if tested is not None and tested.leaves_out(0):
             return n
     return None
+
+
+def given_up(differences: Sequence[float]) -> bool:
+    """Returns whether further seeds promise little: with 6 or more p is above 0.4, or nothing decided by the last test.
+
+    A choice of where to spend seeds, not a finding: the rows are not shown to be equal.
+    """
+    n = len(differences)
+    if n < GIVE_UP_FROM:
+        return False
+    likely = mean_interval(differences, 1 - GIVE_UP_ABOVE)
+    return n >= LAST or (likely is not None and not likely.leaves_out(0))
 
 
 def seeds_to_decide(differences: Sequence[float]) -> int | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.commands.until import Pair, compared, verdict
+from benchmarks.commands.until import Pair, compared, verdict, wanted
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
@@ -32,6 +32,12 @@ def test_a_pair_wants_the_seeds_that_may_decide_it() -> None:
     assert FIRST < pair([1.0, 3.0, 2.0, 0.2, 2.4]).seeds_wanted <= LAST
     assert pair([-1.0, 1.0, -1.1, 1.2]).seeds_wanted > LAST
     assert pair([5.0, 5.1, 4.9, 5.0]).decided
+
+
+def test_a_pair_that_shows_nothing_gets_no_more_seeds() -> None:
+    assert not wanted(pair([0.1, -0.2, 0.1, -0.1, 0.2, -0.1]))
+    assert not wanted(pair([5.0, 5.1, 4.9, 5.0]))
+    assert {run.spec.seed for run in wanted(pair([1.0, 3.0, 2.0, 0.2, 2.4, 1.1]))} == set(range(7))
 
 
 @pytest.mark.parametrize(
