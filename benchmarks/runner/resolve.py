@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -302,13 +303,16 @@ def swept(
 
 
 def told_apart(table: Table, rows: Sequence[Row], settings: Settings) -> tuple[Row, ...]:
-    """The rows, labelled by their learning rate where only some methods of several devices scale it.
+    """The rows with a name each, labelled by their rate where only some methods of several devices scale it.
 
-    By default DDP's rate is the schedule's, and L-SGD's is multiplied by its devices.
+    Settings may leave rows that differ in what their names do not say: these are named by all that they set. By default
+    DDP's rate is the schedule's, and L-SGD's is multiplied by its devices.
     """
+    named = Counter(row.key for row in rows)
+    rows = tuple(row.in_full if named[row.key] > 1 else row for row in rows)
     pairs = [(row, row_method(table, row, settings)) for row in rows]
     if len({method.learning_rate_factor != 1 for _, method in pairs if method.replicas > 1}) < 2:
-        return tuple(rows)
+        return rows
     return tuple(_with_rate(row, method) if method.learning_rate_factor != 1 else row for row, method in pairs)
 
 

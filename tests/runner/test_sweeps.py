@@ -138,6 +138,13 @@ def test_every_table_can_be_swept(id: str) -> None:
     assert len(rows) == len({row.key for row in rows}) == 2 * len(table(id).rows)
 
 
+def test_rows_that_a_setting_makes_alike_in_name_keep_names_of_their_own() -> None:
+    """Two of these rows differ in their rate and, which no name says, in the rate of their warm-up."""
+    settings = {"workload": {"schedule.lr": "0.02"}}
+    rows = resolve(table("audit-factors"), Choices(seeds=(0,), settings=settings)).rows
+    assert len({row.key for row in rows}) == len(rows)
+
+
 def test_a_sweep_can_be_repeated_by_its_command() -> None:
     choices = chosen("workload.schedule.milestones=(3,5),(4,6)", "lapsgd.period=1,4")
     words = command(["table3"], choices).text()
