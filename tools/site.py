@@ -117,7 +117,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 def _listed(item: object) -> object:
     if isinstance(item, Mapping):
         return {
-            title: _pages_of(value) if isinstance(value, str) else [_listed(one) for one in value]
+            title: _pages_of(value) if isinstance(value, str) else [_listed(entry) for entry in value]
             for title, value in item.items()
         }
     return item

@@ -177,13 +177,13 @@ def _with_named(selection: Selection, experiments: Sequence[Experiment]) -> Sele
         first = next(item for item in experiments if isinstance(item, Table) and (item.data_card or item.settings))
         raise UserError(f"{first.file} names data or settings of its own, and other tables do not: name it alone.")
     card, settings = next(iter(named.values()), (selection.data_card, ()))
-    given = {setting.partition("=")[0].strip() for setting in selection.settings}
-    wanted = {"workload", *(name.partition("@")[0] for name in setting_parser.rows(selection.method or ()))}
+    overridden = {setting.partition("=")[0].strip() for setting in selection.settings}
+    prefixes = {"workload", *(name.partition("@")[0] for name in setting_parser.rows(selection.method or ()))}
     set_ = [
         setting
         for setting in settings
-        if setting.partition("=")[0].strip() not in given
-        and (not selection.method or setting.partition(".")[0].strip() in wanted)
+        if setting.partition("=")[0].strip() not in overridden
+        and (not selection.method or setting.partition(".")[0].strip() in prefixes)
     ]
     return replace(selection, data_card=card, set_=[*set_, *(selection.set_ or ())])
 

@@ -196,8 +196,8 @@ def _named(out: Path, name: str) -> list[LinkedTable]:
     if not is_file(name) and name not in tables.IDS:
         if printed := _printed(out, name):
             return printed
-        known = [*tables.IDS, *sorted({path.stem for path in out.glob("tables/*/*.json")} - {*tables.IDS})]
-        raise UserError(unknown("table", name, known))
+        names = [*tables.IDS, *sorted({path.stem for path in out.glob("tables/*/*.json")} - {*tables.IDS})]
+        raise UserError(unknown("table", name, names))
     table = own_table(Path(name)) if is_file(name) else tables.table(name)
     return _printed(out, table.id, table.family) or [_defined(table)]
 

@@ -99,12 +99,12 @@ def compared(table_runs: TableRuns) -> Iterator[Pair]:
         values = {
             cell.row.key: measure.by_run(table_runs.complete(network, cell.row.key), ALONE).by_seed for cell in cells
         }
-        theirs = values[baseline.row.key]
+        baseline_values = values[baseline.row.key]
         for cell in cells:
             if cell.runs[0].id != baseline.runs[0].id:
-                ours = values[cell.row.key]
-                seeds = takewhile(lambda seed: seed in ours and seed in theirs, range(sequential.LAST))  # noqa: B023
-                yield Pair(cell, baseline, [ours[seed][0] - theirs[seed][0] for seed in seeds])
+                row_values = values[cell.row.key]
+                seeds = takewhile(lambda seed: seed in row_values and seed in baseline_values, range(sequential.LAST))  # noqa: B023
+                yield Pair(cell, baseline, [row_values[seed][0] - baseline_values[seed][0] for seed in seeds])
 
 
 def wanted(pair: Pair) -> list[Run]:
@@ -120,10 +120,10 @@ def verdict(pair: Pair, existing: Journals) -> str:
     n = sequential.decided_at(pair.differences)
     what = f"{pair.row.row.label} minus {pair.baseline.row.label} on {pair.row.network}"
     if n is not None:
-        found = sequential.interval(pair.differences[:n])
-        assert found is not None
-        word = "more" if found.low > 0 else "less"
-        ends = f"{found.level:.1%} interval [{found.low:.3g}, {found.high:.3g}]"
+        interval = sequential.interval(pair.differences[:n])
+        assert interval is not None
+        word = "more" if interval.low > 0 else "less"
+        ends = f"{interval.level:.1%} interval [{interval.low:.3g}, {interval.high:.3g}]"
         return f"{what}: {word}, decided with {n} seeds ({ends})."
     seeds = pair.seeds_wanted
     if sequential.given_up(pair.differences):

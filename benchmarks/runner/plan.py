@@ -158,23 +158,23 @@ def alone(
     return run(work, Row(method.name), method, seed, chosen, card)
 
 
-def _check_workload(work: Workload, method: methods.Method, known: DataCard, choices: Choices) -> None:
+def _check_workload(work: Workload, method: methods.Method, data: DataCard, choices: Choices) -> None:
     if choices.record:
         _check_recorded(work, method)
-    _check_evaluations(work, method, known)
+    _check_evaluations(work, method, data)
     _check_clipping(work, method)
-    work.check_validation(known)
-    if known.floats and work.own.own_task(work.task) is None:
+    work.check_validation(data)
+    if data.floats and work.own.own_task(work.task) is None:
         raise UserError(
-            f"{known.title} has targets that are numbers (y of floats), and {work.task} takes classes: name a task of "
+            f"{data.title} has targets that are numbers (y of floats), and {work.task} takes classes: name a task of "
             "your own that takes them with --task, as `new task my_task` begins one."
         )
     if work.task != work.at(work.scale).task:
         from benchmarks.workloads.build import check_task  # torch, which other plans do without
 
-        check_task(work, known)
+        check_task(work, data)
     if choices.device == "cpu" and choices.node is None:
-        check_memory(work, known)
+        check_memory(work, data)
 
 
 def _check_recorded(work: Workload, method: methods.Method) -> None:

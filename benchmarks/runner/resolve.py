@@ -343,13 +343,16 @@ def _renamed(
 
     A field counts as changed if it changes on one of the networks.
     """
-    before, after = (row_method(table, row, given).describe() for given in settings)
+    before, after = (row_method(table, row, variant).describe() for variant in settings)
     values = {name: after[name] for name in options}
     new_options = {name: value for name, value in values.items() if value != before[name]}
     new_fields = {}
     for field in fields:
         pairs = [
-            [reduce(getattr, field.split("."), row_workload(table, network, row, scale, given)) for given in settings]
+            [
+                reduce(getattr, field.split("."), row_workload(table, network, row, scale, variant))
+                for variant in settings
+            ]
             for network in table.networks
         ]
         values[SHORT.get(field, f"{WORKLOAD}{field}")] = pairs[0][1]

@@ -130,8 +130,8 @@ class _Comparison:
             return _with_ends(ratio.ratio, ratio.interval, bound)
         # One side may have taken no time, since all its runs arrived at the first evaluation: only a bound is known.
         ends: dict[Bound, float] = {"at least": ratio.interval.low, "at most": ratio.interval.high}
-        known = [side for side, end in ends.items() if 0 < end < math.inf]
-        return GlanceValue(ends[known[0]], bound=known[0]) if known and bound in ("", known[0]) else None
+        sides = [side for side, end in ends.items() if 0 < end < math.inf]
+        return GlanceValue(ends[sides[0]], bound=sides[0]) if sides and bound in ("", sides[0]) else None
 
 
 def _with_ends(value: float, interval: Interval | None, bound: Bound = "") -> GlanceValue:

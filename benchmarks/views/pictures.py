@@ -50,8 +50,8 @@ def _dots(table_runs: TableRuns, table: ResultTable) -> Iterator[Dot]:
         devices, label = device_counts[row.network, row.row], row.method_label
         cell = row.cells[0]
         value = cell.measured
-        known = summary_interval(value) if value is not None else None
-        interval = MEASURES[table_runs.table.measures[0]].possible(known) if known is not None else None
+        unclipped = summary_interval(value) if value is not None else None
+        interval = MEASURES[table_runs.table.measures[0]].possible(unclipped) if unclipped is not None else None
         yield Dot(
             f"{devices} devices",
             drawable(label.replace(f", devices {devices}", "")),
@@ -140,7 +140,7 @@ def _positions(table_runs: TableRuns, record: Record, points: Sequence[Evaluatio
     if table_runs.table.picture != "budgets":
         return {"epoch": [float(point.epoch) for point in points], **clock}
     sizes = {what: [used(record, point, what) or 0.0 for point in points] for what in ("samples", "bytes")}
-    found = {"samples": sizes["samples"], **clock}
+    positions = {"samples": sizes["samples"], **clock}
     if any(sizes["bytes"]):
-        found["megabytes sent"] = [size / 1e6 for size in sizes["bytes"]]
-    return found
+        positions["megabytes sent"] = [size / 1e6 for size in sizes["bytes"]]
+    return positions

@@ -39,10 +39,10 @@ def _near(a: Sequence[float], b: Sequence[float]) -> bool:
 
 def widths(lines: Lines) -> dict[str, float]:
     """Returns the width of each line, 1 for one that lies alone; of several in one place the first is the widest."""
-    found = dict.fromkeys(lines, 1.0)
+    line_widths = dict.fromkeys(lines, 1.0)
     for group in coinciding(lines):
-        found |= {label: 1 + WIDER * place for place, label in enumerate(reversed(group))}
-    return found
+        line_widths |= {label: 1 + WIDER * place for place, label in enumerate(reversed(group))}
+    return line_widths
 
 
 def caption(panels: Mapping[str, Sequence[Lines]]) -> str:

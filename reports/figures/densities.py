@@ -58,8 +58,10 @@ def densities(
             line[0].set_ylabel("density")
         for axes in grid[-1]:
             axes.set_xlabel(x_label)
-        known = {line: look for axes in grid.flat for look, line in zip(*axes.get_legend_handles_labels(), strict=True)}
-        figure.legend(list(known.values()), list(known), loc="outside lower center", ncols=2)
+        handles = {
+            label: handle for axes in grid.flat for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=2)
 
     return canvas.picture(paint, stem, sizes, title)
 

@@ -42,7 +42,7 @@ def rates(curves: Sequence[RateCurve], stem: Path, *, title: str, y_label: str) 
     """
     panels = list(dict.fromkeys(curve.panel for curve in curves))
     labels = list(dict.fromkeys(curve.label for curve in curves))
-    known = looks(curve.key for curve in curves)
+    looks_by_key = looks(curve.key for curve in curves)
     columns = min(len(panels), canvas.ABREAST)
     rows = -(-len(panels) // columns)
     wide = canvas.COLUMN if columns == 1 else canvas.TEXT
@@ -55,7 +55,7 @@ def rates(curves: Sequence[RateCurve], stem: Path, *, title: str, y_label: str) 
             axes.set(xlabel="learning rate", ylabel=f"best {y_label}, tuning seeds" if medium.titled else y_label)
             axes.set_title(panel)
             for number, curve in enumerate(of_panel):
-                _draw(axes, curve, known[curve.key], number, medium)
+                _draw(axes, curve, looks_by_key[curve.key], number, medium)
             _axis(axes, of_panel)
         canvas.legend(figure, grid, medium)
 

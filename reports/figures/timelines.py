@@ -192,23 +192,23 @@ def _entries(
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    there = dict.fromkeys(bar.kind for bar in bars)
-    found: dict[str, Any] = {}
+    kinds = dict.fromkeys(bar.kind for bar in bars)
+    entries: dict[str, Any] = {}
     if len(layers) <= _LEGEND_LAYERS:
-        found |= {name: Patch(facecolor=shade) for name, shade in zip(layers, shades, strict=True)}
-    for kind in (kind for kind in HATCHES if kind in there and kind != "update"):
+        entries |= {name: Patch(facecolor=shade) for name, shade in zip(layers, shades, strict=True)}
+    for kind in (kind for kind in HATCHES if kind in kinds and kind != "update"):
         if any(bar.kind == kind and bar.end > bar.start for bar in bars):
-            found[NAMES[kind]] = Patch(facecolor=GREY, edgecolor="white", hatch=HATCHES[kind])
+            entries[NAMES[kind]] = Patch(facecolor=GREY, edgecolor="white", hatch=HATCHES[kind])
         else:
-            found[NAMES[kind]] = Line2D([], [], marker=MARKS[kind], linestyle="none", color=DARK)
+            entries[NAMES[kind]] = Line2D([], [], marker=MARKS[kind], linestyle="none", color=DARK)
     if any(bar.kind == "update" and bar.end > bar.start for bar in bars):
-        found["update under way"] = Patch(facecolor=DARK)
-    if "update" in there:
+        entries["update under way"] = Patch(facecolor=DARK)
+    if "update" in kinds:
         single = any(bar.kind == "update" and bar.layer is not None for bar in bars)
         name = "update of a layer" if single else "update of all layers"
-        found[name] = Line2D([], [], marker="^" if single else "D", linestyle="none", color=DARK)
+        entries[name] = Line2D([], [], marker="^" if single else "D", linestyle="none", color=DARK)
     if any(arrow.layer is None for arrow in arrows):
-        found["a loss goes to its backward pass"] = Line2D([], [], color="black", linewidth=1.3)
+        entries["a loss goes to its backward pass"] = Line2D([], [], color="black", linewidth=1.3)
     if any(arrow.layer is not None for arrow in arrows):
-        found["updated weights are read"] = Line2D([], [], color=DARK, linewidth=0.9, linestyle="--")
-    return found
+        entries["updated weights are read"] = Line2D([], [], color=DARK, linewidth=0.9, linestyle="--")
+    return entries

@@ -14,18 +14,23 @@ from reports.latex.escape import escape, label
 from reports.site.pages import Claims, Grid, Page, Picture, Site
 
 
-def page(one: Page) -> str:
+def page(report_page: Page) -> str:
     """Returns all tables of a page, each a float with its caption and label, and the notes below them."""
-    captions = "; ".join(one.captions)
+    captions = "; ".join(report_page.captions)
     measured = [
-        replace(grid, caption=f"{one.title}. {grid.caption}. {captions}. ± is the sample standard deviation over runs.")
-        for block in one.blocks
-        for grid in one.measured(block)
+        replace(
+            grid,
+            caption=f"{report_page.title}. {grid.caption}. {captions}. ± is the sample standard deviation over runs.",
+        )
+        for block in report_page.blocks
+        for grid in report_page.measured(block)
     ]
-    grids = enumerate((*measured, *one.grids, *one.rivals, *one.splits))
-    parts = [f"% {escape(one.id)}: needs \\usepackage{{booktabs,graphicx}} and UTF-8 input"]
-    parts += [_listing(grid, f"tab:{label(one.place.replace('/', '-'))}-{number}") for number, grid in grids]
-    parts.append(_notes([*one.notes, *(f"Audit: {line}" for line in (*one.audit, *one.published_audit))]))
+    grids = enumerate((*measured, *report_page.grids, *report_page.rivals, *report_page.splits))
+    parts = [f"% {escape(report_page.id)}: needs \\usepackage{{booktabs,graphicx}} and UTF-8 input"]
+    parts += [_listing(grid, f"tab:{label(report_page.place.replace('/', '-'))}-{number}") for number, grid in grids]
+    parts.append(
+        _notes([*report_page.notes, *(f"Audit: {line}" for line in (*report_page.audit, *report_page.published_audit))])
+    )
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -81,9 +86,11 @@ def document(site: Site, folder: Path) -> str:
     for part in site.papers:
         if part.pages:
             body.append(f"\\section{{{escape(part.title)}}}")
-        for one in part.pages:
-            body += [f"\\subsection{{{escape(one.title)}}}", f"\\input{{{one.place}/table.tex}}"]
-            body += [_figure(picture, folder) for picture in one.pictures if picture.stem.is_relative_to(folder)]
+        for report_page in part.pages:
+            body += [f"\\subsection{{{escape(report_page.title)}}}", f"\\input{{{report_page.place}/table.tex}}"]
+            body += [
+                _figure(picture, folder) for picture in report_page.pictures if picture.stem.is_relative_to(folder)
+            ]
             body.append(r"\clearpage")
     if site.claims is not None:
         body += [r"\section{Claims}", r"\input{claims/table.tex}"]

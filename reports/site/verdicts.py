@@ -53,16 +53,16 @@ def interval_text(seeds: Seeds, measure: Measure) -> str:
         return BLANK
     if len(seeds.known) < len(seeds.values):
         return _restricted(seeds.times)
-    found = seeds.bracketed.interval()
-    return BLANK if found is None else _range(measure.possible(found))
+    interval = seeds.bracketed.interval()
+    return BLANK if interval is None else _range(measure.possible(interval))
 
 
 def _restricted(times: Times | None) -> str:
     if times is None or not times.arrived:
         return BLANK
-    found = restricted_mean(times)
-    spread = f" {_range(found.interval)}" if found.interval is not None else ""
-    return f"restricted mean {_short(found.mean)}{spread} up to {_short(found.horizon)}"
+    mean = restricted_mean(times)
+    spread = f" {_range(mean.interval)}" if mean.interval is not None else ""
+    return f"restricted mean {_short(mean.mean)}{spread} up to {_short(mean.horizon)}"
 
 
 def _range(interval: Interval) -> str:
@@ -86,10 +86,10 @@ def light(cell: ResultCell, measure: Measure, scale: str, other_data: str = "") 
     margin = margin_of(cell.published.mean, points=measure.points)
     if not margin > 0:
         return VerdictBadge("undecided", "a published value of 0 has no margin")
-    ours, paper = cell.runs.bracketed, cell.published
-    found = equivalence(ours.latest, paper.mean, paper.std, paper.n, margin, widths=ours.widths)
-    alone = "; a single run shows no spread" if len(ours.latest) < 2 else ""
-    return VerdictBadge(found.status, f"margin ± {_short(margin)}{alone}")
+    measured, paper = cell.runs.bracketed, cell.published
+    verdict = equivalence(measured.latest, paper.mean, paper.std, paper.n, margin, widths=measured.widths)
+    remark = "; a single run shows no spread" if len(measured.latest) < 2 else ""
+    return VerdictBadge(verdict.status, f"margin ± {_short(margin)}{remark}")
 
 
 def _short(value: float) -> str:

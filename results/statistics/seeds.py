@@ -54,7 +54,7 @@ class Seeds:
     def by_seed(self) -> Mapping[int, tuple[float, float | None]]:
         """Finite values by seed, each with its width."""
         is_finite = (value is not None and math.isfinite(value) for value in self.values)
-        seeds = [seed for seed, known in zip(self.seeds, is_finite, strict=False) if known]
+        seeds = [seed for seed, finite in zip(self.seeds, is_finite, strict=False) if finite]
         return dict(zip(seeds, self._pairs(), strict=False))
 
     def _pairs(self) -> list[tuple[float, float | None]]:

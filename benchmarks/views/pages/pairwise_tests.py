@@ -32,12 +32,12 @@ def pairwise_tests(table_runs: TableRuns, table: ResultTable) -> Iterator[Grid]:
     for network in table_runs.networks if times else ():
         rows = [row for row in table.rows if row.network == network]
         seeds = {row.method_label: row.cells[keys.index(times[0])].runs for row in rows}
-        groups = {label: of.times for label, of in seeds.items() if len(of.values) > 1 and of.known}
-        known = {label: group for label, group in groups.items() if group is not None}
-        if len(known) > 1:
-            lost = [label for label, of in seeds.items() if of.values and not of.known]
+        groups = {label: sample.times for label, sample in seeds.items() if len(sample.values) > 1 and sample.known}
+        times_by_method = {label: group for label, group in groups.items() if group is not None}
+        if len(times_by_method) > 1:
+            lost = [label for label, sample in seeds.items() if sample.values and not sample.known]
             runs = {row.label: {run.id for run in table_runs.complete(network, row.key)} for row in table_runs.rows}
-            yield tests_of(title_of(network), words(times[0]), known, lost, runs)
+            yield tests_of(title_of(network), words(times[0]), times_by_method, lost, runs)
 
 
 def tests_of(

@@ -159,20 +159,23 @@ def _cell(verdict: Verdict, condition: RunCondition) -> ClaimCell:
 def _claims(columns: Sequence[ClaimColumn], pages: Sequence[Page]) -> Claims:
     """The columns side by side, of the claims of this version; a claim that an older column lacks is open there."""
     cells = [{line.id: line.cells[0] for line in column.lines} for column in columns]
-    given = tuple(column.condition for column in columns)
+    column_conditions = tuple(column.condition for column in columns)
     lines = []
     for claim in CLAIMS:
-        of_claim = [by_id.get(claim.id) or _unknown(condition) for by_id, condition in zip(cells, given, strict=True)]
+        of_claim = [
+            by_id.get(claim.id) or _unknown(condition)
+            for by_id, condition in zip(cells, column_conditions, strict=True)
+        ]
         with_evidence = (
             replace(cell, evidence=_evidence(claim, condition, pages))
-            for cell, condition in zip(of_claim, given, strict=True)
+            for cell, condition in zip(of_claim, column_conditions, strict=True)
         )
         lines.append(ClaimLine(claim.id, claim.text, claim.source, tuple(with_evidence)))
     statuses = tuple(DECISIONS)
     counts = [Counter(line.cells[index].status for line in lines) for index in range(len(columns))]
     totals = tuple(tuple(count[status] for status in statuses) for count in counts)
-    lead = max(range(len(given)), key=lambda index: _weight(columns[index]))
-    return Claims(statuses, given, totals, (RULE, SEEDS), tuple(lines), lead)
+    lead = max(range(len(column_conditions)), key=lambda index: _weight(columns[index]))
+    return Claims(statuses, column_conditions, totals, (RULE, SEEDS), tuple(lines), lead)
 
 
 def _weight(column: ClaimColumn) -> tuple[bool, bool, int]:

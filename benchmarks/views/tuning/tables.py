@@ -86,9 +86,9 @@ def _settings(works: Sequence[Workload], outer: Sequence[float | None], remarks:
     rate_cells = [_exact(rate, remark) for rate, remark in zip(rates, remarks, strict=True)]
     yield _setting("learning_rate", "Learning rate", rates), rate_cells
     yield _setting("weight_decay", "Weight decay", decays), list(map(_exact, decays))
-    if known := [rate for rate in outer if rate is not None]:
+    if outer_rates := [rate for rate in outer if rate is not None]:
         yield (
-            _setting("outer_rate", "Outer rate", known),
+            _setting("outer_rate", "Outer rate", outer_rates),
             [_exact(rate, or_else="no outer optimizer") for rate in outer],
         )
 

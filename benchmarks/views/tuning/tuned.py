@@ -181,8 +181,8 @@ class TunedTable:
     def interval(self, side: Side, network: str, row: Row) -> Interval | None:
         """Interval of the mean that rows are tuned for; None where fewer than two runs, or not all, have a value."""
         values = [self.judged.of(record) for record in self.records(side, network, row)]
-        known = [value for value in values if value is not None]
-        interval = mean_interval(known) if len(known) == len(values) else None
+        reached = [value for value in values if value is not None]
+        interval = mean_interval(reached) if len(reached) == len(values) else None
         return self.judged.possible(interval) if interval is not None else None
 
     def ranks(self, side: Side, network: str, measure: Measure) -> dict[str, int]:
