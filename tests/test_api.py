@@ -63,10 +63,10 @@ def test_rows_are_held_against_another_seed_by_seed(out: Path) -> None:
 def test_a_measure_that_no_row_of_both_has_is_refused_with_the_reason(out: Path) -> None:
     with pytest.raises(ab.ERRORS, match="best_accuracy_percent"):
         ab.compare(out, out, measure="staleness_updates")
-    bp, other = (ab.load(out).where(row=row) for row in ("bp", "async_lu"))
-    (why, *_) = ab.compare(bp, other).why
+    bp, async_lu = (ab.load(out).where(row=row) for row in ("bp", "async_lu"))
+    (why, *_) = ab.compare(bp, async_lu).why
     with pytest.raises(ab.ERRORS) as refused:
-        ab.compare(bp, other, measure="best_accuracy_percent")
+        ab.compare(bp, async_lu, measure="best_accuracy_percent")
     assert why in str(refused.value)
 
 
@@ -79,7 +79,7 @@ def test_two_folders_are_compared(out: Path) -> None:
 
 def test_what_cannot_be_used_is_a_sentence(out: Path) -> None:
     runs = ab.load(out)
-    for wrong in (
+    for call in (
         lambda: ab.load("nowhere"),
         lambda: ab.load("smoke"),
         lambda: runs.where(rows="bp"),
@@ -96,7 +96,7 @@ def test_what_cannot_be_used_is_a_sentence(out: Path) -> None:
         lambda: ab.table("table3", out=out),
     ):
         with pytest.raises(ab.ERRORS):
-            wrong()
+            call()
 
 
 def test_kept_runs_are_read_by_their_name() -> None:

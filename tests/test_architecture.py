@@ -34,11 +34,11 @@ def test_a_true_picture_has_no_complaints() -> None:
     ],
 )
 def test_an_arrow_too_many_or_too_few_is_named(real: dict[str, set[str]], words: str) -> None:
-    (said,) = complaints(read(PICTURE), real)
-    assert said.startswith(words)
+    (complaint,) = complaints(read(PICTURE), real)
+    assert complaint.startswith(words)
 
 
 def test_an_arrow_that_others_imply_is_named() -> None:
     drawn = {"a": {"b", "c"}, "b": {"c"}}
-    (said,) = complaints(drawn, {"a": {"b", "c"}, "b": {"c"}})
-    assert said == "the arrow a --> c is drawn, but other arrows lead there; remove it."
+    (complaint,) = complaints(drawn, {"a": {"b", "c"}, "b": {"c"}})
+    assert complaint == "the arrow a --> c is drawn, but other arrows lead there; remove it."

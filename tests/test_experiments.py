@@ -33,16 +33,16 @@ NAMES = {
 
 @pytest.mark.parametrize("id", IDS)
 def test_every_name_has_something_behind_it(id: str) -> None:
-    one = experiment(id)
-    assert one.id == id
-    assert one.title
-    assert one.source
-    if isinstance(one, Table):
-        runs = resolve(one, Choices(seeds=(0,))).runs
-        assert len(runs) == len(one.rows) * len(one.networks)
+    entry = experiment(id)
+    assert entry.id == id
+    assert entry.title
+    assert entry.source
+    if isinstance(entry, Table):
+        runs = resolve(entry, Choices(seeds=(0,))).runs
+        assert len(runs) == len(entry.rows) * len(entry.networks)
     else:
-        assert isinstance(one, Analysis)
-        assert one.options({}) is not None
+        assert isinstance(entry, Analysis)
+        assert entry.options({}) is not None
 
 
 def test_the_names_are_those_of_the_papers() -> None:
@@ -78,8 +78,8 @@ def test_every_table_that_is_run_is_laid_beside_its_own_paper() -> None:
     """B's rows run on B's devices, those of version 3 on devices that several workers share."""
     for id in set(tables.IDS) - set(tables.group("ours")):
         cards = {"paper-b": "paper-b", "paper-a3": "paper-a3"}
-        wanted = next((card for group, card in cards.items() if id in tables.group(group)), "paper-a")
-        assert tables.table(id).card == wanted, id
+        expected_card = next((card for group, card in cards.items() if id in tables.group(group)), "paper-a")
+        assert tables.table(id).card == expected_card, id
 
 
 def test_a_row_has_its_batch_and_its_stem_in_its_name() -> None:
@@ -90,8 +90,8 @@ def test_a_row_has_its_batch_and_its_stem_in_its_name() -> None:
 
 
 def test_a_table_gives_its_devices_to_methods_that_have_any() -> None:
-    one = tables.table("lap-table8")
-    assert {row.method: one.options_of(row).get("devices") for row in one.rows} == {
+    definition = tables.table("lap-table8")
+    assert {row.method: definition.options_of(row).get("devices") for row in definition.rows} == {
         "lapsgd": 8,
         "lppsgd": 8,
         "mbsgd": 8,
@@ -102,8 +102,8 @@ def test_a_table_gives_its_devices_to_methods_that_have_any() -> None:
 
 def test_what_a_row_is_trained_with() -> None:
     """Its batch in proportion to the scale's, its schedule, its table's options; the user's settings before all."""
-    one = tables.table("lap-table1")
-    works = {run.labels.row: run.work for run in resolve(one, Choices(seeds=(0,))).runs}
+    definition = tables.table("lap-table1")
+    works = {run.labels.row: run.work for run in resolve(definition, Choices(seeds=(0,))).runs}
     small, large = (works[f"mbsgd@batch={batch}"] for batch in (128, 1024))
     assert large.batch == 8 * small.batch
     assert (small.price_batch, large.price_batch) == (128, 1024)
@@ -112,7 +112,7 @@ def test_what_a_row_is_trained_with() -> None:
     assert lap.work.schedule.kind == "cosine"
     assert lap.spec.method.options["learning_rate"] == "linear"
     settings = {"workload": {"schedule.kind": "cosine"}, "mbsgd": {"learning_rate": "published"}}
-    forced = resolve(one, Choices(seeds=(0,), settings=settings)).runs[0]
+    forced = resolve(definition, Choices(seeds=(0,), settings=settings)).runs[0]
     assert forced.work.schedule.kind == "cosine"
     assert forced.spec.method.options["learning_rate"] == "published"
 

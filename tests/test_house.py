@@ -41,12 +41,12 @@ def test_tox_finds_every_method_by_its_file(checkout: Path) -> None:
     """toxfile.py reads names and titles, since tox may live where the methods cannot be imported."""
     text = (checkout / "toxfile.py").read_text(encoding="utf-8")
     (pattern,) = re.findall(r"^REGISTERED = re.compile\(r'(.*)', re.MULTILINE\)$", text, re.MULTILINE)
-    found = {
+    titles = {
         file.stem: registered[1]
         for file in sorted((checkout / "methods").glob("*.py"))
         if (registered := re.search(pattern, file.read_text(encoding="utf-8"), re.MULTILINE))
     }
-    assert found == {name: methods.method_class(name).title for name in own()}
+    assert titles == {name: methods.method_class(name).title for name in own()}
 
 
 def test_no_tracked_file_is_generated(checkout: Path) -> None:
@@ -61,9 +61,9 @@ def test_no_tracked_file_is_generated(checkout: Path) -> None:
 
 def test_notebooks_have_no_outputs_and_parse(checkout: Path) -> None:
     """What a cell gave is generated; tox -e notebook executes them."""
-    found = sorted((checkout / "docs").rglob("*.ipynb"))
-    assert found
-    for path in found:
+    notebooks = sorted((checkout / "docs").rglob("*.ipynb"))
+    assert notebooks
+    for path in notebooks:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         for cell in (cell for cell in cells if cell["cell_type"] == "code"):
             assert (cell["outputs"], cell["execution_count"]) == ([], None), path

@@ -54,9 +54,9 @@ def said(folder: Path, *arguments: str, code: int = 0, command: tuple[str, ...] 
 
 
 def test_everything_with_a_name_is_listed(folder: Path) -> None:
-    listed = said(folder, "list")
+    listing = said(folder, "list")
     for name in (*cards.names(), *hardware.names(), *methods.names(), "table3"):
-        assert f" {name} " in listed, name
+        assert f" {name} " in listing, name
 
 
 def test_python_m_is_the_same(folder: Path) -> None:
@@ -81,8 +81,8 @@ def journal(folder: Path) -> dict[str, Any]:
     assert "2 runs in " in trained
     first, second = sorted((folder / "out/runs").glob("*/journal.jsonl"))
     assert second.read_text(encoding="utf-8").splitlines()[-1].startswith('{"type":"end","status":"finished"')
-    found: dict[str, Any] = json.loads(first.read_text(encoding="utf-8").splitlines()[0])
-    return found
+    head: dict[str, Any] = json.loads(first.read_text(encoding="utf-8").splitlines()[0])
+    return head
 
 
 def test_its_runs_are_those_of_the_checkout_and_say_where_they_come_from(journal: dict[str, Any]) -> None:

@@ -23,22 +23,22 @@ def watched(method: str = "async_lu", batches: int = 4, **options: object) -> Ti
 
 
 def found(tmp_path: Path, chosen: tuple[str, ...] = (), **settings: str) -> Finding:
-    one = analysis("figure1")
-    return one.run(Request("smoke", (0,), cards.load("paper-a"), chosen, (), one.options(settings), tmp_path))
+    figure1 = analysis("figure1")
+    return figure1.run(Request("smoke", (0,), cards.load("paper-a"), chosen, (), figure1.options(settings), tmp_path))
 
 
 def test_the_first_batches_are_the_papers() -> None:
     """B_0 starts with F_1 once F_0 has ended, on one backward worker; B_1 with F_2, on the other (section 3.1)."""
-    seen = watched()
+    trace = watched()
 
     def start(worker: str, effect: str, step: int) -> float:
-        return min(span.start for span in seen.of(worker, effect) if span.step == step)
+        return min(span.start for span in trace.of(worker, effect) if span.step == step)
 
     assert start(FIRST, "Backward", 0) == pytest.approx(start(FORWARD, "Forward", 1)) == pytest.approx(1)
     assert start(SECOND, "Backward", 1) == pytest.approx(start(FORWARD, "Forward", 2)) == pytest.approx(2)
-    assert seen.makespan_seconds == pytest.approx(4 + 2)
-    assert [seen.batches(worker) for worker in seen.workers] == [4, 2, 2]
-    assert [seen.busy_share(worker) for worker in seen.workers] == [pytest.approx(2 / 3)] * 3
+    assert trace.makespan_seconds == pytest.approx(4 + 2)
+    assert [trace.batches(worker) for worker in trace.workers] == [4, 2, 2]
+    assert [trace.busy_share(worker) for worker in trace.workers] == [pytest.approx(2 / 3)] * 3
 
 
 def test_layerwise_updates_come_layer_by_layer_and_block_updates_at_the_end() -> None:
@@ -57,12 +57,12 @@ def test_every_loss_has_an_arrow_to_its_backward_pass() -> None:
 
 @pytest.mark.parametrize("method", methods.names())
 def test_every_method_has_a_timeline(method: str) -> None:
-    made = methods.create(method)
-    seen = timeline(made, Price.uniform(3, 1.0, 2.0), LAYERS, 3 * made.replicas)
-    computed = {span.step for span in seen.spans if span.effect == "Backward"}
-    assert computed == set(range(3 * made.replicas))
-    assert all(0 <= span.start <= span.end <= seen.makespan_seconds for span in seen.spans)
-    assert all(0 <= seen.busy_share(worker) <= 1 + 1e-9 for worker in seen.workers)
+    algorithm = methods.create(method)
+    trace = timeline(algorithm, Price.uniform(3, 1.0, 2.0), LAYERS, 3 * algorithm.replicas)
+    computed = {span.step for span in trace.spans if span.effect == "Backward"}
+    assert computed == set(range(3 * algorithm.replicas))
+    assert all(0 <= span.start <= span.end <= trace.makespan_seconds for span in trace.spans)
+    assert all(0 <= trace.busy_share(worker) <= 1 + 1e-9 for worker in trace.workers)
 
 
 def test_the_finding_is_a_table_and_a_picture(tmp_path: Path) -> None:

@@ -26,35 +26,37 @@ BEHIND = {1: (3.0, 3.1, 2.9), 4: (2.0, 2.1, 1.9), 20: (0.9, 1.0, 1.1)}
 
 
 def journals(*budgets: int) -> Journals:
-    found = []
+    records = []
     for budget in budgets:
         grid = resolve(table("table1"), replace(CHOSEN, budget=budget, methods=("bp", "async_lu")))
         for run in grid.runs:
-            less = BEHIND[budget][run.spec.seed] if run.labels.row == "async_lu" else 0.0
-            found.append(made(run, "2026", curve=(20.0, 60.0 + run.spec.seed - less)))
-    return Journals(tuple(found))
+            deficit = BEHIND[budget][run.spec.seed] if run.labels.row == "async_lu" else 0.0
+            records.append(made(run, "2026", curve=(20.0, 60.0 + run.spec.seed - deficit)))
+    return Journals(tuple(records))
 
 
-def finding(tmp_path: Path, found: Journals, **settings: str) -> Finding:
-    one = analysis("ladder")
-    request = Request("small", CHOSEN.seeds, cards.load("paper-a"), (), ("resnet18",), one.options(settings), tmp_path)
-    return one.run(replace(request, choices=CHOSEN, record_of=found.of))
+def finding(tmp_path: Path, existing: Journals, **settings: str) -> Finding:
+    experiment = analysis("ladder")
+    request = Request(
+        "small", CHOSEN.seeds, cards.load("paper-a"), (), ("resnet18",), experiment.options(settings), tmp_path
+    )
+    return experiment.run(replace(request, choices=CHOSEN, record_of=existing.of))
 
 
 def test_a_deficit_that_shrinks_is_said_to_and_its_line_goes_on(tmp_path: Path) -> None:
-    (shown,) = finding(tmp_path, journals(1, 4, 20)).tables
-    (row,) = shown.rows
+    (result_table,) = finding(tmp_path, journals(1, 4, 20)).tables
+    (row,) = result_table.rows
     values = [cell.measured.mean for cell in row.cells if cell.measured is not None]
     assert values[:3] == pytest.approx([-3.0, -2.0, -1.0])
     assert values[3] == pytest.approx(1.53, abs=0.05), "two points over 1.3 tenfolds"
     assert values[4] == pytest.approx(0.1, abs=0.2), "at 102 times the samples"
-    assert any("shrinks" in line and "forecast" in line for line in shown.captions)
+    assert any("shrinks" in line and "forecast" in line for line in result_table.captions)
 
 
 def test_without_other_budgets_it_is_open_and_without_runs_refused(tmp_path: Path) -> None:
-    (shown,) = finding(tmp_path, journals(1)).tables
-    assert [cell.has_value for cell in shown.rows[0].cells] == [True, False, False]
-    assert any("open" in line for line in shown.captions)
+    (result_table,) = finding(tmp_path, journals(1)).tables
+    assert [cell.has_value for cell in result_table.rows[0].cells] == [True, False, False]
+    assert any("open" in line for line in result_table.captions)
     with pytest.raises(UserError, match="--budget 20"):
         finding(tmp_path, Journals(()))
 

@@ -11,12 +11,12 @@ from benchmarks.errors import UserError
 
 @pytest.mark.parametrize("id", registry.IDS)
 def test_what_an_analysis_says_of_itself(id: str) -> None:
-    one = registry.analysis(id)
-    assert isinstance(one, Analysis)
-    assert one.id == id
-    assert one.paper in ("", "paper-a", "paper-b")
-    assert issubclass(one.Options, AnalysisOptions)
-    assert one.options({}).model_config["extra"] == "forbid"
+    analysis = registry.analysis(id)
+    assert isinstance(analysis, Analysis)
+    assert analysis.id == id
+    assert analysis.paper in ("", "paper-a", "paper-b")
+    assert issubclass(analysis.Options, AnalysisOptions)
+    assert analysis.options({}).model_config["extra"] == "forbid"
 
 
 def test_an_unknown_analysis_offers_the_nearest() -> None:

@@ -38,9 +38,9 @@ def epochs(name: str, condition: Condition, devices: int, seed: int = 0, steps: 
 
 
 def run(tmp_path: Path, *names: str, **settings: str) -> Finding:
-    one = analysis("scaling")
-    options = one.options({"devices": "1,2,16", "steps": "4", **settings})
-    return one.run(Request("smoke", (0, 1), CARD, names, (), options, tmp_path))
+    scaling = analysis("scaling")
+    options = scaling.options({"devices": "1,2,16", "steps": "4", **settings})
+    return scaling.run(Request("smoke", (0, 1), CARD, names, (), options, tmp_path))
 
 
 @pytest.mark.parametrize("name", [*EXACT, *BOUNDED])
@@ -50,20 +50,20 @@ def test_what_is_simulated_is_what_the_formulas_say(name: str) -> None:
             continue
         price = condition.price(CARD, KNOWN, STAGES, devices, 0)
         slow = condition.slow_steps * (price.forward_seconds + price.backward_seconds) * (devices > 1)
-        law, found = seconds(made(name, devices), price, STEPS, slow), epochs(name, condition, devices).seconds
+        law, simulated = seconds(made(name, devices), price, STEPS, slow), epochs(name, condition, devices).seconds
         if law is None:
             assert (name, condition) == ("pdasgd", SLOW)
         elif name in EXACT:
-            assert found == pytest.approx(law, rel=1e-12)
+            assert simulated == pytest.approx(law, rel=1e-12)
         else:
-            assert law * (1 - 1e-12) <= found <= 1.01 * law
+            assert law * (1 - 1e-12) <= simulated <= 1.01 * law
 
 
 def test_who_waits_for_a_straggler_is_counted_by_the_devices() -> None:
     """One of two devices loses a step before each step: it works half the time, and the other waits half."""
     price = replace(Price.uniform(1, 1.0, 2.0), delays=tuple(replace(SLOW, slow_steps=1.0).delays(2, 0)))
-    found = simulate(methods.create("lsgd", {"devices": 2, "period": 1}), price, ["only"], steps=3)
-    assert (found.seconds, found.waiting) == pytest.approx((18.0, 0.25))
+    simulated = simulate(methods.create("lsgd", {"devices": 2, "period": 1}), price, ["only"], steps=3)
+    assert (simulated.seconds, simulated.waiting) == pytest.approx((18.0, 0.25))
 
 
 def test_averaging_beside_the_updates_waits_less_than_meeting() -> None:
@@ -81,8 +81,8 @@ def test_gains_end_where_growth_falls_short_of_half() -> None:
 
 
 def test_tables_say_what_was_left_out(tmp_path: Path) -> None:
-    found = run(tmp_path, "bp", "pdasgd", devices="1,2,16,64", most_effects="20000", batches="32")
-    weak, strong = found.tables
+    finding = run(tmp_path, "bp", "pdasgd", devices="1,2,16,64", most_effects="20000", batches="32")
+    weak, strong = finding.tables
     assert [row.row for row in weak.rows if row.network == "bp"] == ["devices=1"]
     (last,) = [row for row in weak.rows if row.row == "devices=64"]
     assert "left out: about" in last.cells[0].reason
@@ -90,7 +90,7 @@ def test_tables_say_what_was_left_out(tmp_path: Path) -> None:
     assert last.cells[0].reason == "32 batches are too few"
     assert (weak.reference, weak.value) == ("formula", "simulated")
     assert any("gains up to" in note for note in weak.notes)
-    assert all(path.is_file() for path in found.pictures)
+    assert all(path.is_file() for path in finding.pictures)
 
 
 def test_what_a_card_does_not_know_is_left_out(tmp_path: Path) -> None:
@@ -112,8 +112,8 @@ def test_local_steps_are_counted_over_epochs(tmp_path: Path) -> None:
 
 def test_true_numerics_on_two_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two runs of one epoch of 64 digits: PD-ASGD is stale there, and L-SGD is not."""
-    small = workload("cifar10", "resnet20", "smoke", {"epochs": "1", "train_samples": "64", "batch": "8"})
-    monkeypatch.setattr(accuracy, "work_of", lambda request: small)
+    work = workload("cifar10", "resnet20", "smoke", {"epochs": "1", "train_samples": "64", "batch": "8"})
+    monkeypatch.setattr(accuracy, "work_of", lambda request: work)
     (table,) = run(tmp_path, "lsgd", "pdasgd", part="accuracy", accuracy_devices="2").tables
     averaged, stale = (row.cells[1].measured for row in table.rows)
     assert averaged is not None
@@ -123,8 +123,8 @@ def test_true_numerics_on_two_devices(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_network_that_the_card_does_not_know_is_a_sentence(tmp_path: Path) -> None:
-    one = analysis("scaling")
+    scaling = analysis("scaling")
     with pytest.raises(UserError, match="network of cluster"):
-        one.run(Request("smoke", (0,), CARD, ("bp",), ("lstm",), one.options({}), tmp_path))
+        scaling.run(Request("smoke", (0,), CARD, ("bp",), ("lstm",), scaling.options({}), tmp_path))
     with pytest.raises(UserError, match=r"scaling.devices"):
-        one.options({"devices": "2048"})
+        scaling.options({"devices": "2048"})

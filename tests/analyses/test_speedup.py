@@ -16,8 +16,8 @@ SMALL = {"batches": "1,4,16", "betas": "1,2", "workers": "1,2"}
 
 
 def found(tmp_path: Path, settings: dict[str, str], card: str = "paper-a") -> Finding:
-    one = analysis("speedup")
-    return one.run(Request("smoke", (0,), cards.load(card), (), (), one.options(settings), tmp_path))
+    speedup = analysis("speedup")
+    return speedup.run(Request("smoke", (0,), cards.load(card), (), (), speedup.options(settings), tmp_path))
 
 
 @pytest.mark.parametrize("method", ["async_lu", "async_bu"])

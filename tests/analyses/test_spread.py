@@ -16,9 +16,9 @@ from tests.sure import sure
 
 
 def found(tmp_path: Path, *networks: str, names: tuple[str, ...] = ()) -> Finding:
-    one = analysis("spread")
-    options = one.options({"runs": "2", "epochs": "1", "batches": "4"})
-    return one.run(Request("smoke", (0,), cards.load("paper-a"), names, networks, options, tmp_path))
+    spread = analysis("spread")
+    options = spread.options({"runs": "2", "epochs": "1", "batches": "4"})
+    return spread.run(Request("smoke", (0,), cards.load("paper-a"), names, networks, options, tmp_path))
 
 
 def test_both_spreads_stand_beside_each_other_with_their_intervals(tmp_path: Path) -> None:
@@ -32,11 +32,11 @@ def test_both_spreads_stand_beside_each_other_with_their_intervals(tmp_path: Pat
         assert len(loss) == 3
         assert loss[2] == pytest.approx((loss[0] or 0) / (loss[1] or math.nan))
         assert (loss[1] or 0) > 0, "two seeds end alike"
-    said = " ".join([*table.captions, *table.notes])
-    assert said.count("ended as its recorded run, to the last bit.") == 2
-    assert "2 recorded runs of real threads at seed 0 on " in said
-    assert "cores" in said
-    assert said.count("95 % intervals") == 4
+    text = " ".join([*table.captions, *table.notes])
+    assert text.count("ended as its recorded run, to the last bit.") == 2
+    assert "2 recorded runs of real threads at seed 0 on " in text
+    assert "cores" in text
+    assert text.count("95 % intervals") == 4
 
 
 def test_a_network_that_is_none_of_them_is_told(tmp_path: Path) -> None:

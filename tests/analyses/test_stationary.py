@@ -54,7 +54,7 @@ def finding(tmp_path_factory: pytest.TempPathFactory) -> Finding:
 
 
 def column(table: ResultTable, measure: str, network: str) -> dict[str, ResultCell]:
-    index = [one.key for one in table.measures].index(measure)
+    index = [column_measure.key for column_measure in table.measures].index(measure)
     return {row.row: row.cells[index] for row in table.rows if row.network == network}
 
 
@@ -108,20 +108,22 @@ def test_densities_of_the_quadratic_have_their_closed_variance(formula: Formula,
 def test_the_printed_diffusion_gives_no_density_where_it_is_not_positive() -> None:
     """L'' = -1 between the wells: from sigma_STALE = sigma_SGD on, D of (6) is 0 or less there."""
     for formula in FORMULAS:
-        found = [density(DOUBLE_WELL, Noise(0.05, 0.3, 0.3 * r), formula, np.linspace(-2, 2, 4002)) for r in (0.9, 1)]
-        assert found[0] is not None
-        assert (found[1] is None) == (formula in ("printed", "ito", "equation12"))
+        densities = [
+            density(DOUBLE_WELL, Noise(0.05, 0.3, 0.3 * r), formula, np.linspace(-2, 2, 4002)) for r in (0.9, 1)
+        ]
+        assert densities[0] is not None
+        assert (densities[1] is None) == (formula in ("printed", "ito", "equation12"))
 
 
 def test_distance_is_total_variation() -> None:
     edges = np.linspace(-6, 6, 4002)
     x = (edges[1:] + edges[:-1]) / 2
-    one, other = (np.exp(-((x - m) ** 2) / 2) for m in (-0.5, 0.5))
-    one, other = one / one.sum(), other / other.sum()
+    left, right = (np.exp(-((x - m) ** 2) / 2) for m in (-0.5, 0.5))
+    left, right = left / left.sum(), right / right.sum()
     exact = math.erf(0.5 / math.sqrt(2))  # 2 Phi(1/2) - 1
-    assert distance(one, other) == pytest.approx(exact, abs=0.005)
-    assert distance(one, other) == pytest.approx(distance(other, one))
-    assert distance(one, one) == 0
+    assert distance(left, right) == pytest.approx(exact, abs=0.005)
+    assert distance(left, right) == pytest.approx(distance(right, left))
+    assert distance(left, left) == 0
     assert distance(np.eye(9)[2], np.eye(9)[7], bins=4) == 1
 
 
@@ -160,18 +162,18 @@ def asynchronous(name: str, **options: Any) -> chains.Asynchronous:
 
 
 def test_without_delay_the_asynchronous_run_is_plain_sgd() -> None:
-    found = asynchronous("bp")
-    assert found.sigma_stale.tolist() == [0, 0]
-    assert max(found.updates) == 0
-    assert float(found.samples[0].var(dtype=float)) == pytest.approx(0.05 * 0.09 / (2 * (2 - 0.1)), rel=0.03)
+    sampled = asynchronous("bp")
+    assert sampled.sigma_stale.tolist() == [0, 0]
+    assert max(sampled.updates) == 0
+    assert float(sampled.samples[0].var(dtype=float)) == pytest.approx(0.05 * 0.09 / (2 * (2 - 0.1)), rel=0.03)
 
 
 @pytest.mark.parametrize("updaters", [2, 8])
 def test_delays_widen_the_quadratic_by_the_law_of_the_delay(updaters: int) -> None:
-    found = asynchronous("hogwild", updaters=updaters)
-    law = delay_variance(0.1, sum(found.updates) / 2) * 0.05 * 0.09 / 4
-    assert float(found.samples[0].var(dtype=float)) == pytest.approx(law, rel=0.05)
-    assert found.updates[0] == pytest.approx(updaters - 1, abs=0.1)
+    sampled = asynchronous("hogwild", updaters=updaters)
+    law = delay_variance(0.1, sum(sampled.updates) / 2) * 0.05 * 0.09 / 4
+    assert float(sampled.samples[0].var(dtype=float)) == pytest.approx(law, rel=0.05)
+    assert sampled.updates[0] == pytest.approx(updaters - 1, abs=0.1)
 
 
 def test_the_law_of_the_delay_agrees_with_the_exact_recursion() -> None:
@@ -210,14 +212,14 @@ def test_corrected_formulas_fit_where_the_printed_ones_do_not(finding: Finding) 
 
 
 def test_the_analysis_repeats_to_the_byte(finding: Finding, tmp_path: Path) -> None:
-    again = run(tmp_path)
-    assert again.tables == finding.tables
-    assert [path.name for path in again.pictures] == [f"stationary.{ending}" for ending in ("png", "svg", "pdf")]
+    repeated = run(tmp_path)
+    assert repeated.tables == finding.tables
+    assert [path.name for path in repeated.pictures] == [f"stationary.{ending}" for ending in ("png", "svg", "pdf")]
 
 
 def test_a_method_with_replicas_is_left_out_with_a_reason(tmp_path: Path) -> None:
-    found = run(tmp_path, "ddp", "async_lu", chains="200", steps="200")
-    cells = column(found.tables[2], "distance_to_law", "quadratic")
+    result = run(tmp_path, "ddp", "async_lu", chains="200", steps="200")
+    cells = column(result.tables[2], "distance_to_law", "quadratic")
     assert "3 replicas" in cells["ddp"].reason
     assert cells["async_lu"].has_value
 

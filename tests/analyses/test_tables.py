@@ -14,8 +14,10 @@ from benchmarks.hardware import cards
 
 
 def found(id: str, tmp_path: Path, networks: tuple[str, ...] = (), scale: str = "smoke", **settings: str) -> Finding:
-    one = analysis(id)
-    return one.run(Request(scale, (0,), cards.load("paper-a"), (), networks, one.options(settings), tmp_path))
+    experiment = analysis(id)
+    return experiment.run(
+        Request(scale, (0,), cards.load("paper-a"), (), networks, experiment.options(settings), tmp_path)
+    )
 
 
 def test_table9_times_both_passes_beside_the_papers(tmp_path: Path) -> None:

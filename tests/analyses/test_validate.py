@@ -23,17 +23,17 @@ TEAM = SimulatedTeam(
 
 
 def found(tmp_path: Path, *networks: str, names: tuple[str, ...] = (), **settings: str) -> Finding:
-    one = analysis("validate")
-    options = one.options({"rounds": "1", **settings})
-    return one.run(Request("smoke", (0,), cards.load("paper-a"), names, networks, options, tmp_path))
+    validate = analysis("validate")
+    options = validate.options({"rounds": "1", **settings})
+    return validate.run(Request("smoke", (0,), cards.load("paper-a"), names, networks, options, tmp_path))
 
 
 def price(capacity: float, **effects: float) -> Price:
     """Layers of 1 second forward and 2 back; what is not given is free."""
     per_layer = {f"{key}_seconds": (effects.get(key, 0.0),) * 2 for key in ("update", "snapshot", "all_reduce")}
     alone = {f"{key}_seconds": effects.get(key, 0.0) for key in ("next_batch", "loss", "average", "message")}
-    known = MeasuredEffects(**per_layer, **alone)
-    return Price([1.0] * 2, [1.0] * 2, [1.0] * 2, [0.0] * 2, lane_capacity=capacity, effects=known)
+    measured = MeasuredEffects(**per_layer, **alone)
+    return Price([1.0] * 2, [1.0] * 2, [1.0] * 2, [0.0] * 2, lane_capacity=capacity, effects=measured)
 
 
 def predicted(method: str, price: Price, **options: object) -> float:
@@ -95,16 +95,16 @@ def test_predicted_stands_beside_measured_for_every_method(network: str, tmp_pat
         assert seconds.measured.n == 1
         ratio = 1 + (residual.measured.mean or 0) / 100
         assert seconds.ratio == pytest.approx(1 / ratio)
-    said = " ".join(table.captions)
-    assert "simulated seconds" in said
-    assert "real seconds" in said
-    assert "1 torch thread(s)" in said
-    assert "OpenMP" in said
+    captions = " ".join(table.captions)
+    assert "simulated seconds" in captions
+    assert "real seconds" in captions
+    assert "1 torch thread(s)" in captions
+    assert "OpenMP" in captions
     assert "cores" in table.conditions.hardware
 
 
 def test_a_residual_is_the_median_of_those_within_a_round() -> None:
     """Rounds in which the machine is slow are slow for both."""
-    known, real = (1.1, 2.2, 9.0), (1.0, 2.0, 1.0)
-    pair = Pair(workload("cifar100", "resnet18", "smoke"), methods.create("bp"), known, real, 1.0)
+    expected, real = (1.1, 2.2, 9.0), (1.0, 2.0, 1.0)
+    pair = Pair(workload("cifar100", "resnet18", "smoke"), methods.create("bp"), expected, real, 1.0)
     assert pair.residual_percent == pytest.approx(10)

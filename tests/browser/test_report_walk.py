@@ -29,12 +29,12 @@ def site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("walk") / "out"
     tiny = [*(setting for setting in TINY if "samples" not in setting), "--set=workload.train_samples=256"]
     tiny += ["--set=workload.optimizer.weight_decay=0.001", "--set=workload.schedule.warm_up_epochs=0.5"]  # a long name
-    few = ["--set=speedup.batches=4,16", "--set=speedup.betas=2", "--set=speedup.workers=2"]
+    speedup_settings = ["--set=speedup.batches=4,16", "--set=speedup.betas=2", "--set=speedup.workers=2"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pool, "train_all", train_here)
         common = ["--no-tracking", f"--out={out}", "--jobs=1"]
         assert main(["run", "table1", "--method=async_lu,bp", *common, *tiny]) == 0
-        assert main(["run", "speedup", *common, *few]) == 0
+        assert main(["run", "speedup", *common, *speedup_settings]) == 0
         assert main(["report", "table1", "speedup", f"--out={out}", *tiny]) == 0
     make = Maker(out.parent / "bundles")
     for name in ("first.zip", "second.zip"):
@@ -82,8 +82,8 @@ def test_axe_finds_no_serious_fault(site: Path, browser: Any) -> None:
         for path in pages(site):
             page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
             page.goto(path.as_uri())
-            found = axe.Axe().run(page).response["violations"]
-            serious = [fault["id"] for fault in found if fault["impact"] in ("serious", "critical")]
+            violations = axe.Axe().run(page).response["violations"]
+            serious = [fault["id"] for fault in violations if fault["impact"] in ("serious", "critical")]
             assert serious == [], f"{path} ({scheme})"
             page.close()
 

@@ -45,7 +45,7 @@ def page(browser: Any) -> Iterator[Any]:
 def test_a_chart_lays_ours_beside_the_papers(store: str, page: Any) -> None:
     """Its bars are those of the runs in the list beside it, in the order of the rows; no other chart is above it."""
     shelf = tracking.tracked(store, ("ours", "paper"))
-    runs = [one for one in shelf if one.row in ("async_lu", "bp") and one.network == "resnet18"]
+    runs = [entry for entry in shelf if entry.row in ("async_lu", "bp") and entry.network == "resnet18"]
     view = tracking.keep_chart(store, "table1-resnet18", "Table 1", runs, ["best_accuracy_percent"])
     with serving.server(store, 0) as server:
         server.wait_until_ready()
@@ -55,22 +55,27 @@ def test_a_chart_lays_ours_beside_the_papers(store: str, page: Any) -> None:
         page.locator(".barlayer .point").first.wait_for(timeout=SETTLED_MILLISECONDS)
         bars = sum("best_accuracy_percent" in run.metrics for run in runs)
         assert page.locator(".barlayer .point").count() == bars >= 3
-        names = [one for one in page.locator("a").all_inner_texts() if ", resnet18" in one]
-        assert [one.partition(",")[0] for one in names] == ["async_lu ours", "async_lu paper", "bp ours", "bp paper"]
+        names = [text for text in page.locator("a").all_inner_texts() if ", resnet18" in text]
+        assert [label.partition(",")[0] for label in names] == [
+            "async_lu ours",
+            "async_lu paper",
+            "bp ours",
+            "bp paper",
+        ]
 
 
 def test_ours_stands_beside_the_papers(store: str, page: Any, tmp_path: Path) -> None:
     shelf = tracking.tracked(store, ("ours", "paper"))
-    both = [next(one for one in shelf if (one.kind, one.row) == (kind, "async_lu")) for kind in ("ours", "paper")]
+    compared = [next(run for run in shelf if (run.kind, run.row) == (kind, "async_lu")) for kind in ("ours", "paper")]
     with serving.server(store, 0) as server:
         assert server.url.startswith("http://127.0.0.1:")
         server.wait_until_ready()
-        page.goto(serving.compare_link(server.url, both))
+        page.goto(serving.compare_link(server.url, compared))
         for name in ("async_lu ours, resnet18, 1 seed", "async_lu paper, resnet18"):
             page.get_by_text(name).first.wait_for(timeout=SETTLED_MILLISECONDS)
         metric = page.get_by_text("best_accuracy_percent").first
         metric.wait_for(state="attached", timeout=SETTLED_MILLISECONDS)
-        page.goto(serving.experiment_link(server.url, both[0].experiment_id, view=both[0].view))
+        page.goto(serving.experiment_link(server.url, compared[0].experiment_id, view=compared[0].view))
         for column in ("best_accuracy_percent", "time_to_target_seconds"):
             page.get_by_text(column).first.wait_for(timeout=SETTLED_MILLISECONDS)
         page.get_by_text("bp ours, resnet18, 1 seed").first.wait_for(timeout=SETTLED_MILLISECONDS)

@@ -45,11 +45,11 @@ def load_plugins(files: str) -> None:
 
 def chosen(config: pytest.Config, option: str, known: list[str], *more: str) -> list[str]:
     """Returns the names that --method or --executor gives, or all of `known`. Unknown names are a user error."""
-    given: list[str] = config.getoption(option)
-    for name in given:
+    requested: list[str] = config.getoption(option)
+    for name in requested:
         if name not in [*known, *more]:
             raise pytest.UsageError(methods.unknown(option, name, known))
-    return given or known
+    return requested or known
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -78,9 +78,9 @@ def _subjects(metafunc: pytest.Metafunc) -> tuple[str, list[str] | list[Variant]
     if "alias" in metafunc.fixturenames:
         return "alias", [(name, options) for name in names for options in _aliases(name)]
     if "variant" in metafunc.fixturenames:
-        shared, few = methods.Method.Options.__dataclass_fields__, _representatives(metafunc.config)
+        shared, representative_names = methods.Method.Options.__dataclass_fields__, _representatives(metafunc.config)
         every = [(name, key, value) for name in names for key, value in other_values(name)]
-        tried = [subject for subject in every if subject[0] in few or subject[1] not in shared]
+        tried = [subject for subject in every if subject[0] in representative_names or subject[1] not in shared]
         if metafunc.config.getoption("method"):
             return "variant", tried
         firsts = {subject[1:]: subject for subject in reversed(tried)}
@@ -128,11 +128,11 @@ def _made(subject: str | Variant | Alias) -> methods.Method:
     return methods.create(subject[0], subject[1] if len(subject) == 2 else {subject[1]: subject[2]})
 
 
-def _id(one: str | Variant | Alias) -> str:
-    if isinstance(one, str):
-        return one
-    options = one[1] if len(one) == 2 else {one[1]: one[2]}
-    return "-".join([one[0], *(f"{key}={value}" for key, value in options.items())])
+def _id(subject: str | Variant | Alias) -> str:
+    if isinstance(subject, str):
+        return subject
+    options = subject[1] if len(subject) == 2 else {subject[1]: subject[2]}
+    return "-".join([subject[0], *(f"{key}={value}" for key, value in options.items())])
 
 
 def other_values(name: str) -> list[tuple[str, Any]]:

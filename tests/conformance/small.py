@@ -124,12 +124,12 @@ class Small(Training):
         record: bool = False,
     ) -> None:
         """settings: of the workload, in addition to the suite's own."""
-        made = methods.create(method, options)
+        algorithm = methods.create(method, options)
         settings = {**SETTINGS, "batch": BATCH, "epochs": EPOCHS, "precision": precision, **(settings or {})}
         fields = workload(FAMILY, NETWORK, "smoke", settings)
         kind = executors.executor(executor)
         card = CARD if kind.needs_card else None
-        spec = plan.alone(fields, made, seed, executor=executor, record=record, card=card).spec
+        spec = plan.alone(fields, algorithm, seed, executor=executor, record=record, card=card).spec
         super().__init__(spec, data(), card)
         self.spec = spec
         if kind.needs_card:
@@ -177,7 +177,12 @@ def bits(team: TorchTeam) -> str:
     feed(state.tensors_of_weights(team.weights))
     for layer in (layer for replica in team.replicas for layer in replica.layers):
         feed([layer.module.state_dict(), layer.updates, layer.averages])
-        feed({worker: [made.state[leaf] for leaf in layer.leaves[worker]] for worker, made in layer.optimizers.items()})
+        feed(
+            {
+                worker: [optimizer.state[leaf] for leaf in layer.leaves[worker]]
+                for worker, optimizer in layer.optimizers.items()
+            }
+        )
     return digest.hexdigest()
 
 

@@ -33,17 +33,17 @@ class Poisoned(Small):
             return inputs, targets
 
         def loss_of(outputs: Tensor, targets: Tensor) -> Tensor:
-            return loss(outputs, targets) * (value if any(targets is one for one in poisoned) else 1.0)
+            return loss(outputs, targets) * (value if any(targets is poison for poison in poisoned) else 1.0)
 
         self.team.batches, self.team.loss_of = batches, loss_of
 
 
-def ended(made: Small, out: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
+def ended(trained: Small, out: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
     """Returns the record of the whole run."""
-    monkeypatch.setattr(training, "Training", lambda *given, **named: made)
-    id = run_id(made.spec)
-    with Journal.create(folder_of(out, id), id=id, spec=made.spec, environment={}, labels=Labels()) as journal:
-        assert training.train(made.spec, journal, data=data(), card=None) == "diverged"
+    monkeypatch.setattr(training, "Training", lambda *args, **kwargs: trained)
+    id = run_id(trained.spec)
+    with Journal.create(folder_of(out, id), id=id, spec=trained.spec, environment={}, labels=Labels()) as journal:
+        assert training.train(trained.spec, journal, data=data(), card=None) == "diverged"
     return read(journal.path)
 
 
@@ -59,19 +59,19 @@ def test_a_loss_that_is_no_number(
 
 def test_where_a_loss_began_is_known_after_a_checkpoint() -> None:
     """Resumes at a drain within the epoch; the checkpoint has the losses and their batches."""
-    made, resumed = (Poisoned("async_lu", "virtual", math.inf, {"drain_every": 4}) for _ in range(2))
-    made.team.begin_epoch(EPOCH)
-    made.team.accounts.drain_after(4)
-    made.executor.run(made.method.workers(made.team))
-    assert made.team.not_finite() == BATCH
-    resumed.team.load_state_dict(made.team.state_dict())
+    original, resumed = (Poisoned("async_lu", "virtual", math.inf, {"drain_every": 4}) for _ in range(2))
+    original.team.begin_epoch(EPOCH)
+    original.team.accounts.drain_after(4)
+    original.executor.run(original.method.workers(original.team))
+    assert original.team.not_finite() == BATCH
+    resumed.team.load_state_dict(original.team.state_dict())
     assert resumed.team.not_finite() == BATCH
     resumed.team.begin_epoch(EPOCH + 1)
     assert resumed.team.not_finite() is None
 
 
 def test_the_evaluations_loss_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = Small("bp")
-    monkeypatch.setattr(made, "evaluate", lambda: {"accuracy_percent": 10.0, "loss": math.inf})
-    record = ended(made, tmp_path, monkeypatch)
+    trained = Small("bp")
+    monkeypatch.setattr(trained, "evaluate", lambda: {"accuracy_percent": 10.0, "loss": math.inf})
+    record = ended(trained, tmp_path, monkeypatch)
     assert (record.end or {})["reason"] == "the evaluation's loss was not finite after epoch 1"

@@ -20,22 +20,22 @@ EVERY = [0.5, 2]
 
 def run(out: Path, method: str, executor: str, every: float) -> tuple[Record, Small]:
     """Returns the record of a whole run, and its training."""
-    made = Small(method, executor=executor, settings={"evaluate_every": every})
-    record = sure(Chain(out, lambda: (made, made.spec)).part(ends_after=None))
-    return record, made
+    training = Small(method, executor=executor, settings={"evaluate_every": every})
+    record = sure(Chain(out, lambda: (training, training.spec)).part(ends_after=None))
+    return record, training
 
 
 def test_all_samples_are_used_and_all_evaluations_made(representative: str, executor: str, tmp_path: Path) -> None:
     """Evaluates in every second epoch; test_resuming.py evaluates every method within epochs."""
-    record, made = run(tmp_path, representative, executor, 2)
-    check_evaluations(record, made, at=[2, 3])  # the last one is always evaluated
+    record, training = run(tmp_path, representative, executor, 2)
+    check_evaluations(record, training, at=[2, 3])  # the last one is always evaluated
 
 
-def check_evaluations(record: Record, made: Small, at: Sequence[float]) -> None:
+def check_evaluations(record: Record, training: Small, at: Sequence[float]) -> None:
     """Checks that evaluations within an epoch do not split it. at: the epochs of the evaluations."""
-    replicas, epochs = made.method.trained_replicas, int(at[-1])
+    replicas, epochs = training.method.trained_replicas, int(at[-1])
     steps = STEPS - STEPS % replicas
-    assert sorted(made.batches_used) == [(epoch, index) for epoch in range(epochs) for index in range(steps)]
+    assert sorted(training.batches_used) == [(epoch, index) for epoch in range(epochs) for index in range(steps)]
     assert [point.epoch for point in record.evaluations] == at
     within = math.ceil(steps // replicas / 2) * replicas
     assert [point.step for point in record.evaluations] == [
@@ -58,13 +58,13 @@ def test_resumed_at_drains_between_evaluations(every: float, tmp_path: Path) -> 
 @pytest.mark.parametrize("every", [*EVERY, 1 / STEPS])
 def test_whole_epochs_of_backpropagation_are_the_same_to_the_last_bit(every: float, tmp_path: Path) -> None:
     """At its drains no batch is in progress, so none changes it; sums of simulated seconds differ by rounding."""
-    (one, plain), (other, drained) = (run(tmp_path / str(n), "bp", "virtual", n) for n in (1, every))
-    ours, theirs = (by_epoch(record) for record in (one, other))
-    both = ours.keys() & theirs.keys()
-    assert both == ({1, 2, 3} if every < 1 else {2, 3})
-    for epoch in both:
-        assert bits(ours[epoch]) == bits(theirs[epoch])
-        assert ours[epoch]["virtual_seconds"] == pytest.approx(theirs[epoch]["virtual_seconds"])
+    (plain_record, plain), (drained_record, drained) = (run(tmp_path / str(n), "bp", "virtual", n) for n in (1, every))
+    plain_values, drained_values = (by_epoch(record) for record in (plain_record, drained_record))
+    common = plain_values.keys() & drained_values.keys()
+    assert common == ({1, 2, 3} if every < 1 else {2, 3})
+    for epoch in common:
+        assert bits(plain_values[epoch]) == bits(drained_values[epoch])
+        assert plain_values[epoch]["virtual_seconds"] == pytest.approx(drained_values[epoch]["virtual_seconds"])
     assert all(torch.equal(a, b) for a, b in zip(weights(plain.team), weights(drained.team), strict=True))
 
 

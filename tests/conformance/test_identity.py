@@ -18,19 +18,19 @@ VIRTUAL = Choices(card=cards.load("paper-a-ideal"))
 
 
 def planned(method: str, options: dict[str, Any] | None = None, choices: Choices = VIRTUAL) -> Run:
-    made = methods.create(method, options)
-    return run(workload("cifar10", "resnet18", "smoke"), Row(method), made, 0, choices, choices.card)
+    algorithm = methods.create(method, options)
+    return run(workload("cifar10", "resnet18", "smoke"), Row(method), algorithm, 0, choices, choices.card)
 
 
 def test_options_are_recorded(method: str) -> None:
     """They are recorded as JSON, from which the same method can be made again."""
-    made = methods.create(method)
-    described = json.loads(json.dumps(made.describe()))
-    assert {name.partition(".")[0] for name in described} == {field.name for field in fields(made.options)}
-    assert methods.create(method, described).options == made.options
+    algorithm = methods.create(method)
+    described = json.loads(json.dumps(algorithm.describe()))
+    assert {name.partition(".")[0] for name in described} == {field.name for field in fields(algorithm.options)}
+    assert methods.create(method, described).options == algorithm.options
     run = planned(method)
     assert run.method.document() == {"name": method, "options": described}
-    assert methods.recorded(method, run.spec.method.options).options == made.options
+    assert methods.recorded(method, run.spec.method.options).options == algorithm.options
 
 
 def test_options_change_the_identity(method: str) -> None:
@@ -42,8 +42,8 @@ def test_options_change_the_identity(method: str) -> None:
 
 def test_a_default_said_aloud_is_the_same_run(method: str) -> None:
     """Values on the command line are text: they must become the same type, and so the same hash."""
-    said = {key: str(value) for key, value in methods.create(method).describe().items()}
-    assert planned(method, said).id == planned(method).id
+    text_options = {key: str(value) for key, value in methods.create(method).describe().items()}
+    assert planned(method, text_options).id == planned(method).id
 
 
 def test_the_executor_changes_the_identity(method: str) -> None:

@@ -73,11 +73,11 @@ def test_the_clock_does_not_depend_on_the_numerics(method: str, repeatable: str)
 def dry_run(method: str, executor: str) -> tuple[SimulatedTeam, Executor]:
     team = Small(method).team
     layers = [(layer.name, sum(p.numel() for p in layer.params)) for layer in team.replica.layers]
-    made = methods.create(method)
+    algorithm = methods.create(method)
     dry = SimulatedTeam.of(
         layers,
-        replicas=made.replicas,
-        trained=made.trained_replicas,
+        replicas=algorithm.replicas,
+        trained=algorithm.trained_replicas,
         steps_per_epoch=STEPS,
         flops=lambda: team.layer_flops,
     )

@@ -34,9 +34,9 @@ for method in methods:
 def test_resumed_within_epochs_equals_uninterrupted(method: str, repeatable: str, tmp_path: Path) -> None:
     """The run is evaluated and ended in the middle and at the end of each epoch."""
     make = small(method, executor=repeatable, settings={"evaluate_every": 0.5, "epochs": 2})
-    whole, record, ended = check_chain(tmp_path, make)
-    assert isinstance(whole.training, Small)
-    check_evaluations(record, whole.training, at=[0.5, 1, 1.5, 2])
+    uninterrupted, record, ended = check_chain(tmp_path, make)
+    assert isinstance(uninterrupted.training, Small)
+    check_evaluations(record, uninterrupted.training, at=[0.5, 1, 1.5, 2])
     assert ended == 3
 
 
@@ -59,11 +59,14 @@ def test_resumed_in_another_process(all_methods: list[str], tmp_path: Path, chec
     )
     assert done.returncode == 0, done.stderr
     for method in all_methods:
-        rest, whole = Chain(tmp_path / method, small(method)), Chain(tmp_path / "whole" / method, small(method))
-        resumed = sure(rest.part(ends_after=None))
+        continued, uninterrupted = (
+            Chain(tmp_path / method, small(method)),
+            Chain(tmp_path / "whole" / method, small(method)),
+        )
+        resumed = sure(continued.part(ends_after=None))
         assert resumed.resumed is not None
         assert (resumed.resumed.epoch, resumed.resumed.batch) == (1, 0)
-        assert outcome(resumed) == outcome(whole.part(ends_after=None))
+        assert outcome(resumed) == outcome(uninterrupted.part(ends_after=None))
 
 
 def test_real_threads_go_on_with_their_counts(representative: str, tmp_path: Path) -> None:

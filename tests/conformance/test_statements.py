@@ -84,11 +84,11 @@ class Seen:
     @property
     def shared(self) -> bool:
         """Returns whether devices share a replica, a counter, or a channel of more than gradients."""
-        channels = {what for what in self.users if isinstance(what, e.Channel)}
-        return any(len(self.users[what]) > 1 for what in self.users.keys() - (channels - self.carried.keys()))
+        channels = {user for user in self.users if isinstance(user, e.Channel)}
+        return any(len(self.users[used]) > 1 for used in self.users.keys() - (channels - self.carried.keys()))
 
-    def use(self, what: object, worker: e.Worker) -> None:
-        self.users.setdefault(what, set()).add(worker.device)
+    def use(self, resource: object, worker: e.Worker) -> None:
+        self.users.setdefault(resource, set()).add(worker.device)
 
 
 def version(layer: Any) -> int:
@@ -107,55 +107,61 @@ def watched(worker: e.Worker, seen: Seen) -> e.Program:
 
 
 def check(method: str, options: Mapping[str, Any]) -> None:
-    made, seen = methods.create(method, options), Seen()
-    team = SimulatedTeam.of([(f"layer {i}", 10) for i in range(LAYERS)], replicas=made.replicas, steps_per_epoch=STEPS)
+    algorithm, seen = methods.create(method, options), Seen()
+    team = SimulatedTeam.of(
+        [(f"layer {i}", 10) for i in range(LAYERS)], replicas=algorithm.replicas, steps_per_epoch=STEPS
+    )
     team.accounts.epochs = EPOCHS
     executor = VirtualExecutor(team, price())
     for epoch in range(EPOCHS):
         team.begin_epoch(epoch)
-        executor.run([replace(worker, program=watched(worker, seen)) for worker in made.workers(team)])
-    totals = [sum(layer.updates for layer in same) for same in zip(*(r.layers for r in team.replicas), strict=True)]
-    several = made.replicas > 1
-    assert made.batches_per_update == max(seen.reduced, default=1)
-    assert (made.averages_replicas and several) == (seen.averaged and several)
-    assert made.averages_state == seen.averaged_state
-    assert seen.asking == set(range(made.shards))
-    assert (made.applies_all_gradients and several) == (max(totals) > EPOCHS * team.steps_per_epoch)
-    trained = range(made.trained_replicas)
-    assert {made.updaters} == {sum(q == index for q, _ in seen.updaters) for index in trained}
-    assert {made.queue} == (seen.queues or {None})
-    check_counted(made, team)
-    assert seen.whole or not made.updates_whole_gradients
-    assert made.needs_one_process == (seen.shared or bool(seen.meetings - {1, made.replicas}))
-    if made.gradient_at is None:
+        executor.run([replace(worker, program=watched(worker, seen)) for worker in algorithm.workers(team)])
+    totals = [sum(layer.updates for layer in copies) for copies in zip(*(r.layers for r in team.replicas), strict=True)]
+    several = algorithm.replicas > 1
+    assert algorithm.batches_per_update == max(seen.reduced, default=1)
+    assert (algorithm.averages_replicas and several) == (seen.averaged and several)
+    assert algorithm.averages_state == seen.averaged_state
+    assert seen.asking == set(range(algorithm.shards))
+    assert (algorithm.applies_all_gradients and several) == (max(totals) > EPOCHS * team.steps_per_epoch)
+    trained = range(algorithm.trained_replicas)
+    assert {algorithm.updaters} == {sum(q == index for q, _ in seen.updaters) for index in trained}
+    assert {algorithm.queue} == (seen.queues or {None})
+    check_counted(algorithm, team)
+    assert seen.whole or not algorithm.updates_whole_gradients
+    assert algorithm.needs_one_process == (seen.shared or bool(seen.meetings - {1, algorithm.replicas}))
+    if algorithm.gradient_at is None:
         assert not seen.changed
     else:
-        assert (made.gradient_at == "forward") == seen.pinned
+        assert (algorithm.gradient_at == "forward") == seen.pinned
 
 
-def check_counted(made: methods.Method, team: Team, epochs: int = EPOCHS) -> None:
+def check_counted(algorithm: methods.Method, team: Team, epochs: int = EPOCHS) -> None:
     """Checks that the executor's counts agree with what the method declares."""
-    found, steps = team.counted_effects(), epochs * team.steps_per_epoch
-    most = steps * (made.replicas if made.applies_all_gradients else 1)
-    if made.drops_gradients:
-        assert all(0 < updates <= most for updates in found["updates"])
-        assert found["applied"] <= found["applied_batches"] <= found["applied"] * made.batches_per_update
-        assert found["applied_batches"] + found["dropped"] == found["gradients"]
+    counts, steps = team.counted_effects(), epochs * team.steps_per_epoch
+    most = steps * (algorithm.replicas if algorithm.applies_all_gradients else 1)
+    if algorithm.drops_gradients:
+        assert all(0 < updates <= most for updates in counts["updates"])
+        assert counts["applied"] <= counts["applied_batches"] <= counts["applied"] * algorithm.batches_per_update
+        assert counts["applied_batches"] + counts["dropped"] == counts["gradients"]
     else:
-        together = made.batches_per_update if made.replicas == 1 else 1  # the last of an epoch may be of fewer
-        most = epochs * -(-team.steps_per_epoch // together) if together > 1 else most
-        assert all(updates == most if made.updates_all_layers else 0 < updates < most for updates in found["updates"])
-        batches = found["gradients"] if together > 1 else found["applied"] * made.batches_per_update
-        assert found["applied_batches"] == batches
-        assert found["dropped"] == 0
-    assert found["applied"] == sum(found["updates"])
-    assert bool(found["shared_batches"]) == made.shares_batches
-    assert bool(found["averages"]) == (made.averages_replicas and made.replicas > 1)
-    assert bool(found["state_averages"]) == made.averages_state
-    assert found["replicas"] == made.trained_replicas
-    assert not found["moved"] or made.gradient_at == "current"
-    assert not found["pinned"] or made.gradient_at != "current"
-    assert found["pinned"] in (0, found["gradients"]) or not found["moved"]
+        accumulated = (
+            algorithm.batches_per_update if algorithm.replicas == 1 else 1
+        )  # the last of an epoch may be of fewer
+        most = epochs * -(-team.steps_per_epoch // accumulated) if accumulated > 1 else most
+        assert all(
+            updates == most if algorithm.updates_all_layers else 0 < updates < most for updates in counts["updates"]
+        )
+        batches = counts["gradients"] if accumulated > 1 else counts["applied"] * algorithm.batches_per_update
+        assert counts["applied_batches"] == batches
+        assert counts["dropped"] == 0
+    assert counts["applied"] == sum(counts["updates"])
+    assert bool(counts["shared_batches"]) == algorithm.shares_batches
+    assert bool(counts["averages"]) == (algorithm.averages_replicas and algorithm.replicas > 1)
+    assert bool(counts["state_averages"]) == algorithm.averages_state
+    assert counts["replicas"] == algorithm.trained_replicas
+    assert not counts["moved"] or algorithm.gradient_at == "current"
+    assert not counts["pinned"] or algorithm.gradient_at != "current"
+    assert counts["pinned"] in (0, counts["gradients"]) or not counts["moved"]
 
 
 def test_a_method_does_what_it_says(method: str) -> None:

@@ -95,8 +95,8 @@ def saved(training: Small, metrics: Sequence[Metrics]) -> Checkpoint:
 def check_resumed(training: Small, resumed: Small, checkpoint: Checkpoint, metrics: Metrics) -> None:
     """Checks that a training resumed from the checkpoint ends its last epoch with these metrics."""
     resumed.resume(checkpoint)
-    again = resumed.epoch(resumed.epochs)
-    assert {**again, "train_seconds": 0.0} == {**metrics, "train_seconds": 0.0}
+    repeated = resumed.epoch(resumed.epochs)
+    assert {**repeated, "train_seconds": 0.0} == {**metrics, "train_seconds": 0.0}
     assert bits(resumed.team) == bits(training.team)
     assert resumed.executor.now == training.executor.now
     assert resumed.team.losses == training.team.losses
@@ -131,9 +131,9 @@ def check_updates(training: Small, before: list[int]) -> None:
     most = team.steps_per_epoch // len(team.replicas) if apart else team.steps_per_epoch
     least = 0 if shared else 1  # a thread may be too late for any
     layers = [layer for replica in team.replicas for layer in replica.layers]
-    made = [layer.updates - count for layer, count in zip(layers, before, strict=True)]
-    assert all(least <= count <= most for count in made), made
-    per_layer = [sum(made[i :: len(team.replica.layers)]) for i in range(len(team.replica.layers))]
+    increments = [layer.updates - count for layer, count in zip(layers, before, strict=True)]
+    assert all(least <= count <= most for count in increments), increments
+    per_layer = [sum(increments[i :: len(team.replica.layers)]) for i in range(len(team.replica.layers))]
     noted = team.accounts.staleness.count
     if len(team.replicas) == 1 and training.method.batches_per_update > 1:  # each of those that are added up
         assert all(updates <= count for updates, count in zip(per_layer, noted, strict=True))
@@ -190,9 +190,9 @@ def test_a_method_says_what_it_is(method: str) -> None:
     assert cls.title
     assert cls.source
     assert cls.__doc__
-    made = methods.create(method)
-    assert made.replicas >= 1
-    assert made.devices >= made.replicas
+    algorithm = methods.create(method)
+    assert algorithm.replicas >= 1
+    assert algorithm.devices >= algorithm.replicas
 
 
 def test_a_worker_names_an_existing_device_and_keeps_its_name(method: str) -> None:

@@ -32,10 +32,12 @@ class OnCuda(Training):
     """The small network of the conformance suite, on the GPU."""
 
     def __init__(self, method: str, options: Mapping[str, Any] | None = None, *, executor: str = "threads") -> None:
-        made, kind = methods.create(method, options), executors.executor(executor)
+        algorithm, kind = methods.create(method, options), executors.executor(executor)
         fields = workload("cifar10", "resnet18", "smoke", {**SETTINGS, "batch": BATCH, "epochs": EPOCHS})
         card = CARD if kind.needs_card else None
-        spec = plan.run(fields, Row(method), made, 0, Choices(executor=executor, card=card, device="cuda"), card).spec
+        spec = plan.run(
+            fields, Row(method), algorithm, 0, Choices(executor=executor, card=card, device="cuda"), card
+        ).spec
         super().__init__(spec, data(), card)
         if kind.needs_card:
             self.executor = kind.build(self.team, price(), self.work.threads)
@@ -85,17 +87,21 @@ def test_staleness_is_measured_by_the_device() -> None:
 def test_a_read_waits_for_a_write_that_takes_long() -> None:
     """A stream sleeps for about 0.1 s (at 1 to 2 GHz) and then writes; another one reads after it."""
     device = torch.device("cuda")
-    made = streams.DeviceStreams(device)
-    order = streams.Order(made, torch.no_grad())
-    tensor, writer, reader = torch.zeros(1, device=device), streams.BatchStream(made), streams.BatchStream(made)
-    made.synchronize()
+    device_streams = streams.DeviceStreams(device)
+    order = streams.Order(device_streams, torch.no_grad())
+    tensor, writer, reader = (
+        torch.zeros(1, device=device),
+        streams.BatchStream(device_streams),
+        streams.BatchStream(device_streams),
+    )
+    device_streams.synchronize()
     with writer, order.writing():
         torch.cuda._sleep(200_000_000)  # type: ignore[no-untyped-call]
         tensor.fill_(1.0)
     with reader, order.reading():
-        seen = tensor.clone()
-    made.synchronize()
-    assert float(seen) == 1.0
+        copied = tensor.clone()
+    device_streams.synchronize()
+    assert float(copied) == 1.0
 
 
 def test_graphs_of_two_batches_do_not_wait_for_each_other() -> None:
@@ -129,11 +135,11 @@ def test_an_lstms_weights_stay_in_one_piece(pin: bool) -> None:
 @pytest.mark.parametrize("executor", ["virtual", "threads"])
 @pytest.mark.parametrize("method", ["async_lu", "lapsgd"])
 def test_a_run_goes_on_from_what_was_copied_to_the_host(method: str, executor: str) -> None:
-    run, rest = OnCuda(method, executor=executor), OnCuda(method, executor=executor)
+    run, resumed = OnCuda(method, executor=executor), OnCuda(method, executor=executor)
     checkpoint = run.checkpoint([bounded(lambda: run.epoch(0))], 1.0)
     assert {tensor.device.type for tensor in checkpoint.tensors.values()} == {"cpu"}
-    rest.resume(checkpoint)
-    again = rest.checkpoint(checkpoint.progress.evaluations, 1.0)
-    assert all(torch.equal(again.tensors[name], tensor) for name, tensor in checkpoint.tensors.items())
-    assert again.progress.team == checkpoint.progress.team
-    assert math.isfinite(bounded(lambda: rest.epoch(1))["train_loss"])
+    resumed.resume(checkpoint)
+    resaved = resumed.checkpoint(checkpoint.progress.evaluations, 1.0)
+    assert all(torch.equal(resaved.tensors[name], tensor) for name, tensor in checkpoint.tensors.items())
+    assert resaved.progress.team == checkpoint.progress.team
+    assert math.isfinite(bounded(lambda: resumed.epoch(1))["train_loss"])

@@ -19,16 +19,16 @@ Options = Mapping[str, Any] | None
 @contextmanager
 def led(method: str, options: Options = None, settings: Options = None) -> Iterator[Small]:
     """Rank 0's training, while the others take part. `raised` lists what they failed of."""
-    made = methods.create(method, options)
-    lead, *others = sessions(made.replicas, lambda team: made.workers(team))
+    algorithm = methods.create(method, options)
+    lead, *others = sessions(algorithm.replicas, lambda team: algorithm.workers(team))
     training = Small(method, options, executor="threads", settings=settings)
     training.executor = leader = LeadingExecutor(training.team, lead)
     leader.watch.every_seconds = EVERY_SECONDS
     training.raised = []  # type: ignore[attr-defined]
 
-    def follow(mine: Small, session: Any) -> None:
-        mine.batches_used = training.batches_used
-        executor = FollowingExecutor(mine.team, session)
+    def follow(follower: Small, session: Any) -> None:
+        follower.batches_used = training.batches_used
+        executor = FollowingExecutor(follower.team, session)
         executor.watch.every_seconds = EVERY_SECONDS
         session.publish_ready()
         try:

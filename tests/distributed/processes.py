@@ -54,8 +54,8 @@ class Ranks:
             context.Process(target=main, args=(rank, ranks, self.store.port, timeout_seconds), daemon=True)
             for rank in range(1, ranks)
         ]
-        for one in self.processes:
-            one.start()
+        for process in self.processes:
+            process.start()
         self.command = RankCommand(RankPlace(0, ranks, port=self.store.port), timeout_seconds)
 
     @contextlib.contextmanager
@@ -72,9 +72,9 @@ class Ranks:
 
     def end(self) -> None:
         self.command.store.set("over", "1")
-        for one in self.processes:
-            one.join(10)
-            one.kill()
+        for process in self.processes:
+            process.join(10)
+            process.kill()
 
 
 def main(rank: int, ranks: int, port: int, timeout_seconds: float) -> None:
@@ -82,8 +82,8 @@ def main(rank: int, ranks: int, port: int, timeout_seconds: float) -> None:
     torch.set_num_threads(1)
     known()
     command = RankCommand(RankPlace(rank, ranks, port=port), timeout_seconds)
-    while (told := command.next()) is not None:
-        number, spec = told
+    while (message := command.next()) is not None:
+        number, spec = message
         method = methods.create(spec.method.name, spec.method.options)
         if rank < method.devices:
             with session_entered(command.session_of(number, method)) as session:

@@ -47,14 +47,14 @@ def trained_by(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def workers(self: DDP, team: Team) -> Iterable[Worker]:
         everyone = Group(members=len(team.replicas), name="all-reduce")
-        return [Worker(trainer(one, everyone), device=one.device, role="trainer") for one in team.replicas]
+        return [Worker(trainer(replica, everyone), device=replica.device, role="trainer") for replica in team.replicas]
 
     monkeypatch.setattr(DDP, "workers", workers)
 
 
 def rounds(training: Small) -> dict[str, list[int]]:
-    found = cross_device_channels(training.method.workers, training.team).rounds
-    return {name: list(layers) for name, layers in found.items()}
+    channel_rounds = cross_device_channels(training.method.workers, training.team).rounds
+    return {name: list(layers) for name, layers in channel_rounds.items()}
 
 
 def test_a_bucket_ends_with_the_layer_that_fills_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +62,7 @@ def test_a_bucket_ends_with_the_layer_that_fills_it(monkeypatch: pytest.MonkeyPa
     sizes = [4 * layer.size for layer in layers]
     monkeypatch.setattr(collectives, "FIRST_BYTES", sizes[0] + 1)
     monkeypatch.setattr(collectives, "BYTES", sizes[2])
-    assert [[layer.name for layer in one] for one in split_into_buckets(layers)] == [
+    assert [[layer.name for layer in bucket] for bucket in split_into_buckets(layers)] == [
         ["head", "pool"],
         ["block"],
         ["stem"],
@@ -79,20 +79,20 @@ def recorded_steps(monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], Small]:
     """Runs an epoch of DDP on two ranks -> what rank 0 did with buckets and layers, in order."""
     steps, send, wait, update = list[str](), Reduction.send, Reduction.wait, TorchTeam.update_layer
 
-    def sending(self: Reduction, *rest: Any) -> None:
+    def sending(self: Reduction, *args: Any) -> None:
         if self.transport.rank == 0:
             steps.append("sent")
-        send(self, *rest)
+        send(self, *args)
 
     def waiting(self: Reduction) -> None:
         if self.transport.rank == 0 and not self.complete:
             steps.append("awaited")
         wait(self)
 
-    def updating(self: TorchTeam, layer: Any, *rest: Any) -> None:
+    def updating(self: TorchTeam, layer: Any, *args: Any) -> None:
         if layer.device == 0:
             steps.append("updated")
-        update(self, layer, *rest)
+        update(self, layer, *args)
 
     monkeypatch.setattr(Reduction, "send", sending)
     monkeypatch.setattr(Reduction, "wait", waiting)
@@ -140,6 +140,6 @@ def test_whoever_uses_each_mean_at_once_waits_for_no_other(monkeypatch: pytest.M
 def test_another_order_than_at_first_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     trained_by(turning, monkeypatch)
     monkeypatch.setattr(cross_device, "STEPS", LOOKED_AT)
-    said = "all-reduce was brought stem in another order than in its first steps"
-    with led("ddp", {"devices": 2}) as training, pytest.raises(WorkerFailed, match=said):
+    message = "all-reduce was brought stem in another order than in its first steps"
+    with led("ddp", {"devices": 2}) as training, pytest.raises(WorkerFailed, match=message):
         training.epoch(0)

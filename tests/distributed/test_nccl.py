@@ -56,7 +56,7 @@ def _stand_in(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     if "cuda" not in request.keywords:
         StandIn.calls, StandIn.meeting, StandIn.tensors, StandIn.failing = 0, threading.Barrier(2), {}, False
         monkeypatch.setattr(dist, "ProcessGroupNCCL", StandIn, raising=False)
-        monkeypatch.setattr(place, "backend", lambda *rest, **options: "nccl")
+        monkeypatch.setattr(place, "backend", lambda *args, **options: "nccl")
 
 
 def test_gradients_by_nccl_are_those_of_one_process() -> None:
@@ -83,6 +83,6 @@ def test_two_gpus_train_by_nccl(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "BENCHMARKS_RANK_BACKEND": "nccl"}
     chosen = ("--device", "cuda", "--out", str(tmp_path))
     done = start([sys.executable, *torchrun, *RUN, *tiny(), *chosen], env=environment)
-    said, errors = done.communicate()
-    assert done.returncode == 0, said + errors
+    output, errors = done.communicate()
+    assert done.returncode == 0, output + errors
     assert [lines[-1]["status"] for lines in journals(tmp_path)] == ["finished"]

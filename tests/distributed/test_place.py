@@ -75,19 +75,19 @@ def test_the_store_is_on_this_machine_alone() -> None:
 
 
 def test_a_port_that_is_taken_is_said() -> None:
-    taken = serve("127.0.0.1")
-    with pytest.raises(UserError, match=f"^Rank 0 cannot listen at 127.0.0.1:{taken.port}"):
-        serve("127.0.0.1", taken.port)
+    store = serve("127.0.0.1")
+    with pytest.raises(UserError, match=f"^Rank 0 cannot listen at 127.0.0.1:{store.port}"):
+        serve("127.0.0.1", store.port)
 
 
 @pytest.mark.parametrize("method", ["async_lu", "adpsgd"])
 def test_methods_of_one_process_say_so(method: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "table3", "--executor", "distributed", "--method", method]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith(
+    errors = capsys.readouterr().err
+    assert errors.startswith(
         f"{method} cannot run on --executor distributed: its workers on several devices share memory"
     )
-    assert "choose --executor virtual or threads" in said
+    assert "choose --executor virtual or threads" in errors
 
 
 def test_a_schedule_of_several_processes_is_not_recorded(capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,5 +139,5 @@ def test_a_search_is_not_led_by_every_rank(monkeypatch: pytest.MonkeyPatch, caps
     for name, value in TORCHRUN.items():
         monkeypatch.setenv(name, value)
     assert main(["tune", "table8", "--executor", "distributed", "--method", "ddp"]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("`tune` cannot run under torchrun or srun, where every rank would search by itself")
+    errors = capsys.readouterr().err
+    assert errors.startswith("`tune` cannot run under torchrun or srun, where every rank would search by itself")

@@ -23,9 +23,9 @@ RUN = ("-m", "benchmarks", "run", "table8", "--executor", "distributed", "--meth
 
 @pytest.fixture(scope="module")
 def ranks() -> Iterator[Ranks]:
-    made = Ranks(2)
-    yield made
-    made.end()
+    two_ranks = Ranks(2)
+    yield two_ranks
+    two_ranks.end()
 
 
 def test_another_process_changes_no_bit(ranks: Ranks) -> None:
@@ -69,10 +69,10 @@ def test_a_rank_that_is_stopped_is_given_up() -> None:
     ranks, limit = Ranks(2), 5.0
     with ranks.training("ending", {"devices": 2, "period": 5}, limit) as training:
         training.epoch(0)
-        begun = time.monotonic()
+        began_at = time.monotonic()
         with pytest.raises(WorkerFailed, match=r"^Rank 1 of 2 was not heard of for 5 s: stopped"):
             training.epoch(1)
-        assert time.monotonic() - begun >= limit - 1
+        assert time.monotonic() - began_at >= limit - 1
     ranks.end()
 
 
@@ -91,9 +91,9 @@ def test_the_command_keeps_one_journal_and_shows_one_table(by: str, tmp_path: Pa
     chosen = () if by == "torchrun" else ("--set", "ddp.devices=2")
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     done = start([sys.executable, *begin, *tiny(), *chosen, "--out", str(tmp_path)], env=environment)
-    said, errors = done.communicate()
-    assert done.returncode == 0, said + errors
-    assert said.count("Written: ") == 1
+    output, errors = done.communicate()
+    assert done.returncode == 0, output + errors
+    assert output.count("Written: ") == 1
     ended = [lines for lines in journals(tmp_path) if lines[0]["spec"]["method"]["name"] == "ddp"]
     assert len(ended) == 1
     assert ended[0][0]["spec"]["method"]["options"]["devices"] == 2
@@ -104,10 +104,10 @@ def test_the_command_keeps_one_journal_and_shows_one_table(by: str, tmp_path: Pa
 def test_fewer_ranks_than_devices_are_said(tmp_path: Path) -> None:
     torchrun = ("-m", "torch.distributed.run", "--nproc-per-node", "2")
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
-    more = ("--set", "ddp.devices=3", "--out", str(tmp_path))
-    done = start([sys.executable, *torchrun, *RUN, *tiny(), *more], env=environment)
-    said, errors = done.communicate()
+    options = ("--set", "ddp.devices=3", "--out", str(tmp_path))
+    done = start([sys.executable, *torchrun, *RUN, *tiny(), *options], env=environment)
+    output, errors = done.communicate()
     assert done.returncode == 1
     assert "ddp has 3 devices, a rank each, and there are 2 ranks: start 3, or say --set ddp.devices=2." in errors
-    assert "Traceback" not in said
+    assert "Traceback" not in output
     assert not journals(tmp_path)

@@ -107,9 +107,9 @@ def test_a_run_goes_on_from_its_checkpoint() -> None:
     alone.train()
     with led("lsgd", {"devices": 2, "period": 3}) as first:
         evaluations = first.train(2)
-        kept = first.checkpoint(evaluations, 1.0)
+        checkpoint = first.checkpoint(evaluations, 1.0)
     with led("lsgd", {"devices": 2, "period": 3}) as second:
-        second.resume(kept)
+        second.resume(checkpoint)
         second.train(1, first=2)
         assert bits(second.team) == bits(alone.team)
 
@@ -124,10 +124,10 @@ class Broken:
         self.workers, self.device, self.then = training.method.workers, device, then
 
     def __call__(self, team: Any) -> list[Worker]:
-        made = list(self.workers(team))
+        workers = list(self.workers(team))
         if team.epoch == 0 or not hasattr(team, "losses"):
-            return made
-        return [intercepted(w, after=3, then=self.then) if w.device == self.device else w for w in made]
+            return workers
+        return [intercepted(w, after=3, then=self.then) if w.device == self.device else w for w in workers]
 
 
 @pytest.mark.parametrize(("method", "device"), [("ddp", 0), ("lapsgd", 1), ("pdasgd", 1)])
@@ -167,8 +167,8 @@ def test_no_rank_goes_on_before_all_are_connected(monkeypatch: pytest.MonkeyPatc
             first_went_on.set()
 
     monkeypatch.setattr(RankSession, "publish", slow)
-    both = sessions(2)
-    threads = [threading.Thread(target=connect, args=(session,)) for session in both]
+    rank_sessions = sessions(2)
+    threads = [threading.Thread(target=connect, args=(session,)) for session in rank_sessions]
     for thread in threads:
         thread.start()
     assert not first_went_on.wait(0.1)
@@ -176,7 +176,7 @@ def test_no_rank_goes_on_before_all_are_connected(monkeypatch: pytest.MonkeyPatc
     for thread in threads:
         thread.join(PATIENCE_SECONDS)
     assert first_went_on.is_set()
-    for session in both:
+    for session in rank_sessions:
         session.close()
 
 
@@ -204,9 +204,9 @@ def test_ranks_that_wait_for_ever_are_told_so(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_channel_is_where_its_taker_is() -> None:
     alone = Small("pdasgd", {"devices": 3})
-    found = cross_device_channels(alone.method.workers, alone.team)
-    assert found.homes == {f"gradients for device {q}": q for q in range(3)}
-    assert not found.rounds
+    channels = cross_device_channels(alone.method.workers, alone.team)
+    assert channels.homes == {f"gradients for device {q}": q for q in range(3)}
+    assert not channels.rounds
     assert not cross_device_channels(Small("ddp").method.workers, alone.team).homes
 
 

@@ -42,7 +42,7 @@ class Together:
 
     @property
     def activities(self) -> list[Activity]:
-        return [one for each in self.executors for one in each.activities]
+        return [activity for executor in self.executors for activity in executor.activities]
 
     def resume(self, now: float | None) -> None:
         pass
@@ -50,31 +50,32 @@ class Together:
     def run(self, workers: Iterable[Worker]) -> None:
         workers, ranks = list(workers), len(self.team.replicas)
         cross_device = cross_device_channels(self.method.workers, self.team) if ranks > 1 else CrossDeviceChannels()
-        made = sessions(ranks)
+        rank_sessions = sessions(ranks)
         self.executors = [
-            RankExecutor(self.team, session, threads=self.threads, grace_seconds=PATIENCE_SECONDS) for session in made
+            RankExecutor(self.team, session, threads=self.threads, grace_seconds=PATIENCE_SECONDS)
+            for session in rank_sessions
         ]
-        for one in self.executors:
-            one.watch.every_seconds = EVERY_SECONDS
+        for executor in self.executors:
+            executor.watch.every_seconds = EVERY_SECONDS
         failures: dict[int, BaseException] = {}
-        taken = sum(self.team.accounts.taken)
+        batches_taken = sum(self.team.accounts.taken)
 
-        def carry_out(one: RankExecutor) -> None:
-            mine = [worker for worker in workers if worker.device == one.session.rank]
+        def carry_out(executor: RankExecutor) -> None:
+            own_workers = [worker for worker in workers if worker.device == executor.session.rank]
             try:
-                with one.part(cross_device, taken=taken):
-                    one.run(mine)
-                    barrier.wait(one)
+                with executor.part(cross_device, taken=batches_taken):
+                    executor.run(own_workers)
+                    barrier.wait(executor)
             except BaseException as error:
-                failures[one.session.rank] = error
+                failures[executor.session.rank] = error
 
-        barrier = Barrier(made)
-        threads = [threading.Thread(target=carry_out, args=(one,)) for one in self.executors]
+        barrier = Barrier(rank_sessions)
+        threads = [threading.Thread(target=carry_out, args=(executor,)) for executor in self.executors]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        for session in made:
+        for session in rank_sessions:
             session.close()
         if failures:
             raise min(failures.values(), key=lambda error: isinstance(error, RankFailed))
@@ -83,13 +84,13 @@ class Together:
 class Barrier:
     """Waits as rank 0 does for reports: nobody leaves before all have ended, or one has failed."""
 
-    def __init__(self, made: list[RankSession]) -> None:
-        self.made = made
+    def __init__(self, rank_sessions: list[RankSession]) -> None:
+        self.made = rank_sessions
 
-    def wait(self, one: RankExecutor) -> None:
-        one.session.publish(f"ended {one.session.rank}", True)
-        for rank in range(one.session.ranks):
-            one.session.wait_for(f"ended {rank}", bool, one._monitor.check)
+    def wait(self, executor: RankExecutor) -> None:
+        executor.session.publish(f"ended {executor.session.rank}", True)
+        for rank in range(executor.session.ranks):
+            executor.session.wait_for(f"ended {rank}", bool, executor._monitor.check)
 
 
 def build(team: Any, price: object, threads: int) -> Together:

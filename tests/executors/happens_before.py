@@ -123,9 +123,9 @@ class FakeDevice(DeviceStreams):
     def has_finished(self, clock: Mapping[int, int]) -> bool:
         return all(self.finished.get(stream, 0) >= time for stream, time in clock.items())
 
-    def doing(self, what: str) -> None:
+    def doing(self, operation: str) -> None:
         """Sets the operation that the thread's accesses belong to."""
-        self._thread.doing = what
+        self._thread.doing = operation
 
     def begin(self) -> None:
         """Nothing is under way: what has been used up to now may be freed without care."""
@@ -182,15 +182,15 @@ class FakeDevice(DeviceStreams):
         memory.users.add(stream)
         if memory.written is not None:
             self._check(memory, memory.written, stream, clock, f"{doing} writes what {memory.written[2]} wrote")
-        for reader, (time, what) in memory.reads.items():
-            self._check(memory, (reader, time, what), stream, clock, f"{doing} writes what {what} read")
+        for reader, (time, reading) in memory.reads.items():
+            self._check(memory, (reader, time, reading), stream, clock, f"{doing} writes what {reading} read")
         memory.written, memory.reads = (stream, clock[stream], doing), {}
 
     def _check(self, memory: Memory, earlier: tuple[int, int, str], stream: int, clock: VectorClock, text: str) -> None:
-        other, time, _ = earlier
-        if other == stream:
+        earlier_stream, time, _ = earlier
+        if earlier_stream == stream:
             return
-        if clock.get(other, 0) < time:
+        if clock.get(earlier_stream, 0) < time:
             self.unordered.append(text)
         else:
             self.pairs[memory.storage._cdata] += 1
@@ -206,15 +206,15 @@ class Launches(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        named = kwargs or {}
-        result = func(*args, **named)
+        keywords = kwargs or {}
+        result = func(*args, **keywords)
         schema = func._schema
         if any(r.alias_info is not None and not r.alias_info.is_write for r in schema.returns):
             return result  # a view: no memory is touched
         reads: list[Tensor] = []
         writes: list[Tensor] = []
         for i, argument in enumerate(schema.arguments):
-            value = args[i] if i < len(args) else named.get(argument.name)
+            value = args[i] if i < len(args) else keywords.get(argument.name)
             running = RUNNING.get(schema.name, "") if i in (3, 4) else ""
             written = running == "written" or (argument.alias_info is not None and argument.alias_info.is_write)
             if running != "unused":

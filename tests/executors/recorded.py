@@ -40,9 +40,9 @@ def replay(
     settings: Mapping[str, Any] | None = None,
 ) -> Outcome:
     training = Small(method, options, executor="threads", seed=seed, settings=settings)
-    training.executor = made = executors.REPLAY.build(training.team, None, 1)
-    assert isinstance(made, ReplayExecutor)
-    made.follow(parts)
+    training.executor = executor = executors.REPLAY.build(training.team, None, 1)
+    assert isinstance(executor, ReplayExecutor)
+    executor.follow(parts)
     return _outcome(training, training.train())
 
 
@@ -51,4 +51,4 @@ def _outcome(training: Small, metrics: Sequence[Mapping[str, float]]) -> Outcome
     for name, tensor in sorted(saved.tensors.items()):
         digest.update(name.encode() + tensor.numpy().tobytes())
     digest.update(repr((saved.values.layers, saved.values.counts.effects, saved.values.counts.sent_bytes)).encode())
-    return [[found[name] for name in SAME] for found in metrics], digest.hexdigest()
+    return [[epoch_metrics[name] for name in SAME] for epoch_metrics in metrics], digest.hexdigest()

@@ -55,8 +55,8 @@ def collecting(team: AnyTeam, batches: int, *, mean: bool = True, last_first: bo
         yield from forward(team.replica, step)
         collected.append((yield from backward(team.replica, step)))
     sums = []
-    for same in zip(*(reversed(collected) if last_first else collected), strict=True):
-        sums.append((yield Accumulate(*same, mean=mean)))
+    for parts in zip(*(reversed(collected) if last_first else collected), strict=True):
+        sums.append((yield Accumulate(*parts, mean=mean)))
     yield Update(*sums)
 
 
@@ -68,8 +68,8 @@ def test_one_step_by_several_batches(executor: str, mean: bool) -> None:
     first, last = weight(team, 0).clone(), weight(team, 1).clone()
     carry_out(executor, collecting(team, 2, mean=mean, last_first=True), team=team)
     pairs = zip(*(by_hand(IMAGES + index, first, last) for index in range(2)), strict=True)
-    for layer, (before, both) in enumerate(zip((first, last), pairs, strict=True)):
-        expected = before - RATE * sum(both) / (2 if mean else 1)
+    for layer, (before, gradients) in enumerate(zip((first, last), pairs, strict=True)):
+        expected = before - RATE * sum(gradients) / (2 if mean else 1)
         assert torch.allclose(weight(team, layer), expected, atol=1e-6)
     team.accounts.end_epoch()
     effects = team.accounts.effects
@@ -101,10 +101,10 @@ def gradient_of(replica: Any) -> Any:
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_each_part_has_a_staleness_of_its_own(executor: str) -> None:
     """It is counted when the sum is applied; `Lag` and `scale` see the greatest."""
-    team, asked, seen = dry_team_of(steps=4), list[int](), list[LayerVersions]()
+    team, scale_calls, lags = dry_team_of(steps=4), list[int](), list[LayerVersions]()
 
     def scale(staleness: int) -> float:
-        asked.append(staleness)
+        scale_calls.append(staleness)
         return 1.0
 
     def worker() -> Program:
@@ -112,13 +112,13 @@ def test_each_part_has_a_staleness_of_its_own(executor: str) -> None:
         for _ in range(2):
             yield Update((yield from gradient_of(team.replica)))
         new = yield from gradient_of(team.replica)
-        both = yield Accumulate(new, old)
-        seen.append((yield Lag(both)))
-        yield Update(both, scale=scale)
+        summed = yield Accumulate(new, old)
+        lags.append((yield Lag(summed)))
+        yield Update(summed, scale=scale)
 
     carry_out(executor, worker(), team=team)
-    assert seen == [LayerVersions(0, 2)]
-    assert asked == [2]
+    assert lags == [LayerVersions(0, 2)]
+    assert scale_calls == [2]
     staleness = team.accounts.staleness
     assert (staleness.count, staleness.updates) == ([4], [0 + 0 + 0 + 2])
     assert staleness.wait[0] <= staleness.seconds[0]
@@ -146,9 +146,9 @@ def test_a_sum_that_is_left_over(declared: bool) -> None:
 
     def worker() -> Program:
         first = yield from gradient_of(team.replica)
-        both = yield Accumulate(first, (yield from gradient_of(team.replica)))
+        summed = yield Accumulate(first, (yield from gradient_of(team.replica)))
         if declared:
-            yield Drop(both)
+            yield Drop(summed)
 
     carry_out("virtual", worker(), team=team)
     if declared:
@@ -224,8 +224,8 @@ def two_steps(replica: Replica, everyone: Group) -> Program:
         if not first:
             first = gradients
             continue
-        for same in zip(first, gradients, strict=True):
-            means.append((yield AllReduce(everyone, replica, (yield Accumulate(*same)))))
+        for parts in zip(first, gradients, strict=True):
+            means.append((yield AllReduce(everyone, replica, (yield Accumulate(*parts)))))
         first = []
         yield Update(*means)
     for gradient in first:
@@ -234,18 +234,18 @@ def two_steps(replica: Replica, everyone: Group) -> Program:
 
 def two_rounds(replica: Replica, everyone: Group) -> Program:
     """Accumulates two means that have not arrived when it asks for that."""
-    kept: list[Any] = []
+    reductions: list[Any] = []
     while (step := (yield NextBatch(replica))) is not None:
         yield from forward(replica, step)
         for gradient in (yield from backward(replica, step)):
-            kept.append((yield AllReduce(everyone, replica, gradient)))
-        if len(kept) > len(replica.layers):
+            reductions.append((yield AllReduce(everyone, replica, gradient)))
+        if len(reductions) > len(replica.layers):
             means = []
-            for same in zip(kept[: len(replica.layers)], kept[len(replica.layers) :], strict=True):
-                means.append((yield Accumulate(*same)))
-            kept = []
+            for parts in zip(reductions[: len(replica.layers)], reductions[len(replica.layers) :], strict=True):
+                means.append((yield Accumulate(*parts)))
+            reductions = []
             yield Update(*means)
-    for mean in kept:
+    for mean in reductions:
         yield Drop(mean)
 
 

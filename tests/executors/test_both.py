@@ -58,10 +58,10 @@ def test_a_put_waits_for_room(executor: str, capacity: int) -> None:
 
 @pytest.mark.parametrize("capacity", [0, 3, None])
 def test_items_come_in_order(executor: str, capacity: int | None) -> None:
-    channel, got = Channel(capacity=capacity), list[Any]()
+    channel, received = Channel(capacity=capacity), list[Any]()
     puts = program(*[Put(channel, i) for i in range(20)], Close(channel))
-    carry_out(executor, program(*[Get(channel)] * 22, into=got), puts)
-    assert got == [*range(20), None, None]
+    carry_out(executor, program(*[Get(channel)] * 22, into=received), puts)
+    assert received == [*range(20), None, None]
 
 
 def test_a_get_waits_for_an_item(executor: str) -> None:
@@ -74,15 +74,15 @@ def test_a_get_waits_for_an_item(executor: str) -> None:
 
 
 def test_a_channel_ends_with_its_last_producer(executor: str) -> None:
-    channel, got = Channel(capacity=None, producers=2), list[Any]()
+    channel, received = Channel(capacity=None, producers=2), list[Any]()
     carry_out(
         executor,
         program(Put(channel, "a"), Close(channel)),
         program(Put(channel, "b"), Close(channel)),
-        program(*[Get(channel)] * 3, into=got),
+        program(*[Get(channel)] * 3, into=received),
     )
-    assert sorted(got[:2]) == ["a", "b"]
-    assert got[2] is None
+    assert sorted(received[:2]) == ["a", "b"]
+    assert received[2] is None
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_nothing_is_lost_or_doubled(executor: str, restless: None) -> None:
 def exchange(executor: str, draw: random.Random) -> None:
     producers, consumers, items = draw.randint(1, 4), draw.randint(1, 4), draw.randint(0, 15)
     channel = Channel(capacity=draw.choice([0, 0, 1, 2, None]), producers=producers)
-    counter, got, counts = Counter(producers=consumers), list[Any](), list[Any]()
+    counter, received, counts = Counter(producers=consumers), list[Any](), list[Any]()
 
     def produce(p: int) -> Program:
         for i in range(items):
@@ -112,7 +112,7 @@ def exchange(executor: str, draw: random.Random) -> None:
 
     def consume() -> Program:
         while (item := (yield Get(channel))) is not None:
-            got.append(item)
+            received.append(item)
             counts.append((yield Count(counter)))
         yield Close(counter)
 
@@ -120,7 +120,7 @@ def exchange(executor: str, draw: random.Random) -> None:
     workers = [*(produce(p) for p in range(producers)), *(consume() for _ in range(consumers))]
     draw.shuffle(workers)
     carry_out(executor, *workers, program(Await(counter, producers * items + 1), into=last))
-    assert sorted(got) == [(p, i) for p in range(producers) for i in range(items)]
+    assert sorted(received) == [(p, i) for p in range(producers) for i in range(items)]
     assert sorted(counts) == list(range(producers * items))
     assert last == [producers * items]
 
@@ -129,47 +129,47 @@ def exchange(executor: str, draw: random.Random) -> None:
 
 
 def test_awaiting_a_count(executor: str) -> None:
-    counter, got = Counter(), list[Any]()
-    carry_out(executor, program(Await(counter, 2), into=got), program(Count(counter), Count(counter)))
-    assert got == [2]
+    counter, received = Counter(), list[Any]()
+    carry_out(executor, program(Await(counter, 2), into=received), program(Count(counter), Count(counter)))
+    assert received == [2]
 
 
 def test_awaiting_ends_with_the_counters_producers(executor: str) -> None:
-    counter, got = Counter(producers=2), list[Any]()
+    counter, received = Counter(producers=2), list[Any]()
     carry_out(
         executor,
-        program(Await(counter, 9), into=got),
+        program(Await(counter, 9), into=received),
         program(Count(counter), Close(counter)),
         program(Count(counter), Close(counter)),
     )
-    assert got == [2]
+    assert received == [2]
     assert counter.ended
 
 
 def test_a_value_says_whether_its_counter_had_ended_and_does_not_change_with_it(executor: str) -> None:
     """The counter itself may change before the method looks at it."""
-    counter, seen, got = Counter(), Channel(), list[Any]()
+    counter, seen, received = Counter(), Channel(), list[Any]()
     carry_out(
         executor,
-        program(Await(counter, 1), Put(seen, "seen"), Await(counter, 2), into=got),
+        program(Await(counter, 1), Put(seen, "seen"), Await(counter, 2), into=received),
         program(Count(counter), Get(seen), Close(counter)),
     )
     assert counter.ended
-    assert [(got[0], got[0].ended), (got[2], got[2].ended)] == [(1, False), (1, True)]
+    assert [(received[0], received[0].ended), (received[2], received[2].ended)] == [(1, False), (1, True)]
 
 
 # ---- batches and updates
 
 
 def test_shared_batches_go_to_whoever_asks(executor: str) -> None:
-    team, got = team_of(replicas=2, steps=4), list[Any]()
+    team, received = team_of(replicas=2, steps=4), list[Any]()
 
     def takes_all() -> Program:
         while (step := (yield NextBatch(team.replica, shared=True))) is not None:
-            got.append(step.index)
+            received.append(step.index)
 
     carry_out(executor, takes_all(), team=team)
-    assert got == [0, 1, 2, 3]
+    assert received == [0, 1, 2, 3]
 
 
 def test_an_update_of_another_replica(executor: str) -> None:
@@ -359,19 +359,19 @@ def test_what_fails_in_the_team_fails_the_worker_that_asked(executor: str) -> No
 # ---- what each worker is at
 
 
-def without_line(one: Activity) -> str:
+def without_line(activity: Activity) -> str:
     """Returns the activity's text without its place, which must be one line of this file."""
-    text, lines = re.subn(rf"(; | \(){re.escape(str(Path(__file__).relative_to(CHECKOUT)))}:\d+", r"\1", str(one))
+    text, lines = re.subn(rf"(; | \(){re.escape(str(Path(__file__).relative_to(CHECKOUT)))}:\d+", r"\1", str(activity))
     assert lines == 1, text
     return text.replace("; )", ")").replace(" ()", "")
 
 
 def test_what_a_worker_is_at_can_be_seen(executor: str) -> None:
     """The activity says whether it is in an effect or the method's own code, and counts its effects."""
-    seen = list[tuple[str, int]]()
+    activities = list[tuple[str, int]]()
 
     def look() -> None:
-        seen.extend((without_line(activity), activity.effect_count) for activity in runner.activities)
+        activities.extend((without_line(activity), activity.effect_count) for activity in runner.activities)
 
     class Looking(SimulatedTeam):
         def forward(self, layer: Any, step: Any, now: float) -> None:
@@ -388,7 +388,7 @@ def test_what_a_worker_is_at_can_be_seen(executor: str) -> None:
     runner = executors.executor(executor).build(team, Price.uniform(1, 1.0, 1.0), 1)
     assert runner.activities == []
     bounded(lambda: runner.run(crew(trains())))
-    assert seen == [("w 0 on device 0 at Forward (layer0)", 2), ("w 0 on device 0 in the method's own code", 2)]
+    assert activities == [("w 0 on device 0 at Forward (layer0)", 2), ("w 0 on device 0 in the method's own code", 2)]
     assert runner.activities == []
 
 

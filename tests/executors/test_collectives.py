@@ -81,10 +81,10 @@ def ticket_of(team: TorchTeam, replica: int, *, shared: bool = False) -> int:
 
 def test_ticket_i_belongs_to_device_i_mod_q() -> None:
     team = team_of(network(), network(), steps=6)
-    taken: list[list[int]] = [[], []]
+    tickets: list[list[int]] = [[], []]
     for q in (1, 1, 0, 1, 0, 0):
-        taken[q].append(ticket_of(team, q))
-    assert taken == [[0, 2, 4], [1, 3, 5]]
+        tickets[q].append(ticket_of(team, q))
+    assert tickets == [[0, 2, 4], [1, 3, 5]]
     assert team.next_batch(team.replicas[0]) is None
     team.begin_epoch(1)
     assert ticket_of(team, 1) == 7
@@ -93,8 +93,8 @@ def test_ticket_i_belongs_to_device_i_mod_q() -> None:
 def test_shared_tickets_go_to_whoever_asks() -> None:
     """All tickets are given out in the order of asking; the learning rate depends on the ticket only."""
     team = team_of(network(), network(), steps=6)
-    asked = [1, 1, 0, 1, 1, 1]
-    assert [ticket_of(team, q, shared=True) for q in asked] == list(range(6))
+    devices = [1, 1, 0, 1, 1, 1]
+    assert [ticket_of(team, q, shared=True) for q in devices] == list(range(6))
     assert team.next_batch(team.replicas[0], shared=True) is None
     team.begin_epoch(1)
     assert ticket_of(team, 1, shared=True) == 6
@@ -107,8 +107,8 @@ def test_workers_of_a_device_never_share_a_ticket() -> None:
         return [step.index for step in iter(lambda: team.next_batch(team.replica), None)]
 
     with ThreadPoolExecutor(4) as pool:
-        taken = sorted(index for indices in pool.map(take, range(4)) for index in indices)
-    assert taken == list(range(400))
+        tickets = sorted(index for indices in pool.map(take, range(4)) for index in indices)
+    assert tickets == list(range(400))
 
 
 def test_the_accuracy_of_an_epoch_counts_each_sample_once() -> None:

@@ -86,18 +86,18 @@ def test_what_was_sent_and_the_error_are_all_gradients(executor: str, codec: Cod
             parts: list[Any] = yield from backward(team.replica, step)
             originals.append([part.tensors[0].clone() for part in parts])
             for i, part in enumerate(parts):
-                kept: Any = errors.get(i)
-                before = kept and kept.copies[0].tensors[0].clone()
-                parts[i], errors[i] = yield Compress(part, codec, kept)
-                assert kept is None or torch.equal(before, kept.copies[0].tensors[0])  # nobody changes one
+                previous: Any = errors.get(i)
+                before = previous and previous.copies[0].tensors[0].clone()
+                parts[i], errors[i] = yield Compress(part, codec, previous)
+                assert previous is None or torch.equal(before, previous.copies[0].tensors[0])  # nobody changes one
             sent.append([part.tensors[0].clone() for part in parts])
             yield Update(*parts)
 
     carry_out(executor, trains(), team=team)
     for i, error in errors.items():
-        whole, arrived = (sum(step[i] for step in steps) for steps in (originals, sent))
-        torch.testing.assert_close(arrived + error.copies[0].tensors[0], whole)
-        assert not torch.equal(torch.as_tensor(arrived), torch.as_tensor(whole))
+        total, arrived = (sum(step[i] for step in steps) for steps in (originals, sent))
+        torch.testing.assert_close(arrived + error.copies[0].tensors[0], total)
+        assert not torch.equal(torch.as_tensor(arrived), torch.as_tensor(total))
     team.accounts.end_epoch()
     assert team.counted_effects()["applied"] == 2 * steps
     assert team.accounts.staleness.count == [steps, steps]
@@ -105,24 +105,26 @@ def test_what_was_sent_and_the_error_are_all_gradients(executor: str, codec: Cod
 
 @both
 def test_running_statistics_go_along_as_they_are(executor: str) -> None:
-    team, seen = team_of(normed(0)), list[Any]()
+    team, yielded = team_of(normed(0)), list[Any]()
 
     def trains() -> Program:
         anchor = yield Anchor(team.replica, team.replica.layers[:1])
         (delta,) = yield Delta(anchor, team.replica)
-        seen.extend([delta, *(yield Compress(delta, SIGN))])
+        yielded.extend([delta, *(yield Compress(delta, SIGN))])
 
     carry_out(executor, trains(), team=team)
-    delta, sent, error = seen
+    delta, sent, error = yielded
     params = len(team.replica.layers[0].params)
     assert len(delta.tensors) > params
     assert all(torch.equal(a, b) for a, b in zip(delta.tensors[params:], sent.tensors[params:], strict=True))
     assert (sent.batches, len(error.copies[0].tensors)) == (0, params)
     team.weights["error"] = error
-    other = team_of(normed(1))
-    other.load_state_dict(team.state_dict())
-    kept: Any = other.weights["error"]
-    assert all(torch.equal(a, b) for a, b in zip(kept.copies[0].tensors, error.copies[0].tensors, strict=True))
+    restored = team_of(normed(1))
+    restored.load_state_dict(team.state_dict())
+    restored_error: Any = restored.weights["error"]
+    assert all(
+        torch.equal(a, b) for a, b in zip(restored_error.copies[0].tensors, error.copies[0].tensors, strict=True)
+    )
 
 
 @both

@@ -23,12 +23,12 @@ def play(moments: str) -> AccessCounter:
     The first occurrence of a letter begins its access, the second ends it.
     """
     counter, under_way = AccessCounter(), dict[str, Any]()
-    for who in moments:
-        if who in under_way:
-            under_way.pop(who).__exit__(None, None, None)
+    for letter in moments:
+        if letter in under_way:
+            under_way.pop(letter).__exit__(None, None, None)
         else:
-            under_way[who] = counter.reading() if who == "r" else counter.writing(update=who == "w")
-            under_way[who].__enter__()
+            under_way[letter] = counter.reading() if letter == "r" else counter.writing(update=letter == "w")
+            under_way[letter].__enter__()
     return counter
 
 
@@ -47,8 +47,8 @@ def play(moments: str) -> AccessCounter:
     ],
 )
 def test_a_read_overlaps_a_write_or_is_torn_by_it(moments: str, overlapping: int, torn: int) -> None:
-    seen = play(moments).counts()
-    assert (seen["weight_reads"], seen["overlapping_reads"], seen["torn_reads"]) == (1, overlapping, torn)
+    counts = play(moments).counts()
+    assert (counts["weight_reads"], counts["overlapping_reads"], counts["torn_reads"]) == (1, overlapping, torn)
 
 
 @pytest.mark.parametrize(

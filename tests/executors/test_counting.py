@@ -48,13 +48,13 @@ def test_what_is_dropped_is_no_update(executor: str) -> None:
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_gradients_that_are_applied_at_once_are_one_update(executor: str) -> None:
     def two(replica: Any) -> Any:
-        kept: list[Any] = []
+        gradients: list[Any] = []
         while (step := (yield NextBatch(replica))) is not None:
             yield from forward(replica, step)
-            kept += yield from backward(replica, step)
-            if len(kept) == 2 * LAYERS or step.index == STEPS - 1:
-                yield Update(*kept)
-                kept = []
+            gradients += yield from backward(replica, step)
+            if len(gradients) == 2 * LAYERS or step.index == STEPS - 1:
+                yield Update(*gradients)
+                gradients = []
 
     result = counted(two, executor)
     assert result["updates"] == [4] * LAYERS
@@ -82,10 +82,10 @@ def test_pinned_weights_are_told_from_those_of_now(executor: str) -> None:
 
 
 def test_a_run_that_goes_on_goes_on_counting() -> None:
-    whole, first, second = (Small("lsgd", {"averages": "weights_and_momentum", "period": 2}) for _ in range(3))
-    whole.train()
+    uninterrupted, first, second = (Small("lsgd", {"averages": "weights_and_momentum", "period": 2}) for _ in range(3))
+    uninterrupted.train()
     evaluations = first.train(2)
     second.resume(first.checkpoint(evaluations, 1.0))
     second.train(1, first=2)
-    assert second.team.counted_effects() == whole.team.counted_effects()
-    assert whole.team.counted_effects()["state_averages"] > 0
+    assert second.team.counted_effects() == uninterrupted.team.counted_effects()
+    assert uninterrupted.team.counted_effects()["state_averages"] > 0

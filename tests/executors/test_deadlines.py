@@ -25,12 +25,12 @@ ONE = Price.uniform(1, 1.0, 0.0)  # a forward pass is a second
 LINK = replace(ONE, latency_seconds=0.5)
 
 
-def passes(team: Any, many: int, *then: Any) -> Program:
+def passes(team: Any, count: int, *effects: Any) -> Program:
     """Runs this many forward passes, and then yields these effects."""
-    for _ in range(many):
+    for _ in range(count):
         step = yield NextBatch(team.replica)
         yield Forward(team.replica.layers[0], step)
-    yield from program(*then)
+    yield from program(*effects)
 
 
 def gets(channel: Channel, *deadlines: float | None, into: list[Any]) -> Program:
@@ -47,31 +47,31 @@ def virtual(*programs: Program, price: Price = ONE, team: Any = None, runs: Virt
 
 
 def test_nothing_by_the_deadline_is_late() -> None:
-    team, channel, got = team_of(), Channel(None), list[Any]()
-    virtual(gets(channel, 0.5, 0.75, 9.0, into=got), passes(team, 1, Put(channel, "it")), team=team)
-    assert got == [LATE, 0.5, LATE, 0.75, "it", 1.0]
+    team, channel, received = team_of(), Channel(None), list[Any]()
+    virtual(gets(channel, 0.5, 0.75, 9.0, into=received), passes(team, 1, Put(channel, "it")), team=team)
+    assert received == [LATE, 0.5, LATE, 0.75, "it", 1.0]
 
 
 @pytest.mark.parametrize("first", ["getter", "putter"])
 def test_an_arrival_exactly_at_the_deadline_counts(first: str) -> None:
     """It counts even if the deadline was scheduled first, or the sender was woken at that moment."""
-    team, (one, other), got = team_of(), (Channel(None), Channel(None)), list[Any]()
+    team, (channel, relayed), received = team_of(), (Channel(None), Channel(None)), list[Any]()
 
     def relays() -> Program:
-        yield Put(other, (yield Get(one)))
+        yield Put(relayed, (yield Get(channel)))
 
-    crew_of = [gets(other, 1.0, into=got), passes(team, 1, Put(one, "it")), relays()]
+    crew_of = [gets(relayed, 1.0, into=received), passes(team, 1, Put(channel, "it")), relays()]
     virtual(*(crew_of if first == "getter" else reversed(crew_of)), team=team)
-    assert got == ["it", 1.0]
+    assert received == ["it", 1.0]
 
 
 def test_what_is_on_its_way_at_the_deadline_stays_first() -> None:
     """Both items are sent at 0 and take half a second; the second one stays behind the first."""
-    channel, got = Channel(None), list[Any]()
+    channel, received = Channel(None), list[Any]()
     executor = virtual(
-        gets(channel, 0.25, 0.5, None, into=got), program(Put(channel, "a"), Put(channel, "b")), price=LINK
+        gets(channel, 0.25, 0.5, None, into=received), program(Put(channel, "a"), Put(channel, "b")), price=LINK
     )
-    assert got == [LATE, 0.25, "a", 0.5, "b", 0.5]
+    assert received == [LATE, 0.25, "a", 0.5, "b", 0.5]
     assert executor.now == 0.5
 
 
@@ -79,36 +79,44 @@ def test_what_is_on_its_way_at_the_deadline_stays_first() -> None:
 @pytest.mark.parametrize("price", [LINK, replace(LINK, queues=True)], ids=["at once", "queues"])
 def test_whatever_waits_first_and_whatever_the_room(capacity: int | None, price: Price) -> None:
     """An item sent at 1 arrives at 1.5, whoever asks in between."""
-    team, channel, got = team_of(), Channel(capacity), list[Any]()
-    virtual(gets(channel, 0.5, 1.25, 1.4, 1.5, into=got), passes(team, 1, Put(channel, "a")), team=team, price=price)
-    assert got == [LATE, 0.5, LATE, 1.25, LATE, 1.4, "a", 1.5]
+    team, channel, received = team_of(), Channel(capacity), list[Any]()
+    virtual(
+        gets(channel, 0.5, 1.25, 1.4, 1.5, into=received), passes(team, 1, Put(channel, "a")), team=team, price=price
+    )
+    assert received == [LATE, 0.5, LATE, 1.25, LATE, 1.4, "a", 1.5]
 
 
 def test_one_without_a_deadline_takes_what_is_too_late_for_another() -> None:
-    team, channel, one, other = team_of(), Channel(None), list[Any](), list[Any]()
-    sent = passes(team, 1, Put(channel, "a"), Put(channel, "b"))
-    virtual(gets(channel, 1.25, 9.0, into=one), gets(channel, None, into=other), sent, team=team, price=LINK)
-    assert (one, other) == ([LATE, 1.25, "b", 1.5], ["a", 1.5])
+    team, channel, with_deadline, without_deadline = team_of(), Channel(None), list[Any](), list[Any]()
+    sender = passes(team, 1, Put(channel, "a"), Put(channel, "b"))
+    virtual(
+        gets(channel, 1.25, 9.0, into=with_deadline),
+        gets(channel, None, into=without_deadline),
+        sender,
+        team=team,
+        price=LINK,
+    )
+    assert (with_deadline, without_deadline) == ([LATE, 1.25, "b", 1.5], ["a", 1.5])
 
 
 def test_a_deadline_that_nobody_needs_takes_no_time() -> None:
-    team, channel, got = team_of(), Channel(None), list[Any]()
-    waits = gets(channel, 50.0, 60.0, into=got)
+    team, channel, received = team_of(), Channel(None), list[Any]()
+    waits = gets(channel, 50.0, 60.0, into=received)
     executor = virtual(waits, passes(team, 1, Put(channel, "a"), Close(channel)), team=team)
-    assert got == ["a", 1.0, None, 1.0]
+    assert received == ["a", 1.0, None, 1.0]
     assert executor.now == 1.0
 
 
 def test_the_clock_goes_on_over_runs() -> None:
     """`Now` and deadlines continue from one call of `run` to the next; a deadline in the past takes what is there."""
-    team, got = team_of(steps=8), list[Any]()
+    team, received = team_of(steps=8), list[Any]()
     executor = virtual(passes(team, 2), team=team)
     channel = Channel(None)
-    virtual(gets(channel, 3.0, 0.0, into=got), passes(team, 1, Put(channel, "a")), runs=executor)
-    assert got == ["a", 3.0, LATE, 3.0]
+    virtual(gets(channel, 3.0, 0.0, into=received), passes(team, 1, Put(channel, "a")), runs=executor)
+    assert received == ["a", 3.0, LATE, 3.0]
     executor.resume(7.0)
-    virtual(gets(channel, 7.5, into=got), runs=executor)
-    assert got[-2:] == [LATE, 7.5]
+    virtual(gets(channel, 7.5, into=received), runs=executor)
+    assert received[-2:] == [LATE, 7.5]
 
 
 # ---- every executor
@@ -121,24 +129,24 @@ def executor(request: pytest.FixtureRequest) -> str:
 
 def test_late_closed_and_in_time(executor: str) -> None:
     """An item that is there is taken whatever the deadline; a wait with a deadline is no deadlock."""
-    channel, other, got = Channel(None), Channel(None), list[Any]()
+    channel, ready, received = Channel(None), Channel(None), list[Any]()
 
     def asks() -> Program:
-        got.append((yield Get(channel, 0.0)))
+        received.append((yield Get(channel, 0.0)))
         began = yield Now()
-        got.append((yield Get(channel, began + 0.01)))
-        got.append((yield Now()) >= began + 0.01)
-        yield Put(other, None)
-        got.append((yield Get(channel)))
-        got.append((yield Get(channel, began + 1000.0)))
+        received.append((yield Get(channel, began + 0.01)))
+        received.append((yield Now()) >= began + 0.01)
+        yield Put(ready, None)
+        received.append((yield Get(channel)))
+        received.append((yield Get(channel, began + 1000.0)))
 
     def answers() -> Program:
-        yield Get(other)
+        yield Get(ready)
         yield Put(channel, "it")
         yield Close(channel)
 
     carry_out(executor, asks(), answers())
-    assert got == [LATE, LATE, True, "it", None]
+    assert received == [LATE, LATE, True, "it", None]
 
 
 def test_who_waits_without_a_deadline_still_stalls(executor: str) -> None:
@@ -164,11 +172,11 @@ def test_a_worker_at_work_gives_its_thread_to_one_whose_deadline_is_past() -> No
 
 
 def test_real_time_goes_on_where_it_was() -> None:
-    threads, seen = ThreadsExecutor(team_of()), list[Any]()
+    threads, times = ThreadsExecutor(team_of()), list[Any]()
     threads.resume(100.0)
     for _ in range(2):
-        threads.run(crew(program(Now(), into=seen)))
-    assert 100.0 <= seen[0] <= seen[1] < 160.0
+        threads.run(crew(program(Now(), into=times)))
+    assert 100.0 <= times[0] <= times[1] < 160.0
 
 
 def test_a_rank_that_waits_until_a_deadline_is_not_idle() -> None:
@@ -181,29 +189,29 @@ def test_a_rank_that_waits_until_a_deadline_is_not_idle() -> None:
 def recorded() -> Iterator[Any]:
     """Yields the list of all that a worker receives, then that worker and one that sends to it."""
     channel = Channel(None)
-    seen: list[Any] = []
+    results: list[Any] = []
 
     def asks() -> Program:
         for deadline in (0.0, 0.01, None, 0.0, None):
-            seen.append((yield Get(channel, deadline)))
-        seen.append((yield Now()))
+            results.append((yield Get(channel, deadline)))
+        results.append((yield Now()))
 
-    yield seen
+    yield results
     yield crew(asks(), program(Now(), Put(channel, 1), Put(channel, 2), Close(channel)))
 
 
 def test_a_replay_gives_what_the_run_had() -> None:
     run = RecordingExecutor(summands(2.0, steps=1))
-    seen, workers = recorded()
+    results, workers = recorded()
     bounded(lambda: run.run(workers))
-    again = ReplayExecutor(summands(2.0, steps=1))
+    replayer = ReplayExecutor(summands(2.0, steps=1))
     parts = run.take_schedule()
-    again.follow(parts)
+    replayer.follow(parts)
     replayed, workers = recorded()
-    again.run(workers)
-    assert replayed == seen
+    replayer.run(workers)
+    assert replayed == results
     next(iter(parts[0].values())).numbers[-1] = 2**70
-    again.follow(parts)
+    replayer.follow(parts)
     _, workers = recorded()
     with pytest.raises(ScheduleMismatch, match="is no time"):
-        again.run(workers)
+        replayer.run(workers)

@@ -20,31 +20,31 @@ def join(threads: Sequence[threading.Thread]) -> None:
 
 
 def test_readers_are_inside_at_the_same_time() -> None:
-    lock, both = ReadWriteLock(), threading.Barrier(2, timeout=30)
+    lock, barrier = ReadWriteLock(), threading.Barrier(2, timeout=30)
 
     def read() -> None:
         with lock.reading:
-            both.wait()
+            barrier.wait()
 
     threads = [started(read), started(read)]
     join(threads)
-    assert not both.broken
+    assert not barrier.broken
 
 
 def test_nobody_is_inside_with_a_writer() -> None:
-    lock, inside, seen = ReadWriteLock(), list[str](), set[tuple[str, ...]]()
+    lock, inside, occupants = ReadWriteLock(), list[str](), set[tuple[str, ...]]()
 
     def work(name: str, writes: bool) -> None:
         for _ in range(200):
             with lock.writing if writes else lock.reading:
                 inside.append(name)
                 if writes:
-                    seen.add(tuple(inside))
+                    occupants.add(tuple(inside))
                 inside.remove(name)
 
     threads = [started(lambda n=n: work(n, n[0] == "w")) for n in ("w1", "w2", "r1", "r2")]  # type: ignore[misc]
     join(threads)
-    assert seen == {("w1",), ("w2",)}
+    assert occupants == {("w1",), ("w2",)}
 
 
 def test_a_reader_who_comes_after_a_writer_waits_for_it() -> None:

@@ -68,10 +68,10 @@ def test_an_all_reduce_counts_the_nodes_of_its_members() -> None:
         group = Group(members=2)
 
         def reduces(replica: int, team: SimulatedTeam = team, group: Group = group) -> Program:
-            own = team.replicas[replica]
-            step = yield NextBatch(own)
-            yield Forward(own.layers[0], step)
-            yield AllReduce(group, own, (yield Backward(own.layers[0], step)))
+            own_replica = team.replicas[replica]
+            step = yield NextBatch(own_replica)
+            yield Forward(own_replica.layers[0], step)
+            yield AllReduce(group, own_replica, (yield Backward(own_replica.layers[0], step)))
 
         executor = VirtualExecutor(team, price)
         executor.run(crew(reduces(0), reduces(1), devices=devices))

@@ -31,11 +31,11 @@ def sees(into: Times) -> Program:
 
 def epoch(executor: VirtualExecutor, team: Any, number: int = 0, outlives: bool = True) -> tuple[Times, float]:
     """Returns what an epoch's workers recorded, and the time at its end. The last worker does not outlive epochs."""
-    seen: Times = []
+    times: Times = []
     team.begin_epoch(number)
-    crew = [Worker(passes(team, q, seen), device=q, role="w", outlives_epochs=outlives) for q in (0, 1)]
-    executor.run([*crew, Worker(sees(seen), device=2, role="server")])
-    return sorted(seen), executor.now
+    crew = [Worker(passes(team, q, times), device=q, role="w", outlives_epochs=outlives) for q in (0, 1)]
+    executor.run([*crew, Worker(sees(times), device=2, role="server")])
+    return sorted(times), executor.now
 
 
 def test_whoever_ends_first_begins_first() -> None:
@@ -48,12 +48,12 @@ def test_whoever_ends_first_begins_first() -> None:
 
 
 def test_leads_are_in_what_a_checkpoint_keeps() -> None:
-    team, other = team_of(), team_of()
-    first, second = VirtualExecutor(team, PRICE), VirtualExecutor(other, PRICE)
+    team, other_team = team_of(), team_of()
+    first, second = VirtualExecutor(team, PRICE), VirtualExecutor(other_team, PRICE)
     epoch(first, team)
-    other.resume(deepcopy(team.counts()))
+    other_team.resume(deepcopy(team.counts()))
     second.resume(first.now)
-    assert epoch(second, other, 1) == epoch(first, team, 1)
+    assert epoch(second, other_team, 1) == epoch(first, team, 1)
 
 
 def test_others_are_held_up_and_so_is_everybody_on_one_machine() -> None:

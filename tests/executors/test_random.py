@@ -21,27 +21,27 @@ def test_they_hang_on_seed_epoch_and_worker() -> None:
     assert first == drawn(team()) == 0.6805637396101041  # the same on any machine
     assert drawn(team(seed=1)) != first
     assert drawn(team(), "updater 1") != first
-    another = team()
-    another.begin_epoch(2)
-    assert drawn(another) != first
+    other_team = team()
+    other_team.begin_epoch(2)
+    assert drawn(other_team) != first
 
 
 def test_what_others_take_does_not_change_them() -> None:
-    one = team()
-    one.accounts.drain_after(8)
-    one.next_batch(one.replica)
-    assert drawn(one) == drawn(team())
+    drained = team()
+    drained.accounts.drain_after(8)
+    drained.next_batch(drained.replica)
+    assert drawn(drained) == drawn(team())
 
 
 def test_every_part_of_an_epoch_has_its_own_resumed_or_not() -> None:
-    whole, resumed = team(), team()
-    whole.accounts.drain_after(4)
-    first = drawn(whole)
+    uninterrupted, resumed = team(), team()
+    uninterrupted.accounts.drain_after(4)
+    first = drawn(uninterrupted)
     for _ in range(4):
-        whole.next_batch(whole.replica)
-    counts = whole.counts()
-    whole.accounts.drain_after(8)
-    assert drawn(whole) != first
+        uninterrupted.next_batch(uninterrupted.replica)
+    counts = uninterrupted.counts()
+    uninterrupted.accounts.drain_after(8)
+    assert drawn(uninterrupted) != first
     resumed.resume(counts)
     resumed.accounts.drain_after(8)
-    assert drawn(resumed) == drawn(whole)
+    assert drawn(resumed) == drawn(uninterrupted)

@@ -48,7 +48,7 @@ def test_a_replay_has_the_bits_of_the_run(method: str) -> None:
     assert replay(method, parts) == outcome
 
 
-@pytest.mark.parametrize(("method", "options"), VARIANTS, ids=lambda one: one if isinstance(one, str) else "")
+@pytest.mark.parametrize(("method", "options"), VARIANTS, ids=lambda value: value if isinstance(value, str) else "")
 def test_so_it_does_whatever_the_options(method: str, options: dict[str, Any]) -> None:
     parts, outcome = record(method, options, seed=1)
     assert replay(method, parts, options, seed=1) == outcome
@@ -81,16 +81,16 @@ def test_so_it_does_in_another_process_from_the_file(tmp_path: Path, checkout: P
 def test_a_replay_takes_no_thread_but_its_own() -> None:
     parts, _ = record("lapsgd", {"updaters": 2})
     before = set(threading.enumerate())
-    seen = list[set[threading.Thread]]()
+    thread_sets = list[set[threading.Thread]]()
 
     class Watching(list[Any]):
         def __getitem__(self, i: Any) -> Any:
-            seen.append(set(threading.enumerate()))
+            thread_sets.append(set(threading.enumerate()))
             return super().__getitem__(i)
 
     watched = [{n: replace(w, effects=Watching(w.effects)) for n, w in part.items()} for part in parts]
     replay("lapsgd", watched, {"updaters": 2})
-    extra = {thread.name for threads in seen for thread in threads - before}
+    extra = {thread.name for threads in thread_sets for thread in threads - before}
     assert extra == {"bounded"}  # the test's own, in which the whole epoch runs
 
 
@@ -156,12 +156,12 @@ def test_what_is_changed_is_named_with_worker_effect_and_layer(role: str, fields
 
 def test_workers_epochs_and_effects_that_are_missing_are_named() -> None:
     parts, _ = recorded("async_lu")
-    fewer = [{name: one for name, one in parts[0].items() if name != FORWARD}, *parts[1:]]
+    fewer = [{name: worker_schedule for name, worker_schedule in parts[0].items() if name != FORWARD}, *parts[1:]]
     with pytest.raises(ScheduleMismatch, match=f"epoch 1, {FORWARD}: the schedule has no such worker"):
         replay("async_lu", fewer)
-    more = [{**parts[0], "averager": WorkerSchedule()}, *parts[1:]]
+    extended = [{**parts[0], "averager": WorkerSchedule()}, *parts[1:]]
     with pytest.raises(ScheduleMismatch, match="epoch 1, averager: the method has no such worker"):
-        replay("async_lu", more)
+        replay("async_lu", extended)
     with pytest.raises(ScheduleMismatch, match="epoch 3 is not in the schedule"):
         replay("async_lu", parts[:2])
     short = replace(parts[0][FORWARD], effects=parts[0][FORWARD].effects[:-1])

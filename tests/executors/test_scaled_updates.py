@@ -27,23 +27,23 @@ def test_a_scale_multiplies_the_learning_rate(scale: Scale) -> None:
     assert team.replica.layers[0].updates == 1
 
 
-def noting(asked: list[int]) -> Callable[[int], float]:
+def noting(stalenesses: list[int]) -> Callable[[int], float]:
     """Returns a scale of 1 that records each staleness it is called with."""
 
     def scale(staleness: int) -> float:
-        asked.append(staleness)
+        stalenesses.append(staleness)
         return 1.0
 
     return scale
 
 
 def test_a_scale_is_asked_for_each_layer_with_its_own_staleness() -> None:
-    team, asked = team_of(), list[int]()
+    team, stalenesses = team_of(), list[int]()
     late, others = backward(team, forward(team)), [backward(team, forward(team)) for _ in range(2)]
     team.update(others[0], "another", 0.0)
     team.update([others[1][0]], "another", 0.0)  # the last layer alone
-    team.update(late, "w", 0.0, scale=noting(asked))
-    assert asked == [2, 1]
+    team.update(late, "w", 0.0, scale=noting(stalenesses))
+    assert stalenesses == [2, 1]
     assert team.accounts.staleness.updates == [1, 3]
 
 
@@ -57,7 +57,7 @@ def test_a_scale_that_is_none(scale: Scale) -> None:
 @pytest.mark.parametrize("executor", executors.in_one_process())
 def test_versions_then_and_now(executor: str) -> None:
     """Versions at the read and now, in the gradient's replica or another; the update's scale agrees."""
-    team, met, seen, asked = dry_team_of(replicas=2), Channel(), list[Any](), list[int]()
+    team, met, lags, stalenesses = dry_team_of(replicas=2), Channel(), list[Any](), list[int]()
     own, other = team.replicas
 
     def step_of(replica: Any) -> Any:
@@ -69,9 +69,9 @@ def test_versions_then_and_now(executor: str) -> None:
     def slow() -> Program:
         gradient = yield from step_of(own)
         yield Get(met)
-        seen.append((yield Lag(gradient)))
-        seen.append((yield Lag(gradient, other)))
-        yield Update(gradient, scale=noting(asked))
+        lags.append((yield Lag(gradient)))
+        lags.append((yield Lag(gradient, other)))
+        yield Update(gradient, scale=noting(stalenesses))
 
     def fast() -> Program:
         for _ in range(3):
@@ -84,8 +84,8 @@ def test_versions_then_and_now(executor: str) -> None:
     team.accounts.steps_per_epoch = 8
     team.begin_epoch(0)
     carry_out(executor, slow(), fast(), team=team)
-    first, second = seen
+    first, second = lags
     assert first.now == 3
     assert second == LayerVersions(first.read, 1)
-    assert asked == [first.staleness]
+    assert stalenesses == [first.staleness]
     assert second.staleness == max(0, 1 - first.read)

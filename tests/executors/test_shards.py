@@ -21,9 +21,9 @@ SHARDS: dict[str, Any] = {"shards.alpha": 2.0, "batch": 2, "epochs": 2}
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_workers_of_one_replica_get_their_own_devices_batches(executor: str) -> None:
-    asked: list[int] = []
+    requested: list[int] = []
     team = team_of(network(), steps=6, shards=2)
-    team.batches = lambda epoch, index: (asked.append(index), team_batches(epoch, index))[1]  # type: ignore[func-returns-value]
+    team.batches = lambda epoch, index: (requested.append(index), team_batches(epoch, index))[1]  # type: ignore[func-returns-value]
 
     def worker(replica: Replica, own: Channel, other: Channel, turns: int) -> Program:
         for _ in range(turns):
@@ -39,9 +39,9 @@ def test_workers_of_one_replica_get_their_own_devices_batches(executor: str) -> 
         yield from worker(replica, own, other, 1)
 
     team_batches = team_of().batches
-    one, two = Channel(None), Channel(None)
-    carry_out(executor, first(team.replica, one, two), worker(team.replica, two, one, 2), team=team)
-    assert asked == [0, 2, 4, 1, 6, 3]  # device 0 has batches 0, 2, 4, ..., device 1 has 1, 3, 5, ...
+    turn_0, turn_1 = Channel(None), Channel(None)
+    carry_out(executor, first(team.replica, turn_0, turn_1), worker(team.replica, turn_1, turn_0, 2), team=team)
+    assert requested == [0, 2, 4, 1, 6, 3]  # device 0 has batches 0, 2, 4, ..., device 1 has 1, 3, 5, ...
 
 
 def test_a_device_without_a_shard_is_told() -> None:

@@ -66,8 +66,8 @@ def test_adams_two_moments_go_and_its_count_stays() -> None:
 def test_muons_momentum_goes_beside_adamws_moments() -> None:
     """The first layer's matrix is trained by Muon, the last layer by AdamW."""
     networks = [network(0), network(1)]
-    for its in networks:
-        vars(its["first"].weight)["muon"] = True
+    for layers in networks:
+        vars(layers["first"].weight)["muon"] = True
     team = team_of(*networks, optimizer=lambda params: build("muon", params, lr=0.1, momentum=0.9), steps=8)
     team.update(backward(team, forward(team)), "w", 0.0)
     assert [len(team.updates.state_of(layer)) for replica in team.replicas for layer in replica.layers] == [1, 2, 1, 2]

@@ -92,17 +92,17 @@ def test_the_count_lasts_over_epochs_and_is_restored() -> None:
 def test_every_method_waits_once_per_batch_on_its_device() -> None:
     for method in methods.names():
         _, team = epoch(method, slow(device=0))
-        own = steps_begun(team)["0"]
+        own_steps = steps_begun(team)["0"]
         equal = STEPS // len(team.replicas)
-        assert 1 <= own <= equal if methods.create(method).shares_batches else own == equal, method
+        assert 1 <= own_steps <= equal if methods.create(method).shares_batches else own_steps == equal, method
 
 
 def test_ddp_waits_for_the_slowest_in_every_step() -> None:
     plain, _ = epoch("ddp")
-    one, _ = epoch("ddp", slow(2.0))
+    one_slow, _ = epoch("ddp", slow(2.0))
     all_of_them, _ = epoch("ddp", *(slow(2.0, device=q) for q in range(3)))
     assert plain == pytest.approx(STEPS / 3 * 3)
-    assert one == all_of_them == pytest.approx(STEPS / 3 * (3 + 6))
+    assert one_slow == all_of_them == pytest.approx(STEPS / 3 * (3 + 6))
 
 
 @pytest.mark.parametrize("method", ["lapsgd", "pdasgd"])

@@ -94,14 +94,14 @@ def launch(device: FakeDevice, stream: int, access: AbstractContextManager[Any])
 
 def test_readers_wait_for_the_writer_and_not_for_each_other() -> None:
     device = FakeDevice()
-    one, two, three = (device.stream() for _ in range(3))
+    writer, first_reader, second_reader = (device.stream() for _ in range(3))
     order = Order(device, torch.no_grad())
-    launch(device, one, order.writing())
-    launch(device, two, order.reading())
-    launch(device, three, order.reading())
-    assert device.clocks[three] == {one: 1, three: 1}
-    launch(device, one, order.writing())
-    assert device.clocks[one] == {one: 2, two: 1, three: 1}
+    launch(device, writer, order.writing())
+    launch(device, first_reader, order.reading())
+    launch(device, second_reader, order.reading())
+    assert device.clocks[second_reader] == {writer: 1, second_reader: 1}
+    launch(device, writer, order.writing())
+    assert device.clocks[writer] == {writer: 2, first_reader: 1, second_reader: 1}
 
 
 def test_two_batches_are_not_ordered_where_nothing_is_written(fake: FakeDevice) -> None:
@@ -113,15 +113,15 @@ def test_two_batches_are_not_ordered_where_nothing_is_written(fake: FakeDevice) 
 
 
 def test_a_batch_is_loaded_on_its_own_stream(fake: FakeDevice) -> None:
-    team, seen = team_of(streams=True), list[int]()
+    team, stream_ids = team_of(streams=True), list[int]()
 
     def batch(epoch: int, index: int) -> tuple[Tensor, Tensor]:
-        seen.append(fake.current())
+        stream_ids.append(fake.current())
         return IMAGES, LABELS
 
     team.batches = batch
     steps = [team.next_batch(team.replica) for _ in range(2)]
-    assert seen == [1, 2]
+    assert stream_ids == [1, 2]
     assert fake.current() == 0
     assert len(steps) == len(team.replica.slots)
 

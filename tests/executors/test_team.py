@@ -38,8 +38,8 @@ def test_a_backward_pass_uses_the_weights_of_now_unless_pinned(pin: bool) -> Non
     """An update between the passes is used (theta^v), without an error from autograd; pinned weights are theta^u."""
     team = team_of()
     before = [weight(team, 0).clone(), weight(team, 1).clone()]
-    step, other = forward(team, pin=pin), forward(team)
-    team.update(backward(team, other), "another", 0.0)
+    step, other_step = forward(team, pin=pin), forward(team)
+    team.update(backward(team, other_step), "another", 0.0)
     assert not torch.equal(weight(team, 1), before[1])
     last, first = backward(team, step)
     expected = by_hand(IMAGES, before[0], before[1], last_now=None if pin else weight(team, 1))
@@ -73,8 +73,8 @@ def test_a_backward_pass_can_be_had_in_parts() -> None:
     """With weights=False a layer gives no gradient, but the layers below do; with inputs=False the pass ends at the
     layer.
     """
-    team, whole = team_of(), team_of()
-    expected = backward(whole, forward(whole))
+    team, whole_team = team_of(), team_of()
+    expected = backward(whole_team, forward(whole_team))
     step = forward(team)
     first, last = team.replica.layers
     assert team.backward(last, step, weights=False, inputs=True) is None
@@ -262,14 +262,14 @@ def test_an_optimizers_state_is_made_before_another_worker_uses_it(name: Literal
 
 def test_a_slot_is_used_again_when_its_step_is_gone() -> None:
     team = team_of()
-    one, two = forward(team, pin=True), forward(team, pin=True)
-    assert one.slot is not two.slot
-    left = one.slot
-    del one
-    three = checked(TorchStep, team.next_batch(team.replica))
-    team.snapshot(team.replica.layers[0], three, 0.0)
-    assert three.slot is left
-    assert 1 not in three.pinned
+    first, second = forward(team, pin=True), forward(team, pin=True)
+    assert first.slot is not second.slot
+    left = first.slot
+    del first
+    third = checked(TorchStep, team.next_batch(team.replica))
+    team.snapshot(team.replica.layers[0], third, 0.0)
+    assert third.slot is left
+    assert 1 not in third.pinned
     assert len(team.replica.slots) == 2
 
 
@@ -283,9 +283,9 @@ class LastOutput(nn.LSTM):
 def flattened() -> LastOutput:
     """Returns an LSTM whose weights are one block of memory, as cuDNN needs them."""
     lstm = LastOutput(3, 2, batch_first=True)
-    whole, offset = torch.cat([p.data.reshape(-1) for p in lstm.parameters()]), 0
+    flat, offset = torch.cat([p.data.reshape(-1) for p in lstm.parameters()]), 0
     for p in lstm.parameters():
-        p.data = whole[offset : offset + p.numel()].view_as(p)
+        p.data = flat[offset : offset + p.numel()].view_as(p)
         offset += p.numel()
     return lstm
 
@@ -301,18 +301,18 @@ def test_pinned_weights_of_an_lstm_stay_where_they_are(monkeypatch: pytest.Monke
     live = places(layer.module)
     monkeypatch.setattr(nn.RNNBase, "flatten_parameters", lambda lstm: flattenings.append(lstm))
     team.batches = lambda epoch, index: (IMAGES[:, None], LABELS)
-    seen = []
+    addresses = []
     for _ in range(2):
         step = forward(team, pin=True)
         pinned = step.module(layer)
         assert isinstance(pinned, nn.LSTM)
         assert all(a is b for a, b in zip(pinned._flat_weights, step.leaves(layer), strict=True))
         assert all(torch.equal(a, b) for a, b in zip(step.leaves(layer), layer.params, strict=True))
-        seen.append(places(pinned))
+        addresses.append(places(pinned))
         team.update(backward(team, step), "w", 0.0)
         del step
-    assert seen[0] == seen[1]
-    assert seen[0] != live
+    assert addresses[0] == addresses[1]
+    assert addresses[0] != live
     assert flattenings == [pinned]
     team.load_state_dict(team.state_dict())
     assert places(layer.module) == live == [p.data_ptr() for p in layer.optimizers["w"].param_groups[0]["params"]]
@@ -325,15 +325,15 @@ def test_leaves_of_a_batch_with_a_stream_are_the_live_weights() -> None:
         team = team_of({"lstm": flattened()}, streams=True)
     layer: TorchLayer = team.replica.layers[0]
     team.batches = lambda epoch, index: (IMAGES[:, None], LABELS)
-    one, two = forward(team), forward(team)
-    for step in (one, two):
+    first, second = forward(team), forward(team)
+    for step in (first, second):
         assert places(step.module(layer)) == places(layer.module)
         assert all(leaf.is_contiguous() for leaf in step.leaves(layer))
-    assert not {id(leaf) for leaf in one.leaves(layer)} & {id(p) for p in (*layer.params, *two.leaves(layer))}
+    assert not {id(leaf) for leaf in first.leaves(layer)} & {id(p) for p in (*layer.params, *second.leaves(layer))}
     before = layer.params[0].detach().clone()
-    team.update(backward(team, one), "w", 0.0)
-    assert not torch.equal(two.leaves(layer)[0], before)
-    assert torch.equal(two.leaves(layer)[0], layer.params[0])
+    team.update(backward(team, first), "w", 0.0)
+    assert not torch.equal(second.leaves(layer)[0], before)
+    assert torch.equal(second.leaves(layer)[0], layer.params[0])
 
 
 def test_batches_are_dealt_to_the_replicas_that_are_trained_and_a_server_has_none() -> None:

@@ -18,15 +18,17 @@ from tests.executors.crews import carry_out, crew, team_of
 
 def test_a_worker_is_on_a_thread_with_settings_of_its_own() -> None:
     """torch's threads as configured, autograd in the calling thread; the caller's settings do not change."""
-    seen = list[Any]()
+    settings = list[Any]()
 
     def looks() -> Program:
         yield Count(Counter())
-        seen.append((threading.current_thread().name, torch.get_num_threads(), torch._C._is_multithreading_enabled()))
+        settings.append(
+            (threading.current_thread().name, torch.get_num_threads(), torch._C._is_multithreading_enabled())
+        )
 
     before = torch.get_num_threads(), torch._C._is_multithreading_enabled()
     bounded(lambda: ThreadsExecutor(team_of(), threads=1).run(crew(looks(), looks())))
-    assert sorted(seen) == [("w 0 on device 0", 1, False), ("w 1 on device 1", 1, False)]
+    assert sorted(settings) == [("w 0 on device 0", 1, False), ("w 1 on device 1", 1, False)]
     assert (torch.get_num_threads(), torch._C._is_multithreading_enabled()) == before
 
 
@@ -63,10 +65,10 @@ def test_a_failure_is_told_where_others_never_end() -> None:
     for thread in threading.enumerate():
         if thread.name.startswith("w "):
             thread.join()
-    named = str(caught.value).partition("these had not ended: ")[2]
-    ours = r"tests/executors/test_threads\.py:\d+\)"
+    workers_named = str(caught.value).partition("these had not ended: ")[2]
+    place = r"tests/executors/test_threads\.py:\d+\)"
     assert re.fullmatch(
-        rf"w 0 on device 0 in the method's own code \({ours}, w 1 on .* at Await \(counter; {ours}", named
+        rf"w 0 on device 0 in the method's own code \({place}, w 1 on .* at Await \(counter; {place}", workers_named
     )
     assert isinstance(caught.value.__cause__, WorkerFailed)
 
@@ -84,19 +86,19 @@ def test_of_several_failures_one_is_told() -> None:
 
 def test_a_rendezvous_hands_over_to_one_who_asks() -> None:
     """No put passes before a getter asks: at most one more than the items received."""
-    channel, asked, passed = Channel(capacity=0), list[int](), list[int]()
+    channel, requests, passed = Channel(capacity=0), list[int](), list[int]()
     ahead = list[int]()
 
     def puts() -> Program:
         for i in range(200):
             yield Put(channel, i)
             passed.append(i)
-            ahead.append(len(passed) - len(asked))
+            ahead.append(len(passed) - len(requests))
         yield Close(channel)
 
     def gets() -> Program:
         while True:
-            asked.append(1)
+            requests.append(1)
             if (yield Get(channel)) is None:
                 return
 
@@ -117,12 +119,12 @@ def test_threads_overlap() -> None:
 
 def test_workers_take_turns_where_there_are_fewer_threads() -> None:
     """After each effect another worker continues, so that none takes all of an epoch's batches."""
-    asked, counter = list[int](), Counter()
+    turns, counter = list[int](), Counter()
 
     def counts(i: int) -> Program:
         for _ in range(5):
             yield Count(counter)
-            asked.append(i)
+            turns.append(i)
 
     bounded(lambda: ThreadsExecutor(team_of(), pool_size=1).run(crew(*map(counts, range(3)))))
-    assert asked == [0, 1, 2] * 5
+    assert turns == [0, 1, 2] * 5

@@ -60,10 +60,10 @@ def test_collectives_send_what_a_ring_does(executor: str) -> None:
     """Each device sends 2 (Q - 1) / Q of the bytes per round, in whole bytes; all of them exactly 2 (Q - 1)."""
     rounds, ring = STEPS // 4, 2 * 2 * sum(BYTES)
     assert sum(sent("lsgd", executor, period=4).values()) == rounds * ring
-    both = sent("lsgd", executor, period=4, averages="weights_and_momentum")
-    assert sum(both.values()) == 2 * rounds * ring
-    assert both.keys() == {"0 to 1", "1 to 2", "2 to 0"}
-    assert both["1 to 2"] == pytest.approx(2 * rounds * ring / 3, abs=2 * rounds)
+    with_momentum = sent("lsgd", executor, period=4, averages="weights_and_momentum")
+    assert sum(with_momentum.values()) == 2 * rounds * ring
+    assert with_momentum.keys() == {"0 to 1", "1 to 2", "2 to 0"}
+    assert with_momentum["1 to 2"] == pytest.approx(2 * rounds * ring / 3, abs=2 * rounds)
     assert sum(sent("ddp", executor, devices=4).values()) == STEPS * 2 * 3 * sum(BYTES)
     assert sum(sent("diloco", executor, period=8, devices=2).values()) == STEPS // 8 * 2 * sum(BYTES)
     assert sent("ddp", executor, devices=1) == sent("bp", executor) == {}

@@ -50,10 +50,10 @@ def test_a_device_serves_one_effect_at_a_time_first_come_first_served() -> None:
 
 def test_a_device_with_lanes_serves_several() -> None:
     team = team_of(steps=4)
-    two = replace(ONE, lanes=2, lane_capacity=2.0)
-    assert run(team, two, steps(team), steps(team), devices=(0, 0)).now == 2 * 3
+    two_lanes = replace(ONE, lanes=2, lane_capacity=2.0)
+    assert run(team, two_lanes, steps(team), steps(team), devices=(0, 0)).now == 2 * 3
     team = team_of(steps=3)
-    assert run(team, two, steps(team), steps(team), steps(team), devices=(0, 0, 0)).now == 5
+    assert run(team, two_lanes, steps(team), steps(team), steps(team), devices=(0, 0, 0)).now == 5
 
 
 def test_an_effect_beside_others_is_slowed_by_the_capacity_that_is_missing() -> None:
@@ -134,13 +134,13 @@ def test_weights_are_read_when_the_device_grants_it_and_written_at_the_end() -> 
     """A forward pass that waits for its device reads late; an update is visible only at its end."""
     team = team_of(steps=3)
     layer = team.replica.layers[0]
-    seen = dict[str, tuple[int, float]]()
+    versions = dict[str, tuple[int, float]]()
 
     def reads(name: str, after: Channel) -> Program:
         yield Get(after)
         step = yield NextBatch(team.replica)
         yield Forward(layer, step)
-        seen[name] = (step.reads[0].updates, step.reads[0].time)
+        versions[name] = (step.reads[0].updates, step.reads[0].time)
 
     early, late = Channel(capacity=None), Channel(capacity=None)
 
@@ -154,7 +154,7 @@ def test_weights_are_read_when_the_device_grants_it_and_written_at_the_end() -> 
 
     price = replace(ONE, update_latency_seconds=0.5)
     run(team, price, writes(), reads("early", early), reads("late", late))
-    assert seen == {"early": (0, 3.0), "late": (1, 3.5)}
+    assert versions == {"early": (0, 3.0), "late": (1, 3.5)}
 
 
 def test_a_span_has_the_workers_device_and_that_of_the_weights() -> None:

@@ -69,16 +69,16 @@ def live(team: TorchTeam) -> list[list[float]]:
 
 @both
 def test_an_anchor_stays_what_it_was(executor: str) -> None:
-    team, seen = summands(2.0, steps=1), dict[str, Any]()
+    team, results = summands(2.0, steps=1), dict[str, Any]()
 
     def trains() -> Program:
         anchor = yield Anchor(team.replica, team.replica.layers[1:])
         yield from local_step(team.replica)
-        seen["anchor"], seen["deltas"] = anchor, (yield Delta(anchor, team.replica))
+        results["anchor"], results["deltas"] = anchor, (yield Delta(anchor, team.replica))
 
     carry_out(executor, trains(), team=team)
-    assert tensors(seen["anchor"]) == [1.0]
-    assert [(delta.layer.name, float(delta.tensors[0])) for delta in seen["deltas"]] == [("last", 2.0)]
+    assert tensors(results["anchor"]) == [1.0]
+    assert [(delta.layer.name, float(delta.tensors[0])) for delta in results["deltas"]] == [("last", 2.0)]
 
 
 @both
@@ -116,8 +116,8 @@ def test_mixing_weights_in(executor: str, share: float) -> None:
     before = [[weight(team, i, q).clone() for i in (0, 1)] for q in (0, 1)]
 
     def mixes() -> Program:
-        other = yield Anchor(team.replicas[1], team.replicas[1].layers[:1])
-        yield Mix(team.replica, other, share)
+        anchor = yield Anchor(team.replicas[1], team.replicas[1].layers[:1])
+        yield Mix(team.replica, anchor, share)
 
     carry_out(executor, mixes(), team=team)
     torch.testing.assert_close(weight(team), (1 - share) * before[0][0] + share * before[1][0])
@@ -204,22 +204,22 @@ def test_or_are_each_devices_own(executor: str) -> None:
 @both
 def test_a_pseudo_gradient_is_of_no_batch(executor: str) -> None:
     """Unused, dropped, reduced or used: the epoch's accounting and staleness count batches only."""
-    team, got = summands(2.0, steps=2), list[Any]()
+    team, lags = summands(2.0, steps=2), list[Any]()
 
     def trains() -> Program:
         anchor = yield Anchor(team.replica, team.replica.layers)
         deltas = yield Delta(anchor, team.replica)
         for _ in range(2):
             yield from local_step(team.replica)
-        got.append((yield Lag(deltas[0])))
+        lags.append((yield Lag(deltas[0])))
         yield Outer(anchor, *deltas, optimizer=PLAIN)
 
     carry_out(executor, trains(), team=team)
     team.accounts.end_epoch()
-    counted = team.counted_effects()
-    assert (counted["gradients"], counted["applied"], counted["updates"]) == (4, 4, [2, 2])
+    counts = team.counted_effects()
+    assert (counts["gradients"], counts["applied"], counts["updates"]) == (4, 4, [2, 2])
     assert team.accounts.staleness.count == [2, 2]
-    assert got == [(0, 2)]
+    assert lags == [(0, 2)]
 
 
 @both
@@ -257,13 +257,13 @@ def test_weights_bring_their_version_along(executor: str) -> None:
     assert [layer.updates for replica in team.replicas for layer in replica.layers] == [4, 4, 2, 2]
 
 
-def misused(team: TorchTeam, wrong: str) -> Program:
+def misused(team: TorchTeam, case: str) -> Program:
     anchor = yield Anchor(team.replica, team.replica.layers)
     deltas = yield Delta(anchor, team.replica)
     step = yield NextBatch(team.replica)
     yield from forward(team.replica, step)
     gradients = yield from backward(team.replica, step)
-    match wrong:
+    match case:
         case "update":
             yield Update(*deltas)
         case "batch":
@@ -277,7 +277,7 @@ def misused(team: TorchTeam, wrong: str) -> Program:
 
 
 def test_what_is_no_pseudo_gradient_or_share_is_refused() -> None:
-    for wrong, words in (
+    for case, words in (
         ("update", "Update takes gradients of batches"),
         ("batch", "Outer takes one pseudo-gradient"),
         ("missing", "the anchor's 2 layers"),
@@ -286,7 +286,7 @@ def test_what_is_no_pseudo_gradient_or_share_is_refused() -> None:
     ):
         team = summands(2.0, steps=1)
         with pytest.raises(WorkerFailed, match=words):
-            carry_out("virtual", misused(team, wrong), team=team)
+            carry_out("virtual", misused(team, case), team=team)
 
 
 @both
@@ -313,15 +313,15 @@ def test_accumulated_pseudo_gradients_are_one_of_no_batch(executor: str) -> None
     team, created = summands(2.0, 4.0, steps=1), list[Any]()
 
     def serves() -> Program:
-        anchor, brought = (yield Anchor(team.replica, team.replica.layers)), []
+        anchor, all_deltas = (yield Anchor(team.replica, team.replica.layers)), []
         for replica in team.replicas:
             yield from local_step(replica)
-            brought.append((yield Delta(anchor, replica)))
+            all_deltas.append((yield Delta(anchor, replica)))
         means = []
-        for same in zip(*brought, strict=True):
-            means.append((yield Accumulate(*same)))
+        for parts in zip(*all_deltas, strict=True):
+            means.append((yield Accumulate(*parts)))
         created.append((yield Outer(anchor, *means, optimizer=PLAIN)))
-        yield Accumulate(*(deltas[0] for deltas in brought), mean=False)
+        yield Accumulate(*(deltas[0] for deltas in all_deltas), mean=False)
 
     with pytest.raises(WorkerFailed, match="and not their sum"):
         carry_out(executor, serves(), team=team)
@@ -360,20 +360,20 @@ def test_from_afar_they_come_over_the_link() -> None:
 
 def test_reads_are_at_the_begin_and_writes_at_the_end() -> None:
     """A copy and a mix of 1 s each start at 0: the copy has the weights from before the mix."""
-    team, seen = summands(2.0, steps=1), list[Any]()
-    other = team.anchor(team.replica, team.replica.layers)
+    team, copied = summands(2.0, steps=1), list[Any]()
+    anchor = team.anchor(team.replica, team.replica.layers)
     for layer in team.replica.layers:
         layer.params[0].data.fill_(5.0)
 
     def mixes() -> Program:
-        yield Mix(team.replica, other, 1.0)
+        yield Mix(team.replica, anchor, 1.0)
 
     def copies() -> Program:
-        seen.append((yield Anchor(team.replica, team.replica.layers)))
+        copied.append((yield Anchor(team.replica, team.replica.layers)))
 
     executor = VirtualExecutor(team, replace(PRICE, lanes=2, lane_capacity=2.0))
     executor.run(crew(mixes(), copies(), devices=(0, 0)))
-    assert tensors(seen[0]) == [5.0, 5.0]
+    assert tensors(copied[0]) == [5.0, 5.0]
     assert live(team) == [[1.0, 1.0]]
 
 
@@ -421,24 +421,24 @@ def next_step(team: TorchTeam) -> list[Any]:
 
 
 def test_weights_and_outer_momentum_are_in_a_checkpoint() -> None:
-    team, other = summands(2.0, 4.0, steps=1), summands(2.0, 4.0, steps=1)
+    team, restored = summands(2.0, 4.0, steps=1), summands(2.0, 4.0, steps=1)
     stepped(team)
     saved = team.state_dict()
-    other.weights["of before"] = other.anchor(other.replica, other.replica.layers)
-    other.load_state_dict(saved)
-    assert other.weights.keys() == team.weights.keys()
-    assert next_step(other) == next_step(team)
+    restored.weights["of before"] = restored.anchor(restored.replica, restored.replica.layers)
+    restored.load_state_dict(saved)
+    assert restored.weights.keys() == team.weights.keys()
+    assert next_step(restored) == next_step(team)
 
 
 def test_versions_of_weights_are_in_a_checkpoint() -> None:
-    team, other = summands(2.0, 4.0, steps=1), summands(2.0, 4.0, steps=1)
+    team, restored = summands(2.0, 4.0, steps=1), summands(2.0, 4.0, steps=1)
     team.replica.layers[0].updates = 3
     team.weights["served"] = team.anchor(team.replica, team.replica.layers)
     team.mix(Mix(team.replicas[1], team.weights["served"], 1.0))
-    other.load_state_dict(team.state_dict())
-    assert other.replicas[1].layers[0].version == 3
-    other.mix(Mix(other.replicas[1], other.weights["served"], 1.0))
-    assert [layer.version for layer in other.replicas[1].layers] == [3, 0]
+    restored.load_state_dict(team.state_dict())
+    assert restored.replicas[1].layers[0].version == 3
+    restored.mix(Mix(restored.replicas[1], restored.weights["served"], 1.0))
+    assert [layer.version for layer in restored.replicas[1].layers] == [3, 0]
 
 
 def test_weights_that_are_not_the_teams_are_refused() -> None:
@@ -494,8 +494,8 @@ def served(*slopes: float, **settings: Any) -> list[float]:
     team, after = summands(2.0, steps=1), list[float]()
     anchor: Any = team.anchor(team.replica, team.replica.layers)
     for slope in slopes:
-        for live, kept in zip(team.replica.layers, anchor.copies, strict=True):
-            live.params[0].data.copy_(kept.tensors[0] - slope)
+        for live, anchored in zip(team.replica.layers, anchor.copies, strict=True):
+            live.params[0].data.copy_(anchored.tensors[0] - slope)
         deltas, optimizer = team.delta(anchor, team.replica, 0.0), DelayedOptions(**{"lr": 1.0, **settings})
         anchor = team.outer(Outer(anchor, *deltas, optimizer=optimizer, scale=0.5))
         after.append(tensors(anchor)[0])

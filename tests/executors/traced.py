@@ -74,7 +74,7 @@ class TracedThreads(ThreadsExecutor):
         if isinstance(value, Step):
             left = self._left[worker]
             left.append(last)
-            self.ahead = max(self.ahead, sum(not self.device.has_finished(dict([one])) for one in left))
+            self.ahead = max(self.ahead, sum(not self.device.has_finished(dict([event])) for event in left))
 
 
 class Traced(Small):

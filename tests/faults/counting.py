@@ -102,16 +102,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         row = _row_of(metafunc.definition.nodeid, metafunc.definition.get_closest_marker("fault"))
         if row is None:  # an argument of its own
             return
-        asked = metafunc.config.getoption("faults_attempts") or "1"
-        count = row.attempts if asked == "all" else min(int(asked), row.attempts)
+        attempts = metafunc.config.getoption("faults_attempts") or "1"
+        count = row.attempts if attempts == "all" else min(int(attempts), row.attempts)
         metafunc.parametrize("attempt", range(count), indirect=True)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what takes long unless it was asked for, and whatever is not of the rows that were."""
-    wanted, attempts = config.getoption("fault"), config.getoption("faults_attempts")
-    slow_too = bool(wanted or attempts or "faults" in config.getoption("markexpr"))
+    fault_ids, attempts = config.getoption("fault"), config.getoption("faults_attempts")
+    slow_too = bool(fault_ids or attempts or "faults" in config.getoption("markexpr"))
     report: Report | None = config.pluginmanager.get_plugin("faults-report")
     tried = report.tried if report is not None else set()
     out = []
@@ -119,10 +119,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         row = _row_of(item.nodeid, item.get_closest_marker("fault"))
         if row is not None:
             item.user_properties.append(("fault", row.id))
-            if (wanted or attempts) and not item.get_closest_marker("faults"):
+            if (fault_ids or attempts) and not item.get_closest_marker("faults"):
                 item.add_marker("faults")
         slow = item.get_closest_marker("faults") is not None and not slow_too
-        if slow or item.nodeid in tried or (wanted and (row is None or row.id not in wanted)):
+        if slow or item.nodeid in tried or (fault_ids and (row is None or row.id not in fault_ids)):
             out.append(item)
     if out:
         config.hook.pytest_deselected(items=out)

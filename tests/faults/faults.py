@@ -64,7 +64,7 @@ class Outcome:
     @property
     def statuses(self) -> dict[int, str | None]:
         """By seed, of the journals in place."""
-        return {one["seed"]: one["status"] for one in self.journals if one["file"] == "journal.jsonl"}
+        return {journal["seed"]: journal["status"] for journal in self.journals if journal["file"] == "journal.jsonl"}
 
 
 class Command:
@@ -86,7 +86,7 @@ class Command:
         self.out = folder / "out"
         self.mark = uuid.uuid4().hex
         changed = {"PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1", MARK: self.mark, **(environment or {})}
-        kept = {name: value for name, value in (os.environ | changed).items() if value is not None}
+        variables = {name: value for name, value in (os.environ | changed).items() if value is not None}
         if inject:
             plugin = folder / "faulty.py"
             plugin.write_text(PLUGIN + inject, encoding="utf-8")
@@ -97,7 +97,7 @@ class Command:
             [*wrapped_in, sys.executable, "-m", "benchmarks", *arguments, f"--out={self.out}"],
             prepare=before,
             cwd=folder,
-            env=kept,
+            env=variables,
             stdin=subprocess.DEVNULL,
             stdout=self._files[0],
             stderr=self._files[1],
@@ -125,13 +125,13 @@ class Command:
         seed: int | None = None,
         seconds: float = 0.0,
         when: Callable[[], bool] | None = None,
-        said: str = "",
+        output: str = "",
     ) -> Self:
         """Wait until a run (of this seed) that goes on has evaluated so many epochs, then for the rest."""
         if epoch:
             self._until(partial(self._reached, epoch, seed))
-        if said:
-            self._until(lambda: said in self.said())
+        if output:
+            self._until(lambda: output in self.said())
         if when is not None:
             self._until(when)
         time.sleep(seconds)
@@ -142,8 +142,10 @@ class Command:
         assert self.process.poll() is None or ready(), f"it has ended before: {self.said()}{self.said(1)}"
 
     def _reached(self, epoch: int, seed: int | None) -> bool:
-        going = (one for one in readable(self.out) if one["status"] is None and seed in (None, one["seed"]))
-        return any(one["evaluations"] >= epoch for one in going)
+        going = (
+            journal for journal in readable(self.out) if journal["status"] is None and seed in (None, journal["seed"])
+        )
+        return any(journal["evaluations"] >= epoch for journal in going)
 
     # ---- what
 
@@ -200,15 +202,15 @@ class Command:
 
 def readable(out: Path) -> list[dict[str, Any]]:
     """The journals whose first line is whole; of each the lines that are."""
-    found = []
+    journals = []
     for path in sorted(out.glob("runs/*/*.jsonl")):
         lines = [json.loads(line) for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"}\n")]
         if lines:
             evaluations = sum(line["type"] == "evaluation" for line in lines)
             resumed = next((line["epoch"] for line in lines if line["type"] == "resumed"), 0)
             of_run = {"file": path.name, "seed": lines[0]["spec"]["seed"], "status": lines[-1].get("status")}
-            found.append({**of_run, "evaluations": evaluations, "resumed": resumed})
-    return found
+            journals.append({**of_run, "evaluations": evaluations, "resumed": resumed})
+    return journals
 
 
 def command_of(pid: int) -> str:

@@ -20,28 +20,28 @@ HEAD = "| fault | promise | attempts | failures | worst | ID |\n|---|---|---|---
 
 def main(reports: Iterable[Path]) -> None:
     """Write the table of these reports into the page."""
-    found = [json.loads(line) for report in reports for line in report.read_text(encoding="utf-8").splitlines()]
+    entries = [json.loads(line) for report in reports for line in report.read_text(encoding="utf-8").splitlines()]
     before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-    PAGE.write_text(before + BEGIN + table(found) + END + rest.split(END)[1], encoding="utf-8")
+    PAGE.write_text(before + BEGIN + table(entries) + END + rest.split(END)[1], encoding="utf-8")
 
 
-def table(found: list[Mapping[str, Any]]) -> str:
+def table(entries: list[Mapping[str, Any]]) -> str:
     """In Markdown: a line for each row that there is, with a dash where nothing has been reported of it."""
-    lines = "".join(_line(row, [one for one in found if one["fault"] == row.id]) for row in ROWS.values())
-    return HEAD + lines + "".join(f"\n{line}" for line in _machines(found)) + "\n"
+    lines = "".join(_line(row, [entry for entry in entries if entry["fault"] == row.id]) for row in ROWS.values())
+    return HEAD + lines + "".join(f"\n{line}" for line in _machines(entries)) + "\n"
 
 
-def _line(row: Row, found: list[Mapping[str, Any]]) -> str:
-    attempts, failures = (sum(one[name] for one in found) for name in ("attempts", "failures"))
-    worst = max((one["worst_seconds"] for one in found), default=0.0)
-    cells = (f"{attempts:,}", str(failures), f"{worst:.2f} s" if worst else "") if found else ("-", "-", "")
+def _line(row: Row, entries: list[Mapping[str, Any]]) -> str:
+    attempts, failures = (sum(entry[name] for entry in entries) for name in ("attempts", "failures"))
+    worst = max((entry["worst_seconds"] for entry in entries), default=0.0)
+    cells = (f"{attempts:,}", str(failures), f"{worst:.2f} s" if worst else "") if entries else ("-", "-", "")
     return f"| {row.fault} | {row.promise} | {' | '.join(cells)} | `{row.id}` |\n"
 
 
-def _machines(found: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def _machines(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     dates: dict[str, set[str]] = {}
-    for one in found:
-        dates.setdefault(one["machine"], set()).add(one["date"])
+    for entry in entries:
+        dates.setdefault(entry["machine"], set()).add(entry["date"])
     for machine, on in sorted(dates.items()):
         yield f"Measured on {machine}, {', '.join(sorted(on))}."
 

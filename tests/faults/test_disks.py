@@ -53,8 +53,8 @@ def test_a_full_disk_is_a_sentence_and_room_lets_the_command_finish(
         check_sentence(command.wait(), "No space left on device")
     remount(disk, "size=4m")
     with Command(tmp_path, *training(epochs=60)) as command:
-        again = command.wait()
-    assert (again.code, again.statuses) == (0, {0: "finished"})
+        rerun = command.wait()
+    assert (rerun.code, rerun.statuses) == (0, {0: "finished"})
 
 
 @pytest.mark.faults
@@ -102,17 +102,17 @@ def test_each_write_that_fails_is_a_sentence_and_a_rerun_ends_with_the_same_tabl
 
         with monkeypatch.context() as patch:
             patch.setattr(os, "fsync", fail)
-            said = cli(*BP)
-        if said.code == 0:
+            outcome = cli(*BP)
+        if outcome.code == 0:
             break
         attempt.cases += 1
-        assert (said.code, said.err.count("\n")) == (2, 1)
-        assert "cannot be written (Input/output error)" in said.err
+        assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+        assert "cannot be written (Input/output error)" in outcome.err
         cli.ok(*BP)
         assert_same(tmp_path / "out", trained)
     assert attempt.cases >= 8
 
 
 def assert_same(out: Path, trained: Path) -> None:
-    ours, theirs = (written(folder, "table1.csv") for folder in (out, trained))
-    assert ours.read_bytes() == theirs.read_bytes()
+    table, expected = (written(folder, "table1.csv") for folder in (out, trained))
+    assert table.read_bytes() == expected.read_bytes()

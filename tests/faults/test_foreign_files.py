@@ -69,10 +69,10 @@ def link(place: Path, elsewhere: Path) -> None:
     place.symlink_to(elsewhere)
 
 
-def check_sentence(said: Said, *words: str) -> None:
-    assert (said.code, said.err.count("\n")) == (2, 1), said.err
-    assert "Traceback" not in said.err
-    assert any(word in said.err for word in words), said.err
+def check_sentence(outcome: Said, *words: str) -> None:
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1), outcome.err
+    assert "Traceback" not in outcome.err
+    assert any(word in outcome.err for word in words), outcome.err
 
 
 # ---- links
@@ -85,12 +85,12 @@ def test_a_report_changes_nothing_behind_a_link(attempt: Attempt, cli: Cli, tmp_
     before = somebodys(elsewhere)
     link(tmp_path / "out" / place, elsewhere)
     for _ in range(2):
-        said = cli("report", "table1")
+        outcome = cli("report", "table1")
         assert contents(elsewhere) == before
-        assert said.code == (2 if place == "report" else 0), said.err
+        assert outcome.code == (2 if place == "report" else 0), outcome.err
         attempt.cases += 1
-    if said.code:
-        check_sentence(said, "is a link")
+    if outcome.code:
+        check_sentence(outcome, "is a link")
 
 
 def a_page(folder: Path, id: str) -> Page:
@@ -165,10 +165,10 @@ def test_a_page_whose_place_leads_out_is_left_out(attempt: Attempt, tmp_path: Pa
     write(folder, a_page(folder, "one"))
     page = folder / "smoke/one/page.json"
     for id in ("../../../elsewhere", "/etc", "."):
-        said = json.loads(page.read_text(encoding="utf-8"))
-        page.write_text(json.dumps({**said, "id": id}), encoding="utf-8")
-        found = kept.read(folder)
-        assert (found.pages, len(found.unreadable)) == ((), 1)
+        document = json.loads(page.read_text(encoding="utf-8"))
+        page.write_text(json.dumps({**document, "id": id}), encoding="utf-8")
+        kept_pages = kept.read(folder)
+        assert (kept_pages.pages, len(kept_pages.unreadable)) == ((), 1)
         attempt.cases += 1
 
 
@@ -189,18 +189,18 @@ def test_a_run_changes_nothing_behind_a_link(
         (elsewhere / name).write_text("somebody's", encoding="utf-8")
     before = contents(elsewhere)
     options = ("--method=bp,async_lu", "--fresh") if place.startswith("runs") else ("--method=bp,async_lu",)
-    said = cli("run", "table1", "--no-tracking", "--jobs=1", *options, *TINY)
+    outcome = cli("run", "table1", "--no-tracking", "--jobs=1", *options, *TINY)
     assert contents(elsewhere) == before
     if not place.endswith("checkpoints"):
-        check_sentence(said, "is a link")
+        check_sentence(outcome, "is a link")
 
 
 @pytest.mark.fault("links-lead-out")
 def test_only_checkpoints_are_removed_as_such(attempt: Attempt, tmp_path: Path) -> None:
     folder = checkpoints.folder(tmp_path, "0" * 64)
     before = somebodys(folder)
-    ours = f"epoch-1.batch-0.{'0' * 32}"
-    for name in (f"{ours}.safetensors", f".{ours}.safetensors.71.x1_y2", f"{ours}.damaged-1.safetensors"):
+    stem = f"epoch-1.batch-0.{'0' * 32}"
+    for name in (f"{stem}.safetensors", f".{stem}.safetensors.71.x1_y2", f"{stem}.damaged-1.safetensors"):
         (folder / name).write_bytes(b"")
     checkpoints.remove(tmp_path, "0" * 64)
     assert contents(folder) == before
@@ -235,13 +235,13 @@ def test_a_run_comes_to_an_end(attempt: Attempt, cli: Cli, trained: Path, tmp_pa
     for folder in (tmp_path / "out" / "runs").iterdir():
         (folder / "journal.jsonl").unlink()
         makers[make](folder / name)
-    said = cli(*TRAIN)
+    outcome = cli(*TRAIN)
     if name == LEASE:
-        check_sentence(said, "no regular file", "more than")
-        assert "make room" not in said.err
-        assert "move away" in said.err
+        check_sentence(outcome, "no regular file", "more than")
+        assert "make room" not in outcome.err
+        assert "move away" in outcome.err
     else:
-        assert said.code == 0, said.err
+        assert outcome.code == 0, outcome.err
 
 
 READERS: dict[str, Callable[[Path], object]] = {
@@ -269,8 +269,8 @@ def notes(path: Path) -> list[shards.Note]:
     return shards.notes(path.with_suffix(".json"))
 
 
-def refused(found: object) -> None:
-    if not found:
+def refused(parsed: object) -> None:
+    if not parsed:
         raise ResultsError("nothing")
 
 
@@ -306,8 +306,8 @@ def test_toml_without_a_bottom_is_a_sentence(
 ) -> None:
     path = tmp_path / "file.toml"
     path.write_text(f"{deep}\n[table]\n" if option == "table" else deep, encoding="utf-8")
-    said = cli("show", str(path)) if option == "table" else cli("show", "table1", f"{option}={path}")
-    check_sentence(said, path.name)
+    outcome = cli("show", str(path)) if option == "table" else cli("show", "table1", f"{option}={path}")
+    check_sentence(outcome, path.name)
     with pytest.raises(UserError, match=r"nested|parts"):
         options.read(path)
 
@@ -316,8 +316,8 @@ def test_toml_without_a_bottom_is_a_sentence(
 def test_a_setting_without_a_bottom_is_a_sentence(attempt: Attempt, cli: Cli) -> None:
     for setting in ("workload.epochs", "workload.schedule", "async_lu.updaters", "workload.drop_at", "delays"):
         for value in (DEEP, '{"a":' * 100_000):
-            said = cli("show", "table3", f"--set={setting}={value}")
-            check_sentence(said, setting.partition(".")[0])
+            outcome = cli("show", "table3", f"--set={setting}={value}")
+            check_sentence(outcome, setting.partition(".")[0])
             attempt.cases += 1
 
 

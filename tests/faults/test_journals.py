@@ -29,12 +29,12 @@ def sound(tmp_path: Path) -> Record:
 def check(sound: Record, out: Path, damaged: bytes) -> None:
     """Checks that a damaged journal is read as nothing, with a sentence, or as a beginning of what was measured."""
     sound.path.write_bytes(damaged)
-    found = journals.read(out)
-    if not found.records:
-        (sentence,) = found.left_out
+    read_back = journals.read(out)
+    if not read_back.records:
+        (sentence,) = read_back.left_out
         assert str(sound.path) in sentence
         return
-    (record,) = found.records
+    (record,) = read_back.records
     assert (record.spec, record.id, record.labels) == (sound.spec, sound.id, sound.labels)
     assert record.evaluations == sound.evaluations[: len(record.evaluations)]
     if record.end is not None and sound.end is not None:
@@ -50,18 +50,18 @@ def check_all(attempt: Attempt, sound: Record, out: Path, damages: Iterator[byte
 
 @pytest.mark.fault("journal-cut")
 def test_cut_at_every_byte(attempt: Attempt, sound: Record, tmp_path: Path) -> None:
-    whole = sound.path.read_bytes()
-    check_all(attempt, sound, tmp_path, (whole[:end] for end in range(len(whole))))
+    content = sound.path.read_bytes()
+    check_all(attempt, sound, tmp_path, (content[:end] for end in range(len(content))))
 
 
 @pytest.mark.fault("journal-bytes")
 def test_every_byte_changed(attempt: Attempt, sound: Record, tmp_path: Path) -> None:
-    whole, draw = sound.path.read_bytes(), attempt.random
+    content, draw = sound.path.read_bytes(), attempt.random
 
     def changed() -> Iterator[bytes]:
-        for place, byte in enumerate(whole):
-            yield whole[:place] + bytes([(byte + draw.randrange(1, 256)) % 256]) + whole[place + 1 :]
-            yield whole[:place] + whole[place + draw.randrange(1, 9) :]
+        for place, byte in enumerate(content):
+            yield content[:place] + bytes([(byte + draw.randrange(1, 256)) % 256]) + content[place + 1 :]
+            yield content[:place] + content[place + draw.randrange(1, 9) :]
 
     check_all(attempt, sound, tmp_path, changed())
 
@@ -71,12 +71,12 @@ def test_lines_doubled_left_out_and_exchanged(attempt: Attempt, sound: Record, t
     lines = sound.path.read_bytes().splitlines(keepends=True)
 
     def shuffled() -> Iterator[bytes]:
-        for one in range(len(lines)):
-            yield b"".join([*lines[: one + 1], *lines[one:]])
-            yield b"".join([*lines[:one], *lines[one + 1 :]])
-            for other in range(one):
+        for i in range(len(lines)):
+            yield b"".join([*lines[: i + 1], *lines[i:]])
+            yield b"".join([*lines[:i], *lines[i + 1 :]])
+            for j in range(i):
                 exchanged = list(lines)
-                exchanged[one], exchanged[other] = lines[other], lines[one]
+                exchanged[i], exchanged[j] = lines[j], lines[i]
                 yield b"".join(exchanged)
 
     check_all(attempt, sound, tmp_path, shuffled())
@@ -85,20 +85,20 @@ def test_lines_doubled_left_out_and_exchanged(attempt: Attempt, sound: Record, t
 @pytest.mark.fault("journal-spliced")
 def test_lines_of_another_run(attempt: Attempt, sound: Record, tmp_path: Path) -> None:
     """Each one, and all from each on, of fifteen runs that differ in their seeds alone."""
-    own = sound.path.read_bytes().splitlines(keepends=True)
+    own_lines = sound.path.read_bytes().splitlines(keepends=True)
 
     def spliced() -> Iterator[bytes]:
         for seed in range(1, 16):
-            other = write(tmp_path / "other", SEQUENCE, seed=seed).path.read_bytes().splitlines(keepends=True)
-            for at in range(len(own)):
-                yield b"".join([*own[:at], other[at], *own[at + 1 :]])
-                yield b"".join([*own[:at], *other[at:]])
+            other_lines = write(tmp_path / "other", SEQUENCE, seed=seed).path.read_bytes().splitlines(keepends=True)
+            for at in range(len(own_lines)):
+                yield b"".join([*own_lines[:at], other_lines[at], *own_lines[at + 1 :]])
+                yield b"".join([*own_lines[:at], *other_lines[at:]])
 
     for damaged in spliced():
         sound.path.write_bytes(damaged)
-        found = journals.read(tmp_path)
-        assert found.records == ()
-        assert str(sound.path) in found.left_out[0]
+        read_back = journals.read(tmp_path)
+        assert read_back.records == ()
+        assert str(sound.path) in read_back.left_out[0]
         attempt.cases += 1
 
 
@@ -128,9 +128,9 @@ def test_nonsense_under_true_checksums(
         lines = json.loads(text)
         make(lines[attempt.random.randrange(1, len(SEQUENCE) + 1)], attempt.random)
         rewrite(sound.path, lines)
-        found = journals.read(tmp_path)
-        assert found.records == ()
-        assert str(sound.path) in found.left_out[0]
+        read_back = journals.read(tmp_path)
+        assert read_back.records == ()
+        assert str(sound.path) in read_back.left_out[0]
         attempt.cases += 1
 
 
@@ -153,6 +153,6 @@ def test_values_of_other_types_under_true_checksums(attempt: Attempt, sound: Rec
         lines = json.loads(text)
         list(places(lines))[place](attempt.random.choice(STRANGE))
         rewrite(sound.path, lines)
-        found = journals.read(tmp_path)
-        assert len(found.records) + len(found.left_out) == 1
+        read_back = journals.read(tmp_path)
+        assert len(read_back.records) + len(read_back.left_out) == 1
         attempt.cases += 1

@@ -32,7 +32,7 @@ def test_every_method_has_diverged_in_the_epoch_of_the_fault(
 
     monkeypatch.setattr(ImageBatches, "batch", poisoned)
     cli.ok(*SHORT)
-    found = records(tmp_path / "out")
-    assert {record.spec.method.name for record in found} == set(own())
-    assert {(record.status, len(record.evaluations)) for record in found} == {("diverged", 2)}
-    attempt.cases = len(found)
+    run_records = records(tmp_path / "out")
+    assert {record.spec.method.name for record in run_records} == set(own())
+    assert {(record.status, len(record.evaluations)) for record in run_records} == {("diverged", 2)}
+    attempt.cases = len(run_records)

@@ -119,12 +119,12 @@ def failures(folder: Path, executor: str, methods: tuple[str, ...], *options: st
         outcome = command.wait()
     assert (outcome.code, outcome.survivors, outcome.sentence) == (1, (), "")
     assert len(re.findall(r"^Failed: ", outcome.said, re.MULTILINE)) == len(methods)
-    found = {}
+    ends = {}
     for path in (folder / "out").glob("runs/*/journal.jsonl"):
         head, *_, end = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-        found[head["spec"]["method"]["name"]] = end
-    assert set(found) == set(methods)
-    return found
+        ends[head["spec"]["method"]["name"]] = end
+    assert set(ends) == set(methods)
+    return ends
 
 
 def line_of(name: str) -> int:

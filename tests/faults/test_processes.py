@@ -24,7 +24,7 @@ def test_killed_children_are_found_and_the_last_run_goes_on(attempt: Attempt, tm
     with Command(tmp_path, *training(epochs=12, seeds=KILLS + 1)) as command:
         for seed in range(KILLS):
             command.at(epoch=1, seed=seed, seconds=attempt.random.uniform(0, 0.2)).kill("child")
-            command.at(said=f"seed {seed}: failed")
+            command.at(output=f"seed {seed}: failed")
             attempt.took(time.monotonic() - command.since)
             attempt.cases += 1
         outcome = command.wait()
@@ -59,8 +59,8 @@ def test_half_a_line_is_no_line(attempt: Attempt, tmp_path: Path) -> None:
     assert (first.code, first.statuses, first.survivors) == (1, {0: None}, ())
     assert KILLED in first.said
     with Command(tmp_path, *arguments, inject=HALF_A_LINE) as command:
-        again = command.wait()
-    assert (again.code, again.statuses) == (0, {0: "finished"})
+        rerun = command.wait()
+    assert (rerun.code, rerun.statuses) == (0, {0: "finished"})
 
 
 IGNORED = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
@@ -143,7 +143,7 @@ def test_a_signal_that_was_ignored_from_the_start_stays_so(attempt: Attempt, tmp
 @pytest.mark.fault("child-stopped")
 def test_a_stopped_child_is_named_and_the_next_run_goes_on(attempt: Attempt, tmp_path: Path) -> None:
     with Command(tmp_path, *training("--stall-after=3", epochs=30, seeds=2)) as command:
-        command.at(epoch=2, seed=0, seconds=attempt.random.uniform(0, 0.2)).stop("child").at(said="seed 0: failed")
+        command.at(epoch=2, seed=0, seconds=attempt.random.uniform(0, 0.2)).stop("child").at(output="seed 0: failed")
         attempt.took(time.monotonic() - command.since - 3)
         outcome = command.wait()
     assert (outcome.code, outcome.statuses, outcome.survivors) == (1, {0: None, 1: "finished"}, ())

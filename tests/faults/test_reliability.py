@@ -15,9 +15,9 @@ def cells(text: str) -> list[list[str]]:
 
 
 def test_the_page_has_every_row_and_no_other() -> None:
-    made = PAGE.read_text(encoding="utf-8").split(BEGIN)[1].split(END)[0]
-    assert made.startswith(HEAD)
-    assert [(fault, promise, id) for fault, promise, *_, id in cells(made)] == [
+    page_table = PAGE.read_text(encoding="utf-8").split(BEGIN)[1].split(END)[0]
+    assert page_table.startswith(HEAD)
+    assert [(fault, promise, id) for fault, promise, *_, id in cells(page_table)] == [
         (row.fault, row.promise, f"`{row.id}`") for row in ROWS.values()
     ]
 

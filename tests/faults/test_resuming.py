@@ -33,9 +33,9 @@ def check_same(outcome: Outcome, undisturbed: Outcome) -> None:
     assert outcome.tables == undisturbed.tables
 
 
-def begun(said: str) -> int:
+def begun(output: str) -> int:
     """After which epoch a command has resumed; 0: after none."""
-    return max(map(int, re.findall(r"resumed after (?:batch \d+ of )?epoch (\d+) of", said)), default=0)
+    return max(map(int, re.findall(r"resumed after (?:batch \d+ of )?epoch (\d+) of", output)), default=0)
 
 
 @pytest.mark.fault("killed-resumed")
@@ -49,10 +49,10 @@ def test_whoever_is_killed_at_random_ends_with_the_same_table(
                 command.at(seconds=attempt.random.uniform(2, 5)).kill("all")
             last = command.wait()
         attempt.cases += last.code == -signal.SIGKILL
-        now = next((one for one in last.journals if one["file"] == "journal.jsonl"), {})
-        if len(last.journals) > journals and now.get("evaluations"):  # it came to train
-            assert now["resumed"] >= reached - 1  # an epoch's checkpoint comes after its line of the journal
-            reached = now["evaluations"]
+        journal = next((entry for entry in last.journals if entry["file"] == "journal.jsonl"), {})
+        if len(last.journals) > journals and journal.get("evaluations"):  # it came to train
+            assert journal["resumed"] >= reached - 1  # an epoch's checkpoint comes after its line of the journal
+            reached = journal["evaluations"]
         journals = len(last.journals)
     check_same(last, undisturbed)
 
@@ -84,9 +84,9 @@ def test_a_child_that_is_killed_in_a_checkpoint_is_a_failed_run_that_is_resumed(
     assert (first.code, first.statuses, first.survivors) == (1, {0: None}, ())
     assert "its process was killed (out of memory?)" in first.said
     with Command(tmp_path, *EVERY) as command:
-        again = command.wait()
-    assert begun(again.said) == 6
-    check_same(again, undisturbed)
+        rerun = command.wait()
+    assert begun(rerun.said) == 6
+    check_same(rerun, undisturbed)
 
 
 WRITER = """
@@ -158,6 +158,6 @@ def test_who_is_asked_to_end_writes_a_checkpoint_first(
     attempt.took(first.seconds)
     assert (first.code, first.statuses) == (128 + number, {0: "interrupted"})
     with Command(tmp_path, *arguments) as command:
-        again = command.wait()
-    assert begun(again.said) >= 1
-    check_same(again, undisturbed)
+        rerun = command.wait()
+    assert begun(rerun.said) >= 1
+    check_same(rerun, undisturbed)

@@ -32,31 +32,31 @@ def uri(tmp_path: Path) -> str:
 
 def ui(folder: Path, uri: str) -> Command:
     command = Command(folder, "ui", "--port=0", f"--uri={uri}", "--no-browser")
-    return command.at(said="Ctrl-C ends the server.")
+    return command.at(output="Ctrl-C ends the server.")
 
 
 def listening(pids: list[int]) -> set[str]:
     """The addresses, as host:port, at which these processes listen (Linux)."""
     inodes = {name for pid in pids for name in _descriptors(pid)}
-    found = set()
+    addresses = set()
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
             _, local, _, state, *rest = line.split()
             if state == LISTEN and f"socket:[{rest[5]}]" in inodes:
                 host, port = local.split(":")
                 kind = socket.AF_INET if table == "tcp" else socket.AF_INET6
-                found.add(f"{socket.inet_ntop(kind, bytes.fromhex(host)[::-1])}:{int(port, 16)}")
-    return found
+                addresses.add(f"{socket.inet_ntop(kind, bytes.fromhex(host)[::-1])}:{int(port, 16)}")
+    return addresses
 
 
 def _descriptors(pid: int) -> set[str]:
-    found = set()
+    names = set()
     for path in Path(f"/proc/{pid}/fd").iterdir():
         try:
-            found.add(os.readlink(path))
+            names.add(os.readlink(path))
         except OSError:
             continue
-    return found
+    return names
 
 
 @pytest.mark.fault("servers-listen")

@@ -19,9 +19,9 @@ def trained_once(folder: Path, outcomes: list[Outcome]) -> None:
     for outcome in outcomes:
         assert (outcome.code, outcome.survivors) == (0, ())
         assert outcome.tables == outcomes[0].tables
-    assert sorted((one["seed"], one["status"], one["evaluations"]) for one in readable(folder / "out")) == [
-        (seed, "finished", EPOCHS) for seed in range(SEEDS)
-    ]
+    assert sorted(
+        (journal["seed"], journal["status"], journal["evaluations"]) for journal in readable(folder / "out")
+    ) == [(seed, "finished", EPOCHS) for seed in range(SEEDS)]
 
 
 @pytest.mark.fault("one-out")
@@ -41,7 +41,7 @@ def test_a_command_takes_over_what_another_that_was_killed_had_begun(attempt: At
     with Command(tmp_path, *arguments) as first:
         first.at(epoch=1)
         with Command(tmp_path, *arguments) as second:
-            second.at(said="trained by another command", seconds=attempt.random.uniform(0, 0.2))
+            second.at(output="trained by another command", seconds=attempt.random.uniform(0, 0.2))
             first.kill("all")
             outcome = second.wait()
     assert (outcome.code, outcome.statuses) == (0, {0: "finished"})
@@ -52,7 +52,7 @@ def fed(uri: str) -> dict[str, int]:
     from mlflow import MlflowClient
 
     client, counts = MlflowClient(tracking_uri=uri), dict[str, int]()
-    experiments = [one.experiment_id for one in client.search_experiments()]
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
     for run in client.search_runs(experiments, max_results=1000):
         if (key := run.data.tags.get("benchmarks.key")) is not None:
             counts[key] = counts.get(key, 0) + 1
@@ -69,7 +69,7 @@ def test_eight_commands_feed_one_fresh_store_each_run_once(attempt: Attempt, tmp
             write(tmp_path / str(number) / "out", [50.0], seed=number)
             running.append(ending.enter_context(Command(tmp_path / str(number), "track", f"--uri={uri}")))
         outcomes = [command.wait(400) for command in running]
-    assert [(one.code, one.sentence) for one in outcomes] == [(0, "")] * 8
+    assert [(outcome.code, outcome.sentence) for outcome in outcomes] == [(0, "")] * 8
     counts = fed(uri)
     assert set(counts.values()) == {1}
     assert sum(key.startswith("run:") for key in counts) == 8

@@ -26,10 +26,10 @@ from tests.results.samples import write
 pytestmark = [pytest.mark.faults, needs.mlflow]
 
 
-def send(number: int, one: Server) -> None:
+def send(number: int, target: Server) -> None:
     """To the server and all its processes."""
-    assert one._process is not None
-    os.killpg(one._process.pid, number)
+    assert target._process is not None
+    os.killpg(target._process.pid, number)
 
 
 @pytest.fixture
@@ -69,14 +69,14 @@ def test_what_a_server_did_that_stood_still_is_not_doubled(
     """It goes on with what it was asked for when nobody waits for the answer any more."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
     runs = [write(tmp_path / "out", [50.0], seed=seed) for seed in range(4)]
-    with server(store, 0) as only:
-        only.wait_until_ready()
-        stopping = threading.Timer(attempt.random.uniform(0, 1), send, (signal.SIGSTOP, only))
+    with server(store, 0) as mlflow_server:
+        mlflow_server.wait_until_ready()
+        stopping = threading.Timer(attempt.random.uniform(0, 1), send, (signal.SIGSTOP, mlflow_server))
         stopping.start()
-        fed_or_said(runs, only.url)
+        fed_or_said(runs, mlflow_server.url)
         stopping.join()
-        send(signal.SIGCONT, only)
-        feed(runs, published=by_dataset(), uri=only.url)
+        send(signal.SIGCONT, mlflow_server)
+        feed(runs, published=by_dataset(), uri=mlflow_server.url)
     check_fed(store, runs)
 
 
@@ -84,9 +84,9 @@ def test_what_a_server_did_that_stood_still_is_not_doubled(
 @pytest.mark.parametrize("feeds", [2, 8])
 def test_feeds_of_the_same_runs_at_once_double_none(attempt: Attempt, tmp_path: Path, store: str, feeds: int) -> None:
     runs = [write(tmp_path / "out", [50.0], seed=seed) for seed in range(3)]
-    with server(store, 0) as one, ExitStack() as ending:
-        one.wait_until_ready()
-        running = [ending.enter_context(Command(tmp_path, "track", f"--uri={one.url}")) for _ in range(feeds)]
+    with server(store, 0) as mlflow_server, ExitStack() as ending:
+        mlflow_server.wait_until_ready()
+        running = [ending.enter_context(Command(tmp_path, "track", f"--uri={mlflow_server.url}")) for _ in range(feeds)]
         outcomes = [command.wait(400) for command in running]
     assert [(outcome.code, outcome.sentence) for outcome in outcomes] == [(0, "")] * feeds
     check_fed(store, runs)

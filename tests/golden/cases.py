@@ -254,42 +254,46 @@ class Case:
     @property
     def version(self) -> int:
         """Version of the numerics for this case."""
-        made = methods.method_class(self.method)
-        return identity.version(made, self.executor, self.spec.workload)
+        method_class = methods.method_class(self.method)
+        return identity.version(method_class, self.executor, self.spec.workload)
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the document with these changes, nested ones included."""
-    found = deepcopy(dict(base))
+    document = deepcopy(dict(base))
     for name, value in changes.items():
-        inside = found.get(name)
-        found[name] = merged(inside, value) if isinstance(value, Mapping) and isinstance(inside, dict) else value
-    return found
+        inside = document.get(name)
+        document[name] = merged(inside, value) if isinstance(value, Mapping) and isinstance(inside, dict) else value
+    return document
 
 
 def cases() -> list[Case]:
     """Returns all cases, including replays of the schedules in the file."""
     together.registered()  # whichever of them a process carries out first
-    found = [Case(f"{name}, virtual", name) for name in own()]
-    found += [Case(f"{_titled(name, its)}, virtual", name, its) for name, its in OPTIONS]
-    found += [Case(f"async_lu, {title}", "async_lu", workload=changes) for title, changes in SETTINGS.items()]
-    found += [Case("pdasgd, stragglers", "pdasgd", card=CARD.delayed(DELAYS))]
-    found += [Case("ringmaster, unlike devices", "ringmaster", card=CARD.model_copy(update={"devices": UNLIKE}))]
-    found += [Case(title, "bp", workload=merged(FEW, changes)) for title, changes in {**NETWORKS, **_others()}.items()]
-    for name, its in PLAIN:
+    all_cases = [Case(f"{name}, virtual", name) for name in own()]
+    all_cases += [Case(f"{_titled(name, options)}, virtual", name, options) for name, options in OPTIONS]
+    all_cases += [Case(f"async_lu, {title}", "async_lu", workload=changes) for title, changes in SETTINGS.items()]
+    all_cases += [Case("pdasgd, stragglers", "pdasgd", card=CARD.delayed(DELAYS))]
+    all_cases += [Case("ringmaster, unlike devices", "ringmaster", card=CARD.model_copy(update={"devices": UNLIKE}))]
+    all_cases += [
+        Case(title, "bp", workload=merged(FEW, changes)) for title, changes in {**NETWORKS, **_others()}.items()
+    ]
+    for name, options in PLAIN:
         for place in ("threads", together.NAME):
-            found += [Case(f"{_titled(name, its)}, {place}", name, its, executor=place, same_as="bp, virtual")]
-    found += [Case(f"{name}, replay", name, executor="replay") for name in own()]
-    return found
+            all_cases += [
+                Case(f"{_titled(name, options)}, {place}", name, options, executor=place, same_as="bp, virtual")
+            ]
+    all_cases += [Case(f"{name}, replay", name, executor="replay") for name in own()]
+    return all_cases
 
 
 def _others() -> dict[str, dict[str, Any]]:
     """Returns image networks that are not in NETWORKS, with one block per stage."""
-    named = {"resnet20", *(changes.get("network") for changes in NETWORKS.values())}
+    covered = {"resnet20", *(changes.get("network") for changes in NETWORKS.values())}
     return {
-        f"{name} on digits": {"network": name, "blocks": [1] * len(its.blocks)}
-        for name, its in names.NETWORKS.items()
-        if its.inputs == "images" and name not in named
+        f"{name} on digits": {"network": name, "blocks": [1] * len(network.blocks)}
+        for name, network in names.NETWORKS.items()
+        if network.inputs == "images" and name not in covered
     }
 
 
@@ -338,10 +342,10 @@ def _data(case: Case, folder: Path) -> DataSet:
 def _images(folder: Path) -> DataSet:
     """Writes a tree of images of several sizes and decodes it."""
     draw = np.random.default_rng(7)
-    for split, many in (("train", 6), ("val", 3)):
+    for split, count in (("train", 6), ("val", 3)):
         for label in ("n01440764", "n02102040"):
             (folder / split / label).mkdir(parents=True)
-            for number in range(many):
+            for number in range(count):
                 pixels = draw.integers(0, 256, (30 + number, 40, 3), dtype=np.uint8)
                 Image.fromarray(pixels).save(folder / split / label / f"{number}.png")
     return load("imagenet", folder=folder, resolution=24)
@@ -360,14 +364,17 @@ def _outcome(training: Training, *, simulated: bool) -> dict[str, Any]:
 
 
 def _packed(parts: Sequence[Part]) -> str:
-    said = [{name: ["".join(one.effects), one.numbers] for name, one in part.items()} for part in parts]
-    return b64encode(zlib.compress(json.dumps(said).encode(), 9)).decode()
+    documents = [
+        {name: ["".join(schedule.effects), schedule.numbers] for name, schedule in part.items()} for part in parts
+    ]
+    return b64encode(zlib.compress(json.dumps(documents).encode(), 9)).decode()
 
 
 def _unpacked(text: str) -> list[Part]:
-    said = json.loads(zlib.decompress(b64decode(text)))
+    documents = json.loads(zlib.decompress(b64decode(text)))
     return [
-        {name: WorkerSchedule(list(letters), numbers) for name, (letters, numbers) in part.items()} for part in said
+        {name: WorkerSchedule(list(letters), numbers) for name, (letters, numbers) in part.items()}
+        for part in documents
     ]
 
 
@@ -387,19 +394,19 @@ def kept() -> dict[str, Any]:
     """Returns the file's content: where it was made, and the outcome of each case by name."""
     if not FILE.is_file():
         return {"where": here(), "cases": {}}
-    found: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
-    return found
+    document: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+    return document
 
 
-def moved(case: Case, was: Mapping[str, Any], now: Mapping[str, Any], *, exactly: bool) -> list[str]:
+def moved(case: Case, before: Mapping[str, Any], after: Mapping[str, Any], *, exactly: bool) -> list[str]:
     """Describes differences of a case's outcome: in any bit, or beyond the rounding of another processor."""
     close = BF16_CLOSE if case.workload.get("precision") == "bf16" else CLOSE
 
     def same(name: str) -> bool:
-        a, b = was[name], now[name]
+        a, b = before[name], after[name]
         return bool(a == b) or (
             not exactly and (isinstance(a, str) or math.isclose(a, b, rel_tol=close, abs_tol=close))
         )
 
-    both = [name for name in ("weights", *EVERYWHERE, *SIMULATED) if name in was and name in now]
-    return [f"{name} {was[name]!r}, now {now[name]!r}" for name in both if not same(name)]
+    common = [name for name in ("weights", *EVERYWHERE, *SIMULATED) if name in before and name in after]
+    return [f"{name} {before[name]!r}, now {after[name]!r}" for name in common if not same(name)]

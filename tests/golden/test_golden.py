@@ -22,17 +22,19 @@ KEPT, CASES = kept(), cases()
 def test_a_golden_run_has_the_numbers_of_its_version(case: Case) -> None:
     """To change them, raise the version (CONTRIBUTING, "Change what runs compute")."""
     assert case.name in KEPT["cases"], "make the file anew: tools/golden.py"
-    was = KEPT["cases"][case.name]
-    assert (was["case"], was["numerics"]) == (case.digest, case.version), "make the file anew: tools/golden.py"
-    now = carried_out(case, was.get("schedule", ""))
-    assert moved(case, was, now, exactly=KEPT["where"] == here()) == []
+    expected = KEPT["cases"][case.name]
+    assert (expected["case"], expected["numerics"]) == (case.digest, case.version), (
+        "make the file anew: tools/golden.py"
+    )
+    actual = carried_out(case, expected.get("schedule", ""))
+    assert moved(case, expected, actual, exactly=KEPT["where"] == here()) == []
 
 
 def test_plain_sgd_has_the_same_bits_whatever_carries_it_out() -> None:
-    found = KEPT["cases"]
+    kept_cases = KEPT["cases"]
     for case in CASES:
         if case.same_as:
-            assert moved(case, found[case.same_as], found[case.name], exactly=True) == []
+            assert moved(case, kept_cases[case.same_as], kept_cases[case.name], exactly=True) == []
 
 
 def test_every_network_and_embedded_data_set_is_among_them() -> None:
@@ -59,8 +61,8 @@ def test_the_file_is_made_anew_only_where_the_version_was_raised_or_no_bit_moved
     case = CASES[0]
     before = {"where": here(), "cases": KEPT["cases"]}
     assert list(golden.moved_without_version([case], before, {case.name: entry(case)})) == []
-    other = {case.name: entry(case, weights="0" * 16)}
-    (sentence,) = golden.moved_without_version([case], before, other)
+    changed = {case.name: entry(case, weights="0" * 16)}
+    (sentence,) = golden.moved_without_version([case], before, changed)
     assert sentence.startswith(f"{case.name}: weights ")
     monkeypatch.setattr(numerics, "HISTORY", (*numerics.HISTORY, Change(99, "2030-01-01", "doubled")))
     assert (
@@ -71,8 +73,8 @@ def test_the_file_is_made_anew_only_where_the_version_was_raised_or_no_bit_moved
 
 def test_on_another_processor_numbers_are_the_same_to_rounding() -> None:
     case = CASES[0]
-    was = KEPT["cases"][case.name]
-    rounded = {**was, "weights": "0" * 16, "loss": was["loss"] * (1 + 1e-6)}
-    assert moved(case, was, rounded, exactly=False) == []
-    assert moved(case, was, rounded, exactly=True) != []
-    assert moved(case, was, {**was, "loss": was["loss"] + 1e-4}, exactly=False) != []
+    expected = KEPT["cases"][case.name]
+    rounded = {**expected, "weights": "0" * 16, "loss": expected["loss"] * (1 + 1e-6)}
+    assert moved(case, expected, rounded, exactly=False) == []
+    assert moved(case, expected, rounded, exactly=True) != []
+    assert moved(case, expected, {**expected, "loss": expected["loss"] + 1e-4}, exactly=False) != []

@@ -74,18 +74,18 @@ def test_what_is_under_way_ends_and_what_queues_waits() -> None:
 
 
 def test_a_message_waits_for_its_device() -> None:
-    got: list[object] = []
+    received: list[object] = []
     channel = Channel(capacity=None)
     price = replace(ONE, absent=(Absence(device=1, from_seconds=0, until_seconds=7),))
-    executor = run(team_of(), price, program(Put(channel, "x")), program(Get(channel), into=got), devices=(0, 1))
-    assert (got, executor.clock.now) == (["x"], 7)
+    executor = run(team_of(), price, program(Put(channel, "x")), program(Get(channel), into=received), devices=(0, 1))
+    assert (received, executor.clock.now) == (["x"], 7)
 
 
 def test_times_are_those_of_the_whole_run() -> None:
     """An absence in the second epoch; a run that goes on there from a checkpoint waits as well."""
-    whole = Small("ddp", {"devices": 2})
-    whole.train(1)
-    second = whole.executor.now or 0.0
+    uninterrupted = Small("ddp", {"devices": 2})
+    uninterrupted.train(1)
+    second = uninterrupted.executor.now or 0.0
     absent = (Absence(device=0, from_seconds=second * 1.2, until_seconds=second * 10),)
 
     def seconds(*, resumed: bool) -> float:

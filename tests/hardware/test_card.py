@@ -74,9 +74,9 @@ def test_every_card_of_ours_is_valid() -> None:
 
 
 def test_a_card_can_extend_another() -> None:
-    base, more = cards.load("paper-a"), cards.load("paper-a3")
-    assert (more.link, more.networks) == (base.link, base.networks)
-    assert (more.name, more.lanes) == ("paper-a3", 3)
+    base, extended = cards.load("paper-a"), cards.load("paper-a3")
+    assert (extended.link, extended.networks) == (base.link, base.networks)
+    assert (extended.name, extended.lanes) == ("paper-a3", 3)
 
 
 def test_a_card_knows_a_network_by_its_images_and_its_stem() -> None:
@@ -91,9 +91,9 @@ def test_a_card_knows_a_network_by_its_images_and_its_stem() -> None:
 
 def test_a_batch_costs_its_fixed_share_and_the_rest_in_proportion() -> None:
     seconds_known = SMALL.networks["resnet18"].model_copy(update={"fixed_share": 0.25})
-    one, double = SMALL.price(seconds_known), SMALL.price(seconds_known, batch=256)
-    assert double.forward_seconds == pytest.approx(one.forward_seconds * (0.25 + 0.75 * 2))
-    assert double.parameter_bytes == one.parameter_bytes
+    single, double = SMALL.price(seconds_known), SMALL.price(seconds_known, batch=256)
+    assert double.forward_seconds == pytest.approx(single.forward_seconds * (0.25 + 0.75 * 2))
+    assert double.parameter_bytes == single.parameter_bytes
 
 
 def test_the_content_of_a_card_is_its_identity() -> None:
@@ -123,12 +123,12 @@ def test_a_stand_in_of_other_blocks_costs_as_much_in_all(blocks: tuple[int, ...]
     """Each stage's seconds and bytes are shared by the blocks that stand in for it."""
     card = cards.load("paper-a")
     names = ["stem", *(f"stage{s + 1}.{i}" for s, count in enumerate(blocks) for i in range(count)), "head"]
-    whole, shared = (card.price(card.networks["resnet50"], layers) for layers in (None, names))
+    published, shared = (card.price(card.networks["resnet50"], layers) for layers in (None, names))
     assert len(shared.forward) == len(names)
     for quantity in ("forward", "backward_inputs", "backward_weights", "parameter_bytes"):
-        assert sum(getattr(shared, quantity)) == pytest.approx(sum(getattr(whole, quantity)))
-    assert sum(shared.forward[1 : 1 + blocks[0]]) == pytest.approx(sum(whole.forward[1:4]))
-    assert shared.forward[0] == whole.forward[0]
+        assert sum(getattr(shared, quantity)) == pytest.approx(sum(getattr(published, quantity)))
+    assert sum(shared.forward[1 : 1 + blocks[0]]) == pytest.approx(sum(published.forward[1:4]))
+    assert shared.forward[0] == published.forward[0]
 
 
 def test_a_stand_in_of_other_stages_is_refused() -> None:

@@ -58,7 +58,7 @@ def test_a_half_normal_delay() -> None:
     noise = delay(kind="half_normal", steps=0.05)
     result = [noise.before(n) for n in range(MANY)]
     assert min(result) > 0
-    assert sum(one < 0.05 for one in result) / MANY == pytest.approx(0.683, abs=0.02)
+    assert sum(value < 0.05 for value in result) / MANY == pytest.approx(0.683, abs=0.02)
     assert sum(result) / MANY == pytest.approx(noise.mean, rel=0.05)
     assert noise.mean == pytest.approx(0.05 * 0.797885, rel=1e-5)
 
@@ -66,11 +66,11 @@ def test_a_half_normal_delay() -> None:
 @pytest.mark.parametrize("kind", ["heavy_tailed", "half_normal", "bursts"])
 def test_a_delay_hangs_on_its_key_alone(kind: str) -> None:
     """Not on the order of asking; another seed or device has others."""
-    one = delay(kind=kind, every=100, length=3)
-    assert [one.before(n) for n in range(300)] == [one.before(n) for n in reversed(range(300))][::-1]
+    original = delay(kind=kind, every=100, length=3)
+    assert [original.before(n) for n in range(300)] == [original.before(n) for n in reversed(range(300))][::-1]
     for change in ({"seed": 1}, {"device": 2}):
-        other = one.model_copy(update=change)
-        assert [other.before(n) for n in range(300)] != [one.before(n) for n in range(300)]
+        changed = original.model_copy(update=change)
+        assert [changed.before(n) for n in range(300)] != [original.before(n) for n in range(300)]
 
 
 def test_random_delays_are_kept_for_good() -> None:

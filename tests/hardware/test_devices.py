@@ -61,9 +61,9 @@ def test_a_synchronous_round_ends_with_the_slowest() -> None:
 
 
 def test_passes_keep_their_proportions() -> None:
-    whole, paced = step_of("paper-a-ideal"), step_of("sqrt-8")
+    unpaced, paced = step_of("paper-a-ideal"), step_of("sqrt-8")
     assert paced.forward_seconds + paced.backward_seconds == pytest.approx(1.0)
-    quotients = [a / b for a, b in zip(paced.backward_weights, whole.backward_weights, strict=True)]
+    quotients = [a / b for a, b in zip(paced.backward_weights, unpaced.backward_weights, strict=True)]
     assert quotients == pytest.approx([quotients[0]] * len(quotients))
 
 

@@ -34,7 +34,7 @@ def test_what_a_card_says_of_nodes_is_part_of_its_fingerprint() -> None:
 
 
 def test_a_message_to_another_node_takes_the_nodes_link() -> None:
-    assert [MANY.link(0, other).seconds(SIZE) for other in (1, 7, 8, 15)] == [0.5 + 12] * 2 + [2 + 120] * 2
+    assert [MANY.link(0, device).seconds(SIZE) for device in (1, 7, 8, 15)] == [0.5 + 12] * 2 + [2 + 120] * 2
     assert MANY.update([0], SIZE, MANY.link(0, 1), MANY.link(0, 8)) == 2 + 120
     assert ONE.link(0, 1000) == ONE.link(0, 1)
 

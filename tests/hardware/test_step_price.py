@@ -55,16 +55,16 @@ def test_activations_cost_their_bytes_where_they_are_charged() -> None:
     assert full.sizes.batch() > 4e9
     assert narrow.sizes.batch(1) == full.sizes.batch(1) == 4 + 128 * 256 * 32 * 32 * 4, "stage1.0 gives 256 channels"
     assert charged(workload("cifar10", "resnet50", "smoke")).price.sizes.batch() == 4
-    own = charged(workload("cifar10", "resnet50", "smoke", {**moved, "price": "flops"})).price
-    assert 4 < own.sizes.batch() < narrow.sizes.batch() / 100
+    own_flops = charged(workload("cifar10", "resnet50", "smoke", {**moved, "price": "flops"})).price
+    assert 4 < own_flops.sizes.batch() < narrow.sizes.batch() / 100
 
 
 @pytest.mark.parametrize("scale", ["smoke", "paper"])
 def test_a_transformer_is_charged_its_products(scale: str) -> None:
     """Charges published blocks that a narrow network stands in for, or its own FLOPs: 24 d^2 T + 4 d T^2 a block."""
-    for price, its in (("published", "paper"), ("flops", scale)):
+    for price, charged_scale in (("published", "paper"), ("flops", scale)):
         step = charged(workload("tinyshakespeare", "gpt", scale, {"price": price}))
-        whose = workload("tinyshakespeare", "gpt", its)
+        whose = workload("tinyshakespeare", "gpt", charged_scale)
         assert whose.tokens is not None
         d, t = whose.width, whose.tokens.context
         block = (24 * d**2 * t + 4 * d * t**2) * whose.batch / 2.459e13
@@ -77,8 +77,8 @@ def test_a_transformer_is_charged_its_products(scale: str) -> None:
 
 @pytest.mark.parametrize("id", ["lap-table1", "lap-table6"])
 def test_paper_b_reproduces_what_it_was_fitted_to(id: str) -> None:
-    one, b = table(id), cards.load("paper-b")
-    for row in one.rows:
-        if kind("paper-b", id, one.networks[0], row.key) == "fitted":
-            other = published.load(id)[one.networks[0], row.key, "train_time_seconds"].mean
-            assert training_seconds(b, one, row) == pytest.approx(other, rel=0.01)
+    paper_table, b = table(id), cards.load("paper-b")
+    for row in paper_table.rows:
+        if kind("paper-b", id, paper_table.networks[0], row.key) == "fitted":
+            expected = published.load(id)[paper_table.networks[0], row.key, "train_time_seconds"].mean
+            assert training_seconds(b, paper_table, row) == pytest.approx(expected, rel=0.01)

@@ -26,10 +26,10 @@ def made(stages: int, microbatches: int) -> methods.Method:
 
 def test_one_stage_is_backpropagation_with_a_delay_of_one() -> None:
     """Compares all bits and the simulated seconds."""
-    ours, bp = small("pipedream_2bw", stages=1, microbatches=1), small("bp", delay=1)
-    seconds = [[metrics["virtual_seconds"] for metrics in training.train()] for training in (ours, bp)]
+    pipedream, bp = small("pipedream_2bw", stages=1, microbatches=1), small("bp", delay=1)
+    seconds = [[metrics["virtual_seconds"] for metrics in training.train()] for training in (pipedream, bp)]
     assert seconds[0] == seconds[1]
-    assert same(lasting(ours), lasting(bp))
+    assert same(lasting(pipedream), lasting(bp))
 
 
 @pytest.mark.parametrize(("executor", "stages"), [("virtual", 2), ("virtual", 4), ("threads", 3)])

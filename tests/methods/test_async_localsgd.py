@@ -67,24 +67,24 @@ class Seen:
         return replace(worker, program=program())
 
 
-def carried_out(made: Method, team: Team, price: Price, epochs: int = 1) -> Seen:
+def carried_out(method: Method, team: Team, price: Price, epochs: int = 1) -> Seen:
     seen, executor = Seen(), VirtualExecutor(team, price)
     for epoch in range(epochs):
         team.begin_epoch(epoch)
-        executor.run([seen.watched(worker, lambda: executor.now) for worker in made.workers(team)])
+        executor.run([seen.watched(worker, lambda: executor.now) for worker in method.workers(team)])
         team.accounts.end_epoch()
     return seen
 
 
 def notebook(steps: int, epochs: int = 1, **options: Any) -> Seen:
     """Runs the notebook's example: four devices of 0.58, 0.75, 1.51 and 3.33 s a step, tasks of 20 steps."""
-    made = methods.create("async_localsgd", {"devices": 4, "period": 20, "grace": 0.5, **options})
+    method = methods.create("async_localsgd", {"devices": 4, "period": 20, "grace": 0.5, **options})
     card = cards.load("asyncdiloco-4")
     network = min(card.networks.values(), key=lambda network: len(network.layers))
     layers = [(name, 1) for name in network.layers]
     team = SimulatedTeam.of(layers, replicas=5, trained=4, steps_per_epoch=steps)
     team.accounts.epochs = epochs
-    return carried_out(made, team, card.price(network), epochs)
+    return carried_out(method, team, card.price(network), epochs)
 
 
 TIMES = [209.00, 406.40, 603.80, 801.40, 999.00, 1207.80, 1404.20, 1600.60, 1800.20, 1998.60]
@@ -149,15 +149,15 @@ def test_with_a_long_grace_and_delayed_sgd_it_is_the_synchronous_method_to_the_b
     options = {"devices": 2, "period": h, "grace": 1000.0, **outer, "outer.name": "delayed_sgd"}
     seen = carried_out(methods.create("async_localsgd", options), asynchronous, price)
     assert seen.tickets[0] != list(range(0, steps, 2))
-    same = [seen.tickets[index % 2][index // 2] for index in range(steps)]
-    synchronous = torch_team(2, lambda epoch, index: (IMAGES * (1 + same[index]), LABELS), steps)
+    tickets = [seen.tickets[index % 2][index // 2] for index in range(steps)]
+    synchronous = torch_team(2, lambda epoch, index: (IMAGES * (1 + tickets[index]), LABELS), steps)
     chosen = {"devices": 2, "period": h, **outer, "outer.name": "sgd"}
     carried_out(methods.create("diloco", chosen), synchronous, price)
-    (theirs, _), everyone = synchronous.replicas, asynchronous.replicas
+    (synchronous_replica, _), everyone = synchronous.replicas, asynchronous.replicas
     start = network()
-    for i, layer in enumerate(theirs.layers):
+    for i, layer in enumerate(synchronous_replica.layers):
         assert not torch.equal(layer.params[0], list(start.values())[i].weight)  # type: ignore[arg-type]
-        assert all(torch.equal(layer.params[0], ours.layers[i].params[0]) for ours in everyone)
+        assert all(torch.equal(layer.params[0], replica.layers[i].params[0]) for replica in everyone)
 
 
 # ---- over epochs
@@ -177,8 +177,8 @@ def test_what_is_evaluated_is_the_anchor(executor: str) -> None:
     state: Any = training.team.state["server"]
     assert anchor.steps == state["version"] > 0
     for layer, copy, first in zip(training.judge.values(), anchor.copies, before, strict=True):
-        for live, kept in zip(layer.parameters(), copy.tensors, strict=True):
-            assert torch.equal(live, kept)
+        for live, anchored in zip(layer.parameters(), copy.tensors, strict=True):
+            assert torch.equal(live, anchored)
         assert not copy.tensors or not torch.equal(copy.tensors[0], next(iter(first.values())))
 
 

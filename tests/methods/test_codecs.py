@@ -28,10 +28,10 @@ def trained(method: str, **options: Any) -> Small:
 
 def test_all_entries_are_ddp() -> None:
     """Compares all bits; the errors are zeros."""
-    whole, ddp = trained("topk", **{"codec.share": 1.0}), trained("ddp")
-    assert all(map(lambda a, b: bool((a == b).all()), weights(whole.team), weights(ddp.team)))
-    errors: Any = whole.team.weights.values()
-    assert len(errors) == 2 * len(whole.team.replica.layers)
+    topk, ddp = trained("topk", **{"codec.share": 1.0}), trained("ddp")
+    assert all(map(lambda a, b: bool((a == b).all()), weights(topk.team), weights(ddp.team)))
+    errors: Any = topk.team.weights.values()
+    assert len(errors) == 2 * len(topk.team.replica.layers)
     assert not any(tensor.any() for error in errors for tensor in error.copies[0].tensors)
 
 
@@ -46,14 +46,14 @@ SIZES = [64, 8]
 @pytest.mark.parametrize("devices", [1, 2, 4])
 def test_bytes_of_an_epoch(devices: int) -> None:
     """A device sends (Q - 1) k (4 + 4) bytes per step, on links of 1 byte/s; nothing else takes time."""
-    made = methods.create("topk", {"devices": devices, "codec.share": 0.25})
+    method = methods.create("topk", {"devices": devices, "codec.share": 0.25})
     team = SimulatedTeam.of([(str(size), size) for size in SIZES], replicas=devices, steps_per_epoch=3 * devices)
     free = [0.0] * len(SIZES)
     executor = VirtualExecutor(team, Price(free, free, free, [4.0 * size for size in SIZES], bytes_per_second=1.0))
-    executor.run(made.workers(team))
-    each = 3 * (devices - 1) * (16 + 2) * (4 + 4)
-    assert executor.now == pytest.approx(each)
-    assert sum(sure(team.accounts.sent).values()) == devices * each
+    executor.run(method.workers(team))
+    device_bytes = 3 * (devices - 1) * (16 + 2) * (4 + 4)
+    assert executor.now == pytest.approx(device_bytes)
+    assert sum(sure(team.accounts.sent).values()) == devices * device_bytes
 
 
 @pytest.mark.parametrize(

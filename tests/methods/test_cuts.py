@@ -49,7 +49,7 @@ def team_of(name: str, blocks: tuple[int, ...] | None = None) -> SimulatedTeam:
 @pytest.mark.parametrize(("name", "stages"), PRINTED)
 def test_the_authors_cut_is_the_printed_one(name: str, stages: int) -> None:
     assert [part[0] for part in cut(team_of(name), "authors", stages)[1:]] == PRINTED[name, stages]
-    assert {(one, many) for one, cuts in AUTHORS.items() for many in cuts} == set(PRINTED)
+    assert {(author_name, count) for author_name, cuts in AUTHORS.items() for count in cuts} == set(PRINTED)
 
 
 @pytest.mark.parametrize(("family", "name"), [pair for pair in PAIRS if pair[1] in AUTHORS])
@@ -73,8 +73,8 @@ def test_shares_are_equal_of_what_is_named() -> None:
 
 
 def test_a_team_counts_the_flops_of_its_own_network() -> None:
-    counted = [layer.forward_flops / BATCH for layer in layer_work(network(0), (BATCH, *SHAPE))]
-    assert list(Small("pipeline").team.layer_flops) == pytest.approx(counted)
+    flops = [layer.forward_flops / BATCH for layer in layer_work(network(0), (BATCH, *SHAPE))]
+    assert list(Small("pipeline").team.layer_flops) == pytest.approx(flops)
 
 
 @pytest.mark.parametrize(("name", "family"), {name: family for family, name in PAIRS}.items())
@@ -93,9 +93,9 @@ def test_the_default_leaves_no_stage_twice_the_work(name: str, family: str) -> N
 
 @pytest.mark.parametrize(("name", "stages"), [("lstm", 2), ("", 3)])
 def test_what_the_authors_did_not_cut_is_refused(name: str, stages: int) -> None:
-    made = methods.create("pipeline", {"cut": "authors", "stages": stages})
+    method = methods.create("pipeline", {"cut": "authors", "stages": stages})
     with pytest.raises(methods.MethodError, match=r"pipeline\.cut"):
-        made.check_network(name)
+        method.check_network(name)
     methods.create("pipeline", {"stages": stages}).check_network(name)
     methods.create("pipeline", {"cut": "authors", "stages": 1}).check_network(name)
 
@@ -105,17 +105,17 @@ def test_every_network_has_its_blocks() -> None:
 
 
 def test_it_is_refused_before_anything_is_trained() -> None:
-    asked = Choices(scale="smoke", methods=("pipeline@cut=authors",))
+    choices = Choices(scale="smoke", methods=("pipeline@cut=authors",))
     with pytest.raises(methods.MethodError, match="print no cut of lstm into 2 stages"):
-        resolve(table("table6"), asked)
+        resolve(table("table6"), choices)
     with pytest.raises(methods.MethodError, match="print no cut of resnet18 into 4 stages"):
         resolve(table("others-cifar10"), Choices(settings={"pipeline": {"stages": "4"}}))
 
 
 def test_the_audit_says_the_cut_as_run() -> None:
     def said(**choices: str) -> str:
-        asked = Choices(scale="paper", networks=("resnet18",), settings={"pipeline": choices})
-        lines = audit(resolve(table("others-cifar10"), asked).cells).lines
+        selection = Choices(scale="paper", networks=("resnet18",), settings={"pipeline": choices})
+        lines = audit(resolve(table("others-cifar10"), selection).cells).lines
         (line,) = (text for text in lines if text.startswith("Stages "))
         return line
 
@@ -126,8 +126,8 @@ def test_the_audit_says_the_cut_as_run() -> None:
 
 def test_kept_runs_without_the_option_were_cut_by_parameters() -> None:
     def of(how: str) -> plan.Run:
-        asked = Choices(networks=("resnet18",), methods=("pipeline@stages=3",), settings={"pipeline": {"cut": how}})
-        return resolve(table("others-cifar10"), asked).runs[0]
+        choices = Choices(networks=("resnet18",), methods=("pipeline@stages=3",), settings={"pipeline": {"cut": how}})
+        return resolve(table("others-cifar10"), choices).runs[0]
 
     spec = of("parameters").spec
     options = {key: value for key, value in spec.method.options.items() if key != "cut"}

@@ -81,16 +81,16 @@ def test_without_exchange_devices_train_apart() -> None:
     training.epoch(0)
     a, b = (r.layers[0].params[0].detach() for r in training.team.replicas[:2])
     assert not torch.allclose(a, b, rtol=1e-3)
-    each = training.team.steps_per_epoch // 3
-    assert {layer.updates for replica in training.team.replicas for layer in replica.layers} == {each}
+    device_steps = training.team.steps_per_epoch // 3
+    assert {layer.updates for replica in training.team.replicas for layer in replica.layers} == {device_steps}
 
 
 def run(price: Price, *, steps: int = 60, **options: Any) -> tuple[Watched, SimulatedTeam]:
-    made = methods.create("pdasgd", options)
+    method = methods.create("pdasgd", options)
     layers = [(f"layer{i}", 1) for i in range(LAYERS)]
-    team = SimulatedTeam.of(layers, replicas=made.replicas, steps_per_epoch=steps)
+    team = SimulatedTeam.of(layers, replicas=method.replicas, steps_per_epoch=steps)
     executor = Watched(team, price)
-    executor.run(made.workers(team))
+    executor.run(method.workers(team))
     return executor, team
 
 
@@ -107,7 +107,7 @@ def test_nobody_waits_for_what_is_sent() -> None:
 
 def test_lanes_with_capacity_make_decoupling_worth_its_while() -> None:
     """With a 1 : 2 ratio on one device, speed is limited by its capacity; with one lane it equals plain SGD's."""
-    one, _ = run(PRICE, devices=1)
-    three, _ = run(replace(PRICE, lanes=3, lane_capacity=3.0), devices=1)
-    assert one.now == pytest.approx(60 * 3, rel=0.01)
-    assert three.now == pytest.approx(60 * 1, rel=0.1)
+    one_lane, _ = run(PRICE, devices=1)
+    three_lanes, _ = run(replace(PRICE, lanes=3, lane_capacity=3.0), devices=1)
+    assert one_lane.now == pytest.approx(60 * 3, rel=0.01)
+    assert three_lanes.now == pytest.approx(60 * 1, rel=0.1)

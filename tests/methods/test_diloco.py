@@ -36,7 +36,7 @@ def trajectory(*gradients: float, executor: str = "virtual", steps: int = 15, **
 
     The setting is torchft's: initial weights of 1, one layer per fragment, inner rate 1, outer rate 2, H = 6.
     """
-    team, seen = summands(*gradients, steps=steps), [list[Weights]() for _ in gradients]
+    team, trajectories = summands(*gradients, steps=steps), [list[Weights]() for _ in gradients]
 
     def watched(worker: Worker) -> Program:
         value = None
@@ -47,13 +47,13 @@ def trajectory(*gradients: float, executor: str = "virtual", steps: int = 15, **
                 return
             if isinstance(effect, NextBatch):
                 live = [layer.params[0].data for layer in team.replicas[effect.replica.index].layers]
-                seen[effect.replica.index].append(tuple(map(float, live)))
+                trajectories[effect.replica.index].append(tuple(map(float, live)))
             value = yield effect
 
-    made = methods.create("diloco", {"devices": len(gradients), **FIXTURES, **options})
-    workers = [replace(worker, program=watched(worker)) for worker in made.workers(team)]
+    method = methods.create("diloco", {"devices": len(gradients), **FIXTURES, **options})
+    workers = [replace(worker, program=watched(worker)) for worker in method.workers(team)]
     bounded(lambda: executors.executor(executor).build(team, Price.uniform(2, 1.0, 1.0), 1).run(workers))
-    return seen
+    return trajectories
 
 
 @pytest.mark.parametrize("executor", executors.in_one_process())
@@ -68,8 +68,11 @@ def trajectory(*gradients: float, executor: str = "virtual", steps: int = 15, **
 )
 def test_torchfts_fixtures(executor: str, delay: int, alpha: float, expected: list[Weights]) -> None:
     """Compares with `test_fixtures/*diloco_mocked_updates_*` after steps 2, 3, 5, 6, 8, 9, 12 and 15."""
-    both = trajectory(2.0, 2.0, executor=executor, delay=delay, alpha=alpha)
-    assert [[seen[step] for step in (2, 3, 5, 6, 8, 9, 12, 15)] for seen in both] == [expected, expected]
+    trajectories = trajectory(2.0, 2.0, executor=executor, delay=delay, alpha=alpha)
+    assert [[replica_weights[step] for step in (2, 3, 5, 6, 8, 9, 12, 15)] for replica_weights in trajectories] == [
+        expected,
+        expected,
+    ]
 
 
 @pytest.mark.parametrize("executor", executors.in_one_process())
@@ -136,11 +139,11 @@ def test_with_a_delay_and_alpha_unlike_replicas_stay_unlike(executor: str) -> No
 def test_what_is_on_its_way_at_an_epochs_end_comes_to_its_end_there() -> None:
     """With a delay of 2, the pseudo-gradient of step 1 is applied at the end, after step 2, not at step 3."""
     team = summands(2.0, 2.0, steps=2)
-    made = methods.create("diloco", {"devices": 2, **FIXTURES, "delay": 2})
+    method = methods.create("diloco", {"devices": 2, **FIXTURES, "delay": 2})
     executor = VirtualExecutor(team, Price.uniform(2, 1.0, 1.0))
     for epoch in range(2):
         team.begin_epoch(epoch)
-        executor.run(made.workers(team))
+        executor.run(method.workers(team))
         team.accounts.end_epoch()
     (w0, w1), other = ([float(layer.params[0].data) for layer in replica.layers] for replica in team.replicas)
     assert [w0, w1] == other == [-3 - 2 * 2, 1 - 2 * 8]  # w1's of step 4, which is the last, is applied at once
@@ -170,12 +173,12 @@ SIZES = [40.0, 8.0, 16.0]
 
 def seconds(devices: int, steps: int, **options: Any) -> float:
     """Returns the seconds of an epoch in which only bytes on links take time, one second each."""
-    made = methods.create("diloco", {"devices": devices, **options})
+    method = methods.create("diloco", {"devices": devices, **options})
     layers = [(str(i), 1) for i, _ in enumerate(SIZES)]
     team = SimulatedTeam.of(layers, replicas=devices, steps_per_epoch=devices * steps)
     free = [0.0] * len(SIZES)
     executor = VirtualExecutor(team, Price(free, free, free, SIZES, bytes_per_second=1.0))
-    executor.run(made.workers(team))
+    executor.run(method.workers(team))
     return executor.now
 
 
@@ -248,9 +251,9 @@ def test_ranks_go_on_from_a_checkpoint() -> None:
     alone = Small("diloco", STREAMING)
     alone.train()
     with led("diloco", STREAMING) as first:
-        kept = first.checkpoint(first.train(1), 1.0)
+        checkpoint = first.checkpoint(first.train(1), 1.0)
     with led("diloco", STREAMING) as second:
-        second.resume(kept)
+        second.resume(checkpoint)
         second.train(2, first=1)
         assert bits(second.team) == bits(alone.team)
 
@@ -276,8 +279,8 @@ def test_options_that_do_not_go_are_refused(options: dict[str, Any], words: str)
 
 def test_options_that_go_together_alone_are_set_one_by_one() -> None:
     """fragments=3 and delay=20 are each invalid with the other options' defaults."""
-    given, sweeps = settings(["diloco.fragments=3", "diloco.delay=20", "diloco.period=66"])
-    assert given == {"diloco": {"fragments": "3", "delay": "20", "period": "66"}}
+    parsed, sweeps = settings(["diloco.fragments=3", "diloco.delay=20", "diloco.period=66"])
+    assert parsed == {"diloco": {"fragments": "3", "delay": "20", "period": "66"}}
     assert not sweeps
     with pytest.raises(MethodError, match=r"diloco\.delay='many'"):
         settings(["diloco.delay=many"])

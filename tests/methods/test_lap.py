@@ -33,12 +33,12 @@ def run(
     method: str, *, steps: int = 24, epoch: int = 1, epochs: int = 1, **options: Any
 ) -> tuple[SimulatedTeam, list[Span]]:
     """Runs one epoch of four equal layers, and returns the team and the spans."""
-    made = methods.create(method, options)
-    team = SimulatedTeam.of([(f"layer{i}", 1) for i in range(4)], replicas=made.replicas, steps_per_epoch=steps)
+    algorithm = methods.create(method, options)
+    team = SimulatedTeam.of([(f"layer{i}", 1) for i in range(4)], replicas=algorithm.replicas, steps_per_epoch=steps)
     team.accounts.epochs = epochs
     team.begin_epoch(epoch)
     executor = Watched(team, Price.uniform(4, 1.0, 2.0))
-    executor.run(made.workers(team))
+    executor.run(algorithm.workers(team))
     return team, executor.spans
 
 
@@ -81,25 +81,25 @@ def test_more_parts_than_layers_are_refused() -> None:
 
 def lpp_rows() -> list[tuple[Workload, int]]:
     """Returns networks and updaters of all tables' LPP rows, at every scale."""
-    found: dict[tuple[Any, ...], tuple[Workload, int]] = {}
-    for one in (table(id) for id in IDS):
-        for row in (row for row in one.rows if row.method == "lppsgd"):
-            for network, scale in product(one.networks, SCALES):
-                work = row_workload(one, network, row, scale, {})
-                updaters = row_method(one, row, {}).updaters
-                found[network, work.width, work.blocks, work.dataset, updaters] = work, updaters
-    return list(found.values())
+    rows: dict[tuple[Any, ...], tuple[Workload, int]] = {}
+    for paper_table in (table(id) for id in IDS):
+        for row in (row for row in paper_table.rows if row.method == "lppsgd"):
+            for network, scale in product(paper_table.networks, SCALES):
+                work = row_workload(paper_table, network, row, scale, {})
+                updaters = row_method(paper_table, row, {}).updaters
+                rows[network, work.width, work.blocks, work.dataset, updaters] = work, updaters
+    return list(rows.values())
 
 
-@pytest.mark.parametrize(("work", "updaters"), lpp_rows(), ids=lambda one: getattr(one, "label", one))
+@pytest.mark.parametrize(("work", "updaters"), lpp_rows(), ids=lambda value: getattr(value, "label", value))
 def test_every_batch_of_every_tables_rows_leads_to_an_update(work: Workload, updaters: int) -> None:
     with torch.device("meta"):
         network = network_of(work, card(work.dataset))
-    made = methods.create("lppsgd", {"devices": 1, "updaters": updaters, "stabilising": 0.0})
+    method = methods.create("lppsgd", {"devices": 1, "updaters": updaters, "stabilising": 0.0})
     sizes = [(name, sum(p.numel() for p in module.parameters())) for name, module in network.items()]
     team = SimulatedTeam.of(sizes, steps_per_epoch=4 * updaters)
     executor = Watched(team, Price.uniform(len(sizes), 1.0, 2.0))
-    executor.run(made.workers(team))
+    executor.run(method.workers(team))
     updates = [span.layers for span in executor.spans if span.effect == "Update"]
     assert len(updates) == 4 * updaters
     assert all(updates)
@@ -124,13 +124,13 @@ def test_an_updater_alternates_between_a_part_and_all() -> None:
 
 def test_the_phase_lasts_over_epochs() -> None:
     """With an odd number of steps per updater, the next epoch begins with the other kind of gradient."""
-    made = methods.create("lppsgd", {"devices": 1, "updaters": 1, "stabilising": 0.0})
+    method = methods.create("lppsgd", {"devices": 1, "updaters": 1, "stabilising": 0.0})
     team = SimulatedTeam.of([("a", 1)], steps_per_epoch=3)
     executor = VirtualExecutor(team, Price.uniform(1, 1.0, 1.0))
     states = []
     for epoch in range(2):
         team.begin_epoch(epoch)
-        executor.run(made.workers(team))
+        executor.run(method.workers(team))
         states.append(dict(team.state))
     assert [list(state.values()) for state in states] == [["partitioned"], ["full"]]
 
@@ -162,11 +162,11 @@ def test_the_period_changes_at_the_switch(epoch: int, expected: int) -> None:
 
 def test_updaters_are_never_stopped() -> None:
     """Slow links do not lengthen an epoch's updates; there are fewer averages, and none is caught up."""
-    made = methods.create("lapsgd", {"devices": 2, "period": 1})
+    method = methods.create("lapsgd", {"devices": 2, "period": 1})
     team = SimulatedTeam.of([("a", 1)], replicas=2, steps_per_epoch=40)
     team.accounts.epoch = 1
     executor = Watched(team, Price([1.0], [1.0], [1.0], [1.0], latency_seconds=5.0))
-    executor.run(made.workers(team))
+    executor.run(method.workers(team))
     assert max(span.end for span in executor.spans if span.effect == "Backward") == 20 * 3
     assert 20 * 3 < executor.now <= 20 * 3 + 2 * 10
     assert rounds(team) <= 20 * 3 / 10 + 2

@@ -20,12 +20,12 @@ STEPS = 400
 
 def epoch(method: str, price: Price, *, steps: int = STEPS, **options: Any) -> tuple[VirtualExecutor, SimulatedTeam]:
     """Runs one epoch of a network with the price's layers."""
-    made = methods.create(method, options)
+    algorithm = methods.create(method, options)
     layers = [(f"layer{i}", 1) for i in range(len(price.forward))]
-    team = SimulatedTeam.of(layers, replicas=made.replicas, steps_per_epoch=steps)
+    team = SimulatedTeam.of(layers, replicas=algorithm.replicas, steps_per_epoch=steps)
     team.accounts.epoch = team.accounts.epochs = 1  # past the methods' first phases
     executor = VirtualExecutor(team, price)
-    executor.run(made.workers(team))
+    executor.run(algorithm.workers(team))
     return executor, team
 
 

@@ -63,13 +63,13 @@ def test_their_learning_rate_grows_with_the_devices(method: str) -> None:
 
 def averages(method: str, steps: int, epochs: int, **options: Any) -> list[int]:
     """Returns how many averages three devices have made by the end of each epoch."""
-    made = methods.create(method, options)
+    algorithm = methods.create(method, options)
     team = SimulatedTeam.of([("a", 1), ("b", 1)], replicas=3, steps_per_epoch=3 * steps)
     team.accounts.epochs, counts = epochs, []
     executor = VirtualExecutor(team, Price.uniform(2, 1.0, 2.0))
     for epoch in range(epochs):
         team.begin_epoch(epoch)
-        executor.run(made.workers(team))
+        executor.run(algorithm.workers(team))
         (count,) = {layer.averages for replica in team.replicas for layer in replica.layers}
         counts.append(count)
     return counts

@@ -93,8 +93,8 @@ def test_the_centre_by_hand(executor: str) -> None:
     Step 1 exchanges equal weights: x becomes -7, then -15. At step 3 they are 16 apart, and each moves by 4.
     """
     team = summands(8.0, 8.0, steps=2)
-    made = methods.create("easgd", {"devices": 1, "alpha": 0.25, "period": 2})
-    bounded(lambda: executors.executor(executor).build(team, Price.uniform(2, 1.0, 1.0), 1).run(made.workers(team)))
+    method = methods.create("easgd", {"devices": 1, "alpha": 0.25, "period": 2})
+    bounded(lambda: executors.executor(executor).build(team, Price.uniform(2, 1.0, 1.0), 1).run(method.workers(team)))
     x, c = ([float(layer.params[0].data) for layer in replica.layers] for replica in team.replicas)
     assert (x, c) == ([-15 + 4 - 8 - 8] * 2, [1 - 4] * 2)
 
@@ -128,8 +128,8 @@ def test_push_sum_weights_and_what_they_weigh_are_kept(graph: str, delay: int, e
     for q, replica in enumerate(team.replicas):
         for layer in replica.layers:
             layer.params[0].data.fill_(q)
-    made = methods.create("sgp", {"devices": devices, "graph": graph, "delay": delay})
-    bounded(lambda: executors.executor(executor).build(team, Price.uniform(2, 1.0, 1.0), 1).run(made.workers(team)))
+    method = methods.create("sgp", {"devices": devices, "graph": graph, "delay": delay})
+    bounded(lambda: executors.executor(executor).build(team, Price.uniform(2, 1.0, 1.0), 1).run(method.workers(team)))
     w = [checked(float, team.state[weight.format(q)]) for q in range(devices)]
     z = [float(replica.layers[0].params[0].data) for replica in team.replicas]
     assert sum(w) == pytest.approx(devices)
@@ -160,8 +160,8 @@ def test_every_layers_push_sum_weights_are_kept(executor: str) -> None:
     for q, replica in enumerate(team.replicas):
         for layer in replica.layers:
             layer.params[0].data.fill_(q + layer.index)
-    made = methods.create("layup", {"devices": devices})
-    bounded(lambda: executors.executor(executor).build(team, Price.uniform(2, 1.0, 1.0), 1).run(made.workers(team)))
+    method = methods.create("layup", {"devices": devices})
+    bounded(lambda: executors.executor(executor).build(team, Price.uniform(2, 1.0, 1.0), 1).run(method.workers(team)))
     for i in range(2):
         layers = [replica.layers[i] for replica in team.replicas]
         w = [checked(float, team.state[f"push-sum weight of {layers[0].name} on device {q}"]) for q in range(devices)]
@@ -204,13 +204,13 @@ def test_two_rounds_of_noloco_by_hand(executor: str) -> None:
     """
     gradients = (2.0, 4.0, 6.0)
     team = summands(*gradients, steps=2)
-    made = methods.create("noloco", {"devices": 3, "period": 1, **OUTER})
-    bounded(lambda: executors.executor(executor).build(team, Price.uniform(2, 1.0, 1.0), 1).run(made.workers(team)))
+    method = methods.create("noloco", {"devices": 3, "period": 1, **OUTER})
+    bounded(lambda: executors.executor(executor).build(team, Price.uniform(2, 1.0, 1.0), 1).run(method.workers(team)))
     a, m, pairs = [1.0] * 3, [0.0] * 3, set()
     for number in (1, 2):
         x = [anchor - gradient for anchor, gradient in zip(a, gradients, strict=True)]
         for q, replica in enumerate(team.replicas):
-            pairs.add(pair := made.pair_of(team, replica, number))  # type: ignore[attr-defined]
+            pairs.add(pair := method.pair_of(team, replica, number))  # type: ignore[attr-defined]
             of = [x[i] for i in pair] if pair is not None else [x[q]]
             m[q] = 0.5 * m[q] - 0.6 * (a[q] - sum(of) / len(of))
         a = [anchor + step for anchor, step in zip(a, m, strict=True)]

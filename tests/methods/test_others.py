@@ -65,11 +65,11 @@ class ByHand:
 
 def cocod_by_hand(like: Small, period: int) -> list[Tensor]:
     devices = [ByHand(like), ByHand(like)]
-    each = like.team.steps_per_epoch // 2
+    device_steps = like.team.steps_per_epoch // 2
     for epoch in range(EPOCHS):
-        for begin in range(0, each, period):
+        for begin in range(0, device_steps, period):
             starts = [device.x for device in devices]
-            for n in range(begin, min(begin + period, each)):
+            for n in range(begin, min(begin + period, device_steps)):
                 for q, device in enumerate(devices):
                     device.step(like.work.schedule(epoch), *like.batches.batch(epoch, 2 * n + q))
             for device, start in zip(devices, starts, strict=True):
@@ -82,16 +82,16 @@ def test_cocod_is_its_algorithm(period: int, price: Price) -> None:
     """The average is added at the round's end, however long it takes."""
     training = small("cocod", price, devices=2, period=period)
     training.train()
-    for ours, theirs in zip(training.team.replicas, cocod_by_hand(training, period), strict=True):
-        floats = [t for layer in ours.layers for t in layer.module.state_dict().values() if t.is_floating_point()]
-        torch.testing.assert_close(torch.cat([t.flatten() for t in floats]), theirs, rtol=1e-4, atol=1e-5)
+    for replica, expected in zip(training.team.replicas, cocod_by_hand(training, period), strict=True):
+        floats = [t for layer in replica.layers for t in layer.module.state_dict().values() if t.is_floating_point()]
+        torch.testing.assert_close(torch.cat([t.flatten() for t in floats]), expected, rtol=1e-4, atol=1e-5)
 
 
 def seconds(method: str, price: Price, steps: int, **options: Any) -> float:
-    made = methods.create(method, {"devices": 2, "period": 4, **options})
+    algorithm = methods.create(method, {"devices": 2, "period": 4, **options})
     team = SimulatedTeam.of([(f"layer{i}", 1) for i in range(LAYERS)], replicas=2, steps_per_epoch=2 * steps)
     executor = VirtualExecutor(team, price)
-    executor.run(made.workers(team))
+    executor.run(algorithm.workers(team))
     return executor.now
 
 
@@ -124,16 +124,16 @@ def test_local_sgd_may_average_its_momentum(averages: str) -> None:
 @pytest.mark.parametrize("devices", [1, 3, 8])
 def test_gossip_comes_to_an_end(executor: str, devices: int) -> None:
     """Active devices wait only for passive ones, which wait for none: no deadlock, whatever their numbers."""
-    made = methods.create("adpsgd", {"devices": devices})
+    method = methods.create("adpsgd", {"devices": devices})
     team = SimulatedTeam.of([("a", 1), ("b", 1)], replicas=devices, steps_per_epoch=10 * devices)
-    workers = list(made.workers(team))
+    workers = list(method.workers(team))
     carry_out(
         executor, *(worker.program for worker in workers), team=team, devices=tuple(worker.device for worker in workers)
     )
     assert all(layer.updates == 10 for replica in team.replicas for layer in replica.layers)
-    asked = sum(replica.layers[0].averages for replica in team.replicas[::2])
-    assert asked == sum(replica.layers[0].averages for replica in team.replicas[1::2])
-    assert asked > 0 or devices == 1
+    active_averages = sum(replica.layers[0].averages for replica in team.replicas[::2])
+    assert active_averages == sum(replica.layers[0].averages for replica in team.replicas[1::2])
+    assert active_averages > 0 or devices == 1
 
 
 def test_gossip_mixes_and_keeps_the_mean() -> None:

@@ -92,8 +92,8 @@ def update(
 
 
 def test_it_is_the_authors_loop() -> None:
-    for ours, theirs in zip(trained("pipeline", weights="forward"), by_hand(), strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+    for actual, expected in zip(trained("pipeline", weights="forward"), by_hand(), strict=True):
+        torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-6)
 
 
 def run(price: Price, *, steps: int = 60, **options: Any) -> tuple[VirtualExecutor, SimulatedTeam]:

@@ -94,9 +94,9 @@ def test_bad_options_say_which_and_why(method: str, settings: dict[str, Any], co
 
 
 def test_options_are_read_from_text() -> None:
-    made = methods.create("lapsgd", {"updaters": "2", "switch": "0.25", "lock_free": "true", "weights": "current"})
+    method = methods.create("lapsgd", {"updaters": "2", "switch": "0.25", "lock_free": "true", "weights": "current"})
     assert (
-        made.options
+        method.options
         == methods.create("lapsgd", {"updaters": 2, "switch": 0.25, "lock_free": True, "weights": "current"}).options
     )
 

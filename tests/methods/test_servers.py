@@ -133,11 +133,11 @@ def test_rennala_steps_by_gradients_of_the_weights_of_now(gradients: int) -> Non
 def test_devices_have_shares_of_the_updates_by_their_speeds() -> None:
     """Device i of 8, whose gradients take sqrt(i) seconds, makes a share of the updates proportional to 1 / sqrt(i)."""
     team, spans = epoch(methods.create("asgd", {"devices": 8}), 4000)
-    made = Counter(span.device for span in spans if span.effect == "Backward" and span.layers == (0,))
+    steps = Counter(span.device for span in spans if span.effect == "Backward" and span.layers == (0,))
     weights = [(i + 1) ** -0.5 for i in range(8)]
-    assert sum(made.values()) == 4000 == team.replica.layers[0].updates
+    assert sum(steps.values()) == 4000 == team.replica.layers[0].updates
     for device, weight in enumerate(weights):
-        assert made[device] / 4000 == pytest.approx(weight / sum(weights), rel=0.02)
+        assert steps[device] / 4000 == pytest.approx(weight / sum(weights), rel=0.02)
     assert team.accounts.staleness.mean()[0] == pytest.approx(7, rel=0.01)  # the others' steps, one for each on average
 
 
@@ -160,9 +160,9 @@ def test_gradients_and_weights_pay_their_way() -> None:
 
 
 def test_the_server_is_a_device_of_its_own() -> None:
-    made = methods.create("asgd", {"devices": 3})
-    assert (made.devices, made.servers, made.replicas) == (4, 1, 1)
-    (server, *others) = made.workers(SimulatedTeam.of([("layer", 1)], steps_per_epoch=3))
+    method = methods.create("asgd", {"devices": 3})
+    assert (method.devices, method.servers, method.replicas) == (4, 1, 1)
+    (server, *others) = method.workers(SimulatedTeam.of([("layer", 1)], steps_per_epoch=3))
     assert server.device == 3
     assert [worker.device for worker in others] == [0, 1, 2]
     for worker in (server, *others):

@@ -68,9 +68,9 @@ class Papers(Fake):
     """Evidence with the papers' own figures."""
 
     def published(self, table_id: str, network: str, row_key: str, measure: str) -> Published | None:
-        known = published.load(table_id) if table_id in published.tables() else {}
-        return known.get((network, row_key, measure))
+        values = published.load(table_id) if table_id in published.tables() else {}
+        return values.get((network, row_key, measure))
 
 
 def claim(id: str) -> Claim:
-    return next(one for one in CLAIMS if one.id == id)
+    return next(candidate for candidate in CLAIMS if candidate.id == id)

@@ -28,9 +28,9 @@ def cells(id: str, **choices: Any) -> Sequence[GridRow]:
 
 
 def line(lines: Sequence[str], aspect: str) -> str:
-    found = [text for text in lines if text.startswith(f"{aspect}: ")]
-    assert len(found) == 1, lines
-    return found[0]
+    matching = [text for text in lines if text.startswith(f"{aspect}: ")]
+    assert len(matching) == 1, lines
+    return matching[0]
 
 
 def test_rows_of_one_value_stand_together() -> None:
@@ -65,8 +65,8 @@ def test_clipping_is_a_difference() -> None:
     work = by_row["bp"].work
     chosen = work.optimizer.model_copy(update={"clip": 1.0, "clip_by": "all"})
     clipped = replace(by_row["bp"], work=work.model_copy(update={"optimizer": chosen}))
-    said = line(audit([clipped, by_row["async_lu"]]).lines, "Optimizer")
-    assert "all layers' gradients clipped to a norm of 1 (BP" in said
+    text = line(audit([clipped, by_row["async_lu"]]).lines, "Optimizer")
+    assert "all layers' gradients clipped to a norm of 1 (BP" in text
 
 
 def test_delays_and_shares_are_differences() -> None:
@@ -80,14 +80,14 @@ def test_delays_and_shares_are_differences() -> None:
 
 @pytest.mark.parametrize("id", IDS)
 def test_every_table_can_be_audited_and_no_aspect_is_left_out_in_brief(id: str) -> None:
-    found = audit(cells(id))
-    assert found.lines[-1].startswith(SAME)
-    assert len(found.lines) == len(set(found.lines))
-    said = " ".join(found.brief).lower()
-    for text in found.lines:
+    report = audit(cells(id))
+    assert report.lines[-1].startswith(SAME)
+    assert len(report.lines) == len(set(report.lines))
+    brief = " ".join(report.brief).lower()
+    for text in report.lines:
         assert "\n" not in text
-        name = next((one for one in ASPECTS if f"{one}: " in text), None)
-        assert name is None or name.partition(" (")[0].lower() in said
+        name = next((aspect for aspect in ASPECTS if f"{aspect}: " in text), None)
+        assert name is None or name.partition(" (")[0].lower() in brief
 
 
 @pytest.mark.parametrize(
@@ -98,9 +98,9 @@ def test_decisive_differences_are_printed_in_full(id: str, aspect: str) -> None:
     planned = list(cells(id))
     if aspect == "Precision":
         planned[0] = replace(planned[0], work=planned[0].work.model_copy(update={"precision": "bf16"}))
-    found = audit(planned)
-    full = line([text.removeprefix("resnet18: ") for text in found.lines], aspect)
-    assert any(text.endswith(full[1:]) for text in found.brief)
+    report = audit(planned)
+    full = line([text.removeprefix("resnet18: ") for text in report.lines], aspect)
+    assert any(text.endswith(full[1:]) for text in report.brief)
 
 
 # ---- the papers' own settings

@@ -143,10 +143,10 @@ def test_a_gap_that_goes_away_with_the_stem_is_not_staleness() -> None:
 
 
 def test_robustness_compares_slow_downs() -> None:
-    def delayed(ours: float, ddp: float) -> Fake:
+    def delayed(pdasgd: float, ddp: float) -> Fake:
         rows = {"pdasgd": 10.0, "ddp": 20.0}
         for kind in ("constant", "heavy_tailed", "bursts"):
-            rows |= {f"pdasgd@delay={kind}": ours, f"ddp@delay={kind}": ddp}
+            rows |= {f"pdasgd@delay={kind}": pdasgd, f"ddp@delay={kind}": ddp}
         return Fake({("v3-stragglers", "resnet18", row, EPOCH): Summary(mean, None, 1) for row, mean in rows.items()})
 
     assert claim("v3-straggler-speed").evaluate(delayed(12.0, 40.0)).status == "holds"
@@ -175,14 +175,16 @@ def test_what_a_delay_costs_is_compared_between_optimizers() -> None:
 
 
 def law_table(name: str, keys: Sequence[str], rows: Sequence[tuple[str, str, Sequence[tuple[float, float | None]]]]):  # type: ignore[no-untyped-def]
-    made = []
+    result_rows = []
     for network, row, values in rows:
         cells = [
             ResultCell(None if law is None else Published(law, None, None, "law"), Summary(value, None, 1))
             for value, law in values
         ]
-        made.append(ResultRow(network, network, row, row, tuple(cells)))
-    return ResultTable(name, name, "a law", tuple(Measure(key, key) for key in keys), tuple(made), reference="law")
+        result_rows.append(ResultRow(network, network, row, row, tuple(cells)))
+    return ResultTable(
+        name, name, "a law", tuple(Measure(key, key) for key in keys), tuple(result_rows), reference="law"
+    )
 
 
 def test_the_speed_up_follows_the_law_and_nears_its_maximum() -> None:
@@ -214,8 +216,8 @@ def test_table9_is_read_from_its_analysis() -> None:
         ResultRow(network, network, "bp", "BP", tuple(ResultCell(None, value) for value in values))
         for network in ("resnet18", "resnet50")
     ]
-    made = ResultTable("table9", "", "", tuple(Measure(key, key) for key in keys), tuple(rows))
-    assert claim("a-backward-twice").evaluate(Fake(found={"table9": (made,)})).status == "holds"
+    table9 = ResultTable("table9", "", "", tuple(Measure(key, key) for key in keys), tuple(rows))
+    assert claim("a-backward-twice").evaluate(Fake(found={"table9": (table9,)})).status == "holds"
 
 
 # ---- the catalogue
@@ -235,10 +237,10 @@ def test_claims_ask_for_cells_that_are_there() -> None:
     for id, network, row, measure in evidence.asked:
         if id in analyses.IDS:
             continue
-        known = table(id)
-        assert network in known.networks, (id, network)
-        assert row in {table_row.key for table_row in known.rows}, (id, row)
-        assert measure in known.measures, (id, measure)
+        definition = table(id)
+        assert network in definition.networks, (id, network)
+        assert row in {table_row.key for table_row in definition.rows}, (id, row)
+        assert measure in definition.measures, (id, measure)
 
 
 # ---- the command

@@ -41,8 +41,8 @@ def table6() -> Fake:
 
 
 def test_every_fit_is_of_rows_that_are_published() -> None:
-    for its in CARDS.values():
-        for fit in its.fits:
+    for card in CARDS.values():
+        for fit in card.fits:
             for id in fit.tables:
                 cells = {(network, row) for network, row, _ in published.load(id)}
                 assert {(network, row) for network in fit.networks for row in fit.rows} <= cells
@@ -73,10 +73,15 @@ def test_how_a_row_stands_to_a_card(card: str, id: str, network: str, row: str, 
 
 def test_rows_with_fitted_seconds_are_fitted_in_every_table() -> None:
     """Also LAP-SGD with more updaters than saturate the device (Tables 4, 5), but not LPP-SGD."""
-    known = [table(id) for id in IDS if "resnet20" in table(id).networks]
-    found = {one.id for one in known for row in one.rows if is_fitted("paper-b", one.id, "resnet20", row.key)}
+    with_resnet20 = [table(id) for id in IDS if "resnet20" in table(id).networks]
+    fitted = {
+        definition.id
+        for definition in with_resnet20
+        for row in definition.rows
+        if is_fitted("paper-b", definition.id, "resnet20", row.key)
+    }
     tables = {f"lap-table{n}" for n in (1, 2, 4, 5, 7, 11)}
-    assert found == {*tables, "others-cifar10", "lowcomm-images"}
+    assert fitted == {*tables, "others-cifar10", "lowcomm-images"}
 
 
 def test_a_row_moves_by_what_was_fitted_and_by_nothing_else() -> None:
@@ -210,6 +215,6 @@ def test_a_time_to_the_best_of_runs_that_ended_with_it_is_a_lower_bound() -> Non
     for rising, verdict in (((), "holds"), (("async_lu",), "not decided")):
         evidence = Fake(values, rising={("table6", "lstm", row): 1 for row in rising})
         assert claim.evaluate(evidence).status == verdict, rising
-    both = claim.evaluate(Fake(values, rising={("table6", "lstm", row): 3 for row in ("async_lu", "async_bu")}))
-    assert both.status == "not decided"
-    assert both.need.description.startswith("longer runs")
+    of_bounds = claim.evaluate(Fake(values, rising={("table6", "lstm", row): 3 for row in ("async_lu", "async_bu")}))
+    assert of_bounds.status == "not decided"
+    assert of_bounds.need.description.startswith("longer runs")

@@ -27,9 +27,9 @@ def runs(id: str, settings: dict[str, dict[str, str]] | None = None, scale: str 
 
 
 def line(lines: list[str], item: str) -> str:
-    found = [text for text in lines if text.startswith(f"{item}: ")]
-    assert len(found) == 1, lines
-    return found[0]
+    matching = [text for text in lines if text.startswith(f"{item}: ")]
+    assert len(matching) == 1, lines
+    return matching[0]
 
 
 @pytest.mark.parametrize("ambiguity", SETTABLE, ids=name)

@@ -25,8 +25,8 @@ def of(mean: float, std: float, n: int = 3) -> Quantity:
     return sure(Quantity.of(Summary(mean, std, n), exact=False))
 
 
-def seeds(found: Quantity, low: float, high: float, level: float = LEVEL) -> int | None:
-    return need([Outcome.of("g", "t", found, low, high)], ["t"], level, any_of=False).seeds
+def seeds(quantity: Quantity, low: float, high: float, level: float = LEVEL) -> int | None:
+    return need([Outcome.of("g", "t", quantity, low, high)], ["t"], level, any_of=False).seeds
 
 
 def judge(evidence: Fake, points: Points, *, any_of: bool = False) -> Verdict:
@@ -86,14 +86,14 @@ def test_a_verdict_says_its_effect_and_its_seeds() -> None:
 
 def test_comparisons_that_must_all_hold_need_more_seeds() -> None:
     """Twelve equal comparisons need more seeds than one: their probabilities of failing add up."""
-    one = [Outcome.of("g", "t", of(1.0, 1.0), 0.0, math.inf)]
-    alone, all_ = (need(one * many, ["t"], LEVEL, any_of=False).seeds for many in (1, 12))
+    single = [Outcome.of("g", "t", of(1.0, 1.0), 0.0, math.inf)]
+    alone, all_ = (need(single * count, ["t"], LEVEL, any_of=False).seeds for count in (1, 12))
     assert alone is not None
     assert all_ is not None
     assert all_ > alone
     fails = Outcome.of("g", "t", of(-1.0, 1.0), 0.0, math.inf)
-    assert need([*one * 12, fails], ["t"], LEVEL, any_of=False).seeds == alone, "one that fails is enough"
-    assert need([fails] * 12 + one, ["t"], LEVEL, any_of=True).seeds == alone, "of 'up to' one that holds"
+    assert need([*single * 12, fails], ["t"], LEVEL, any_of=False).seeds == alone, "one that fails is enough"
+    assert need([fails] * 12 + single, ["t"], LEVEL, any_of=True).seeds == alone, "of 'up to' one that holds"
 
 
 # ---- what no number of seeds decides
@@ -137,6 +137,6 @@ def test_an_effect_below_the_resolution_needs_finer_evaluations() -> None:
     assert b is not None
     point = Outcome.of("", "", a.minus(b), 0.0, math.inf)
     assert point.status == "not decided"
-    found = need([point], ("table1",), LEVEL, any_of=False)
-    assert found.seeds is None
-    assert "--evaluate-every" in found.description
+    needed = need([point], ("table1",), LEVEL, any_of=False)
+    assert needed.seeds is None
+    assert "--evaluate-every" in needed.description

@@ -16,16 +16,19 @@ BATCH = re.compile(r"\b(\d+) is (?:taken|assumed)|\bB = (\d+)|\bbatch size (\d+)
 def named(note: str) -> list[tuple[bool, int]]:
     """Returns (whether of all devices together, samples) for each batch in a note."""
     return [
-        (bool(found[4]), int(next(filter(str.isdecimal, filter(None, found.groups())))))
-        for found in BATCH.finditer(note)
+        (bool(match[4]), int(next(filter(str.isdecimal, filter(None, match.groups())))))
+        for match in BATCH.finditer(note)
     ]
 
 
 @pytest.mark.parametrize("id", IDS)
 def test_a_note_names_the_batch_of_its_row(id: str) -> None:
-    one = table(id)
-    rows = {row.key: row for row in one.rows}
+    definition = table(id)
+    rows = {row.key: row for row in definition.rows}
     for (network, key, _), value in published.load(id).items():
         for together, samples in named(value.note):
-            work, method = row_workload(one, network, rows[key], "paper", {}), row_method(one, rows[key], {})
+            work, method = (
+                row_workload(definition, network, rows[key], "paper", {}),
+                row_method(definition, rows[key], {}),
+            )
             assert samples == work.batch * (method.replicas if together else 1), (key, value.note)

@@ -22,7 +22,7 @@ def means(table: str, network: str, measure: str, rows: Mapping[str, float], std
 
 
 def joined(*evidence: Fake) -> Fake:
-    return Fake({key: value for one in evidence for key, value in one.values.items()})
+    return Fake({key: value for part in evidence for key, value in part.values.items()})
 
 
 def asked(id: str) -> set[tuple[str, str, str, str]]:
@@ -95,8 +95,8 @@ def test_staleness_grows_with_the_backward_pass_as_well_as_with_depth() -> None:
 
     def waits(*betas: float) -> Fake:
         rows = [
-            (f"beta={named}", f"layers={m}", [(beta * (m - 1) / 2, beta * (m - 1) / 2)])
-            for named, beta in zip((1, 2), betas, strict=True)
+            (f"beta={label}", f"layers={m}", [(beta * (m - 1) / 2, beta * (m - 1) / 2)])
+            for label, beta in zip((1, 2), betas, strict=True)
             for m in (4, 10)
         ]
         return Fake(found={"staleness": (law_table("staleness", ["wait_sum"], rows),)})
@@ -107,9 +107,9 @@ def test_staleness_grows_with_the_backward_pass_as_well_as_with_depth() -> None:
 
 def test_lars_is_about_large_batches_beside_small_ones_and_beside_those_without_it() -> None:
     def with_lars(large: float) -> Fake:
-        small = {f"{m}sgd@batch={b}": at for m in ("mb", "pl") for b, at in ((128, 92.0), (1024, 88.0))}
+        sgd = {f"{m}sgd@batch={b}": at for m in ("mb", "pl") for b, at in ((128, 92.0), (1024, 88.0))}
         lars = {f"{m}sgd@batch=1024,optimizer=lars": large for m in ("mb", "pl")}
-        return joined(means("lap-table1", "resnet20", TEST, small), means("lap-table11", "resnet20", TEST, lars))
+        return joined(means("lap-table1", "resnet20", TEST, sgd), means("lap-table11", "resnet20", TEST, lars))
 
     assert claim("b-lars").evaluate(with_lars(85.7)).status == "holds"
     assert claim("b-lars").evaluate(with_lars(90.0)).status == "does not hold", "better than without it"

@@ -33,8 +33,8 @@ def of_runs(*values: float | None, limit: float | None = None) -> Quantity:
 
 def test_the_interval_is_students_with_welchs_degrees_of_freedom_rounded_down() -> None:
     """Variances 3 and 1 of three runs each give 2 (3 + 1)^2 / (9 + 1) = 3.2 degrees of freedom; equal ones give 4."""
-    found = mean_of(10.0, 3.0, 3).minus(mean_of(5.0, math.sqrt(3), 3)).interval()
-    assert (found.low, found.high) == pytest.approx((5 - 3.1824 * 2, 5 + 3.1824 * 2), abs=1e-3)
+    difference = mean_of(10.0, 3.0, 3).minus(mean_of(5.0, math.sqrt(3), 3)).interval()
+    assert (difference.low, difference.high) == pytest.approx((5 - 3.1824 * 2, 5 + 3.1824 * 2), abs=1e-3)
     alike = mean_of(1.0, math.sqrt(3), 3).minus(mean_of(0.0, math.sqrt(3), 3)).interval()
     assert alike.high == pytest.approx(1 + 2.7764 * math.sqrt(2), abs=1e-3)
 
@@ -60,9 +60,9 @@ def test_rows_of_the_same_runs_do_not_differ_by_chance() -> None:
 
     runs, others = frozenset("abc"), frozenset("def")
     assert judged().status == judged(lapsgd=runs, lppsgd=others).status == "not decided"
-    same = judged(lapsgd=runs, lppsgd=runs)
-    assert same.status == "does not hold"
-    assert "1x (n = 3), the same runs" in same.text
+    verdict = judged(lapsgd=runs, lppsgd=runs)
+    assert verdict.status == "does not hold"
+    assert "1x (n = 3), the same runs" in verdict.text
 
 
 def of_seeds(values: Mapping[int, float]) -> Quantity:
@@ -72,9 +72,9 @@ def of_seeds(values: Mapping[int, float]) -> Quantity:
 def test_means_of_the_same_seeds_are_compared_seed_by_seed() -> None:
     """Differences of 1, 2 and 3 give 2 +- t(2) / sqrt(3), whatever the seeds have in common."""
     a, b = of_seeds({0: 11.0, 1: 52.0, 2: 93.0}), of_seeds({0: 10.0, 1: 50.0, 2: 90.0})
-    found = a.minus(b)
+    difference = a.minus(b)
     half = stdtrit(2, 0.975) / math.sqrt(3)
-    assert (found.interval().low, found.interval().high) == pytest.approx((2 - half, 2 + half))
+    assert (difference.interval().low, difference.interval().high) == pytest.approx((2 - half, 2 + half))
     assert mean_of(52.0, 41.0, 3).minus(mean_of(50.0, 40.0, 3)).interval().low < -80  # the seeds are not known
     ratio = sure(of_seeds({0: 2.0, 1: 4.0, 2: 6.0}).over(of_seeds({0: 1.0, 1: 2.0, 2: 3.0})))
     assert (ratio.interval().low, ratio.interval().high) == pytest.approx((2.0, 2.0))
@@ -87,8 +87,8 @@ def test_a_mean_that_comes_twice_counts_with_the_sum_of_its_weights() -> None:
         of_seeds({0: 4.0, 1: 5.0, 2: 6.0}),
         of_seeds({0: 1, 1: 2, 2: 3}),
     )
-    found = lu.minus(theirs).times(0.5).minus(lu.minus(ours).times(0.5))
-    assert (found.interval().low, found.interval().high) == pytest.approx((1.5, 1.5))
+    combination = lu.minus(theirs).times(0.5).minus(lu.minus(ours).times(0.5))
+    assert (combination.interval().low, combination.interval().high) == pytest.approx((1.5, 1.5))
 
 
 def test_the_seeds_that_all_have_count_where_two_or_more_have() -> None:
@@ -96,8 +96,8 @@ def test_the_seeds_that_all_have_count_where_two_or_more_have() -> None:
     a, b = on_common_seeds(five, three)
     assert (a.value, a.n, b) == (2.0, 3, three)
     assert a.minus(b).interval().low == pytest.approx(4 / 3 - stdtrit(2, 0.975) * math.sqrt(1 / 9))
-    one = of_seeds({2: 1.0, 7: 3.0, 8: 5.0})
-    assert on_common_seeds(five, one) == (five, one)
+    single_common = of_seeds({2: 1.0, 7: 3.0, 8: 5.0})
+    assert on_common_seeds(five, single_common) == (five, single_common)
     assert on_common_seeds(five, mean_of(1.0, 1.0, 3))[0] is five
     exact = mean_of(1.0, 0.0, 3, exact=True)
     assert on_common_seeds(exact, five) == (exact, five)
@@ -119,9 +119,9 @@ def test_two_equal_runs_show_no_spread() -> None:
 
 def test_a_bound_has_a_sampling_error_of_its_own() -> None:
     """A rival of 50, 60 and more than 200 is judged like one of 50, 60 and 200."""
-    ours = of_runs(40.0, 41.0, 42.0)
-    assert ours.minus(of_runs(50.0, 60.0, 200.0)).within(-math.inf, 0.0) == "not decided"
-    assert ours.minus(of_runs(50.0, 60.0, None, limit=200.0)).within(-math.inf, 0.0) == "not decided"
+    own_times = of_runs(40.0, 41.0, 42.0)
+    assert own_times.minus(of_runs(50.0, 60.0, 200.0)).within(-math.inf, 0.0) == "not decided"
+    assert own_times.minus(of_runs(50.0, 60.0, None, limit=200.0)).within(-math.inf, 0.0) == "not decided"
 
 
 def test_runs_that_never_arrive_bound_the_mean() -> None:
@@ -136,8 +136,8 @@ def test_runs_that_never_arrive_bound_the_mean() -> None:
 def test_a_published_mean_without_a_spread_is_exact() -> None:
     """A bound without its values has the least possible error."""
     assert Quantity(Published(5.0, None, 3, "").mean).minus(Quantity(4.9)).within(0.0, math.inf) == "holds"
-    old = Quantity.of(Summary(None, None, 3, censored=3, at_least=200.0), exact=False)
-    assert old == of_runs(None, None, None, limit=200.0)
+    bound = Quantity.of(Summary(None, None, 3, censored=3, at_least=200.0), exact=False)
+    assert bound == of_runs(None, None, None, limit=200.0)
 
 
 # ---- by simulation
@@ -148,10 +148,12 @@ def test_the_simulation_decides_as_the_rule_does(how: str) -> None:
     for (runs, spreads), limit in product(zip(RUNS, SPREADS, strict=False), (math.inf, 1.05)):
         a, b = (side[:60] for side in equals(runs, spreads))
         yes, no = decided(a, b - 0.2, how, limit)
-        for row, (ours, theirs) in enumerate(zip(a.tolist(), (b - 0.2).tolist(), strict=True)):
-            rival = of_runs(*(None if value > limit else value for value in theirs), limit=limit)
-            found = sure(of_runs(*ours).minus(rival) if how == "difference" else of_runs(*ours).over(rival))
-            status = found.within(-math.inf, 0.0 if how == "difference" else 1.0)
+        for row, (a_values, b_values) in enumerate(zip(a.tolist(), (b - 0.2).tolist(), strict=True)):
+            rival = of_runs(*(None if value > limit else value for value in b_values), limit=limit)
+            comparison = sure(
+                of_runs(*a_values).minus(rival) if how == "difference" else of_runs(*a_values).over(rival)
+            )
+            status = comparison.within(-math.inf, 0.0 if how == "difference" else 1.0)
             assert (status == "holds", status == "does not hold") == (yes[row], no[row])
 
 
@@ -171,14 +173,16 @@ def test_a_comparison_of_equals_is_rarely_decided(runs: tuple[int, int], spreads
 def test_comparisons_of_equals_with_some_common_seeds_are_rarely_decided(n: int, shared: float) -> None:
     """Seeds affect both rows alike, not at all, or oppositely; for the last, Welch's test would decide too many."""
     rng = np.random.default_rng(n)
-    both = np.sqrt(abs(shared)) * rng.standard_normal((1500, n))
-    a, b = (3 + side * both + 0.1 * rng.standard_normal((1500, n)) for side in (1, math.copysign(1, shared)))
+    common = np.sqrt(abs(shared)) * rng.standard_normal((1500, n))
+    a, b = (3 + side * common + 0.1 * rng.standard_normal((1500, n)) for side in (1, math.copysign(1, shared)))
     pairs = [tuple(of_seeds(dict(enumerate(row))) for row in rows) for rows in zip(a.tolist(), b.tolist(), strict=True)]
-    found = [ours.minus(theirs) for ours, theirs in pairs]
-    assert np.mean([one.within(0.0, math.inf) != "not decided" for one in found]) <= 0.05 + 3 * math.sqrt(0.05 / 1500)
+    differences = [first.minus(second) for first, second in pairs]
+    assert np.mean(
+        [difference.within(0.0, math.inf) != "not decided" for difference in differences]
+    ) <= 0.05 + 3 * math.sqrt(0.05 / 1500)
     if shared > 0 and n == 5:  # a difference of two of its own standard deviations, a fifth of the seeds' spread
-        there = [ours.minus(theirs).within(-0.28, math.inf) == "holds" for ours, theirs in pairs]
-        assert np.mean(there) > 0.8
+        held = [first.minus(second).within(-0.28, math.inf) == "holds" for first, second in pairs]
+        assert np.mean(held) > 0.8
 
 
 @pytest.mark.parametrize("limit", [0.9, 1.05])
@@ -196,13 +200,13 @@ def test_a_claim_of_many_comparisons_is_rarely_wrong(
     n: int, spreads: tuple[float, float], places: int, rivals: int
 ) -> None:
     """Any comparison decides this claim: at LEVEL each, twelve comparisons of equals would decide 26 %."""
-    level, wrong = alone_level(places * rivals), np.zeros(COMPARISONS, bool)
+    level, any_decided = alone_level(places * rivals), np.zeros(COMPARISONS, bool)
     for place in range(places):
         for rival in range(rivals):
-            ours, _ = equals((n, n), spreads, seed=place)
-            _, theirs = equals((n, n), spreads, seed=100 + place * rivals + rival)
-            wrong |= decided(ours, theirs, "difference", level=level)[1]
-    assert np.mean(wrong) <= MOST
+            row_seeds, _ = equals((n, n), spreads, seed=place)
+            _, rival_seeds = equals((n, n), spreads, seed=100 + place * rivals + rival)
+            any_decided |= decided(row_seeds, rival_seeds, "difference", level=level)[1]
+    assert np.mean(any_decided) <= MOST
 
 
 # ---- what was found at evaluations
@@ -224,18 +228,18 @@ def test_equal_epochs_are_not_certain() -> None:
 
 
 def test_a_part_of_the_seeds_keeps_the_resolution() -> None:
-    found = of_evaluations([8.0, 9.0, 9.0]).of_seeds({1, 2}).times(2.0)
-    assert (found.earliest.value, found.latest.value) == (16.0, 18.0)
-    assert found.interval().low < 16.0
+    doubled = of_evaluations([8.0, 9.0, 9.0]).of_seeds({1, 2}).times(2.0)
+    assert (doubled.earliest.value, doubled.latest.value) == (16.0, 18.0)
+    assert doubled.interval().low < 16.0
 
 
 @pytest.mark.parametrize("n", [2, 5])
 @pytest.mark.parametrize("std", [0.3, 2.0])
 def test_comparisons_of_equal_epochs_are_rarely_decided(n: int, std: float) -> None:
     rng = np.random.default_rng(n)
-    wrong = 0
+    decided_count = 0
     for _ in range(300):
         a, b = np.ceil(12.1 + std * rng.standard_normal((2, n))).tolist()
-        found = of_evaluations(a).minus(of_evaluations(b))
-        wrong += found.within(0.0, math.inf) != "not decided"
-    assert wrong <= 0.05 * 300
+        difference = of_evaluations(a).minus(of_evaluations(b))
+        decided_count += difference.within(0.0, math.inf) != "not decided"
+    assert decided_count <= 0.05 * 300

@@ -98,19 +98,22 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_method_looks_the_same_in_every_figure() -> None:
     """Whatever else is drawn, and in whatever order."""
-    one, other = looks(["async_lu", "async_bu", "bp"]), looks(["mine", "bp", "lapsgd", "async_lu@queue=4", "async_lu"])
-    assert one["bp"] == other["bp"]
-    assert one["async_lu"] == other["async_lu"]
-    assert looks(["mine"])["mine"] == other["mine"]
-    assert looks(["async_lu@queue=4"])["async_lu@queue=4"] == other["async_lu@queue=4"]
+    first, second = (
+        looks(["async_lu", "async_bu", "bp"]),
+        looks(["mine", "bp", "lapsgd", "async_lu@queue=4", "async_lu"]),
+    )
+    assert first["bp"] == second["bp"]
+    assert first["async_lu"] == second["async_lu"]
+    assert looks(["mine"])["mine"] == second["mine"]
+    assert looks(["async_lu@queue=4"])["async_lu@queue=4"] == second["async_lu@queue=4"]
 
 
 def test_rows_of_a_method_share_its_colour_and_no_two_rows_look_alike() -> None:
     rows = ["lapsgd", *(f"lapsgd@updaters={count}" for count in range(2, 40))]
-    found = looks([*rows, "lppsgd", "bp"])
-    assert len({found[row].colour for row in rows}) == 1
-    assert len(set(found.values())) == len(found)
-    assert {found[row].dash for row in rows[1:]} & {found["lapsgd"].dash} == set()
+    row_looks = looks([*rows, "lppsgd", "bp"])
+    assert len({row_looks[row].colour for row in rows}) == 1
+    assert len(set(row_looks.values())) == len(row_looks)
+    assert {row_looks[row].dash for row in rows[1:]} & {row_looks["lapsgd"].dash} == set()
 
 
 # ---- lines that coincide
@@ -130,8 +133,8 @@ def test_a_caption_says_what_coincides_over_every_axis() -> None:
     def curve(label: str, speed: float) -> Curve:
         return Curve(label, "ResNet-18", {"epoch": [1, 2], "seconds": [speed, 2 * speed]}, [50.0, 60.0], label)
 
-    said = "LPP lies on LAP, drawn wide below (ResNet-18)"
-    assert curves.coinciding([curve("LAP", 1), curve("LPP", 1), curve("BP", 3)]) == said
+    caption = "LPP lies on LAP, drawn wide below (ResNet-18)"
+    assert curves.coinciding([curve("LAP", 1), curve("LPP", 1), curve("BP", 3)]) == caption
     assert curves.coinciding([curve("LAP", 1), curve("BP", 3)]) == ""
 
 
@@ -154,7 +157,7 @@ def test_a_panel_of_densities_has_the_horizontal_axis_that_it_asks_for(
 ) -> None:
     """Whatever its bins and lines cover, so that panels beside it can be compared."""
     figure = Figure()
-    monkeypatch.setattr(canvas, "picture", lambda paint, *rest: paint(figure, canvas.SCREEN))
+    monkeypatch.setattr(canvas, "picture", lambda paint, *args: paint(figure, canvas.SCREEN))
     panel = densities.Density("", [0.0, 1.0, 2.0], [0.5, 0.5], [0.0, 9.0], {"formula": [0.1, 0.0]}, (-3.0, 3.0))
     densities.densities([[panel]], ["formula"], tmp_path / "stem", title="", x_label="")
     assert figure.axes[0].get_xlim() == (-3.0, 3.0)

@@ -84,9 +84,9 @@ def test_what_comes_from_runs_is_no_command() -> None:
 def test_the_document_takes_all_tables_in(tmp_path: Path) -> None:
     places = tmp_path / "small" / "table3", Path("/elsewhere")
     inside, outside = (Picture(place / "curves", HOSTILE, "alt") for place in places)
-    one = Page("table3", "T", "s", curves=(inside, outside), condition=Conditions("small"))
+    report_page = Page("table3", "T", "s", curves=(inside, outside), condition=Conditions("small"))
     claims = Claims(("holds",), (RunCondition("small"),), ((1,),), ("rule",), ())
-    papers = Paper("Paper A", (one,)), Paper("B")
+    papers = Paper("Paper A", (report_page,)), Paper("B")
     text = latex.document(Site(HOSTILE, (("Scale", HOSTILE),), papers, claims), tmp_path)
     sound(text)
     assert r"\input{small/table3/table.tex}" in text

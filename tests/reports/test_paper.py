@@ -51,8 +51,8 @@ def test_a_table_is_a_float_with_a_label_of_its_own() -> None:
     columns(text)
     assert r"\label{tab:table3-smoke-virtual-paper-a}" in text
     assert r"\caption{Time \& accuracy (resnet18, smoke, virtual, paper-a).}" in text
-    other = replace(TABLE, conditions=Conditions("small", "virtual", "paper-a"))
-    assert paper.name(other) == "table3-small-virtual-paper-a"
+    small_table = replace(TABLE, conditions=Conditions("small", "virtual", "paper-a"))
+    assert paper.name(small_table) == "table3-small-virtual-paper-a"
     assert label("a+b") != label("a-b") == "a-b"
 
 
@@ -83,17 +83,17 @@ def test_what_is_bold(values: list[Summary | None], places: set[int]) -> None:
 def test_rows_are_told_apart_seed_by_seed(differences: list[float], places: set[int]) -> None:
     """The seeds lie ten points apart: independent means would tell neither pair apart."""
     below = [40.0, 50.0, 60.0]
-    above = [value + more for value, more in zip(below, differences, strict=True)]
-    cells = [ResultCell(None, summary(its), runs=Seeds(its, seeds=(0, 1, 2))) for its in (above, below)]
+    above = [value + difference for value, difference in zip(below, differences, strict=True)]
+    cells = [ResultCell(None, summary(values), runs=Seeds(values, seeds=(0, 1, 2))) for values in (above, below)]
     assert best(cells, BEST) == places
 
 
 def test_times_are_told_apart_as_at_a_glance() -> None:
     """Found at evaluations 5 s apart, 10 and 14 s may be one time; at evaluations 0.1 s apart they are two."""
     for width, places in ((5.0, set()), (0.1, {0})):
-        its = [Seeds([time] * 3, [60.0] * 3, [False] * 3, [width] * 3, (0, 1, 2)) for time in (10.0, 14.0)]
-        means = [summary(one.values, resolutions=one.widths) for one in its]
-        cells = [ResultCell(None, mean, runs=one) for mean, one in zip(means, its, strict=True)]
+        samples = [Seeds([time] * 3, [60.0] * 3, [False] * 3, [width] * 3, (0, 1, 2)) for time in (10.0, 14.0)]
+        means = [summary(sample.values, resolutions=sample.widths) for sample in samples]
+        cells = [ResultCell(None, mean, runs=sample) for mean, sample in zip(means, samples, strict=True)]
         assert best(cells, SECONDS) == places
 
 
@@ -122,16 +122,18 @@ def test_networks_without_runs_are_left_out_with_what_is_said_of_them() -> None:
     rows = (*ROWS, row("bp", None, None, "resnet50"))
     text = str(paper.of(replace(TABLE, rows=rows)))
     assert "resnet50" not in text
-    both = str(paper.of(replace(TABLE, rows=(*ROWS, row("bp", ROWS[0].cells[0].measured, None, "resnet50")))))
-    assert r"\multicolumn{4}{@{}l}{\emph{resnet50}} \\" in both
-    assert "resnet50: no target." in both
+    with_resnet50 = str(paper.of(replace(TABLE, rows=(*ROWS, row("bp", ROWS[0].cells[0].measured, None, "resnet50")))))
+    assert r"\multicolumn{4}{@{}l}{\emph{resnet50}} \\" in with_resnet50
+    assert "resnet50: no target." in with_resnet50
 
 
 def test_parts_of_a_measure_are_columns() -> None:
-    made = PaperTable(TABLE, (PaperColumn(0, "measured"), PaperColumn(0, "interval"), PaperColumn(0, "n")), "mine")
-    assert r"LU & \textbf{60.3 $\pm$ 0.5} & {[}59.7, 60.9{]} & 5 \\" in str(made)
-    assert r"\begin{table}[tbp]" in str(made)
-    assert r"\label{tab:mine}" in str(made)
+    paper_table = PaperTable(
+        TABLE, (PaperColumn(0, "measured"), PaperColumn(0, "interval"), PaperColumn(0, "n")), "mine"
+    )
+    assert r"LU & \textbf{60.3 $\pm$ 0.5} & {[}59.7, 60.9{]} & 5 \\" in str(paper_table)
+    assert r"\begin{table}[tbp]" in str(paper_table)
+    assert r"\label{tab:mine}" in str(paper_table)
 
 
 @pytest.mark.skipif(LATEX is None, reason="no pdflatex here")
@@ -142,16 +144,16 @@ def test_tex_takes_two_tables_and_a_figure_in(tmp_path: Path) -> None:
         title=HOSTILE,
         notes=(HOSTILE,),
         captions=(HOSTILE,),
-        rows=tuple(replace(one, method_label=HOSTILE) for one in ROWS),
+        rows=tuple(replace(original, method_label=HOSTILE) for original in ROWS),
     )
-    for name, made in (("one", paper.of(TABLE)), ("two", replace(paper.of(hostile), name="two", notes=True))):
-        (tmp_path / f"{name}.tex").write_text(str(made), encoding="utf-8")
+    for name, printed in (("one", paper.of(TABLE)), ("two", replace(paper.of(hostile), name="two", notes=True))):
+        (tmp_path / f"{name}.tex").write_text(str(printed), encoding="utf-8")
     (tmp_path / "paper.tex").write_text(
         r"\documentclass[twocolumn]{article}\usepackage{booktabs,graphicx}\begin{document}"
         r"Table~\ref{tab:two}.\input{one}\input{two}\end{document}",
         encoding="utf-8",
     )
     command = [str(LATEX), "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
-    said = [subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False) for _ in range(2)][-1]
-    assert said.returncode == 0, said.stdout[-2000:]
-    assert not re.findall(r"Overfull \\hbox|undefined|multiply", said.stdout)
+    done = [subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False) for _ in range(2)][-1]
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert not re.findall(r"Overfull \\hbox|undefined|multiply", done.stdout)

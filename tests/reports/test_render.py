@@ -62,10 +62,10 @@ def shown() -> ResultTable:
     )
 
 
-def screen(shown: ResultTable, width: int) -> list[str]:
+def screen(result_table: ResultTable, width: int) -> list[str]:
     console = Console(width=width, file=io.StringIO(), color_system=None, legacy_windows=False)
     with console.capture() as capture:
-        console.print(to_rich(shown))
+        console.print(to_rich(result_table))
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
@@ -147,10 +147,10 @@ def law(*cells: ResultCell, reference: str = "law") -> ResultTable:
 
 
 def test_a_law_heads_its_own_columns_and_a_measure_without_one_has_none() -> None:
-    shown = law(
+    result_table = law(
         ResultCell(Published(1.2, None, None, ""), Summary(1.2004, None, 1)), ResultCell(None, Summary(66.7, None, 1))
     )
-    assert screen(shown, 80)[2:] == [
+    assert screen(result_table, 80)[2:] == [
         "ResNet-18 (width 8)",
         "               Speed-up        Busy share of all seconds (%)",
         "Method   law  measured  ratio                       measured",
@@ -158,7 +158,7 @@ def test_a_law_heads_its_own_columns_and_a_measure_without_one_has_none() -> Non
         "b = 2   1.20      1.20      1                           66.7",
         "",
     ]
-    assert to_markdown(shown).splitlines()[4] == (
+    assert to_markdown(result_table).splitlines()[4] == (
         "| Network | Method | Speed-up, law | Speed-up, measured | Speed-up, ratio"
         " | Busy share of all seconds (%), measured |"
     )
@@ -167,16 +167,22 @@ def test_a_law_heads_its_own_columns_and_a_measure_without_one_has_none() -> Non
 def test_what_is_found_at_evaluations_says_how_fine_these_are() -> None:
     coarse = ResultCell(None, Summary(1.16, 0.0, 3, resolution=0.58))
     late = ResultCell(None, Summary(2.0, 0.0, 3, resolution=1.0))
-    shown = table(row("bp", "BP", coarse, late))
-    said = "up to: Time to target (s) 0.58 to 0.7, Epochs to target 1."
-    shown = replace(
-        shown, rows=(*shown.rows, row("x", "X", ResultCell(None, Summary(2.0, 0.0, 3, resolution=0.7)), late))
+    result_table = table(row("bp", "BP", coarse, late))
+    sentence = "up to: Time to target (s) 0.58 to 0.7, Epochs to target 1."
+    result_table = replace(
+        result_table,
+        rows=(*result_table.rows, row("x", "X", ResultCell(None, Summary(2.0, 0.0, 3, resolution=0.7)), late)),
     )
-    for text in (" ".join(screen(shown, 200)), to_markdown(shown)):
-        assert said in text
+    for text in (" ".join(screen(result_table, 200)), to_markdown(result_table)):
+        assert sentence in text
         assert "1.16 ± 0.00" in text
         assert "2.0 ± 0.0" in text
-    assert [line["resolution"] for line in csv.DictReader(io.StringIO(to_csv(shown)))] == ["0.58", "1.0", "0.7", "1.0"]
+    assert [line["resolution"] for line in csv.DictReader(io.StringIO(to_csv(result_table)))] == [
+        "0.58",
+        "1.0",
+        "0.7",
+        "1.0",
+    ]
     exact = table(row("bp", "BP", ResultCell(None, Summary(1.16, 0.0, 3)), ResultCell(reason="not run")))
     assert "Found at evaluations" not in to_markdown(exact)
 
@@ -192,7 +198,7 @@ def test_every_width_shows_every_value(shown: ResultTable, width: int) -> None:
 
 def test_csv_is_tidy(shown: ResultTable) -> None:
     """And says in every line of what condition it is."""
-    given = Conditions(
+    conditions = Conditions(
         "smoke",
         "threads",
         "AMD EPYC",
@@ -207,7 +213,7 @@ def test_csv_is_tidy(shown: ResultTable) -> None:
         commits=("0f0f",),
         data={"Digits": "ab12"},
     )
-    lines = list(csv.DictReader(io.StringIO(to_csv(replace(shown, conditions=given)))))
+    lines = list(csv.DictReader(io.StringIO(to_csv(replace(shown, conditions=conditions)))))
     assert len(lines) == 6
     assert lines[0] == {
         "table": "table3",
@@ -271,14 +277,14 @@ def test_markdown(shown: ResultTable) -> None:
 def test_names_are_taken_literally() -> None:
     wild = "[bold red]x[/] | <b> `y`\n\x1b[31mz"
     cell = ResultCell(None, Summary(1.0, None, 1))
-    shown = table(ResultRow("resnet18", wild, "mine", wild, (cell, cell)))
-    text = " ".join(screen(shown, 120))
+    result_table = table(ResultRow("resnet18", wild, "mine", wild, (cell, cell)))
+    text = " ".join(screen(result_table, 120))
     assert "[bold red]x[/] | <b> `y`  [31mz" in text
     assert "\x1b" not in text
-    line = to_markdown(shown).splitlines()[8]
+    line = to_markdown(result_table).splitlines()[8]
     escaped = r"\[bold red\]x\[/\] \| \<b\> \`y\`  \[31mz"
     assert line.startswith(f"| {escaped} | {escaped} | 1.00 |")
-    assert next(csv.DictReader(io.StringIO(to_csv(shown))))["method"] == wild
+    assert next(csv.DictReader(io.StringIO(to_csv(result_table))))["method"] == wild
 
 
 @pytest.mark.parametrize(
@@ -330,10 +336,10 @@ def test_a_blank_needs_a_reason() -> None:
 
 def test_a_value_says_its_runs_where_they_are_not_as_many_as_elsewhere() -> None:
     cells = [ResultCell(None, Summary(1.0, 0.1, n)) for n in (3, 5, 3)]
-    shown = replace(table(*(row(f"m{i}", "M", cell, cells[0]) for i, cell in enumerate(cells))))
-    shown = replace(shown, conditions=Conditions("smoke", runs=11))
-    text = "\n".join(screen(shown, 100))
-    assert shown.n == 3
+    result_table = replace(table(*(row(f"m{i}", "M", cell, cells[0]) for i, cell in enumerate(cells))))
+    result_table = replace(result_table, conditions=Conditions("smoke", runs=11))
+    text = "\n".join(screen(result_table, 100))
+    assert result_table.n == 3
     assert text.count("(5)") == 1
     assert "(3)" not in text
     assert "n = 3 runs, or as many as stand in ( ) (three or fewer: weak" in text

@@ -114,9 +114,9 @@ def claims() -> Claims:
 
 
 def pages(folder: Path) -> list[Path]:
-    found = sorted(folder.rglob("*.html"))
-    assert len(found) == 3
-    return found
+    paths = sorted(folder.rglob("*.html"))
+    assert len(paths) == 3
+    return paths
 
 
 def test_nothing_that_comes_from_runs_is_markup(folder: Path) -> None:
@@ -180,8 +180,8 @@ def test_a_command_that_would_train_more_runs_says_how_many(tmp_path: Path) -> N
         (("a finished 6 2026",), "To repeat it:"),
         (("a finished 6 2026", "", ""), "2 more"),
     ):
-        shown = replace(plain, made_of={f"run{number}": state for number, state in enumerate(states)})
-        site.write(Site("Report", (), (Paper("A", (shown,)),), commands=("python -m benchmarks run",)), tmp_path)
+        changed = replace(plain, made_of={f"run{number}": state for number, state in enumerate(states)})
+        site.write(Site("Report", (), (Paper("A", (changed,)),), commands=("python -m benchmarks run",)), tmp_path)
         for place in (tmp_path, tmp_path / "smoke" / "table3"):
             for name in ("index.html", "report.md"):
                 assert heading in (place / name).read_text(encoding="utf-8")
@@ -190,11 +190,11 @@ def test_a_command_that_would_train_more_runs_says_how_many(tmp_path: Path) -> N
 def test_many_pictures_are_drawn_by_several_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Byte for byte as by one; an error is told."""
     monkeypatch.setattr(figure_queue, "FEW", 2)
-    _, found = split({"a": TimedRuns(1.0, 2.0), "b": TimedRuns(3.0, 3.0)})
-    for many in (1, 2):
+    _, speedup_split = split({"a": TimedRuns(1.0, 2.0), "b": TimedRuns(3.0, 3.0)})
+    for count in (1, 2):
         queue = FigureQueue(tmp_path)
-        for number in range(many):
-            queue.draw(diagnostics.splits, {"net": found}, tmp_path / f"{many}-{number}", title="t")
+        for number in range(count):
+            queue.draw(diagnostics.splits, {"net": speedup_split}, tmp_path / f"{count}-{number}", title="t")
         queue.finish()
     assert len(list(tmp_path.glob("*.png"))) == 3
     assert len({path.read_bytes() for path in tmp_path.glob("*.png")}) == 1
@@ -264,8 +264,8 @@ def test_what_cannot_be_judged_says_why() -> None:
     assert entry.light == VerdictBadge("not reached", "2 of 3 runs")
     assert entry.interval.startswith("restricted mean 53.3")
     assert entry.n == "n = 3 is weak"
-    found = verdicts.light(ResultCell(PAPER, None, "no data"), SECONDS, "paper")
-    assert found == VerdictBadge("not measured", "no data")
+    badge = verdicts.light(ResultCell(PAPER, None, "no data"), SECONDS, "paper")
+    assert badge == VerdictBadge("not measured", "no data")
     single = verdicts.entry(ResultCell(PAPER, Summary(100.0, None, 1), runs=Seeds([100.0])), SECONDS, "paper")
     assert single.light.status == "undecided"
     assert "single run" in single.light.why
@@ -279,8 +279,8 @@ def test_an_interval_reaches_down_by_what_evaluations_leave_open() -> None:
     assert verdicts.interval_text(Seeds([1.16] * 3, widths=[1.16] * 3), SECONDS).startswith("[0, ")
     plain = Seeds([40.0, 41.0, 42.0, 43.0, None], [60.0] * 5, [False] * 4 + [True])
     coarse = replace(plain, widths=(10.0, 10.0, 10.0, 10.0, None))
-    one, other = (verdicts.interval_text(seeds, SECONDS) for seeds in (plain, coarse))
-    assert one != other
+    plain_text, coarse_text = (verdicts.interval_text(seeds, SECONDS) for seeds in (plain, coarse))
+    assert plain_text != coarse_text
 
 
 # ---- splits
@@ -298,12 +298,12 @@ def test_the_factors_of_a_speedup_multiply_and_their_shares_add_up() -> None:
 def test_the_intervals_of_a_speedup_are_those_of_the_ratios_of_means() -> None:
     slow, fast = ((30.0, 10), (33.0, 11), (36.0, 12)), ((10.0, 10), (11.0, 11), (10.5, 10.5))
     runs = [TimedRuns(mean([t for t, _ in of]), mean([e for _, e in of]), of) for of in (slow, fast)]
-    _, (_, found) = split(dict(zip(("slow", "fast"), runs, strict=True)))
-    for part, factor in enumerate((found.factor("speedup"), found.factor("by_epochs"))):
+    _, (_, speedup_split) = split(dict(zip(("slow", "fast"), runs, strict=True)))
+    for part, factor in enumerate((speedup_split.factor("speedup"), speedup_split.factor("by_epochs"))):
         want = ratio_interval([run[part] for run in slow], [run[part] for run in fast])
-        its = factor.interval
+        interval = factor.interval
         assert want is not None
-        assert its is not None
-        assert (its.low, its.high) == pytest.approx((want.low, want.high))
-    by_seconds = found.intervals["by_seconds"]  # every run has 3, or 1, seconds an epoch
+        assert interval is not None
+        assert (interval.low, interval.high) == pytest.approx((want.low, want.high))
+    by_seconds = speedup_split.intervals["by_seconds"]  # every run has 3, or 1, seconds an epoch
     assert (by_seconds.low, by_seconds.high) == pytest.approx((3, 3))

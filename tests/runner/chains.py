@@ -29,8 +29,8 @@ def small(method: str, options: Mapping[str, Any] | None = None, **how: Any) -> 
     """Returns a function that makes small runs, as the conformance suite does."""
 
     def make() -> tuple[Training, RunSpec]:
-        made = Small(method, options, **how)
-        return made, made.spec
+        training = Small(method, options, **how)
+        return training, training.spec
 
     return make
 
@@ -69,7 +69,7 @@ class Chain:
         checkpoints.ends_after = ends_after
         folder = folder_of(self.out, ID)
         with pytest.MonkeyPatch.context() as patch, suppress(Ended):
-            patch.setattr(training_module, "Training", lambda *given, **named: training)
+            patch.setattr(training_module, "Training", lambda *args, **kwargs: training)
             with Journal.create(folder, id=ID, spec=spec, environment={}, labels=Labels()) as journal:
                 training_module.train(spec, journal, data=data(), card=None, checkpoints=checkpoints)
             self.bits = bits(training.team), training.executor.now
@@ -96,11 +96,11 @@ def outcome(record: Record | None) -> tuple[list[dict[str, float]], dict[str, An
 
 def check_chain(out: Path, make: Make) -> tuple[Chain, Record, int]:
     """Checks that ending a run at every checkpoint does not change it -> the whole run, its record, number of ends."""
-    whole, cut = Chain(out / "whole", make), Chain(out / "cut", make)
-    expected = whole.part(ends_after=None)
+    uninterrupted, cut = Chain(out / "whole", make), Chain(out / "cut", make)
+    expected = uninterrupted.part(ends_after=None)
     *interrupted, resumed = cut.parts()
     assert outcome(resumed) == outcome(expected)
-    assert cut.bits == whole.bits
-    assert cut.said == whole.said == []
+    assert cut.bits == uninterrupted.bits
+    assert cut.said == uninterrupted.said == []
     assert not (folder_of(cut.out, ID) / "checkpoints").exists()
-    return whole, sure(expected), len(interrupted)
+    return uninterrupted, sure(expected), len(interrupted)

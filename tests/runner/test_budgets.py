@@ -38,9 +38,9 @@ def test_data_and_epochs_grow_and_the_schedule_keeps_its_shape(budget: int, samp
 @pytest.mark.parametrize("budget", [4, 20])
 def test_samples_fill_the_batches_of_every_row_on_all_of_its_devices(budget: int) -> None:
     tried = 0
-    for one in map(table, registry.IDS):
+    for definition in map(table, registry.IDS):
         try:
-            cells = resolve(one, Choices(scale="small", budget=budget, seeds=(0,))).cells
+            cells = resolve(definition, Choices(scale="small", budget=budget, seeds=(0,))).cells
         except USER_ERRORS:  # its data have no such budget
             continue
         tried += len(cells)
@@ -77,8 +77,8 @@ def test_runs_at_a_budget_are_other_runs_and_say_so(tmp_path: Path) -> None:
 
 def test_budgets_that_have_runs_are_shown_where_none_was_asked_for() -> None:
     at = [replace(SMALL, budget=budget) for budget in (1, 4)]
-    held = Journals(tuple(made(run, "2026") for one in at for run in resolve(table("table1"), one).runs))
-    shown = at_conditions(SMALL, held, every={"budget"})
-    assert [one.condition.selection[:1] == ("4-times-the-samples",) for one in shown] == [False, True]
-    lines = [next(iter(captions(next(of for of in one.shown if of.table.id == "table1")))) for one in shown]
+    journals = Journals(tuple(made(run, "2026") for choices in at for run in resolve(table("table1"), choices).runs))
+    groups = at_conditions(SMALL, journals, every={"budget"})
+    assert [group.condition.selection[:1] == ("4-times-the-samples",) for group in groups] == [False, True]
+    lines = [next(iter(captions(next(of for of in group.shown if of.table.id == "table1")))) for group in groups]
     assert ["4 times the samples" in line for line in lines] == [False, True]

@@ -17,9 +17,9 @@ from results.records.lease import Lease
 
 def test_a_busy_run_is_asked_for_when_its_lease_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "POLL_SECONDS", 0.0)
-    heard: list[Event] = []
+    events: list[Event] = []
     free, held = resolve(table("table3"), Choices(seeds=(0,))).runs[:2]
-    busy = pool.BusyRuns(tmp_path, (free, held), heard.append)
+    busy = pool.BusyRuns(tmp_path, (free, held), events.append)
     for run in (free, held):
         folder_of(tmp_path, run.id).mkdir(parents=True)
         busy.hear(Busy(run.id, "elsewhere"))
@@ -30,4 +30,4 @@ def test_a_busy_run_is_asked_for_when_its_lease_is_free(tmp_path: Path, monkeypa
     finally:
         lease.release()
     assert busy.freed() == [held]
-    assert len(heard) == 2
+    assert len(events) == 2

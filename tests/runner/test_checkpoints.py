@@ -154,7 +154,7 @@ def test_another_runs_checkpoint_is_refused(tmp_path: Path) -> None:
     (tmp_path / "runs" / ID).rename(tmp_path / "runs" / "other")
     sentences = list[str]()
     assert Checkpoints(tmp_path, "other", environment={}, say=sentences.append).resume(BP()[0].resume) is None
-    assert ["is another run's" in one for one in sentences] == [True, True]
+    assert ["is another run's" in sentence for sentence in sentences] == [True, True]
 
 
 def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_waiting_for_the_processor_does_not_count_as_cost(tmp_path: Path, monkey
     assert checkpoints.flush() == (3, 0)
 
 
-def no_room(*given: Any, **named: Any) -> Any:
+def no_room(*args: Any, **kwargs: Any) -> Any:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

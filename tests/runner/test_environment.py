@@ -16,8 +16,8 @@ from benchmarks.runner import environment
 
 
 def git(folder: Path, *arguments: str) -> str:
-    who = ("-c", "user.name=someone", "-c", "user.email=someone@example.org")
-    done = subprocess.run(["git", "-C", folder, *who, *arguments], capture_output=True, text=True, check=True)
+    author = ("-c", "user.name=someone", "-c", "user.email=someone@example.org")
+    done = subprocess.run(["git", "-C", folder, *author, *arguments], capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 

@@ -24,8 +24,8 @@ from results.records.spec import ACCURACY, Judge
 def test_accepted_intervals_are_parsed(given: Any, kept: float) -> None:
     """It is parsed to a fraction, and written in JSON as the number that journals always had."""
     work = workload("cifar10", "resnet18", "smoke", {"evaluate_every": given})
-    made = work.model_dump(mode="json")["evaluate_every"]
-    assert (made, type(made)) == (kept, type(kept))
+    recorded = work.model_dump(mode="json")["evaluate_every"]
+    assert (recorded, type(recorded)) == (kept, type(kept))
     assert work.evaluate_every == Fraction(kept).limit_denominator(100)
 
 
@@ -44,8 +44,8 @@ def test_the_default_is_no_part_of_a_run() -> None:
     every = specs(settings={"workload": {"evaluate_every": "1"}})
     assert every == specs()
     assert "evaluate_every" not in every[0].workload.document()
-    other = specs(settings={"workload": {"evaluate_every": "1/2"}})
-    assert [spec.workload.document()["evaluate_every"] for spec in other] == [0.5] * len(every)
+    changed = specs(settings={"workload": {"evaluate_every": "1/2"}})
+    assert [spec.workload.document()["evaluate_every"] for spec in changed] == [0.5] * len(every)
 
 
 def test_no_more_often_than_a_device_has_batches() -> None:
@@ -68,7 +68,7 @@ def test_the_last_epoch_is_evaluated() -> None:
     at = [evaluated_at(number, Fraction(2), 5) for number in (1, 2, 3)]
     assert at == [2, 4, 5]
     assert [evaluations_until(Fraction(done), Fraction(2), 5) for done in range(6)] == [0, 0, 1, 1, 2, 3]
-    assert [type(epoch_number(one)) for one in (Fraction(2), Fraction(5, 2))] == [int, float]
+    assert [type(epoch_number(epoch)) for epoch in (Fraction(2), Fraction(5, 2))] == [int, float]
 
 
 def test_a_loss_that_falls_is_better() -> None:

@@ -175,7 +175,7 @@ class Pretender:
     def join(self, seconds: float = 0.0) -> None: ...
 
 
-def spread(monkeypatch: pytest.MonkeyPatch, seen: tuple[str, ...], *, jobs: int, deaths: str = "") -> list[Any]:
+def spread(monkeypatch: pytest.MonkeyPatch, visible: tuple[str, ...], *, jobs: int, deaths: str = "") -> list[Any]:
     """Returns the GPUs of each process that trains runs a to f, in the order of their starts."""
     monkeypatch.setattr(Pretender, "started", [])
     monkeypatch.setattr(Pretender, "deaths", set(deaths))
@@ -184,7 +184,7 @@ def spread(monkeypatch: pytest.MonkeyPatch, seen: tuple[str, ...], *, jobs: int,
     runs: Any = [
         SimpleNamespace(id=id, spec=SimpleNamespace(executor="virtual", seed=0), labels=None) for id in "abcdef"
     ]
-    ended = pool.train_all(runs, Setting(Path(), None, {}, (), {}, seen), jobs=jobs, listen=lambda event: None)
+    ended = pool.train_all(runs, Setting(Path(), None, {}, (), {}, visible), jobs=jobs, listen=lambda event: None)
     assert len(ended) == len(runs)
     return Pretender.started
 
@@ -204,14 +204,14 @@ def test_a_process_sees_its_gpu_before_anything_asks_for_one(
     seen: tuple[str, ...], visible: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the environment, since torch.cuda.set_device holds for one thread, and every worker has its own."""
-    found: list[str | None] = []
+    visible_in_process: list[str | None] = []
     monkeypatch.setenv(gpus.VISIBLE, "2,5")
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(process, "keep_freed_memory", lambda: True)
-    monkeypatch.setattr(process, "serve", lambda *_: found.append(os.environ.get(gpus.VISIBLE)))
+    monkeypatch.setattr(process, "serve", lambda *_: visible_in_process.append(os.environ.get(gpus.VISIBLE)))
     pipe: Any = None
     process.main(pipe, Setting(Path(), None, {}, (), {}, seen))
-    assert found == [visible]
+    assert visible_in_process == [visible]
 
 
 @pytest.mark.cuda

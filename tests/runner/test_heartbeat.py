@@ -56,14 +56,14 @@ def test_a_silent_process_is_given_up_with_what_it_was_at(clock: Clock) -> None:
 
 
 def test_without_a_limit_silence_is_said_at_growing_intervals(clock: Clock) -> None:
-    heard: list[Any] = []
-    beats = Heartbeats(None, heard.append)
+    events: list[Any] = []
+    beats = Heartbeats(None, events.append)
     beats.hear(Alive("id", AT))
     assert wait(beats, clock, 100.0) == []
-    assert [type(event) for event in heard] == [Remark, Remark]
-    assert "for 30 s" in heard[0].text
-    assert "for 60 s" in heard[1].text
-    assert not any("repeats the run" in remark.text for remark in heard)  # it may be healthy
+    assert [type(event) for event in events] == [Remark, Remark]
+    assert "for 30 s" in events[0].text
+    assert "for 60 s" in events[1].text
+    assert not any("repeats the run" in remark.text for remark in events)  # it may be healthy
 
 
 def test_imports_have_more_time(clock: Clock) -> None:
@@ -80,10 +80,10 @@ def test_time_in_which_the_command_was_stopped_itself_does_not_count(clock: Cloc
 
 
 def test_all_else_is_passed_on_and_counts_as_a_sign(clock: Clock) -> None:
-    heard: list[Any] = []
-    beats = Heartbeats(4.0, heard.append)
+    events: list[Any] = []
+    beats = Heartbeats(4.0, events.append)
     beats.hear(Alive("id", AT))
     wait(beats, clock, 3.0)
     beats.hear(epoch := Epoch("id", 1, {}))
-    assert heard == [epoch]
+    assert events == [epoch]
     assert wait(beats, clock, 3.0) == []

@@ -29,8 +29,8 @@ CHOICES = Choices(seeds=(0,), methods=("bp",), networks=("resnet18",))
 
 
 def git(folder: Path, *arguments: str) -> None:
-    who = ("-c", "user.name=someone", "-c", "user.email=someone@example.org")
-    subprocess.run(["git", "-C", folder, *who, *arguments], check=True, capture_output=True)
+    author = ("-c", "user.name=someone", "-c", "user.email=someone@example.org")
+    subprocess.run(["git", "-C", folder, *author, *arguments], check=True, capture_output=True)
 
 
 def forget() -> None:
@@ -187,26 +187,26 @@ NO_NUMERICS = {
 
 def test_whatever_trains_belongs_to_the_numerics(checkout: Path) -> None:
     """All that the training loop imports is among the sources, or listed as irrelevant."""
-    seen: set[str] = set()
+    checked: set[str] = set()
     waiting = ["benchmarks/runner/training.py"]
     while waiting:
         name = waiting.pop()
-        if name not in seen:
-            seen.add(name)
+        if name not in checked:
+            checked.add(name)
             waiting += imported(checkout, name)
-    assert {name for name in seen if not name.startswith(SOURCES)} <= NO_NUMERICS
+    assert {name for name in checked if not name.startswith(SOURCES)} <= NO_NUMERICS
 
 
 def imported(checkout: Path, name: str) -> list[str]:
     """Returns our own files that a file imports."""
-    found: list[str] = []
+    modules: list[str] = []
     for node in ast.walk(ast.parse((checkout / name).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
+            modules += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            modules += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     paths = [
-        module.replace(".", "/") for module in found if module.split(".")[0] in ("benchmarks", "methods", "results")
+        module.replace(".", "/") for module in modules if module.split(".")[0] in ("benchmarks", "methods", "results")
     ]
     candidates = [candidate for path in paths for candidate in (f"{path}.py", f"{path}/__init__.py")]
     return [candidate for candidate in candidates if (checkout / candidate).is_file()]
@@ -246,8 +246,8 @@ def test_a_later_option_leaves_runs_what_they_were() -> None:
     """Option `cut` was added later: its earlier behaviour, cut=parameters, is left out of specs."""
     assert "cut" not in methods.create("pipeline", {"cut": "parameters"}).recorded()
     assert methods.create("pipeline").recorded()["cut"] == "flops"
-    made = methods.create("pipeline", {"cut": "parameters", "stages": 3})
-    assert methods.recorded("pipeline", made.recorded()).options == made.options
+    method = methods.create("pipeline", {"cut": "parameters", "stages": 3})
+    assert methods.recorded("pipeline", method.recorded()).options == method.options
 
 
 def test_kept_runs_have_the_specs_that_are_planned_today() -> None:

@@ -85,14 +85,14 @@ def test_a_process_starts_with_the_allocator_that_the_system_has(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="LD_PRELOAD is Linux's")
 def test_training_processes_are_started_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[str | None] = []
+    preloads: list[str | None] = []
 
     def start(process: multiprocessing.process.BaseProcess) -> None:
-        seen.append(os.environ.get(memory.PRELOAD))
+        preloads.append(os.environ.get(memory.PRELOAD))
 
     monkeypatch.delenv(memory.PRELOAD, raising=False)
     monkeypatch.setattr(ctypes.util, "find_library", lambda name: f"lib{name}")
     monkeypatch.setattr(multiprocessing.get_context("spawn").Process, "start", start)
     setting = Setting(Path(), None, {}, (), {})
     TrainingProcess(setting, None).pipe.close()
-    assert seen == ["libtcmalloc"]
+    assert preloads == ["libtcmalloc"]

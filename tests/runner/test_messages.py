@@ -32,18 +32,18 @@ class Gone:
 def heard(answer: Answer, *, lives: bool = True) -> tuple[list[Any], dict[str, Ended], pool.TrainingProcess]:
     """Returns the events that a listener gets for an answer, the ended runs, and the process's job afterwards."""
     job = pool.TrainingProcess.__new__(pool.TrainingProcess)
-    job.pipe, theirs = multiprocessing.Pipe()
+    job.pipe, process_end = multiprocessing.Pipe()
     job.process = Gone()  # type: ignore[assignment]
     job.begin(RUN)
-    assert theirs.recv() == Begin("id", RUN.spec, RUN.labels)
-    theirs.send(answer)
+    assert process_end.recv() == Begin("id", RUN.spec, RUN.labels)
+    process_end.send(answer)
     events: list[Any] = []
     ended: dict[str, Ended] = {}
     try:
         assert pool._hear(job, ended, events.append) == lives
     finally:
         job.pipe.close()
-        theirs.close()
+        process_end.close()
     return events, ended, job
 
 

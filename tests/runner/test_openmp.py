@@ -53,11 +53,16 @@ def test_a_run_s_policy_follows_from_all_its_callers(monkeypatch: pytest.MonkeyP
     def of(run: Run, jobs: int) -> str | None:
         return openmp.policy_of(run, jobs)
 
-    (one,), (two,) = runs(), runs(threads=2)
+    (one_thread,), (two_threads,) = runs(), runs(threads=2)
     (workers,) = (run for run in runs("threads", threads=2, method="async_lu") if run.spec.method.name == "async_lu")
-    assert (of(one, 2), of(two, 1), of(two, 2), of(workers, 1)) == (None, None, "PASSIVE", "PASSIVE")
+    assert (of(one_thread, 2), of(two_threads, 1), of(two_threads, 2), of(workers, 1)) == (
+        None,
+        None,
+        "PASSIVE",
+        "PASSIVE",
+    )
     monkeypatch.setenv(VARIABLE, "ACTIVE")
-    assert (of(one, 2), of(two, 1), of(two, 2), of(workers, 1)) == ("ACTIVE",) * 4
+    assert (of(one_thread, 2), of(two_threads, 1), of(two_threads, 2), of(workers, 1)) == ("ACTIVE",) * 4
 
 
 def reporting(pipe: Connection, setting: Any) -> None:
@@ -77,24 +82,24 @@ def _reporting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def trained(order: Sequence[Run]) -> list[tuple[str, str]]:
     """Returns for each run, in the order of training, its process and the policy that this was started with."""
-    heard: list[tuple[str, str]] = []
+    processes: list[tuple[str, str]] = []
 
     def hear(event: Any) -> None:
         if isinstance(event, Ended):
             pid, policy = event.reason.split()
-            heard.append((pid, policy))
+            processes.append((pid, policy))
 
     setting = messages.Setting(Path("out"), None, {}, (), {})
     assert len(pool.train_all(order, setting, jobs=1, listen=hear)) == len(order)
-    return heard
+    return processes
 
 
 @pytest.mark.usefixtures("_reporting")
 def test_a_process_trains_the_runs_of_its_policy_and_another_one_the_rest() -> None:
-    one, many = runs("virtual", threads=2, seeds=(0, 1)), runs("virtual", threads=3, seeds=(0, 1))
-    heard = trained([one[0], many[0], one[1], many[1]])
-    assert [policy for _, policy in heard] == ["None", "PASSIVE", "PASSIVE", "None"]
-    assert [pid == heard[1][0] for pid, _ in heard] == [False, True, True, False]
+    two_threads, three_threads = runs("virtual", threads=2, seeds=(0, 1)), runs("virtual", threads=3, seeds=(0, 1))
+    processes = trained([two_threads[0], three_threads[0], two_threads[1], three_threads[1]])
+    assert [policy for _, policy in processes] == ["None", "PASSIVE", "PASSIVE", "None"]
+    assert [pid == processes[1][0] for pid, _ in processes] == [False, True, True, False]
     assert VARIABLE not in os.environ
 
 

@@ -67,11 +67,11 @@ def test_a_corpus_takes_as_long_as_its_windows() -> None:
 def test_a_folder_of_images_takes_as_long_as_the_images_that_it_has(record: Record) -> None:
     work = {"family": "imagenet", "dataset": "imagenet", "scale": "small", "network": "resnet18"}
     spec = spec_of().model_copy(update={"workload": spec_of().workload.model_copy(update=work)})
-    found = replace(card("imagenet"), train_samples=1500)
-    run, published = (Run("id", spec, Labels(), found=one) for one in (found, None))
+    folder_card = replace(card("imagenet"), train_samples=1500)
+    run, published = (Run("id", spec, Labels(), found=data_card) for data_card in (folder_card, None))
     assert Pace().of(published) / Pace().of(run) == pytest.approx(1_281_167 / 1500)
-    seen = Pace([took(record, 30.0, spec)])  # 20 batches of 64 an epoch
-    assert seen.of(run) == pytest.approx(30.0 * 1500 / 1280)
+    pace = Pace([took(record, 30.0, spec)])  # 20 batches of 64 an epoch
+    assert pace.of(run) == pytest.approx(30.0 * 1500 / 1280)
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ def test_the_runs_most_alike_are_asked(record: Record, spec: dict[str, Any], sec
     others = [took(record, 7.0, spec_of(method="bp", seed=seed)) for seed in range(3)]
     pace = Pace([*others, took(record, 9.0)] if spec == {"seed": 7} else [*others, took(record, 7.0)])
     assert pace.epoch_seconds(spec_of(**spec)) == pytest.approx(seconds)
-    known = "as runs of this scale took on this machine"
-    assert (pace.basis([a_run(**spec)]) == known) == (spec != {"executor": "threads"})
+    basis = "as runs of this scale took on this machine"
+    assert (pace.basis([a_run(**spec)]) == basis) == (spec != {"executor": "threads"})
 
 
 @pytest.mark.parametrize(

@@ -70,8 +70,8 @@ def test_tables_that_show_the_same_runs_share_them() -> None:
     assert ids("table1") == ids("table2")
     assert not set(ids("table1")) & set(ids("table3"))
     assert set(ids("table8")) & set(ids("table3")), "Async LU and BP on CIFAR-100"
-    both = [run for id in ("table3", "table4") for run in resolve(table(id), CHOICES).runs]
-    assert [run.id for run in plan.distinct(both)] == list(dict.fromkeys(ids("table3")))
+    runs = [run for id in ("table3", "table4") for run in resolve(table(id), CHOICES).runs]
+    assert [run.id for run in plan.distinct(runs)] == list(dict.fromkeys(ids("table3")))
 
 
 def test_rows_that_are_one_algorithm_share_their_runs() -> None:
@@ -86,8 +86,8 @@ def test_rows_that_are_one_algorithm_share_their_runs() -> None:
     assert runs["lppsgd@updaters=2"].id != runs["lapsgd@updaters=2"].id
     audited = [run for run in resolve(table("audit-updaters"), chosen).runs if run.id == lap.id]
     assert [run.labels.row for run in audited] == ["lapsgd@updaters=1", "lppsgd@updaters=1"]
-    (said,) = plan.trained_as_others(runs.values())
-    assert said.startswith("LPPSGD is trained as LAPSGD: the same algorithm with these options")
+    (sentence,) = plan.trained_as_others(runs.values())
+    assert sentence.startswith("LPPSGD is trained as LAPSGD: the same algorithm with these options")
 
 
 def test_a_run_that_rows_share_is_named_after_each() -> None:
@@ -95,7 +95,7 @@ def test_a_run_that_rows_share_is_named_after_each() -> None:
     planned = resolve(table("table3"), chosen).runs
     for order in (planned, planned[::-1]):
         (shared,) = (run for run in plan.distinct(order) if run.labels.also)
-        assert (shared.labels.row, [other.row for other in shared.labels.also]) == ("lapsgd", ["lppsgd"])
+        assert (shared.labels.row, [labels.row for labels in shared.labels.also]) == ("lapsgd", ["lppsgd"])
         assert shared.title == "cifar100-resnet18 LAPSGD and LPPSGD, seed 0"
     alone = plan.distinct(resolve(table("table3"), replace(chosen, methods=("lppsgd",))).runs)
     assert [run.labels.row for run in alone] == ["lppsgd", "lppsgd@updaters=2"]
@@ -110,9 +110,9 @@ def test_rows_can_be_trained_each_by_itself() -> None:
 
 def test_the_rows_options_are_checked_whatever_is_trained() -> None:
     """LPP-SGD with only stabilising epochs is LAP-SGD, which may have more updaters than layers."""
-    given = {"lppsgd": {"updaters": "64", "stabilising": "1"}}
+    settings = {"lppsgd": {"updaters": "64", "stabilising": "1"}}
     with pytest.raises(methods.MethodError, match=r"set lppsgd\.updaters to at most"):
-        resolve(table("table3"), replace(CHOICES, settings=given, methods=("lppsgd",)))
+        resolve(table("table3"), replace(CHOICES, settings=settings, methods=("lppsgd",)))
 
 
 def keys(id: str, **changes: Any) -> list[str]:
@@ -150,10 +150,10 @@ class Own(Backpropagation):
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Loads a plug-in's text from a file -> the method's class; unregisters it when the test ends."""
     methods.names()
-    known = dict(registry._methods)
+    registered = dict(registry._methods)
 
     def load(factor: float) -> type[methods.Method]:
-        monkeypatch.setattr(registry, "_methods", dict(known))
+        monkeypatch.setattr(registry, "_methods", dict(registered))
         folder = tmp_path / str(factor)
         folder.mkdir()
         (folder / "own.py").write_text(PLUGIN.format(factor=factor), encoding="utf-8")
@@ -216,8 +216,8 @@ def test_irrelevant_choices_keep_a_runs_identity(monkeypatch: pytest.MonkeyPatch
     assert set(ids(methods=("bp",), networks=("resnet18",))) < set(plain)
     monkeypatch.chdir(tmp_path)
     assert ids(plugins=(Path("x.py"),)) == plain
-    other = replace(table("table3"), title="another title", source="another source", notes=())
-    assert [run.id for run in resolve(other, CHOICES).runs] == plain
+    retitled = replace(table("table3"), title="another title", source="another source", notes=())
+    assert [run.id for run in resolve(retitled, CHOICES).runs] == plain
 
 
 def test_on_cuda_the_gpu_stands_instead_of_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,5 +45,5 @@ def test_a_scaled_rate_grows_with_the_batch() -> None:
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("id", PAPER_B)
 def test_every_row_of_paper_b_warms_up(id: str, scale: str) -> None:
-    for one in table(id).rows:
-        assert rate(id, one, 0, scale) < rate(id, one, 1 if scale != "paper" else 5, scale), one.key
+    for table_row in table(id).rows:
+        assert rate(id, table_row, 0, scale) < rate(id, table_row, 1 if scale != "paper" else 5, scale), table_row.key

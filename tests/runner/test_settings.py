@@ -32,40 +32,38 @@ def by_row(id: str, *settings: str, **changes: Any) -> Mapping[str, Run]:
     """Returns the table's runs on its first network by row, after checking that rows share no run."""
     choices = chosen(*settings, **changes)
     runs = resolve(table(id), choices).runs
-    found = {run.labels.row: run for run in runs if run.work.network == table(id).networks[0]}
-    assert list(found) == [row.key for row in resolve(table(id), choices).rows]
+    row_runs = {run.labels.row: run for run in runs if run.work.network == table(id).networks[0]}
+    assert list(row_runs) == [row.key for row in resolve(table(id), choices).rows]
     alone = resolve(table(id), replace(choices, no_alias=True)).runs
-    assert len({run.id for run in alone}) == len(runs) == len(found) * len(table(id).networks)
-    return found
+    assert len({run.id for run in alone}) == len(runs) == len(row_runs) * len(table(id).networks)
+    return row_runs
 
 
 @pytest.mark.parametrize("scale", ["smoke", "small"])
 @pytest.mark.parametrize("id", IDS)
 def test_every_row_trains_on_all_its_samples(id: str, scale: str) -> None:
     """Samples of a folder of images are counted when it is read."""
-    one = table(id)
-    for network, row in product(one.networks, one.rows):
-        work, method = row_workload(one, network, row, scale, {}), row_method(one, row, {})
-        known = card(work.dataset)
-        if known.kind != "folder":
-            samples = work.train_samples or known.train_samples
+    definition = table(id)
+    for network, row in product(definition.networks, definition.rows):
+        work, method = row_workload(definition, network, row, scale, {}), row_method(definition, row, {})
+        data_card = card(work.dataset)
+        if data_card.kind != "folder":
+            samples = work.train_samples or data_card.train_samples
             assert samples % (work.batch * method.trained_replicas) == 0, row.key
 
 
 def test_an_option_that_is_set_wins_over_the_rows_and_names_it() -> None:
-    found = by_row("lap-table5", "lapsgd.updaters=3")
+    runs = by_row("lap-table5", "lapsgd.updaters=3")
     kinds = ((1, 0.5), (4, 0.5), (8, 0.5), (8, 0), (16, 0.5))
-    assert list(found) == [f"lapsgd@updaters=3,period={k},switch={p},batch=128" for k, p in kinds]
-    assert all(run.spec.method.options["updaters"] == 3 for run in found.values())
-    assert {run.labels.method_title for run in found.values()} >= {
-        "LAPSGD, updaters 3, period 1, switch 0.5, batch 128"
-    }
+    assert list(runs) == [f"lapsgd@updaters=3,period={k},switch={p},batch=128" for k, p in kinds]
+    assert all(run.spec.method.options["updaters"] == 3 for run in runs.values())
+    assert {run.labels.method_title for run in runs.values()} >= {"LAPSGD, updaters 3, period 1, switch 0.5, batch 128"}
 
 
 def test_a_workloads_field_that_is_set_wins_over_the_rows_and_names_it() -> None:
-    found = by_row("audit-stem", "workload.stem=imagenet")
-    assert set(found) == {"async_lu@stem=imagenet", "lapsgd@stem=imagenet", "lppsgd@stem=imagenet"}
-    assert all(run.work.stem == "imagenet" for run in found.values())
+    runs = by_row("audit-stem", "workload.stem=imagenet")
+    assert set(runs) == {"async_lu@stem=imagenet", "lapsgd@stem=imagenet", "lppsgd@stem=imagenet"}
+    assert all(run.work.stem == "imagenet" for run in runs.values())
 
 
 def test_rows_that_become_one_run_are_shown_once_under_the_tables_own_name() -> None:
@@ -91,10 +89,10 @@ def test_a_row_that_is_still_the_tables_keeps_its_name() -> None:
 
 
 def test_a_batch_that_is_set_is_every_rows() -> None:
-    found = by_row("lap-table1", "workload.batch=32")
-    assert set(found) == {"mbsgd@workload.batch=32", "plsgd@workload.batch=32"}
-    assert all(run.work.batch == 32 for run in found.values())
-    assert len({run.work.price_batch for run in found.values()}) == 1
+    runs = by_row("lap-table1", "workload.batch=32")
+    assert set(runs) == {"mbsgd@workload.batch=32", "plsgd@workload.batch=32"}
+    assert all(run.work.batch == 32 for run in runs.values())
+    assert len({run.work.price_batch for run in runs.values()}) == 1
 
 
 @pytest.mark.parametrize("id", [id for id in IDS if published.load(id)])
@@ -108,17 +106,17 @@ def test_published_values_stand_beside_what_the_table_says_alone(id: str) -> Non
     ]
     touched = {setting.partition(".")[0] for setting in settings}
     rows = resolve(table(id), chosen(*settings)).rows
-    theirs = {row for _, row, _ in published.load(id) if row.partition("@")[0] in touched}
-    assert not theirs & {row.key for row in rows}
+    published_rows = {row for _, row, _ in published.load(id) if row.partition("@")[0] in touched}
+    assert not published_rows & {row.key for row in rows}
 
 
 # ---- what differs by default
 
 
-def labels(id: str, *asked: str, **rates: str) -> list[str]:
+def labels(id: str, *methods: str, **rates: str) -> list[str]:
     settings = {method: {"learning_rate": rate} for method, rate in rates.items()}
-    rows = resolve(table(id), Choices(methods=asked, settings=settings)).rows
-    return [row.label for row in rows if row.method != "bp" or not asked]
+    rows = resolve(table(id), Choices(methods=methods, settings=settings)).rows
+    return [row.label for row in rows if row.method != "bp" or not methods]
 
 
 def test_a_rate_that_is_scaled_by_default_is_said_beside_one_that_is_not() -> None:

@@ -270,6 +270,6 @@ def test_ctrl_c_during_the_imports_is_no_traceback(
     (tmp_path / "sitecustomize.py").write_text(SITE, encoding="utf-8")
     environment = ENVIRONMENT | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{CHECKOUT}", "WHERE": module, **lost}
     process = start([sys.executable, "-m", "benchmarks", "list"], env=environment)
-    out, said = process.communicate(timeout=300)
-    assert (process.returncode, said) == (code, err)
+    out, errors = process.communicate(timeout=300)
+    assert (process.returncode, errors) == (code, err)
     assert not out or lost

@@ -16,13 +16,13 @@ from benchmarks.tables.registry import IDS, table
 from methods import MethodError
 
 
-def chosen(*given: str, rows: tuple[str, ...] = (), **changes: Any) -> Choices:
-    fixed, sweeps = settings.settings(given)
+def chosen(*texts: str, rows: tuple[str, ...] = (), **changes: Any) -> Choices:
+    fixed, sweeps = settings.settings(texts)
     return Choices(seeds=(0,), settings=fixed, sweeps=sweeps, methods=rows, **changes)
 
 
-def keys(id: str, *given: str, **changes: Any) -> list[str]:
-    return [row.key for row in resolve(table(id), chosen(*given, **changes)).rows]
+def keys(id: str, *texts: str, **changes: Any) -> list[str]:
+    return [row.key for row in resolve(table(id), chosen(*texts, **changes)).rows]
 
 
 # ---- what --set says
@@ -53,9 +53,9 @@ def test_several_values_are_a_sweep_unless_they_are_a_list(
     given: list[str], fixed: dict[str, dict[str, str]], swept: list[Sweep]
 ) -> None:
     assert settings.settings(given) == (fixed, tuple(swept))
-    again = [f"{one.name}={one.text}" for one in swept]
-    again += [f"{owner}.{key}={value}" for owner, its in fixed.items() for key, value in its.items()]
-    assert settings.settings(again) == (fixed, tuple(swept))
+    texts = [f"{sweep.name}={sweep.text}" for sweep in swept]
+    texts += [f"{owner}.{key}={value}" for owner, options in fixed.items() for key, value in options.items()]
+    assert settings.settings(texts) == (fixed, tuple(swept))
 
 
 def test_one_bad_value_of_many_is_refused() -> None:
@@ -66,8 +66,8 @@ def test_one_bad_value_of_many_is_refused() -> None:
 
 
 def test_options_go_on_the_row_before_them() -> None:
-    given = ["bp,lapsgd@updaters=2,batch=128", "lppsgd", "bp@workload.schedule.milestones=(3,5),batch=64,ddp"]
-    assert settings.rows(given) == [
+    arguments = ["bp,lapsgd@updaters=2,batch=128", "lppsgd", "bp@workload.schedule.milestones=(3,5),batch=64,ddp"]
+    assert settings.rows(arguments) == [
         "bp", "lapsgd@updaters=2,batch=128", "lppsgd", "bp@workload.schedule.milestones=(3,5),batch=64", "ddp"
     ]  # fmt: skip
 
@@ -84,10 +84,10 @@ def test_a_row_for_each_value_and_its_own_keeps_the_published_name() -> None:
     assert [row.label for row in rows if row.method == "lapsgd"][:3] == [
         "LAPSGD, period 1", "LAPSGD, period 4", "LAPSGD, period 16"
     ]  # fmt: skip
-    found = resolve(
+    resolved_rows = resolve(
         table("table7"), chosen("async_lu.queue=0,2", "workload.schedule.lr=0.05,0.1", rows=("async_lu",))
     ).rows
-    assert [row.label for row in found] == [
+    assert [row.label for row in resolved_rows] == [
         "Async LU, queue 0, schedule.lr 0.05",
         "Async LU, queue 0, schedule.lr 0.1",
         "Async LU, queue 2, schedule.lr 0.05",
@@ -101,12 +101,12 @@ def test_a_row_for_each_value_and_its_own_keeps_the_published_name() -> None:
 
 def test_each_row_of_a_sweep_trains_its_value_with_what_is_set_beside_it() -> None:
     choices = chosen("lapsgd.period=1,4", "lapsgd.switch=0.25", "workload.epochs=2", rows=("lapsgd",))
-    found = {run.labels.row: run for run in resolve(table("table3"), choices).runs}
-    assert {key: run.method.options["period"] for key, run in found.items() if "updaters" not in key} == {
+    runs = {run.labels.row: run for run in resolve(table("table3"), choices).runs}
+    assert {key: run.method.options["period"] for key, run in runs.items() if "updaters" not in key} == {
         "lapsgd@period=1": 1, "lapsgd@period=4": 4
     }  # fmt: skip
-    assert {run.method.options["switch"] for run in found.values()} == {0.25}
-    assert {run.work.epochs for run in found.values()} == {2}
+    assert {run.method.options["switch"] for run in runs.values()} == {0.25}
+    assert {run.work.epochs for run in runs.values()} == {2}
 
 
 def test_points_that_are_one_run_are_one_row_under_the_tables_name() -> None:
@@ -117,15 +117,15 @@ def test_points_that_are_one_run_are_one_row_under_the_tables_name() -> None:
 
 
 def test_a_batch_and_a_list_can_be_swept() -> None:
-    found = keys("lap-table1", "workload.batch=16,32", rows=("mbsgd",))
-    assert found == ["mbsgd@batch=128", "mbsgd@workload.batch=32"]
-    found = keys("lap-table1", "workload.schedule.milestones=(2,4),(3,5)", rows=("mbsgd@batch=128",))
-    assert found == ["mbsgd@batch=128,workload.schedule.milestones=(2,4)", "mbsgd@batch=128"]
+    row_keys = keys("lap-table1", "workload.batch=16,32", rows=("mbsgd",))
+    assert row_keys == ["mbsgd@batch=128", "mbsgd@workload.batch=32"]
+    row_keys = keys("lap-table1", "workload.schedule.milestones=(2,4),(3,5)", rows=("mbsgd@batch=128",))
+    assert row_keys == ["mbsgd@batch=128,workload.schedule.milestones=(2,4)", "mbsgd@batch=128"]
 
 
 def test_a_swept_method_that_the_table_lacks_is_added() -> None:
-    found = keys("table7", "hogwild.updaters=2,3")
-    assert found[-2:] == ["hogwild@updaters=2", "hogwild@updaters=3"]
+    row_keys = keys("table7", "hogwild.updaters=2,3")
+    assert row_keys[-2:] == ["hogwild@updaters=2", "hogwild@updaters=3"]
 
 
 @pytest.mark.parametrize("id", IDS)

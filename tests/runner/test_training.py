@@ -44,11 +44,11 @@ def training(family: str, network: str, method: str) -> Training:
 @pytest.mark.parametrize("network", ["resnet18", "resnet50", "resnet20", "wrn16_8", "squeezenet"])
 def test_images_and_convolutions_have_their_channels_last_on_a_cpu(network: str) -> None:
     """All activations as well: a layer with another layout would convert them in every batch."""
-    made = training("cifar10", network, "bp")
-    images, _ = made.batches.batch(0, 0)
+    prepared = training("cifar10", network, "bp")
+    images, _ = prepared.batches.batch(0, 0)
     x, last = images, torch.channels_last
     assert x.is_contiguous(memory_format=last)
-    for name, layer in made.network().items():
+    for name, layer in prepared.network().items():
         assert all(p.is_contiguous(memory_format=last) for p in layer.parameters() if p.ndim == 4)
         x = layer(x)
         assert name == "head" or x.is_contiguous(memory_format=last), name
@@ -80,10 +80,10 @@ def test_a_language_model_s_flops_per_token_are_palm_s_and_make_its_mfu(
     work = workload("tinyshakespeare", "gpt", "smoke", {**fields, "price": "flops"})
     card = cards.load("paper-a").model_copy(update={"peak_flops_per_second": 1e14})
     run = plan.alone(work, methods.create(method), card=card)
-    made = trained(run, load_data(work, None), card, tmp_path)
+    record = trained(run, load_data(work, None), card, tmp_path)
     blocks, head = 4 * 12 * work.width**2, work.width * 43
     tokens, flops, mfu = (
-        MEASURES[key].of(made) for key in ("tokens_per_second", "flops_per_token", "model_flops_utilisation_percent")
+        MEASURES[key].of(record) for key in ("tokens_per_second", "flops_per_token", "model_flops_utilisation_percent")
     )
     assert flops == 6 * (blocks + head) + 12 * 4 * work.width * 16
     assert mfu == pytest.approx(100 * (tokens or 0) * flops / (1e14 * run.labels.device_count))

@@ -57,10 +57,10 @@ def test_rates_come_first_then_weight_decays_at_the_best_of_them() -> None:
     rates = next_factors([], budget)
     assert rates == (Factors(0.25), Factors(1.0), Factors(4.0))
     done = [Trial(rate, accuracy) for rate, accuracy in zip(rates, (80.0, 70.0, None), strict=True)]
-    more = next_factors(done, budget)
-    assert more == (Factors(0.25, 0.25), Factors(0.25, 4.0))
-    assert next_factors([*done, Trial(more[0], 90.0)], budget) == more[1:]
-    assert next_factors([*done, *(Trial(one, 90.0) for one in more)], budget) == ()
+    decays = next_factors(done, budget)
+    assert decays == (Factors(0.25, 0.25), Factors(0.25, 4.0))
+    assert next_factors([*done, Trial(decays[0], 90.0)], budget) == decays[1:]
+    assert next_factors([*done, *(Trial(factors, 90.0) for factors in decays)], budget) == ()
     assert around(5, step=4) == (1 / 4, 4, 1 / 16, 16, 1 / 64)
 
 
@@ -222,18 +222,18 @@ class Study:
 
 @pytest.fixture
 def optuna(monkeypatch: pytest.MonkeyPatch) -> list[Study]:
-    made: list[Study] = []
+    studies: list[Study] = []
 
     def create_study(*, direction: str, sampler: tuple[str, int]) -> Study:
         assert (direction, sampler) == ("maximize", ("tpe", samplers.SEED))
-        made.append(Study())
-        return made[-1]
+        studies.append(Study())
+        return studies[-1]
 
     kinds = SimpleNamespace(RandomSampler=None, TPESampler=lambda seed: ("tpe", seed))
     quiet = SimpleNamespace(set_verbosity=lambda level: None, WARNING=30)
     fake = SimpleNamespace(create_study=create_study, samplers=kinds, logging=quiet)
     monkeypatch.setitem(sys.modules, "optuna", fake)
-    return made
+    return studies
 
 
 def test_a_sampler_tries_the_published_rate_first_and_is_repeated_from_what_is_done(optuna: list[Study]) -> None:

@@ -17,8 +17,8 @@ def test_cpu_time_is_told_from_one_call_to_the_next(monkeypatch: pytest.MonkeyPa
     wall, cpu = iter([100.0, 102.0, 112.0]), iter([5.0, 8.0, 8.5])
     monkeypatch.setattr("benchmarks.runner.run_progress.time.perf_counter", lambda: next(wall))
     monkeypatch.setattr("benchmarks.runner.run_progress.time.process_time", lambda: next(cpu))
-    mine = Usage()
-    assert [mine.since_last()[CPU] for _ in range(2)] == [150.0, 5.0]
+    usage = Usage()
+    assert [usage.since_last()[CPU] for _ in range(2)] == [150.0, 5.0]
 
 
 def test_memory_is_the_resident_pages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -35,26 +35,28 @@ def trained(work: Workload, name: str = "bp") -> Training:
 
 
 def test_training_is_the_same_and_both_splits_are_evaluated() -> None:
-    plain, made = trained(tiny()).epoch(0), trained(tiny(validation=50)).epoch(0)
+    plain, validated = trained(tiny()).epoch(0), trained(tiny(validation=50)).epoch(0)
     added = {"validation_accuracy_percent", "validation_loss"}
-    assert made.keys() - plain.keys() == added
-    assert {name: made[name] for name in ("loss", "accuracy_percent", "train_loss")} == {
+    assert validated.keys() - plain.keys() == added
+    assert {name: validated[name] for name in ("loss", "accuracy_percent", "train_loss")} == {
         name: plain[name] for name in ("loss", "accuracy_percent", "train_loss")
     }
-    assert made["validation_loss"] != made["loss"]
+    assert validated["validation_loss"] != validated["loss"]
 
 
 def test_a_resumed_run_has_the_same_bits() -> None:
-    whole = trained(tiny(validation=50))
-    first = whole.epoch(0)
-    kept = whole.checkpoint([first], 1.0)
-    second, again = whole.epoch(1), trained(tiny(validation=50))
-    again.resume(kept)
-    resumed, same = again.epoch(1), ("loss", "train_loss", "validation_loss", "validation_accuracy_percent")
-    assert [resumed[name] for name in same] == [second[name] for name in same]
+    original = trained(tiny(validation=50))
+    first = original.epoch(0)
+    checkpoint = original.checkpoint([first], 1.0)
+    second, resumed_training = original.epoch(1), trained(tiny(validation=50))
+    resumed_training.resume(checkpoint)
+    resumed, names = resumed_training.epoch(1), ("loss", "train_loss", "validation_loss", "validation_accuracy_percent")
+    assert [resumed[name] for name in names] == [second[name] for name in names]
     lacking = {name: value for name, value in first.items() if not name.startswith("validation_")}
     with pytest.raises(ValueError, match="validation_accuracy_percent"):
-        again.resume(replace(kept, progress=kept.progress.model_copy(update={"evaluations": [lacking]})))
+        resumed_training.resume(
+            replace(checkpoint, progress=checkpoint.progress.model_copy(update={"evaluations": [lacking]}))
+        )
 
 
 def test_early_stopping_goes_by_validation() -> None:
@@ -66,12 +68,12 @@ def test_early_stopping_goes_by_validation() -> None:
 
 
 def test_a_validation_split_is_part_of_the_identity_only_if_set() -> None:
-    plain, made = (
+    plain, validated = (
         alone(tiny(**settings), methods.recorded("bp", {}), executor="threads") for settings in ({}, {"validation": 50})
     )
     assert "validation" not in plain.spec.workload.document()
-    assert made.spec.workload.validation == 50
-    assert plain.id != made.id
+    assert validated.spec.workload.validation == 50
+    assert plain.id != validated.id
 
 
 def test_the_value_at_the_best_validation_stands_beside_the_best(tmp_path: Path) -> None:
@@ -86,19 +88,21 @@ def test_the_value_at_the_best_validation_stands_beside_the_best(tmp_path: Path)
                 seconds = {"virtual_seconds": float(epoch), "train_seconds": float(epoch)}
                 journal.evaluation(epoch, 18 * epoch, {**values, **seconds})
             journal.end("finished", wall_seconds=20.0)
-    found = find_runs(grid, read(tmp_path))
-    (record,) = found.used
-    assert [one.value for one in (of(record) for of in (best, best_validation, at_best_validation)) if one] == [
-        *(62.0, 70.0, 54.0)
-    ]
+    table_runs = find_runs(grid, read(tmp_path))
+    (record,) = table_runs.used
+    assert [
+        best_value.value
+        for best_value in (of(record) for of in (best, best_validation, at_best_validation))
+        if best_value
+    ] == [*(62.0, 70.0, 54.0)]
     measure = MEASURES["accuracy_at_best_validation_percent"]
-    assert measure.key in found.table.measures
+    assert measure.key in table_runs.table.measures
     assert measure.of(record) == 54.0
 
 
 def test_the_audit_says_which_rows_have_another() -> None:
     cells = resolve(table("table1"), Choices(seeds=(0,), networks=("resnet18",))).cells
-    other = replace(cells[0], work=cells[0].work.model_copy(update={"validation": 100}))
-    said = " ".join(audit([other, *cells[1:]]).brief)
-    assert "by 100 samples of validation" in said
-    assert "by the test split" in said
+    changed = replace(cells[0], work=cells[0].work.model_copy(update={"validation": 100}))
+    text = " ".join(audit([changed, *cells[1:]]).brief)
+    assert "by 100 samples of validation" in text
+    assert "by the test split" in text

@@ -60,7 +60,7 @@ def test_silence_is_said_at_growing_intervals() -> None:
     sentences = list[str]()
     watch = Watch(at_work("forward")[0], sentences.append)
     looks(watch, 300)
-    assert [one.split(" while ")[0] for one in sentences] == [
+    assert [sentence.split(" while ")[0] for sentence in sentences] == [
         f"no progress for {seconds} s" for seconds in (30, 60, 120, 240)
     ]
 
@@ -92,12 +92,12 @@ def test_a_slow_evaluation_names_no_worker_and_its_batches_are_progress() -> Non
 
 
 def test_a_run_is_given_up_after_the_seconds_that_were_set() -> None:
-    run_progress, (one,) = at_work("forward")
+    run_progress, (activity,) = at_work("forward")
     given_up, sentences = list[str](), list[str]()
     watch = Watch(run_progress, sentences.append, stall_after=5.0)
     watch.give_up = given_up.append
     for _ in range(10):
-        one.effect_count += 1
+        activity.effect_count += 1
         looks(watch, 4)
     assert given_up == []
     watch.look(1.0)
@@ -117,11 +117,11 @@ def test_loading_is_never_given_up() -> None:
 
 
 def test_the_watch_is_a_thread_that_ends_with_the_run() -> None:
-    found = threading.Event()
+    gave_up = threading.Event()
     watch = Watch(at_work("forward")[0], lambda sentence: None, stall_after=1e-3)
-    watch.give_up = lambda sentence: found.set()
+    watch.give_up = lambda sentence: gave_up.set()
     with watch:
-        assert found.wait(60)
+        assert gave_up.wait(60)
     assert not [thread for thread in threading.enumerate() if thread.name == "watch"]
 
 
@@ -130,13 +130,13 @@ def test_stacks_say_where_other_threads_are() -> None:
     thread = threading.Thread(target=stop.wait, name="stuck")
     thread.start()
     try:
-        told = stacks()
+        text = stacks()
     finally:
         stop.set()
         thread.join()
-    assert "stuck:\n" in told
-    assert "in wait" in told
-    assert "test_stacks_say" not in told
+    assert "stuck:\n" in text
+    assert "in wait" in text
+    assert "test_stacks_say" not in text
 
 
 # ---- giving up

@@ -27,9 +27,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoNodes]:
     """Up until the last test has ended."""
-    made = TwoNodes(tmp_path_factory.mktemp("slurm"))
+    cluster = TwoNodes(tmp_path_factory.mktemp("slurm"))
     try:
-        made.up()
-        yield made
+        cluster.up()
+        yield cluster
     finally:
-        made.down()
+        cluster.down()

@@ -63,9 +63,9 @@ class Trouble:
             if not self._wait(lambda reached=reached: self.evaluations >= reached):  # type: ignore[misc]
                 return
             reached = self.evaluations
-            if (what := self._harm(kill)) is None:
+            if (description := self._harm(kill)) is None:
                 return
-            yield what
+            yield description
 
     def finish(self) -> int:
         """Give the command until it has nothing left to do -> its last exit code."""
@@ -143,21 +143,21 @@ class Attempt:
 
 def attempts(out: Path) -> dict[str, list[Attempt]]:
     """Per run, in their order."""
-    found: dict[str, list[Attempt]] = defaultdict(list)
+    by_run: dict[str, list[Attempt]] = defaultdict(list)
     for path in out.glob("runs/*/*.jsonl"):
         lines = [json.loads(line) for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
         if not lines:  # killed as it began
             continue
         started = datetime.fromisoformat(lines[0]["started"]).timestamp()
-        found[path.parent.name].append(Attempt(lines[-1].get("status"), started, path.stat().st_mtime))
-    return {id: sorted(of_run, key=lambda one: one.started) for id, of_run in found.items()}
+        by_run[path.parent.name].append(Attempt(lines[-1].get("status"), started, path.stat().st_mtime))
+    return {id: sorted(of_run, key=lambda attempt: attempt.started) for id, of_run in by_run.items()}
 
 
-def twice(found: dict[str, list[Attempt]]) -> list[str]:
+def twice(by_run: dict[str, list[Attempt]]) -> list[str]:
     """Runs that were trained to their end more than once, or by two at a time."""
     return [
         id
-        for id, of_run in found.items()
-        if sum(one.status == "finished" for one in of_run) > 1
+        for id, of_run in by_run.items()
+        if sum(attempt.status == "finished" for attempt in of_run) > 1
         or any(first.ended > second.started + 0.01 for first, second in itertools.pairwise(of_run))
     ]

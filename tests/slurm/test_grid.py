@@ -29,8 +29,8 @@ class Grid:
         self.size = tiny(epochs=epochs, patience=epochs)
 
     def command(self, *arguments: str) -> subprocess.Popen[str]:
-        given = (*ROWS, "--engine=slurm", "--per-task=1", f"--out={self.out}", *self.size, *arguments)
-        return program(*given, environment=self.nodes.environment, cwd=self.folder)
+        options = (*ROWS, "--engine=slurm", "--per-task=1", f"--out={self.out}", *self.size, *arguments)
+        return program(*options, environment=self.nodes.environment, cwd=self.folder)
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
         process = self.command(*arguments)

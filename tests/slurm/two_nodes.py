@@ -117,12 +117,12 @@ class TwoNodes:
 
     def _stepds(self, node: str) -> list[int]:
         """The processes that hold its jobs: they have the daemon's log open."""
-        log, found = str(self.dir / f"slurmd-{node}.log"), []
+        log, pids = str(self.dir / f"slurmd-{node}.log"), []
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 if (process / "cmdline").read_bytes().startswith(b"slurmstepd"):
-                    found += [int(process.name) for link in process.glob("fd/*") if os.readlink(link) == log][:1]
-        return found
+                    pids += [int(process.name) for link in process.glob("fd/*") if os.readlink(link) == log][:1]
+        return pids
 
     def ask(self, *command: str) -> str:
         """Output of a command of SLURM's."""
@@ -173,6 +173,6 @@ def _ports(count: int) -> list[int]:
     """That nobody has now."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        for port_socket in sockets:
+            port_socket.bind(("127.0.0.1", 0))
+        return [port_socket.getsockname()[1] for port_socket in sockets]

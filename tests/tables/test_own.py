@@ -94,9 +94,9 @@ def written(folder: Path, text: str, name: str = "my_table.toml", values: str = 
 
 
 def loaded(path: Path) -> Table:
-    found = experiment(str(path))
-    assert isinstance(found, Table)
-    return found
+    table = experiment(str(path))
+    assert isinstance(table, Table)
+    return table
 
 
 @pytest.fixture(params=["python", "toml"])
@@ -128,9 +128,11 @@ def test_a_table_of_ones_own_is_a_table(own: Table) -> None:
 
 
 def test_either_form_has_the_same_runs(tmp_path: Path) -> None:
-    one, other = (loaded(written(tmp_path, text, name)) for text, name in ((PYTHON, "a.py"), (TOML, "b.toml")))
-    assert replace(one, file=None) == replace(other, file=None)
-    ids = [[run.id for run in resolve(table, Choices(seeds=(0,))).runs] for table in (one, other)]
+    from_python, from_toml = (
+        loaded(written(tmp_path, text, name)) for text, name in ((PYTHON, "a.py"), (TOML, "b.toml"))
+    )
+    assert replace(from_python, file=None) == replace(from_toml, file=None)
+    ids = [[run.id for run in resolve(table, Choices(seeds=(0,))).runs] for table in (from_python, from_toml)]
     assert ids[0] == ids[1]
 
 
@@ -192,10 +194,10 @@ def test_a_mistake_names_the_file_and_the_nearest(old: str, new: str, tmp_path: 
     path = written(tmp_path, TOML.replace(old, new))
     with pytest.raises(UserError) as error:
         experiment(str(path))
-    said = str(error.value)
-    assert said.startswith(str(path))
-    assert WRONG[old, new] in said
-    assert "\n" not in said
+    message = str(error.value)
+    assert message.startswith(str(path))
+    assert WRONG[old, new] in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize(
@@ -250,9 +252,9 @@ def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("registries")
 def test_methods_of_a_table_that_is_no_plug_in_are_refused(tmp_path: Path) -> None:
-    more = "from methods import register\nfrom methods.bp import Backpropagation\n\n\n"
-    more += '@register(title="Mine", source="here", name="mine")\nclass Mine(Backpropagation):\n    pass\n\n\n'
-    path = written(tmp_path, more + PYTHON, "my_table.py")
+    registration = "from methods import register\nfrom methods.bp import Backpropagation\n\n\n"
+    registration += '@register(title="Mine", source="here", name="mine")\nclass Mine(Backpropagation):\n    pass\n\n\n'
+    path = written(tmp_path, registration + PYTHON, "my_table.py")
     with pytest.raises(UserError, match="it registers mine; add --plugin"):
         experiment(str(path))
 
@@ -262,8 +264,8 @@ def test_the_page_for_ones_own_paper_has_one_table_in_two_forms(checkout: Path, 
     values = "".join(f"{line.strip()}\n" for line in page.splitlines() if re.match(r" *(table,|my-paper,)", line))
     tables = []
     for language, name in (("toml", "my_table.toml"), ("python", "my_table.py")):
-        found = re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
-        (text,) = (one for one in found if "my-paper" in one)
+        blocks = re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+        (text,) = (block for block in blocks if "my-paper" in block)
         tables.append(loaded(written(tmp_path, text, name, values)))
     assert replace(tables[0], file=None) == replace(tables[1], file=None)
     assert len(tables[0].published) == 1

@@ -56,34 +56,34 @@ def test_losses_are_compared_in_their_unit_and_drawn_in_it(tmp_path: Path) -> No
     """Without measures of its own a finding shows the best of what its runs are judged by."""
     nats = Judge(metric="loss", title="loss", unit="nats", better="less")
     ends = {"async_lu": [1.614, 1.618, 1.622], "bp": [1.6, 1.606, 1.608]}
-    known = {
-        row: [write(tmp_path, [3.0, end], method=row, seed=n, judge=nats) for n, end in enumerate(its)]
-        for row, its in ends.items()
+    records = {
+        row: [write(tmp_path, [3.0, end], method=row, seed=n, judge=nats) for n, end in enumerate(losses)]
+        for row, losses in ends.items()
     }
-    text = "\n".join(block(known, PAIR))
+    text = "\n".join(block(records, PAIR))
     assert "| | Best loss (nats) | Seconds per epoch | n |" in text
     assert "| LU minus BP | +0.013 [+0.010, +0.016] | 3 | more |" in text
-    assert "best loss (nats)" in "\n".join(headline(known, PAIR))
-    _, svg, _ = findings.picture(known, PAIR, tmp_path / "drawn")
+    assert "best loss (nats)" in "\n".join(headline(records, PAIR))
+    _, svg, _ = findings.picture(records, PAIR, tmp_path / "drawn")
     assert "Best loss (nats): seeds; mean and 95 % interval" in svg.read_text(encoding="utf-8")
 
 
 def test_an_interaction_is_the_difference_of_two_differences(tmp_path: Path) -> None:
     """Seed by seed: with x, b is 1 and 2 points above a; without it 4 and 6 points."""
     tops = {"a": [50.0, 50.0], "b": [54.0, 56.0], "ax": [40.0, 41.0], "bx": [41.0, 43.0]}
-    known = {row: [write(tmp_path, [top], method=row, seed=n) for n, top in enumerate(t)] for row, t in tops.items()}
+    records = {row: [write(tmp_path, [top], method=row, seed=n) for n, top in enumerate(t)] for row, t in tops.items()}
     of = Finding("four", "", (), dict(zip(tops, tops, strict=True)), (), interactions=((("bx", "ax"), ("b", "a")),))
-    assert "| (bx minus ax) minus (b minus a) | -3.50 [-9.85, +2.85] | 2 | undecided |" in block(known, of)
+    assert "| (bx minus ax) minus (b minus a) | -3.50 [-9.85, +2.85] | 2 | undecided |" in block(records, of)
 
 
 def test_runs_of_other_settings_are_none_of_a_findings(tmp_path: Path) -> None:
     """Such as trials of `tune`, which have the same row and other rates."""
-    one = next(one for one in FINDINGS if one.name == "methods")
+    finding = next(finding for finding in FINDINGS if finding.name == "methods")
     rates: tuple[Settings, ...] = ({}, {"workload": {"schedule.lr": "0.2"}})
     planned = [resolve(table("table1"), replace(CHOSEN, seeds=(0,), settings=settings)).runs[0] for settings in rates]
     for run, best in zip(planned, (60.0, 90.0), strict=True):
         finish(tmp_path, run, best)
-    assert values(runs_of(one, journals.read(tmp_path)), planned[0].labels.row, MEASURES[BEST]) == {0: 60.0}
+    assert values(runs_of(finding, journals.read(tmp_path)), planned[0].labels.row, MEASURES[BEST]) == {0: 60.0}
 
 
 def test_only_marked_places_change() -> None:
@@ -97,7 +97,7 @@ def test_the_pages_say_what_the_kept_runs_say() -> None:
     """`python tools/findings.py` makes them anew; the appendix has every finding."""
     assert findings.main(["--check"]) == 0
     headings = re.findall(r"^## (\S+)$", findings.APPENDIX.read_text(encoding="utf-8"), re.MULTILINE)
-    assert headings == [item.name for listed in (FINDINGS, REPRODUCED, TUNED, RUNGS) for item in listed]
+    assert headings == [item.name for group in (FINDINGS, REPRODUCED, TUNED, RUNGS) for item in group]
 
 
 def test_a_section_names_its_runs_and_what_they_cost(tmp_path: Path) -> None:
@@ -113,17 +113,17 @@ def test_a_section_names_its_runs_and_what_they_cost(tmp_path: Path) -> None:
 
 
 def test_a_reproduced_table_stands_beside_what_was_published(tmp_path: Path) -> None:
-    one = replace(REPRODUCED[0], rows={"async_lu": "LU"})
-    chosen = Choices(scale="paper", seeds=(0, 1, 2), settings={"workload": one.settings})
-    planned = [run for run in resolve(table(one.table), chosen).runs if run.labels.row == "async_lu"]
+    reproduction = replace(REPRODUCED[0], rows={"async_lu": "LU"})
+    chosen = Choices(scale="paper", seeds=(0, 1, 2), settings={"workload": reproduction.settings})
+    planned = [run for run in resolve(table(reproduction.table), chosen).runs if run.labels.row == "async_lu"]
     finish(tmp_path / "one", planned[0], 84.0)
     for run in planned:
         finish(tmp_path / "three", run, 84.0 + 0.01 * run.spec.seed)
     blocks = []
     for name in ("one", "three"):
-        table_runs = reproduced(one, journals.read(tmp_path / name))
+        table_runs = reproduced(reproduction, journals.read(tmp_path / name))
         assert table_runs is not None
-        blocks.append(list(reproduced_block(one, table_runs)))
+        blocks.append(list(reproduced_block(reproduction, table_runs)))
     assert "| LU | 85.15 ± 0.15 | 84.00 | 6.00 ± 1.00 | 1.00 | 49.30 ± 9.46 | 2.00 | 1 |" in blocks[0]
     assert any(line.startswith("| LU | 85.15 ± 0.15 | 84.01 ± 0.01 (undecided) |") for line in blocks[1])
 

@@ -77,10 +77,10 @@ def test_the_summary_has_every_step_and_says_what_was_not_reached(arguments: arg
 
 
 def test_a_process_is_gone_when_its_limit_has_passed(tmp_path: Path) -> None:
-    begun = time.monotonic()
+    began_at = time.monotonic()
     gpu_hour.in_own_process(["sleep", "600"], tmp_path / "logs" / "a", 0.1)
     gpu_hour.in_own_process(["echo", "done"], tmp_path / "logs" / "b", 60.0)
-    assert time.monotonic() - begun < 60
+    assert time.monotonic() - began_at < 60
     assert (tmp_path / "logs" / "b").read_text() == "done\n"
 
 
@@ -90,6 +90,6 @@ def test_a_real_step_leaves_its_record(checkout: Path, tmp_path: Path) -> None:
     command = [sys.executable, "tools/gpu_hour.py", *options]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    kept = json.loads((tmp_path / "02-speed-float32.json").read_text())
-    assert kept["status"] == "finished"
-    assert kept["rows"][0]["what"] == "virtual BP"
+    record = json.loads((tmp_path / "02-speed-float32.json").read_text())
+    assert record["status"] == "finished"
+    assert record["rows"][0]["what"] == "virtual BP"

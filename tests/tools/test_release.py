@@ -22,19 +22,19 @@ def test_the_version_is_one(checkout: Path) -> None:
 
 def test_two_machines_make_the_same_archive(tmp_path: Path, checkout: Path) -> None:
     """Whatever the times, modes and order of the files, and whatever else lies there."""
-    one, other = tmp_path / "one", tmp_path / "other"
-    for folder, names in ((one, ("b.csv", "a/runs/x.jsonl")), (other, ("a/runs/x.jsonl", "b.csv"))):
+    first, second = tmp_path / "one", tmp_path / "other"
+    for folder, names in ((first, ("b.csv", "a/runs/x.jsonl")), (second, ("a/runs/x.jsonl", "b.csv"))):
         for name in (*archive_runs.BESIDE, *(f"{archive_runs.KEPT}/{name}" for name in names)):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(f"{Path(name).name}\n")
-    changed = other / archive_runs.KEPT / "b.csv"
+    changed = second / archive_runs.KEPT / "b.csv"
     os.utime(changed, (1, 1))
     changed.chmod(0o600)
-    (other / archive_runs.KEPT / "__init__.pyc").write_bytes(b"x")
-    packed = archive_runs.archive(one, "runs")
-    assert packed == archive_runs.archive(other, "runs")
+    (second / archive_runs.KEPT / "__init__.pyc").write_bytes(b"x")
+    packed = archive_runs.archive(first, "runs")
+    assert packed == archive_runs.archive(second, "runs")
     with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
         assert tar.getnames() == sorted(tar.getnames())
         assert tar.extractfile("runs/results/reproductions/b.csv").read() == b"b.csv\n"  # type: ignore[union-attr]
-    shutil.rmtree(other / archive_runs.KEPT / "a")
-    assert packed != archive_runs.archive(other, "runs")
+    shutil.rmtree(second / archive_runs.KEPT / "a")
+    assert packed != archive_runs.archive(second, "runs")
