@@ -34,8 +34,10 @@ TINY = (
 
 def tiny(**fields: int) -> tuple[str, ...]:
     """TINY with other fields of the workload, each given once: twice would be a sweep."""
-    kept = [one for one in TINY if not any(one.startswith(f"--set=workload.{name}=") for name in fields)]
-    return (*kept, *(f"--set=workload.{name}={value}" for name, value in fields.items()))
+    unchanged = [
+        argument for argument in TINY if not any(argument.startswith(f"--set=workload.{name}=") for name in fields)
+    ]
+    return (*unchanged, *(f"--set=workload.{name}={value}" for name, value in fields.items()))
 
 
 @dataclass(frozen=True)
@@ -58,21 +60,21 @@ class Cli:
 
     def ok(self, *arguments: str) -> Said:
         """A command that has nothing to complain of."""
-        said = self(*arguments)
-        assert (said.code, said.err) == (0, "")
-        return said
+        result = self(*arguments)
+        assert (result.code, result.err) == (0, "")
+        return result
 
     def refused(self, *arguments: str) -> Said:
         """A mistake: one sentence."""
-        said = self(*arguments)
-        assert (said.code, said.err.count("\n")) == (2, 1), said.err
-        return said
+        result = self(*arguments)
+        assert (result.code, result.err.count("\n")) == (2, 1), result.err
+        return result
 
 
 def program(*arguments: str, environment: Mapping[str, str] = os.environ, **options: Any) -> subprocess.Popen[str]:
     """`python -m benchmarks` as a leader of its own process group; options: of `start`."""
-    own = {"PYTHONPATH": str(CHECKOUT), "PYTHONDONTWRITEBYTECODE": "1"}
-    return start([sys.executable, "-m", "benchmarks", *arguments], env={**environment, **own}, **options)
+    variables = {"PYTHONPATH": str(CHECKOUT), "PYTHONDONTWRITEBYTECODE": "1"}
+    return start([sys.executable, "-m", "benchmarks", *arguments], env={**environment, **variables}, **options)
 
 
 class Here:
@@ -109,11 +111,11 @@ def train_here(runs: Sequence[Run], setting: messages.Setting, *, jobs: int, lis
 
 def journals(out: Path) -> list[dict[str, Any]]:
     """Per journal under `out`, those set aside too: its file's name, method, seed, evaluations, and status or None."""
-    found = []
+    summaries = []
     for path in sorted(out.glob("runs/*/*.jsonl")):
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         spec = lines[0]["spec"]
-        found.append(
+        summaries.append(
             {
                 "file": path.name,
                 "method": spec["method"]["name"],
@@ -122,13 +124,13 @@ def journals(out: Path) -> list[dict[str, Any]]:
                 "status": lines[-1].get("status"),
             }
         )
-    return found
+    return summaries
 
 
 def written(out: Path, name: str, below: str = "*") -> Path:
     """The one file of that name that was written, under whatever condition: of out/tables, or as `below` says."""
-    (found,) = out.glob(f"{below}/*/{name}")
-    return found
+    (path,) = out.glob(f"{below}/*/{name}")
+    return path
 
 
 def index(out: Path) -> str:
@@ -138,16 +140,16 @@ def index(out: Path) -> str:
 
 def until(ready: Callable[[], bool], seconds: float = 300.0) -> None:
     """Wait for something that takes a moment; the limit only stops a test that hangs."""
-    end = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     while not ready():
-        assert time.monotonic() < end, "it never came"
+        assert time.monotonic() < deadline, "it never came"
         time.sleep(0.02)
 
 
 def children(pid: int) -> list[int]:
     """The training processes of a command (Linux)."""
-    listed = read_process(pid, f"task/{pid}/children").split()
-    return [int(child) for child in listed if b"spawn_main" in read_process(int(child), "cmdline")]
+    pids = read_process(pid, f"task/{pid}/children").split()
+    return [int(child) for child in pids if b"spawn_main" in read_process(int(child), "cmdline")]
 
 
 def read_process(pid: int, name: str) -> bytes:

@@ -35,20 +35,22 @@ def test_a_plug_in_that_fails_in_a_process_alone_ends_the_command(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once, and not each run."""
-    started = list[Any]()
+    processes = list[Any]()
 
     class Counted(pool.TrainingProcess):
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
-            started.append(self)
+            processes.append(self)
 
     monkeypatch.setattr(pool, "TrainingProcess", Counted)
     plugin = tmp_path / "mine.py"
     plugin.write_text(ONLY_THERE, encoding="utf-8")
-    three = [word.replace("--seeds=1", "--seeds=3") for word in TINY]
-    said = cli.refused("run", "table1", "--method=mine", f"--plugin={plugin}", "--jobs=1", "--no-tracking", *three)
-    assert said.err == f"The plug-in {plugin} failed to load: RuntimeError: only there (line 5).\n"
-    assert len(started) == 1
+    three_seeds = [word.replace("--seeds=1", "--seeds=3") for word in TINY]
+    output = cli.refused(
+        "run", "table1", "--method=mine", f"--plugin={plugin}", "--jobs=1", "--no-tracking", *three_seeds
+    )
+    assert output.err == f"The plug-in {plugin} failed to load: RuntimeError: only there (line 5).\n"
+    assert len(processes) == 1
 
 
 @pytest.mark.usefixtures("here")
@@ -60,9 +62,9 @@ def test_what_fails_before_the_training_fails_its_run_with_its_cause(
         raise error
 
     monkeypatch.setattr(training, "load_data", fail)
-    said = cli("run", "table1", "--method=bp", "--no-tracking", *TINY)
-    assert (said.code, said.err) == (1, "")
-    assert f"BP, 1 device, seed 0: while loading the data: {type(error).__name__}: cut\n" in said.out
+    result = cli("run", "table1", "--method=bp", "--no-tracking", *TINY)
+    assert (result.code, result.err) == (1, "")
+    assert f"BP, 1 device, seed 0: while loading the data: {type(error).__name__}: cut\n" in result.out
 
 
 def test_a_journal_that_is_gone_after_its_run_is_a_failure(
@@ -74,9 +76,11 @@ def test_a_journal_that_is_gone_after_its_run_is_a_failure(
         return ended
 
     monkeypatch.setattr(pool, "train_all", lose)
-    said = cli("run", "table1", "--method=bp", "--no-tracking", *TINY)
-    assert (said.code, said.err) == (1, "")
-    assert "Failed: cifar10-resnet18 BP, 1 device, seed 0: it was trained, and its journal in --out is gone" in said.out
+    result = cli("run", "table1", "--method=bp", "--no-tracking", *TINY)
+    assert (result.code, result.err) == (1, "")
+    assert (
+        "Failed: cifar10-resnet18 BP, 1 device, seed 0: it was trained, and its journal in --out is gone" in result.out
+    )
 
 
 @pytest.mark.parametrize(

@@ -137,15 +137,15 @@ def test_bad_input_is_one_sentence(a: Path, tmp_path: Path) -> None:
 
 def test_tables_on_own_data_are_not_laid_beside_a_reproduction(a: Path, tmp_path: Path) -> None:
     """Whose file does not say what its data were, as older ones do not; and where it says that they were others."""
-    there = table()
-    chosen = replace(there.conditions, settings={"workload.dataset": "leaves"}, data={"60 leaves": "ab" * 32})
-    write_table(replace(there, conditions=chosen), a / "tables" / "leaves")
-    kept = tmp_path / "kept.csv"
-    write_table(there, tmp_path / "plain" / "smoke")
-    plain = reproductions.of_tables(tmp_path / "plain")
-    kept.write_text(reproductions.to_csv(plain), encoding="utf-8")
+    results = table()
+    conditions = replace(results.conditions, settings={"workload.dataset": "leaves"}, data={"60 leaves": "ab" * 32})
+    write_table(replace(results, conditions=conditions), a / "tables" / "leaves")
+    csv_path = tmp_path / "kept.csv"
+    write_table(results, tmp_path / "plain" / "smoke")
+    values = reproductions.of_tables(tmp_path / "plain")
+    csv_path.write_text(reproductions.to_csv(values), encoding="utf-8")
     with pytest.raises(UserError, match="on the data of kept"):
-        said(a, kept)
-    kept.write_text(reproductions.to_csv([replace(one, data="cdcdcdcd") for one in plain]), encoding="utf-8")
-    assert "abababab" in said(a, kept)
-    assert "0 cells, 0 values" in said(a, kept)
+        said(a, csv_path)
+    csv_path.write_text(reproductions.to_csv([replace(value, data="cdcdcdcd") for value in values]), encoding="utf-8")
+    assert "abababab" in said(a, csv_path)
+    assert "0 cells, 0 values" in said(a, csv_path)

@@ -32,19 +32,21 @@ def test_other_conditions_touch_nothing_of_a_table(cli: Cli, out: Path, monkeypa
     """Fewer rows, another target, another executor: each has files of its own, which say what they are."""
     monkeypatch.setattr(pool, "train_all", train_here)
     before = files(out)
-    whole = written(out, "table1.csv")
-    for words in (("--method=bp",), (ROWS, "--target=30"), (ROWS, "--executor=threads")):
-        cli.ok("run", "table1", "--no-tracking", "--jobs=1", *words, *TINY)
+    both_rows = written(out, "table1.csv")
+    for options in (("--method=bp",), (ROWS, "--target=30"), (ROWS, "--executor=threads")):
+        cli.ok("run", "table1", "--no-tracking", "--jobs=1", *options, *TINY)
     after = files(out)
     assert {name: after[name] for name in before} == before
     assert len(after) == len(before) + 3 * 4
-    one, goal, real = (path for path in sorted(out.glob("tables/*/table1.csv"), key=_made) if path != whole)
-    assert {line["row"] for line in rows(whole)} == {"async_lu", "bp"}
-    assert {line["row"] for line in rows(one)} == {"bp"}
-    assert {line["target"] for line in rows(goal)} == {"30.0"}
-    assert "target-30" in rows(goal)[0]["selection"]
-    assert [line["executor"] for line in (rows(whole)[0], rows(real)[0])] == ["virtual", "threads"]
-    for path in (whole, one, goal, real):
+    bp_only, other_target, on_threads = (
+        path for path in sorted(out.glob("tables/*/table1.csv"), key=_made) if path != both_rows
+    )
+    assert {line["row"] for line in rows(both_rows)} == {"async_lu", "bp"}
+    assert {line["row"] for line in rows(bp_only)} == {"bp"}
+    assert {line["target"] for line in rows(other_target)} == {"30.0"}
+    assert "target-30" in rows(other_target)[0]["selection"]
+    assert [line["executor"] for line in (rows(both_rows)[0], rows(on_threads)[0])] == ["virtual", "threads"]
+    for path in (both_rows, bp_only, other_target, on_threads):
         for line in rows(path):
             assert all(line[name] for name in SAYS), path
             assert line["condition"] == path.parent.name
@@ -68,8 +70,8 @@ def named(out: Path) -> set[str]:
 
 def there(out: Path) -> set[str]:
     """The pages that lie in the report's folder."""
-    found = {path.relative_to(out / "report") for path in (out / "report").rglob("index.html")}
-    return {path.as_posix() for path in found if len(path.parts) > 1 and path.parts[0] != "claims"}
+    pages = {path.relative_to(out / "report") for path in (out / "report").rglob("index.html")}
+    return {path.as_posix() for path in pages if len(path.parts) > 1 and path.parts[0] != "claims"}
 
 
 def test_a_report_of_one_table_keeps_the_index_of_all(cli: Cli, out: Path) -> None:
@@ -81,25 +83,25 @@ def test_a_report_of_one_table_keeps_the_index_of_all(cli: Cli, out: Path) -> No
         (stray / name).write_text("of an earlier version", encoding="utf-8")
     index_json = {"schema": kept.SCHEMA, "files": [f"smoke/table9/{name}" for name in names]}
     (out / "report" / kept.INDEX).write_text(json.dumps(index_json), encoding="utf-8")
-    own = stray / "notes.txt"
-    own.write_text("somebody's own", encoding="utf-8")
-    said = cli("report", "table1", "table7", "table9", f"--out={out}", *TINY)
-    assert "Removed 1 pages of earlier reports" in said.out
+    notes_file = stray / "notes.txt"
+    notes_file.write_text("somebody's own", encoding="utf-8")
+    output = cli("report", "table1", "table7", "table9", f"--out={out}", *TINY)
+    assert "Removed 1 pages of earlier reports" in output.out
     assert [path.name for path in stray.iterdir()] == ["notes.txt"]
-    all_ = named(out)
-    assert {link.split("/")[1] for link in all_} == {"table1", "table7"}
+    links = named(out)
+    assert {link.split("/")[1] for link in links} == {"table1", "table7"}
     assert named(out) == there(out)
     cli.ok("report", "table7", f"--out={out}", "--method=bp", *TINY)
     assert named(out) == there(out)
-    assert all_ < named(out)
-    (beside,) = {link for link in named(out) if link.startswith("side-by-side/")}
-    assert beside == "side-by-side/table7/index.html"
-    text = (out / "report" / beside).read_text(encoding="utf-8")
-    heads = re.findall(r'<th scope="col" class="number">([^<]+): measured', text)
-    assert [("bp" in label) for label in heads[:2]] == [False, True]
-    (line,) = re.findall(r'<th scope="row">Async LU</th>(.*?)</tr>', text, re.DOTALL)[:1]
-    first, _, second, _ = re.findall(r'<td class="number">([^<]*)</td>', line)[1:]
-    assert (first == "–", second) == (False, "–")
+    assert links < named(out)
+    (side_by_side,) = {link for link in named(out) if link.startswith("side-by-side/")}
+    assert side_by_side == "side-by-side/table7/index.html"
+    text = (out / "report" / side_by_side).read_text(encoding="utf-8")
+    labels = re.findall(r'<th scope="col" class="number">([^<]+): measured', text)
+    assert [("bp" in label) for label in labels[:2]] == [False, True]
+    (row,) = re.findall(r'<th scope="row">Async LU</th>(.*?)</tr>', text, re.DOTALL)[:1]
+    both_rows_value, _, bp_only_value, _ = re.findall(r'<td class="number">([^<]*)</td>', row)[1:]
+    assert (both_rows_value == "–", bp_only_value) == (False, "–")
     assert not re.search(r"not up to date", index(out), re.IGNORECASE)
     assert "table9" in index(out), "what was not run is still listed"
 

@@ -24,10 +24,10 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def database(path: Path, table: str = "runs") -> Path:
-    base = sqlite3.connect(path)
-    base.execute(f"CREATE TABLE {table} (id TEXT)")
-    base.commit()
-    base.close()
+    connection = sqlite3.connect(path)
+    connection.execute(f"CREATE TABLE {table} (id TEXT)")
+    connection.commit()
+    connection.close()
     return path
 
 
@@ -41,10 +41,10 @@ def test_every_check_is_there_and_nothing_is_left_behind(tmp_path: Path) -> None
 def test_what_is_wrong_comes_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "./mlruns")
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
-    wrong = {name: check for name, check in doctor.run(tmp_path / "out", tmp_path).items() if not check.ok}
-    assert {"threads", "tracking store", "data set cifar10"} <= set(wrong)
-    assert all(check.detail and check.mend for check in wrong.values())
-    assert "PASSIVE" in wrong["threads"].detail
+    failed = {name: check for name, check in doctor.run(tmp_path / "out", tmp_path).items() if not check.ok}
+    assert {"threads", "tracking store", "data set cifar10"} <= set(failed)
+    assert all(check.detail and check.mend for check in failed.values())
+    assert "PASSIVE" in failed["threads"].detail
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,12 @@ def test_what_is_wrong_comes_with_what_to_do(tmp_path: Path, monkeypatch: pytest
 )
 def test_packages_that_do_not_load_are_reported(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever an import raises: torchvision beside the wrong torch raises RuntimeError, a lost library OSError."""
-    genuine = builtins.__import__
+    original_import = builtins.__import__
 
-    def broken(name: str, *rest: Any) -> Any:
+    def broken(name: str, *arguments: Any) -> Any:
         if name in ("torch", "torchvision"):
             raise error
-        return genuine(name, *rest)
+        return original_import(name, *arguments)
 
     monkeypatch.setattr(builtins, "__import__", broken)
     monkeypatch.setattr(doctor, "data_set", lambda *_: Check(ok=True, detail=""))
@@ -132,12 +132,12 @@ def test_a_server_is_only_asked_for_a_connection(monkeypatch: pytest.MonkeyPatch
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://someone:secret@127.0.0.1:{port}")
-        answered = doctor.store()
-    assert answered.ok
-    assert "secret" not in answered.detail
-    lost = doctor.store()
-    assert not lost.ok
-    assert "benchmarks track" in lost.mend
+        reachable = doctor.store()
+    assert reachable.ok
+    assert "secret" not in reachable.detail
+    unreachable = doctor.store()
+    assert not unreachable.ok
+    assert "benchmarks track" in unreachable.mend
 
 
 def test_data_is_missing_named_or_damaged(tmp_path: Path) -> None:

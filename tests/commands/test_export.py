@@ -64,9 +64,11 @@ def test_csv_comes_back_as_it_was(out: Path, tmp_path: Path) -> None:
     said(out, tmp_path / "export")
     for name, build in export.FRAMES.items():
         frame = build(records(out))
-        text = {column: "string" for column in frame.columns if str(frame[column].dtype) == "string"}
-        back = pd.read_csv(tmp_path / "export" / f"{name}.csv", dtype=text, keep_default_na=False, na_values=["NaN"])
-        pd.testing.assert_frame_equal(back, frame, check_dtype=False)
+        text_types = {column: "string" for column in frame.columns if str(frame[column].dtype) == "string"}
+        read_back = pd.read_csv(
+            tmp_path / "export" / f"{name}.csv", dtype=text_types, keep_default_na=False, na_values=["NaN"]
+        )
+        pd.testing.assert_frame_equal(read_back, frame, check_dtype=False)
 
 
 def test_parquet_keeps_types_and_what_is_not_finite(out: Path, tmp_path: Path) -> None:
@@ -75,9 +77,9 @@ def test_parquet_keeps_types_and_what_is_not_finite(out: Path, tmp_path: Path) -
     column = parquet.read_table(tmp_path / "export" / "evaluations.parquet")["accuracy_percent"]
     assert column.null_count == 0
     assert sum(math.isnan(value.as_py()) for value in column) == 1
-    back = pd.read_parquet(tmp_path / "export" / "runs.parquet")
-    pd.testing.assert_frame_equal(back, frames.runs(records(out)), check_dtype=False)
-    assert back["seed"].dtype == "int64"
+    read_back = pd.read_parquet(tmp_path / "export" / "runs.parquet")
+    pd.testing.assert_frame_equal(read_back, frames.runs(records(out)), check_dtype=False)
+    assert read_back["seed"].dtype == "int64"
 
 
 def test_without_pyarrow_the_csv_is_there(out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +105,7 @@ def test_a_reproduction_holds_values_and_where_they_were_made(out: Path, tmp_pat
 
 
 def test_an_environment_names_neither_folders_nor_hosts(tmp_path: Path) -> None:
-    words = [
+    command = [
         "python",
         "-m",
         "benchmarks",
@@ -116,26 +118,26 @@ def test_an_environment_names_neither_folders_nor_hosts(tmp_path: Path) -> None:
         "/home/me/x.py",
     ]
     record = write(tmp_path, [1.0])
-    record.environment.update({"command": words, "system": "Linux 6.1-maker x86_64"})  # type: ignore[attr-defined]
-    found = reproductions.environment([record])
-    assert found["command"] == ["python -m benchmarks run all --plugin x.py"]
-    assert found["system"] == ["Linux x86_64"]
+    record.environment.update({"command": command, "system": "Linux 6.1-maker x86_64"})  # type: ignore[attr-defined]
+    environment = reproductions.environment([record])
+    assert environment["command"] == ["python -m benchmarks run all --plugin x.py"]
+    assert environment["system"] == ["Linux x86_64"]
 
 
 def test_a_reproduction_may_keep_its_runs(out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Equal in all but places, to be read like any folder of results, and what `compare` takes for its name."""
     export.keep(out, "small", Console(file=io.StringIO()), tmp_path / "kept", with_runs=True)
-    there = {record.id: record for record in journals.read(out).records if record.complete}
-    kept = journals.read(tmp_path / "kept" / "small")
-    assert kept.left_out == ()
-    assert {record.id for record in kept.records} == there.keys()
-    for record in kept.records:
-        was = there[record.id]
-        assert (record.spec, record.labels, record.end) == (was.spec, was.labels, was.end)
-        assert repr(record.evaluations) == repr(was.evaluations)  # NaN among them
-        assert record.environment == reproductions.without_places(was.environment)
+    originals = {record.id: record for record in journals.read(out).records if record.complete}
+    kept_journals = journals.read(tmp_path / "kept" / "small")
+    assert kept_journals.left_out == ()
+    assert {record.id for record in kept_journals.records} == originals.keys()
+    for record in kept_journals.records:
+        original = originals[record.id]
+        assert (record.spec, record.labels, record.end) == (original.spec, original.labels, original.end)
+        assert repr(record.evaluations) == repr(original.evaluations)  # NaN among them
+        assert record.environment == reproductions.without_places(original.environment)
     monkeypatch.setattr(reproductions, "FOLDER", tmp_path / "kept")
-    assert len(side(Path("small")).records) == len(there)
+    assert len(side(Path("small")).records) == len(originals)
 
 
 def test_a_reproduction_needs_tables_and_a_name(out: Path, tmp_path: Path) -> None:

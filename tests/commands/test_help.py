@@ -25,8 +25,8 @@ def test_help_shows_examples_that_parse(cli: Cli) -> None:
         lines = cli(command, "--help").out.splitlines()
         for example in EXAMPLES[command]:
             assert f"  python -m benchmarks {example}" in lines
-            called, _, _ = app.parse_args(shlex.split(example), exit_on_error=False, print_error=False)
-            assert called.__name__.rstrip("_") == command
+            function, _, _ = app.parse_args(shlex.split(example), exit_on_error=False, print_error=False)
+            assert function.__name__.rstrip("_") == command
 
 
 def described(declared: type, output: str) -> list[str]:
@@ -47,17 +47,17 @@ def test_every_field_of_a_workload_that_can_be_set_is_described(cli: Cli) -> Non
 
 
 def test_values_are_said_in_words() -> None:
-    said = {option.name: (option.values, option.default) for option in option_list.options(Workload)}
-    assert said["threads"] == ("a whole number from 1 to 1,024", "1")
-    assert said["optimizer.momentum"] == ("a number from 0 below 1", "0.9")
-    assert said["drain_every"] == ("a whole number from 1 or none", "none")
-    assert said["epochs"] == ("a whole number from 1 to 1,000,000", "by table")
-    assert said["stem"] == ("cifar or imagenet", "cifar")
-    assert said["schedule.milestones"] == ("several, by commas: a number", "()")
+    descriptions = {option.name: (option.values, option.default) for option in option_list.options(Workload)}
+    assert descriptions["threads"] == ("a whole number from 1 to 1,024", "1")
+    assert descriptions["optimizer.momentum"] == ("a number from 0 below 1", "0.9")
+    assert descriptions["drain_every"] == ("a whole number from 1 or none", "none")
+    assert descriptions["epochs"] == ("a whole number from 1 to 1,000,000", "by table")
+    assert descriptions["stem"] == ("cifar or imagenet", "cifar")
+    assert descriptions["schedule.milestones"] == ("several, by commas: a number", "()")
 
 
 def test_the_version_names_commit_and_torch(cli: Cli) -> None:
-    said = cli("--version").out
-    assert said.startswith(f"async-sgd-benchmarks {release()}, commit ")
-    assert said.count("\n") == 1
-    assert ", torch " in said
+    output = cli("--version").out
+    assert output.startswith(f"async-sgd-benchmarks {release()}, commit ")
+    assert output.count("\n") == 1
+    assert ", torch " in output

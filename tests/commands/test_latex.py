@@ -17,14 +17,14 @@ SMOKE, THREADS = Conditions("smoke", "virtual", "paper-a"), Conditions("smoke", 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     """Table 3 as `run` leaves it, under two conditions, with a picture under one."""
-    place = tmp_path / "out"
-    picture = place / "figures" / SMOKE.slug / "table3.pdf"
+    out = tmp_path / "out"
+    picture = out / "figures" / SMOKE.slug / "table3.pdf"
     picture.parent.mkdir(parents=True)
     picture.write_bytes(b"%PDF /MediaBox [ 0 0 486 100 ]")
-    first = replace(TABLE, conditions=SMOKE).with_pictures([picture], place, "LPP lies on LAP.")
-    for table in (first, replace(TABLE, conditions=THREADS)):
-        files.write(table, table.conditions.folder(place / "tables"))
-    return place
+    with_picture = replace(TABLE, conditions=SMOKE).with_pictures([picture], out, "LPP lies on LAP.")
+    for table in (with_picture, replace(TABLE, conditions=THREADS)):
+        files.write(table, table.conditions.folder(out / "tables"))
+    return out
 
 
 def test_every_condition_is_a_file_with_a_label_and_a_picture_is_a_float(cli: Cli, out: Path) -> None:
@@ -40,8 +40,8 @@ def test_every_condition_is_a_file_with_a_label_and_a_picture_is_a_float(cli: Cl
 
 
 def test_columns_and_rows_are_shown_in_the_order_that_they_are_named(cli: Cli, out: Path) -> None:
-    chosen = ["--columns", "time_to_target_seconds.interval,best_accuracy_percent", "--rows", "lu,bp", "--name", "main"]
-    cli.ok("latex", "table3", *chosen, "--condition", SMOKE.slug, "--to", "paper")
+    flags = ["--columns", "time_to_target_seconds.interval,best_accuracy_percent", "--rows", "lu,bp", "--name", "main"]
+    cli.ok("latex", "table3", *flags, "--condition", SMOKE.slug, "--to", "paper")
     lines = (out.parent / "paper" / "main.tex").read_text(encoding="utf-8").splitlines()
     rows = [line for line in lines if line.startswith(("LU", "BP", "BU"))]
     assert rows == [
@@ -70,20 +70,20 @@ def test_columns_and_rows_are_shown_in_the_order_that_they_are_named(cli: Cli, o
     ],
 )
 def test_what_is_not_there_is_said(cli: Cli, out: Path, arguments: list[str], words: str) -> None:
-    said = cli.refused("latex", *arguments)
-    assert words in said.err
+    output = cli.refused("latex", *arguments)
+    assert words in output.err
     assert not (out / "latex").exists()
 
 
 def test_a_table_of_ones_own_may_have_a_method_of_ones_own(cli: Cli, out: Path) -> None:
     cli("new", "method", "my_sgd")
-    words = 'id = "mine"\ntitle = "Mine"\nsource = "here"\nfamily = "cifar10"\nnetworks = ["resnet18"]\n'
+    header = 'id = "mine"\ntitle = "Mine"\nsource = "here"\nfamily = "cifar10"\nnetworks = ["resnet18"]\n'
     rows = '[[rows]]\nmethod = "my_sgd"\n'
-    text = f'[table]\n{words}measures = ["best_accuracy_percent"]\n\n{rows}'
+    text = f'[table]\n{header}measures = ["best_accuracy_percent"]\n\n{rows}'
     (out.parent / "mine.toml").write_text(text, encoding="utf-8")
     for folder in (out / "tables").iterdir():
         (folder / "mine.json").write_bytes((folder / "table3.json").read_bytes())
-    unknown = cli("latex", "mine.toml")
-    assert (unknown.code, "mine.toml, line 9: Unknown method 'my_sgd'" in unknown.err) == (2, True)
+    refused = cli("latex", "mine.toml")
+    assert (refused.code, "mine.toml, line 9: Unknown method 'my_sgd'" in refused.err) == (2, True)
     cli.ok("latex", "mine.toml", "--plugin=my_sgd.py", f"--condition={SMOKE.slug}", "--name=main")
     assert (out / "latex" / "main.tex").is_file()

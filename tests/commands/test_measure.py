@@ -22,16 +22,16 @@ KEY, HEADING = "gradients_per_second", "Gradients per second"
 
 
 def gradients_per_second(record: Record, context: Context) -> float | None:
-    last = record.evaluations[-1]
-    return last.step / last.metrics[record.clock]
+    evaluation = record.evaluations[-1]
+    return evaluation.step / evaluation.metrics[record.clock]
 
 
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The one entry, and a table that names it."""
     monkeypatch.setitem(MEASURES, KEY, Measure(KEY, HEADING, "1/s", "more", digits=2, of_run=gradients_per_second))
-    wider = dataclasses.replace(table1.TABLE, measures=(*table1.TABLE.measures, KEY))
-    monkeypatch.setattr(table1, "TABLE", wider)
+    extended = dataclasses.replace(table1.TABLE, measures=(*table1.TABLE.measures, KEY))
+    monkeypatch.setattr(table1, "TABLE", extended)
     registry.table.cache_clear()
     yield
     registry.table.cache_clear()
@@ -42,22 +42,22 @@ def test_a_measure_is_added_in_one_place(
     cli: Cli, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = Path(shutil.copytree(trained, tmp_path / "out"))
-    chosen = ("--method=async_lu,bp", f"--out={out}", *TINY)
-    shown = partial(written, out)
-    (run,) = [one for one in records(out) if one.method == "async_lu"]
+    options = ("--method=async_lu,bp", f"--out={out}", *TINY)
+    table_path = partial(written, out)
+    (run,) = [record for record in records(out) if record.method == "async_lu"]
     value = gradients_per_second(run, Context())
 
-    said = cli.ok("run", "table1", *chosen, "--no-tracking")
-    assert HEADING in said.out
+    output = cli.ok("run", "table1", *options, "--no-tracking")
+    assert HEADING in output.out
 
-    table = json.loads(shown("table1.json").read_text(encoding="utf-8"))
+    table = json.loads(table_path("table1.json").read_text(encoding="utf-8"))
     assert [measure["unit"] for measure in table["measures"]] == ["s", "epochs", "1/s"]
     assert table["rows"][0]["cells"][2]["measured"]["mean"] == value
-    lines = csv.DictReader(shown("table1.csv").read_text(encoding="utf-8").splitlines())
+    lines = csv.DictReader(table_path("table1.csv").read_text(encoding="utf-8").splitlines())
     assert [float(line["measured_mean"]) for line in lines if (line["row"], line["measure"]) == ("async_lu", KEY)] == [
         value
     ]
-    assert f"{HEADING}, measured" in shown("table1.md").read_text(encoding="utf-8")
+    assert f"{HEADING}, measured" in table_path("table1.md").read_text(encoding="utf-8")
 
     cli.ok("export", f"--out={out}")
     (exported,) = out.rglob("runs.csv")

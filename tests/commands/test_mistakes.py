@@ -78,9 +78,9 @@ MISTAKES = {
 
 @pytest.mark.parametrize("line", MISTAKES, ids=lambda line: line[:60])
 def test_a_mistake_is_one_sentence(line: str, cli: Cli, tmp_path: Path) -> None:
-    said = cli.refused(*line.split(" "))
-    assert MISTAKES[line] in said.err
-    assert said.out == ""
+    output = cli.refused(*line.split(" "))
+    assert MISTAKES[line] in output.err
+    assert output.out == ""
     assert [path.name for path in tmp_path.iterdir() if path.name != "out"] == []
 
 
@@ -89,7 +89,7 @@ def test_a_command_line_imports_nothing_heavy() -> None:
     lines = ["--help", "run --help", "list", "show table3", "run tabl3", "rum", "run table3 --sed 1", "track --out no"]
     lines += ["run table3 --method x", "run table3 --set async_lu.x=1", "run table3 --hardware x", "show paper-c"]
     lines += ["calibrate --scale x", "calibrate --device x"]
-    text = f"""
+    source = f"""
 import contextlib, io, sys
 from benchmarks.__main__ import main
 for line in {lines!r}:
@@ -98,12 +98,12 @@ for line in {lines!r}:
     found = {HEAVY!r} & set(sys.modules)
     assert not found, (line, found)
 """
-    subprocess.run([sys.executable, "-c", text], cwd=CHECKOUT, check=True)
+    subprocess.run([sys.executable, "-c", source], cwd=CHECKOUT, check=True)
 
 
 def test_without_arguments_it_helps(cli: Cli) -> None:
-    said = cli.ok()
-    assert all(f" {command} " in said.out for command in ("list", "show", "run", "calibrate", "track", "doctor"))
+    output = cli.ok()
+    assert all(f" {command} " in output.out for command in ("list", "show", "run", "calibrate", "track", "doctor"))
 
 
 def test_a_broken_plug_in_is_one_sentence(cli: Cli, tmp_path: Path) -> None:
@@ -113,9 +113,9 @@ def test_a_broken_plug_in_is_one_sentence(cli: Cli, tmp_path: Path) -> None:
         ("empty.py", "", "registers no method"),
     ):
         (tmp_path / name).write_text(text, encoding="utf-8")
-        said = cli.refused("run", "table3", f"--plugin={name}")
-        assert name in said.err
-        assert words in said.err
+        output = cli.refused("run", "table3", f"--plugin={name}")
+        assert name in output.err
+        assert words in output.err
 
 
 def test_a_reader_that_leaves_is_no_error() -> None:
@@ -133,18 +133,18 @@ def test_data_that_cannot_be_had_are_said_before_an_estimate(
 ) -> None:
     monkeypatch.delenv("BENCHMARKS_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "out"))
-    asked: list[str] = []
+    urls: list[str] = []
 
     def silent(url: str) -> str:
-        asked.append(url)
+        urls.append(url)
         return "no route"
 
     monkeypatch.setattr(present, "server_error", silent)
-    shown = cli.ok("show", "table3", "--scale=small", "--out=out").out
-    assert asked == []  # a plan asks nobody
-    assert shown.index("CIFAR-100 is not on this machine") < shown.index("Expected")
-    said = cli("run", "table3", "--scale=small", "--out=out")
-    assert (said.code, said.err.count("\n")) == (2, 1)
-    assert "(no route)" in said.err
-    assert asked == [cards.card("cifar100").published.url]
-    assert "Expected" not in said.out
+    plan = cli.ok("show", "table3", "--scale=small", "--out=out").out
+    assert urls == []  # a plan asks nobody
+    assert plan.index("CIFAR-100 is not on this machine") < plan.index("Expected")
+    result = cli("run", "table3", "--scale=small", "--out=out")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "(no route)" in result.err
+    assert urls == [cards.card("cifar100").published.url]
+    assert "Expected" not in result.out

@@ -16,20 +16,20 @@ from tests.commands.commands import TINY, Cli
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_starter_is_written_once(cli: Cli, tmp_path: Path, kind: str) -> None:
-    said = cli("new", kind, "my_own")
+    result = cli("new", kind, "my_own")
     path = tmp_path / f"my_own{KINDS[kind].suffix}"
-    assert (said.code, said.err) == (0, "")
-    assert said.out.splitlines()[0] == f"Written: {path.name}"
-    assert "Next:    python -m benchmarks " in said.out
+    assert (result.code, result.err) == (0, "")
+    assert result.out.splitlines()[0] == f"Written: {path.name}"
+    assert "Next:    python -m benchmarks " in result.out
     images = "First:   images go into my_own/train/CLASS/ and my_own/test/CLASS/, a folder a class\n"
-    assert (images in said.out) == (kind == "data")
+    assert (images in result.out) == (kind == "data")
     assert "$" not in path.read_text(encoding="utf-8")
     path.write_text("mine", encoding="utf-8")
-    again = cli.refused("new", kind, "my_own")
-    assert again.err.strip() == f"{path.name} is there already: choose another name, or move it away."
+    repeated = cli.refused("new", kind, "my_own")
+    assert repeated.err.strip() == f"{path.name} is there already: choose another name, or move it away."
     assert path.read_text(encoding="utf-8") == "mine"
     tests = ["test_my_own.py"] if KINDS[kind].workers else []
-    assert sorted(one.name for one in tmp_path.iterdir() if one.name != "cache") == [path.name, *tests]
+    assert sorted(file.name for file in tmp_path.iterdir() if file.name != "cache") == [path.name, *tests]
 
 
 @pytest.mark.parametrize(
@@ -43,16 +43,16 @@ def test_a_starter_is_written_once(cli: Cli, tmp_path: Path, kind: str) -> None:
     ],
 )
 def test_what_is_refused(cli: Cli, tmp_path: Path, kind: str, name: str, sentence: str) -> None:
-    said = cli.refused("new", kind, name)
-    assert said.err.startswith(sentence)
+    output = cli.refused("new", kind, name)
+    assert output.err.startswith(sentence)
     assert not list(tmp_path.glob("*.*"))
 
 
 def test_the_method_runs_as_it_is(cli: Cli, here: None) -> None:
     """By the command that is said, in a smaller setting. tests/conformance/test_plugin.py holds it to the suite."""
-    told = cli("new", "method", "my_sgd").out.splitlines()[2].removeprefix("Next:    python -m benchmarks ")
-    said = cli.ok(*shlex.split(told), "--jobs=1", "--no-tracking", *TINY[2:])
-    assert "resnet18 My sgd, seed 0: finished, 2 epochs" in said.out
+    command = cli("new", "method", "my_sgd").out.splitlines()[2].removeprefix("Next:    python -m benchmarks ")
+    output = cli.ok(*shlex.split(command), "--jobs=1", "--no-tracking", *TINY[2:])
+    assert "resnet18 My sgd, seed 0: finished, 2 epochs" in output.out
 
 
 @pytest.mark.parametrize("kind", ["method", "server"])
@@ -79,8 +79,8 @@ def test_the_network_is_one(cli: Cli, tmp_path: Path) -> None:
 def test_a_new_table_is_one_that_is_run(cli: Cli, here: None) -> None:
     """Runs the first command that the new table's file names."""
     cli.ok("new", "table", "my_table")
-    said = cli.ok("show", "my_table.toml")
-    assert "async_lu" in said.out
+    output = cli.ok("show", "my_table.toml")
+    assert "async_lu" in output.out
 
 
 def test_the_walk_of_the_page_for_ones_own_paper_is_planned(cli: Cli, checkout: Path, tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_the_walk_of_the_page_for_ones_own_paper_is_planned(cli: Cli, checkout: 
     commands = re.findall(r"^ +python -m benchmarks ((?:new|show|run|report) .*?)(?: +#.*)?$", page, re.MULTILINE)
     assert [command.split()[0] for command in commands] == ["new", "new", "new", "show", "run", "report"]
     for command in commands[:4]:
-        said = cli.ok(*shlex.split(command))
-    assert "25 runs, 0 of them done" in said.out
-    assert "Data: my_leaves: 4 classes, 384 training and 96 test images" in said.out
+        output = cli.ok(*shlex.split(command))
+    assert "25 runs, 0 of them done" in output.out
+    assert "Data: my_leaves: 4 classes, 384 training and 96 test images" in output.out
     assert commands[4].split()[1:] == commands[5].split()[1:] == commands[3].split()[1:]

@@ -44,19 +44,19 @@ def on_the_page(out: Path) -> list[tuple[str, str, str]]:
     rows = [
         re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in re.findall(r"<tr id=.*?</tr>", text, re.S)
     ]
-    plain = [[html.unescape(re.sub(r"<[^>]+>", "", cell)).strip() for cell in row] for row in rows]
-    return [(row[0].partition(":")[0], row[3], row[2].lstrip("✓≠? ")) for row in plain]
+    texts = [[html.unescape(re.sub(r"<[^>]+>", "", cell)).strip() for cell in row] for row in rows]
+    return [(row[0].partition(":")[0], row[3], row[2].lstrip("✓≠? ")) for row in texts]
 
 
 def test_claims_and_the_reports_page_say_the_same(cli: Cli, out: Path) -> None:
     made_elsewhere(out)
     shutil.rmtree(out / "tables")
-    said = [cli(command, f"--out={out}", *TINY) for command in ("claims", "report")]
-    assert [one.code for one in said] == [0, 0]
+    results = [cli(command, f"--out={out}", *TINY) for command in ("claims", "report")]
+    assert [result.code for result in results] == [0, 0]
     assert judged(out) == on_the_page(out)
     assert any(measured != "-" for _, measured, _ in judged(out)), "runs of other sources count"
-    for one in said:
-        assert f"2 {OTHERS}" in one.out.replace("\n", " ")
+    for result in results:
+        assert f"2 {OTHERS}" in result.out.replace("\n", " ")
 
 
 def test_claims_are_not_judged_on_tables_that_were_written_of_other_runs(cli: Cli, out: Path) -> None:
@@ -67,16 +67,16 @@ def test_claims_are_not_judged_on_tables_that_were_written_of_other_runs(cli: Cl
 
 def test_run_trains_what_only_other_sources_have_made(cli: Cli, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made_elsewhere(out)
-    asked: list[int] = []
+    run_counts: list[int] = []
 
     def ask(runs: Sequence[Run], *arguments: Any, **options: Any) -> dict[str, tuple[str, str]]:
-        asked.append(len(runs))
+        run_counts.append(len(runs))
         return {}
 
     monkeypatch.setattr(pool, "train_all", ask)
-    said = cli("run", "table1", "--method=async_lu,bp", "--no-tracking", *TINY)
-    assert asked == [2]
-    assert f"2 {OTHERS}" in said.out.replace("\n", " "), "nothing was trained, so that the others' runs are shown"
+    output = cli("run", "table1", "--method=async_lu,bp", "--no-tracking", *TINY)
+    assert run_counts == [2]
+    assert f"2 {OTHERS}" in output.out.replace("\n", " "), "nothing was trained, so that the others' runs are shown"
 
 
 @pytest.mark.usefixtures("here")
@@ -94,21 +94,21 @@ def test_a_journal_that_cannot_be_read_is_said_and_the_others_are_used(
 ) -> None:
     break_one(out)
     shutil.copytree(trained, "other")
-    said = cli.ok(*command)
-    assert BROKEN in said.out.replace("\n", " ")
+    output = cli.ok(*command)
+    assert BROKEN in output.out.replace("\n", " ")
 
 
 @pytest.mark.usefixtures("here")
 def test_a_broken_journal_is_set_aside_when_its_run_is_repeated(cli: Cli, out: Path) -> None:
     break_one(out)
-    said = cli("run", "table1", "--method=async_lu,bp", "--no-tracking", "--jobs=1", *TINY)
-    assert "2 runs, 1 of them done before" in said.out
+    output = cli("run", "table1", "--method=async_lu,bp", "--no-tracking", "--jobs=1", *TINY)
+    assert "2 runs, 1 of them done before" in output.out
     assert sorted(path.name for path in out.glob("runs/*/*.jsonl")) == [
         "journal.interrupted-1.jsonl",
         "journal.jsonl",
         "journal.jsonl",
     ]
-    (kept,) = out.glob("runs/*/journal.interrupted-1.jsonl")
-    assert kept.read_text(encoding="utf-8") == "junk\n"
-    kept.unlink()
+    (set_aside,) = out.glob("runs/*/journal.interrupted-1.jsonl")
+    assert set_aside.read_text(encoding="utf-8") == "junk\n"
+    set_aside.unlink()
     assert [journal["status"] for journal in journals(out)] == ["finished", "finished"]

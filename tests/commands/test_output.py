@@ -24,9 +24,9 @@ def test_output_that_nobody_can_read_ends_no_run_and_loses_no_file(
 
     monkeypatch.setattr(sys, "stdout", Gone())
     monkeypatch.setattr(sys, "__stdout__", None)
-    said = cli("run", "table1", "--method=bp", "--no-tracking", *TINY)
-    assert said.code == code
-    assert ("No space left" in said.err) == (code == 2)
+    result = cli("run", "table1", "--method=bp", "--no-tracking", *TINY)
+    assert result.code == code
+    assert ("No space left" in result.err) == (code == 2)
     assert written(tmp_path / "out", "table1.csv").is_file()
     assert [journal["status"] for journal in journals(tmp_path / "out")] == ["finished"]
 
@@ -40,8 +40,10 @@ os.close(1)
 _occupy_standard_descriptors()
 print(os.open({str(tmp_path / "file")!r}, os.O_CREAT) > 2, file=__import__("sys").stderr)
 """
-    done = subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT, stderr=subprocess.PIPE, text=True, check=True)
-    assert done.stderr == "True\n"
+    completed = subprocess.run(
+        [sys.executable, "-c", program], cwd=CHECKOUT, stderr=subprocess.PIPE, text=True, check=True
+    )
+    assert completed.stderr == "True\n"
 
 
 def test_characters_that_an_output_lacks_are_question_marks() -> None:

@@ -16,23 +16,23 @@ RUN = ("run", "table3", "--method=bp,async_lu", "--no-tracking", "--jobs=1", *TI
 
 def test_a_network_of_ones_own_is_trained_and_shown_by_its_name(cli: Cli, here: None, tmp_path: Path) -> None:
     path = network(tmp_path)
-    said = cli.ok(*RUN, "--network", str(path))
-    assert "mlp (mynet.py, width 8) on 1x8x16 Pairs of handwritten digits" in " ".join(said.out.split())
+    output = cli.ok(*RUN, "--network", str(path))
+    assert "mlp (mynet.py, width 8) on 1x8x16 Pairs of handwritten digits" in " ".join(output.out.split())
     audit = cli("show", "table3", "--method=bp,async_lu", *TINY, "--network", str(path), "--audit").out
     for part in ("mlp is charged by its own FLOPs at", "network: mlp of mynet.py, with ResNet-18's settings"):
         assert part in audit
-    assert [one["status"] for one in journals(tmp_path / "out")] == ["finished"] * 2
-    first = next((tmp_path / "out").glob("runs/*/journal.jsonl"))
-    spec = json.loads(first.read_text().splitlines()[0])["spec"]
+    assert [journal["status"] for journal in journals(tmp_path / "out")] == ["finished"] * 2
+    journal_path = next((tmp_path / "out").glob("runs/*/journal.jsonl"))
+    spec = json.loads(journal_path.read_text().splitlines()[0])["spec"]
     assert (spec["workload"]["network"], spec["workload"]["like"], spec["charged"]["network"]) == (
         "mlp",
         "resnet18",
         "mlp",
     )
-    again = cli(*RUN, "--network", str(path))
-    assert "2 of them done before" in again.out
-    shown = json.loads(written(tmp_path / "out", "table3.json").read_text())
-    assert {row["network"] for row in shown["rows"]} == {"mlp"}
+    rerun = cli(*RUN, "--network", str(path))
+    assert "2 of them done before" in rerun.out
+    table = json.loads(written(tmp_path / "out", "table3.json").read_text())
+    assert {row["network"] for row in table["rows"]} == {"mlp"}
     cli.ok("report", "table3", "--network", str(path), "--scale=smoke", "--seeds=1", *TINY[1:])
     page = written(tmp_path / "out", "table3/report.md", "report").read_text()
     assert "--network mynet.py:mlp" in page
@@ -40,9 +40,9 @@ def test_a_network_of_ones_own_is_trained_and_shown_by_its_name(cli: Cli, here: 
 
 @pytest.mark.slow
 def test_beside_the_suites_it_is_trained_in_another_process(cli: Cli, tmp_path: Path) -> None:
-    said = cli.ok(*RUN, "--network", f"resnet18,{network(tmp_path)}:mlp")
-    assert "mlp (mynet.py" in said.out
-    assert "ResNet-18 (width 8" in said.out
+    output = cli.ok(*RUN, "--network", f"resnet18,{network(tmp_path)}:mlp")
+    assert "mlp (mynet.py" in output.out
+    assert "ResNet-18 (width 8" in output.out
 
 
 @pytest.mark.parametrize(
@@ -58,15 +58,15 @@ def test_beside_the_suites_it_is_trained_in_another_process(cli: Cli, tmp_path: 
 def test_a_bad_one_ends_the_command_before_anything_is_trained(
     cli: Cli, here: None, tmp_path: Path, text: str, complaint: str
 ) -> None:
-    said = cli.refused(*RUN, "--network", str(network(tmp_path, text)))
-    assert complaint in said.err
+    output = cli.refused(*RUN, "--network", str(network(tmp_path, text)))
+    assert complaint in output.err
     assert not (tmp_path / "out").exists()
 
 
 def test_two_of_one_name_are_refused(cli: Cli, tmp_path: Path) -> None:
     files = (network(tmp_path, name="a.py"), network(tmp_path, name="b.py"))
-    said = cli.refused("show", "table3", "--network", ",".join(map(str, files)))
-    assert "mlp is the name of several networks" in said.err
+    output = cli.refused("show", "table3", "--network", ",".join(map(str, files)))
+    assert "mlp is the name of several networks" in output.err
 
 
 def test_a_table_of_ones_own_brings_its_network_with_published_values(cli: Cli, here: None, tmp_path: Path) -> None:
@@ -86,8 +86,8 @@ def test_a_table_of_ones_own_brings_its_network_with_published_values(cli: Cli, 
         encoding="utf-8",
     )
     cli.ok("run", str(table), "--no-tracking", "--jobs=1", *TINY)
-    shown = json.loads(written(tmp_path / "out", "mine.json").read_text())
-    published = {row["network"]: row["cells"][0]["published"] for row in shown["rows"]}
+    content = json.loads(written(tmp_path / "out", "mine.json").read_text())
+    published = {row["network"]: row["cells"][0]["published"] for row in content["rows"]}
     assert published["mlp"] is not None
     assert published["resnet18"] is None
     cli.ok("show", str(table), "--network=mlp")
@@ -103,6 +103,6 @@ def test_what_it_raises_in_training_is_told_with_its_line(cli: Cli, here: None, 
     )
     path = network(tmp_path, text)
     line = 1 + text.splitlines().index("            raise RuntimeError('late')")
-    said = cli("run", "table3", "--method=bp", "--no-tracking", "--jobs=1", *TINY, "--network", str(path))
-    assert said.code == 1
-    assert f"RuntimeError: late ({path}:{line})" in " ".join(said.out.split())
+    result = cli("run", "table3", "--method=bp", "--no-tracking", "--jobs=1", *TINY, "--network", str(path))
+    assert result.code == 1
+    assert f"RuntimeError: late ({path}:{line})" in " ".join(result.out.split())

@@ -65,28 +65,28 @@ def files(cli: Cli) -> None:
 
 @pytest.mark.usefixtures("files", "here")
 def test_ones_own_table_is_run_shown_and_reported(cli: Cli) -> None:
-    shown = once(cli, "show", "my_table.toml", "--seeds=1", "--plugin=mine.py")
-    assert shown.code == 0, shown.err
-    assert "my-paper: Mine beside BP (my draft, Table 1)" in shown.out
-    assert "1.5 ± 0.1" in shown.out
-    said = once(cli, "run", "my_table.toml", *ONE)
-    assert said.code == 0, said.err
-    assert "my-paper at scale smoke: 3 runs, 0 of them done before" in said.out
+    plan = once(cli, "show", "my_table.toml", "--seeds=1", "--plugin=mine.py")
+    assert plan.code == 0, plan.err
+    assert "my-paper: Mine beside BP (my draft, Table 1)" in plan.out
+    assert "1.5 ± 0.1" in plan.out
+    result = once(cli, "run", "my_table.toml", *ONE)
+    assert result.code == 0, result.err
+    assert "my-paper at scale smoke: 3 runs, 0 of them done before" in result.out
     content = json.loads(written(Path("out"), "my-paper.json").read_text(encoding="utf-8"))
     cells = {row["row"]: row["cells"] for row in content["rows"]}
     assert list(cells) == ["mine", "bp@workload.schedule.lr=0.04", "bp"]
     assert cells["mine"][0]["published"]["mean"] == 1.5
     assert cells["mine"][0]["measured"]["mean"] == 1.0
     assert cells["bp@workload.schedule.lr=0.04"][0]["measured"]["mean"] == 1.0
-    ours = once(cli, "run", "table7", "--method=bp", *TINY, *ONE[1:])
-    assert "1 run, 1 of them done before" in ours.out, "the same run, whichever table asks for it"
+    table7_run = once(cli, "run", "table7", "--method=bp", *TINY, *ONE[1:])
+    assert "1 run, 1 of them done before" in table7_run.out, "the same run, whichever table asks for it"
     report = once(cli, "report", "my_table.toml", "--seeds=1", "--plugin=mine.py")
     assert report.code == 0, report.err
     page = written(Path("out"), "my-paper/index.html", "report").read_text(encoding="utf-8")
     assert "run my_table.toml --scale smoke --seeds 1" in page
     assert "Tables of your own" in Path("out/report/index.html").read_text(encoding="utf-8")
-    both = once(cli, "report", "all", "my_table.toml", "--seeds=1", "--plugin=mine.py")
-    assert both.code == 0, both.err
+    joint_report = once(cli, "report", "all", "my_table.toml", "--seeds=1", "--plugin=mine.py")
+    assert joint_report.code == 0, joint_report.err
     index = Path("out/report/index.html").read_text(encoding="utf-8")
     assert "table7" in index
     assert re.search(r'href="smoke-[^"]*/my-paper/index.html"', index)
@@ -148,24 +148,24 @@ def test_a_table_names_its_plugins_data_and_settings(cli: Cli) -> None:
     assert given_twice.code == 0, given_twice.err
     content = json.loads(written(Path("out"), "mine-alone.json").read_text(encoding="utf-8"))
     assert {row["row"] for row in content["rows"]} == {"bp", "lsgd@period=1", "lsgd@period=2", "mine"}
-    by_hand = once(cli, "run", "own/plain.toml", *FLAGS, *ONE[:2])
-    assert by_hand.code == 0, by_hand.err
+    by_options = once(cli, "run", "own/plain.toml", *FLAGS, *ONE[:2])
+    assert by_options.code == 0, by_options.err
     assert {path.parent.name for path in Path("out/runs").glob("*/journal.jsonl")} == ids
     for command in (("show", "own/named.toml"), ("report", "own/named.toml"), ("latex", "own/named.toml")):
-        said = once(cli, *command)
-        assert said.code == 0, said.err
+        result = once(cli, *command)
+        assert result.code == 0, result.err
     page = written(Path("out"), "mine-alone/index.html", "report").read_text(encoding="utf-8")
-    again = re.search(r"python -m benchmarks (run \S*named.toml.*?)</code>", page)
-    assert again is not None
-    repeated = once(cli, *shlex.split(html.unescape(again[1])), "--no-tracking")
+    rerun_command = re.search(r"python -m benchmarks (run \S*named.toml.*?)</code>", page)
+    assert rerun_command is not None
+    repeated = once(cli, *shlex.split(html.unescape(rerun_command[1])), "--no-tracking")
     assert "4 runs, 4 of them done before" in " ".join(repeated.out.split())
 
 
 @pytest.mark.usefixtures("beside", "here")
 def test_options_go_before_what_a_table_names(cli: Cli) -> None:
     assert once(cli, "run", "own/named.toml", "--set=lsgd.period=4", "--method=lsgd", *ONE[:2]).code == 0
-    ran = [json.loads(path.read_text().splitlines()[0])["spec"] for path in Path("out/runs").glob("*/journal.jsonl")]
-    assert {one["method"]["name"]: one["method"]["options"].get("period") for one in ran} == {"lsgd": 4}
+    specs = [json.loads(path.read_text().splitlines()[0])["spec"] for path in Path("out/runs").glob("*/journal.jsonl")]
+    assert {spec["method"]["name"]: spec["method"]["options"].get("period") for spec in specs} == {"lsgd": 4}
     assert once(cli, "run", "own/named.toml", "--method=mine", *ONE[:2]).code == 0, "a sweep of a row that is left out"
 
 
@@ -189,6 +189,6 @@ def test_data_of_one_table_are_not_put_in_place_of_anothers(cli: Cli) -> None:
     ],
 )
 def test_a_mistake_is_one_sentence(line: str, words: str, cli: Cli) -> None:
-    said = cli.refused(*line.split())
-    assert words in said.err
-    assert said.out == ""
+    output = cli.refused(*line.split())
+    assert words in output.err
+    assert output.out == ""

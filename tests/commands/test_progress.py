@@ -120,9 +120,9 @@ def test_a_log_is_spoken_to_while_nothing_ends(monkeypatch: pytest.MonkeyPatch) 
     file = io.StringIO()
     with Display(RUNS, Console(file=file, width=80)):
         until(lambda: file.getvalue().count("[0/3] about ") > 1)
-    said = file.getvalue()
-    assert said.endswith(" left\n")
-    assert file.getvalue() == said
+    output = file.getvalue()
+    assert output.endswith(" left\n")
+    assert file.getvalue() == output
 
 
 @pytest.mark.parametrize("width", [60, 200])

@@ -29,10 +29,10 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("recorded") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pool, "train_all", train_here)
-        said = io.StringIO()
-        with contextlib.redirect_stdout(said):
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
             assert main(["run", "table3", *RECORD, f"--out={out}", *TINY]) == 0
-    (out / "said").write_text(said.getvalue(), encoding="utf-8")
+    (out / "said").write_text(output.getvalue(), encoding="utf-8")
     return out
 
 
@@ -53,17 +53,17 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_a_recorded_run_has_the_same_losses_again(cli: Cli, out: Path) -> None:
     before = contents(run_of(out))
-    for words in ((run_of(out).name[:8],), (str(run_of(out)),)):
-        said = cli.ok("replay", *words, f"--out={out}")
-        assert said.out.splitlines()[-1] == "2 epochs replayed in one thread: all losses equal to the last bit."
+    for arguments in ((run_of(out).name[:8],), (str(run_of(out)),)):
+        output = cli.ok("replay", *arguments, f"--out={out}")
+        assert output.out.splitlines()[-1] == "2 epochs replayed in one thread: all losses equal to the last bit."
     assert contents(run_of(out)) == before, "it writes nothing"
 
 
 def test_the_last_line_of_a_recorded_run_replays_it(cli: Cli, recorded: Path) -> None:
-    last = (recorded / "said").read_text(encoding="utf-8").splitlines()[-1]
-    python, m, package, *words = shlex.split(last)
+    command = (recorded / "said").read_text(encoding="utf-8").splitlines()[-1]
+    python, m, package, *arguments = shlex.split(command)
     assert (python, m, package) == ("python", "-m", "benchmarks")
-    assert "all losses equal to the last bit" in cli.ok(*words).out
+    assert "all losses equal to the last bit" in cli.ok(*arguments).out
 
 
 def test_a_run_that_is_repeated_begins_its_schedule_anew(cli: Cli, here: None, out: Path) -> None:
@@ -77,9 +77,9 @@ def test_the_first_difference_is_said(cli: Cli, out: Path) -> None:
     lines = lines_of(path)
     lines[1]["metrics"]["loss"] += 1.0
     rewrite(path, lines)
-    said = cli("replay", run_of(out).name, f"--out={out}")
-    assert said.code == 1
-    assert said.out.splitlines()[-1].startswith("Epoch 1: loss is ")
+    result = cli("replay", run_of(out).name, f"--out={out}")
+    assert result.code == 1
+    assert result.out.splitlines()[-1].startswith("Epoch 1: loss is ")
 
 
 def test_a_task_may_lack_a_metric_of_others() -> None:
@@ -93,30 +93,33 @@ def test_a_schedule_that_does_not_fit_stops_at_the_first_mismatch(cli: Cli, out:
     lines = [parse(line) for line in path.read_bytes().splitlines()]
     lines[1]["parts"][0]["forward 0 on device 0"][1][1] = 55
     path.write_bytes(b"".join(render(line) + b"\n" for line in lines))
-    said = cli("replay", run_of(out).name, f"--out={out}")
-    assert said.code == 1
-    assert "epoch 2, forward 0 on device 0, at Forward (stem): it needs weights of version 55" in said.out
+    result = cli("replay", run_of(out).name, f"--out={out}")
+    assert result.code == 1
+    assert "epoch 2, forward 0 on device 0, at Forward (stem): it needs weights of version 55" in result.out
     path.write_bytes(render(lines[0]) + b"\n")
-    said = cli("replay", run_of(out).name, f"--out={out}")
-    assert (said.code, said.out.splitlines()[-1]) == (1, "The schedule does not fit: epoch 2 is not in the schedule.")
+    result = cli("replay", run_of(out).name, f"--out={out}")
+    assert (result.code, result.out.splitlines()[-1]) == (
+        1,
+        "The schedule does not fit: epoch 2 is not in the schedule.",
+    )
     path.write_bytes(render(lines[0]))
-    said = cli("replay", run_of(out).name, f"--out={out}")
-    assert (said.code, said.err.endswith("was cut within line 1: it can be replayed no more.\n")) == (2, True)
+    result = cli("replay", run_of(out).name, f"--out={out}")
+    assert (result.code, result.err.endswith("was cut within line 1: it can be replayed no more.\n")) == (2, True)
 
 
 @pytest.mark.parametrize("identity_of", ["sources", "version"])
 def test_other_sources_are_refused(cli: Cli, out: Path, monkeypatch: pytest.MonkeyPatch, identity_of: str) -> None:
-    monkeypatch.setattr(identity, identity_of, lambda *of: "others")
-    said = cli.refused("replay", run_of(out).name, f"--out={out}")
-    assert said.err.startswith(f"These sources are not those that made run {run_of(out).name[:12]}")
+    monkeypatch.setattr(identity, identity_of, lambda *arguments: "others")
+    output = cli.refused("replay", run_of(out).name, f"--out={out}")
+    assert output.err.startswith(f"These sources are not those that made run {run_of(out).name[:12]}")
 
 
 def test_a_run_that_was_not_recorded_or_is_not_there_is_told(cli: Cli, out: Path, trained: Path) -> None:
-    plain = next((trained / "runs").iterdir())
-    said = cli("replay", str(plain))
-    assert (said.code, "was not recorded: run it with --executor threads --record." in said.err) == (2, True)
-    said = cli("replay", "abc", f"--out={out}")
-    assert (said.code, said.err.startswith("There is no run 'abc' in ")) == (2, True)
+    unrecorded = next((trained / "runs").iterdir())
+    result = cli("replay", str(unrecorded))
+    assert (result.code, "was not recorded: run it with --executor threads --record." in result.err) == (2, True)
+    result = cli("replay", "abc", f"--out={out}")
+    assert (result.code, result.err.startswith("There is no run 'abc' in ")) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -128,5 +131,5 @@ def test_a_run_that_was_not_recorded_or_is_not_there_is_told(cli: Cli, out: Path
     ],
 )
 def test_what_cannot_be_recorded_is_refused_in_a_sentence(cli: Cli, words: tuple[str, ...], sentence: str) -> None:
-    said = cli.refused("run", "table3", "--record", "--method=async_lu", *words, *TINY)
-    assert said.err.startswith(sentence)
+    output = cli.refused("run", "table3", "--record", "--method=async_lu", *words, *TINY)
+    assert output.err.startswith(sentence)

@@ -32,8 +32,8 @@ def journal(out: Path, method: str = "async_lu") -> Path:
 
 def folder(out: Path, id: str = "table1", condition: str = "smoke-virtual-paper-a*") -> Path:
     """The one page of a table under conditions of such names."""
-    (found,) = out.glob(f"report/{condition}/{id}/")
-    return found
+    (page,) = out.glob(f"report/{condition}/{id}/")
+    return page
 
 
 def html(out: Path, id: str = "table1", condition: str = "smoke-virtual-paper-a*") -> str:
@@ -43,8 +43,8 @@ def html(out: Path, id: str = "table1", condition: str = "smoke-virtual-paper-a*
 @pytest.mark.slow
 @pytest.mark.usefixtures("drawn")
 def test_a_report_of_all_that_was_run(cli: Cli, out: Path) -> None:
-    said = cli.ok("report", f"--out={out}", *TINY)
-    assert "report/index.html" in said.out.replace("\n", "")
+    output = cli.ok("report", f"--out={out}", *TINY)
+    assert "report/index.html" in output.out.replace("\n", "")
     text = html(out)
     for words in ("target 50", "scale smoke", "Learning curves", "Staleness", "Environment"):
         assert words in text, words
@@ -57,27 +57,27 @@ def test_a_report_of_all_that_was_run(cli: Cli, out: Path) -> None:
 
 
 def test_runs_of_other_settings_are_counted(cli: Cli, out: Path) -> None:
-    said = cli.ok("report", f"--out={out}")
-    assert "belong to no table as chosen" in said.out
+    output = cli.ok("report", f"--out={out}")
+    assert "belong to no table as chosen" in output.out
     assert "Nothing was run here yet" in index(out)
 
 
 def test_no_folder_is_a_mistake(cli: Cli) -> None:
-    said = cli.refused("report", "--out=nowhere")
-    assert "no folder nowhere" in said.err
+    output = cli.refused("report", "--out=nowhere")
+    assert "no folder nowhere" in output.err
     assert not Path("nowhere").exists()
 
 
 def test_texts_are_not_markup_and_numbers_that_are_not_finite_are_named(cli: Cli, out: Path) -> None:
-    path, other = journal(out), journal(out, "bp")
+    path, bp_path = journal(out), journal(out, "bp")
     lines = lines_of(path)
     lines[0]["labels"]["method_title"] = lines[0]["environment"]["cpu"] = "<script>alert(1)</script>"
     lines[-2]["metrics"] |= {"accuracy_percent": "NaN", "train_loss": "NaN"}
     lines[-1] |= {"status": "diverged", "reason": "<img src=x onerror=alert(1)>"}
     rewrite(path, lines)
-    lines = lines_of(other)
+    lines = lines_of(bp_path)
     lines[1]["metrics"] |= {"virtual_seconds": "Infinity"}
-    rewrite(other, lines)
+    rewrite(bp_path, lines)
     cli.ok("report", "table1", f"--out={out}", *TINY)
     for text in (html(out), index(out)):
         assert "<script" not in text
@@ -91,11 +91,11 @@ def test_texts_are_not_markup_and_numbers_that_are_not_finite_are_named(cli: Cli
 
 def test_journals_that_were_cut(cli: Cli, out: Path) -> None:
     """One before its first evaluation, and one whose beginning is lost."""
-    path, other = journal(out), journal(out, "bp")
+    path, bp_path = journal(out), journal(out, "bp")
     path.write_text(path.read_text().splitlines()[0] + "\n")
-    other.write_bytes(b"garbage\n" + other.read_bytes())
-    said = cli.ok("report", f"--out={out}", *TINY)
-    assert "not a journal line" in said.out
+    bp_path.write_bytes(b"garbage\n" + bp_path.read_bytes())
+    output = cli.ok("report", f"--out={out}", *TINY)
+    assert "not a journal line" in output.out
     assert "not a journal line" in index(out)
     for words in ("no evaluation was recorded", "the journal has no end", "not run"):
         assert words in html(out)
@@ -104,7 +104,7 @@ def test_journals_that_were_cut(cli: Cli, out: Path) -> None:
 def test_an_analysis_is_shown_from_its_json_alone(tmp_path: Path) -> None:
     assert list(analysis_page.pages("speedup", command([], Choices()), tmp_path, tmp_path / "report")) == []
     cells = ResultCell(Published(2.0, None, None, ""), Summary(1.0, None, 1)), ResultCell(reason="not | run")
-    made = ResultTable(
+    analysis = ResultTable(
         name="speedup",
         title="Law <b>",
         source="source",
@@ -115,7 +115,7 @@ def test_an_analysis_is_shown_from_its_json_alone(tmp_path: Path) -> None:
         pictures=("figures/speedup.png", "figures/speedup.svg", "figures/lost.png"),
         reference="law",
     )
-    files.write(made, tmp_path / "tables")
+    files.write(analysis, tmp_path / "tables")
     (tmp_path / "figures").mkdir()
     for kind in ("png", "svg"):
         (tmp_path / "figures" / f"speedup.{kind}").write_bytes(b"picture")
@@ -131,8 +131,8 @@ def test_an_analysis_is_shown_from_its_json_alone(tmp_path: Path) -> None:
 def test_a_report_takes_no_picture_from_elsewhere(tmp_path: Path) -> None:
     for kind in ("png", "svg"):
         (tmp_path / f"secret.{kind}").write_bytes(b"secret")
-    made = ResultTable("speedup", "Law", "", (), (), pictures=("../secret.png",))
-    files.write(made, tmp_path / "out" / "tables")
+    analysis = ResultTable("speedup", "Law", "", (), (), pictures=("../secret.png",))
+    files.write(analysis, tmp_path / "out" / "tables")
     (page,) = analysis_page.pages("speedup", command([], Choices()), tmp_path / "out", tmp_path / "report")
     assert page.curves == ()
 
@@ -147,8 +147,8 @@ def test_runs_in_a_local_store_are_linked(monkeypatch: pytest.MonkeyPatch, tmp_p
     path.write_bytes(b"no database at all, but long enough to be one")
     assert links.tracking().places == {}
     path.unlink()
-    with closing(sqlite3.connect(path)) as made:
-        made.executescript(
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
             "CREATE TABLE tags (key TEXT, value TEXT, run_uuid TEXT);"
             "CREATE TABLE runs (run_uuid TEXT, experiment_id INTEGER, lifecycle_stage TEXT);"
             "INSERT INTO runs VALUES ('r1', 7, 'active'), ('r2', 7, 'deleted');"
@@ -177,17 +177,17 @@ def test_lost_updates_and_torn_reads_stand_beside_staleness(cli: Cli, out: Path)
         ("updates lost", "6.25 (≤ 25) | 0"),
         ("reads that saw half of an update", "0 | 33.3 (≤ 66.7)"),
     ):
-        _, after = markdown.split(f"ResNet-18: {caption} (%), and at most")
-        assert [line for line in after.splitlines() if line.startswith("| ")][2].startswith(f"| Async LU | {row} |")
+        _, section = markdown.split(f"ResNet-18: {caption} (%), and at most")
+        assert [line for line in section.splitlines() if line.startswith("| ")][2].startswith(f"| Async LU | {row} |")
 
 
 def test_all_scales_are_in_one_report_and_each_can_be_had_alone(cli: Cli, out: Path) -> None:
     """By default every scale that has runs, the smallest first, each with pages and a column of its own."""
-    few = [setting for setting in TINY if "workload" not in setting]
+    options = [setting for setting in TINY if "workload" not in setting]
     for scale in ("smoke", "small"):
         run = resolve(table("table1"), Choices(scale=scale, seeds=(0,))).runs[0]
         finish(out, run)
-    cli.ok("report", f"--out={out}", *few)
+    cli.ok("report", f"--out={out}", *options)
     text = index(out)
     assert re.findall(r'href="(\w+)-virtual-paper-a[^"]*/table1/index.html"', text) == ["smoke", "small"]
     assert "--scale smoke" in text
@@ -197,10 +197,10 @@ def test_all_scales_are_in_one_report_and_each_can_be_had_alone(cli: Cli, out: P
         "smoke",
         "small",
     ]
-    said = cli("claims", f"--out={out}", *few)
-    assert "45 claims" in said.out
-    assert re.search("^small, virtual.*: 45 claims", said.out, re.MULTILINE)
+    output = cli("claims", f"--out={out}", *options)
+    assert "45 claims" in output.out
+    assert re.search("^small, virtual.*: 45 claims", output.out, re.MULTILINE)
     shutil.rmtree(out / "report")
-    cli.ok("report", f"--out={out}", "--scale=small", *few)
+    cli.ok("report", f"--out={out}", "--scale=small", *options)
     assert 'href="smoke' not in index(out)
     assert 'href="small-virtual-paper-a' in index(out)

@@ -65,17 +65,19 @@ def test_a_command_that_is_ended_goes_on_when_it_is_given_again(
     os.killpg(process.pid, number)
     process.communicate(timeout=300)
     until(lambda: not any(map(alive, workers)))
-    done = epochs(out)
-    assert done < EPOCHS, "it was over before it could be ended"
+    epochs_done = epochs(out)
+    assert epochs_done < EPOCHS, "it was over before it could be ended"
     if number != signal.SIGKILL:
-        ended = read(next(out.glob(f"runs/*/{JOURNAL}")))
-        assert (ended.end or {})["reason"].startswith("the command was ended; the same command goes on after epoch ")
-    said = cli.ok(*RUN, f"--out={out}")
-    assert "; 1 to be resumed" in said.out
+        interrupted = read(next(out.glob(f"runs/*/{JOURNAL}")))
+        assert (interrupted.end or {})["reason"].startswith(
+            "the command was ended; the same command goes on after epoch "
+        )
+    output = cli.ok(*RUN, f"--out={out}")
+    assert "; 1 to be resumed" in output.out
     record = read(next(out.glob(f"runs/*/{JOURNAL}")))
     assert record.resumed is not None
-    assert max(1, done - 1 if every == "0" else 1) <= record.resumed.epoch <= done
-    assert f"resumed after epoch {record.resumed.epoch} of {EPOCHS}" in said.out
+    assert max(1, epochs_done - 1 if every == "0" else 1) <= record.resumed.epoch <= epochs_done
+    assert f"resumed after epoch {record.resumed.epoch} of {EPOCHS}" in output.out
     assert written(out, "table1.csv").read_text(encoding="utf-8") == csv
     assert list(out.glob("runs/*/checkpoints")) == []
 
@@ -88,16 +90,16 @@ def test_fresh_begins_anew(cli: Cli, csv: str, tmp_path: Path) -> None:
     until(lambda: epochs(out) >= 2)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=300)
-    said = cli(*RUN, f"--out={out}", "--fresh")
-    assert "resumed" not in said.out
+    output = cli(*RUN, f"--out={out}", "--fresh")
+    assert "resumed" not in output.out
     assert read(next(out.glob(f"runs/*/{JOURNAL}"))).resumed is None
     assert written(out, "table1.csv").read_text(encoding="utf-8") == csv
 
 
 @pytest.mark.parametrize("seconds", ["-1", "nan", "inf"])
 def test_seconds_between_checkpoints_are_a_time(cli: Cli, seconds: str) -> None:
-    said = cli.refused(*RUN, f"--checkpoint-every={seconds}")
-    assert said.err.startswith(f"--checkpoint-every {seconds}: must be ")
+    output = cli.refused(*RUN, f"--checkpoint-every={seconds}")
+    assert output.err.startswith(f"--checkpoint-every {seconds}: must be ")
 
 
 @pytest.mark.parametrize(
@@ -134,8 +136,8 @@ def test_a_command_that_is_ended_says_what_is_there(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(pool, "train_all", train)
-    answer = cli("run", "table1", "--method=bp", "--no-tracking", "--network=resnet18")
-    assert answer.code == 130
-    assert answer.err.startswith(f"Interrupted: {said}")
+    result = cli("run", "table1", "--method=bp", "--no-tracking", "--network=resnet18")
+    assert result.code == 130
+    assert result.err.startswith(f"Interrupted: {said}")
     fresh = cli("run", "table1", "--method=bp", "--no-tracking", "--fresh", "--network=resnet18")
     assert "the same command without --fresh " in fresh.err

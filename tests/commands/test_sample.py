@@ -68,8 +68,8 @@ def folder(made: Path, cli: Cli, tmp_path: Path) -> Path:
 
 def run_of(folder: Path) -> Path:
     """The folder of its one run."""
-    (found,) = (folder / "out" / "runs").iterdir()
-    return found
+    (run_folder,) = (folder / "out" / "runs").iterdir()
+    return run_folder
 
 
 def test_the_weights_are_those_of_the_last_evaluation(folder: Path) -> None:
@@ -90,28 +90,28 @@ def test_the_weights_are_those_of_the_last_evaluation(folder: Path) -> None:
 
 
 def test_a_run_that_is_begun_anew_has_only_the_weights_it_keeps(cli: Cli, here: None, folder: Path) -> None:
-    kept = run_of(folder) / weights.FILE
-    before = load_file(kept)
+    weights_path = run_of(folder) / weights.FILE
+    before = load_file(weights_path)
     cli.ok(*run(folder, "--fresh"))
-    assert not kept.exists()
-    said = cli.ok(*run(folder, "--keep-weights"))
-    (note,) = (line for line in said.out.splitlines() if "--fresh makes them" in line)
+    assert not weights_path.exists()
+    output = cli.ok(*run(folder, "--keep-weights"))
+    (note,) = (line for line in output.out.splitlines() if "--fresh makes them" in line)
     assert note.startswith("Note: no weights were kept of 1 run done before (")
-    assert not kept.exists()
-    said = cli.ok(*run(folder, "--keep-weights", "--fresh"))
-    again = load_file(kept)
-    assert all(torch.equal(again[name], value) for name, value in before.items())
-    assert "--fresh makes them" not in said.out
+    assert not weights_path.exists()
+    output = cli.ok(*run(folder, "--keep-weights", "--fresh"))
+    repeated = load_file(weights_path)
+    assert all(torch.equal(repeated[name], value) for name, value in before.items())
+    assert "--fresh makes them" not in output.out
 
 
 def test_text_goes_on_from_the_prompt_and_repeats_by_its_seed(cli: Cli, folder: Path) -> None:
     def text(*words: str) -> str:
         return cli.ok("sample", run_of(folder).name[:8], "--tokens=40", *words).out
 
-    one = text("--prompt=The ")
-    assert one.startswith("The ")
-    assert len(one) == len("The ") + 40 + len("\n")
-    assert text("--prompt=The ") == one != text("--prompt=The ", "--seed=1")
+    sample = text("--prompt=The ")
+    assert sample.startswith("The ")
+    assert len(sample) == len("The ") + 40 + len("\n")
+    assert text("--prompt=The ") == sample != text("--prompt=The ", "--seed=1")
     greedy = text("--prompt=The ", "--temperature=0")
     assert text("--prompt=The ", "--temperature=0", "--seed=1") == greedy
     assert text("--prompt=The ", "--temperature=1e-300") == greedy
@@ -136,8 +136,8 @@ def test_what_cannot_be_sampled_is_refused_in_a_sentence(
 
 def test_a_run_without_weights_or_of_another_task_is_told(cli: Cli, folder: Path, trained: Path) -> None:
     assert "There is no run 'abc'" in cli.refused("sample", "abc").err
-    other = next((trained / "runs").iterdir())
-    assert "is no language model" in cli.refused("sample", str(other)).err
+    other_run = next((trained / "runs").iterdir())
+    assert "is no language model" in cli.refused("sample", str(other_run)).err
     (run_of(folder) / weights.FILE).unlink()
     assert "--keep-weights --fresh" in cli.refused("sample", run_of(folder).name).err
 
@@ -146,12 +146,12 @@ def test_foreign_or_damaged_weights_are_refused(cli: Cli, folder: Path) -> None:
     path = run_of(folder) / weights.FILE
     tensors, data = load_file(path), path.read_bytes()
     name = "head.0.weight"
-    for wrong, words in (
+    for changed, words in (
         ({**tensors, name: torch.zeros(9)}, f"{name} is (9,) of torch.float32, and has to be (8,) of torch.float32"),
         ({**tensors, "more": torch.zeros(1)}, "it has a tensor more"),
         ({key: value for key, value in tensors.items() if key != name}, f"it has no tensor {name}"),
     ):
-        save_file(wrong, path)
+        save_file(changed, path)
         assert words in cli.refused("sample", run_of(folder).name).err
     for content in (data[:-1], b"", b"\xff" * 100):
         path.write_bytes(content)

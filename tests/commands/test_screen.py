@@ -31,10 +31,10 @@ def test_escapes_in_texts_are_left_out_and_our_own_stay() -> None:
         file.seek(0)
         file.truncate()
         write()
-        said = file.getvalue()
-        assert "evil[2J]0;owned31mgnp name" in said
-        assert not {"\x1b[2J", "\x1b]", "\x07", "\x9b", "\u202e", "\r", "\x08"} & {*said}
-        assert "\x1b[2J" not in said
+        output = file.getvalue()
+        assert "evil[2J]0;owned31mgnp name" in output
+        assert not {"\x1b[2J", "\x1b]", "\x07", "\x9b", "\u202e", "\r", "\x08"} & {*output}
+        assert "\x1b[2J" not in output
     file.seek(0)
     file.truncate()
     say(screen, "fine\ttext\nof two lines", "red")
@@ -46,8 +46,8 @@ def test_escapes_in_texts_are_left_out_and_our_own_stay() -> None:
     "arguments", [("show", HOSTILE), ("show", "table1", f"--hardware={HOSTILE}.toml"), ("report", f"--out={HOSTILE}")]
 )
 def test_names_in_errors_have_none(cli: Cli, arguments: tuple[str, ...]) -> None:
-    said = cli.refused(*arguments)
-    assert not {"\x1b", "\x07", "\x9b", "\u202e", "\x08"} & {*said.out, *said.err}
+    output = cli.refused(*arguments)
+    assert not {"\x1b", "\x07", "\x9b", "\u202e", "\x08"} & {*output.out, *output.err}
 
 
 def test_names_with_control_characters_are_refused(cli: Cli) -> None:
@@ -56,6 +56,6 @@ def test_names_with_control_characters_are_refused(cli: Cli) -> None:
     table = 'id = "own"\nfamily = "cifar10"\nnetworks = ["resnet18"]\nmeasures = ["best_accuracy_percent"]'
     Path("own.toml").write_text(f'[table]\ntitle = "a\\u001b[2J"\n{table}\n[[rows]]\nmethod="bp"\n', encoding="utf-8")
     for arguments in (("show", "table1", "--data-card=card.toml"), ("show", "own.toml")):
-        said = cli.refused(*arguments)
-        assert "title" in said.err
-        assert "\x1b" not in said.err
+        output = cli.refused(*arguments)
+        assert "title" in output.err
+        assert "\x1b" not in output.err

@@ -50,39 +50,39 @@ def lines(path: Path, *columns: str) -> list[tuple[str, ...]]:
 
 def cells(path: Path) -> dict[str, list[str]]:
     """Cells of a table, by the names of its rows."""
-    own = ("row", "method", "condition", "selection", "runs")
+    own_columns = ("row", "method", "condition", "selection", "runs")
     with path.open(encoding="utf-8", newline="") as file:
-        found: dict[str, list[str]] = {}
+        by_row: dict[str, list[str]] = {}
         for line in csv.DictReader(file):
-            found.setdefault(line["row"], []).append(",".join(v for k, v in line.items() if k not in own))
-        return found
+            by_row.setdefault(line["row"], []).append(",".join(v for k, v in line.items() if k not in own_columns))
+        return by_row
 
 
-def run(cli: Cli, *more: str) -> str:
-    said = cli.ok("run", "audit-updaters", *ROWS, "--no-tracking", "--out=out", "--jobs=1", *more)
-    return said.out
+def run(cli: Cli, *arguments: str) -> str:
+    output = cli.ok("run", "audit-updaters", *ROWS, "--no-tracking", "--out=out", "--jobs=1", *arguments)
+    return output.out
 
 
 def test_both_rows_have_the_runs(cli: Cli, out: Path) -> None:
     assert len(list((out / "runs").iterdir())) == 2
-    found = cells(written(out, "audit-updaters.csv"))
-    assert found[LAP] == found[LPP]
+    by_row = cells(written(out, "audit-updaters.csv"))
+    assert by_row[LAP] == by_row[LPP]
     assert NOTE in written(out, "audit-updaters.md").read_text(encoding="utf-8")
-    again = run(cli)
-    assert "2 runs, 2 of them done before" in again
-    assert f"Note: {NOTE}" in again
+    rerun = run(cli)
+    assert "2 runs, 2 of them done before" in rerun
+    assert f"Note: {NOTE}" in rerun
     assert NOTE in cli("show", "audit-updaters", *ROWS, "--out=out").out.replace("\n", " ")
 
 
 @pytest.mark.usefixtures("here")
 def test_by_themselves_they_have_the_same_cells(cli: Cli, out: Path) -> None:
-    before = written(out, "audit-updaters.csv")
-    together = cells(before)
+    shared = written(out, "audit-updaters.csv")
+    shared_cells = cells(shared)
     assert "4 runs, 2 of them done before" in run(cli, "--no-alias")
     assert len(list((out / "runs").iterdir())) == 4
-    (alone,) = set(out.glob("tables/*/audit-updaters.csv")) - {before}
-    assert cells(alone) == together == cells(before), "both are there"
-    assert "trained as" not in alone.with_suffix(".md").read_text(encoding="utf-8")
+    (unaliased,) = set(out.glob("tables/*/audit-updaters.csv")) - {shared}
+    assert cells(unaliased) == shared_cells == cells(shared), "both are there"
+    assert "trained as" not in unaliased.with_suffix(".md").read_text(encoding="utf-8")
 
 
 def test_the_report_and_export_show_both_rows(cli: Cli, out: Path) -> None:
@@ -100,26 +100,28 @@ def test_the_report_and_export_show_both_rows(cli: Cli, out: Path) -> None:
 def test_whoever_trains_one_row_names_the_other() -> None:
     """Whatever rows were asked for, since a journal is written once; under those that were asked for, if it can be."""
     chosen = Choices(seeds=(0,), networks=("resnet18",), methods=(LAP,))
-    others = list(grids(chosen.whole))
-    (named,) = run_command._named(resolve(table("audit-updaters"), chosen).runs, others)
+    other_grids = list(grids(chosen.whole))
+    (named,) = run_command._named(resolve(table("audit-updaters"), chosen).runs, other_grids)
     assert (named.labels.row, [other.row for other in named.labels.also]) == (LAP, [LPP])
-    apart = replace(chosen, no_alias=True)
-    (alone,) = run_command._named(resolve(table("audit-updaters"), apart).runs, list(grids(apart.whole)))
+    without_alias = replace(chosen, no_alias=True)
+    (alone,) = run_command._named(
+        resolve(table("audit-updaters"), without_alias).runs, list(grids(without_alias.whole))
+    )
     assert not alone.labels.also
 
 
 def test_a_journal_names_all_its_rows(out: Path) -> None:
-    shown = of_rows(journals.read(out).records)
-    assert sorted((record.row, record.seed) for record in shown) == [(LAP, 0), (LAP, 1), (LPP, 0), (LPP, 1)]
-    assert [record.labels.method_title for record in shown if record.elsewhere] == ["LPPSGD, updaters 1"] * 2
+    row_records = of_rows(journals.read(out).records)
+    assert sorted((record.row, record.seed) for record in row_records) == [(LAP, 0), (LAP, 1), (LPP, 0), (LPP, 1)]
+    assert [record.labels.method_title for record in row_records if record.elsewhere] == ["LPPSGD, updaters 1"] * 2
 
 
 def test_each_row_is_tracked_with_its_seeds(out: Path) -> None:
-    made = entries(of_rows(journals.read(out).records), {}, {})
-    assert len({entry.key for entry in made}) == len(made) == 2 * (1 + 2)
-    parents = {entry.params["row"]: f"{entry.key}" for entry in made if entry.key.startswith("ours:")}
+    tracked_entries = entries(of_rows(journals.read(out).records), {}, {})
+    assert len({entry.key for entry in tracked_entries}) == len(tracked_entries) == 2 * (1 + 2)
+    parents = {entry.params["row"]: f"{entry.key}" for entry in tracked_entries if entry.key.startswith("ours:")}
     for row, parent in parents.items():
-        assert sum(entry.parent == parent and entry.params["row"] == row for entry in made) == 2
+        assert sum(entry.parent == parent and entry.params["row"] == row for entry in tracked_entries) == 2
     assert parents.keys() == {LAP, LPP}
 
 

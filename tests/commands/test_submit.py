@@ -41,10 +41,10 @@ class Learner:
             for line in lines:
                 line.pop("chain")
             lines[0] |= {"id": run.id, "spec": run.spec.document(), "labels": run.labels.document()}
-            better = 0.9 if run.spec.seed >= FIRST_TRIAL_SEED and run.work.schedule.lr > EARLY else 1.0
+            factor = 0.9 if run.spec.seed >= FIRST_TRIAL_SEED and run.work.schedule.lr > EARLY else 1.0
             for line in lines[1:-1]:
                 for name in ("loss", "validation_loss"):
-                    line["metrics"][name] *= better * (self.luck if run.spec.method.name == "my_sgd" else 1.0)
+                    line["metrics"][name] *= factor * (self.luck if run.spec.method.name == "my_sgd" else 1.0)
             path = folder_of(setting.out, run.id) / JOURNAL
             path.parent.mkdir(parents=True, exist_ok=True)
             rewrite(path, lines)
@@ -70,8 +70,8 @@ def test_a_plug_in_is_submitted_ranked_and_trained_again(cli: Cli, learner: Lear
     assert entry["learning_rates"]["gpt"] > EARLY
     learner.seeds.clear()
     del registry._methods["my_sgd"]  # a process of its own has none
-    again = cli("retrain", str(BUNDLE))
-    assert (again.code, again.err) == (0, "")
+    retrained = cli("retrain", str(BUNDLE))
+    assert (retrained.code, retrained.err) == (0, "")
     assert len(learner.seeds) == 8
     learner.luck = 0.99
     del registry._methods["my_sgd"]

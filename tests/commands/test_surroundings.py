@@ -70,8 +70,8 @@ def test_what_the_system_refuses_is_a_sentence(
         raise error
 
     monkeypatch.setattr(listing, "list_everything", refuse)
-    answer = cli("list")
-    assert (answer.code, answer.err) == (2, f"{said}\n")
+    result = cli("list")
+    assert (result.code, result.err) == (2, f"{said}\n")
 
 
 def test_a_package_that_is_missing_is_named_with_the_python_that_lacks_it(
@@ -83,9 +83,9 @@ def test_a_package_that_is_missing_is_named_with_the_python_that_lacks_it(
         raise ModuleNotFoundError("No module named 'cyclopts'", name="cyclopts")
 
     monkeypatch.setattr(listing, "list_everything", refuse)
-    answer = cli("list")
-    assert answer.code == 2
-    assert all(name in answer.err for name in ("cyclopts", sys.executable, "uv run python -m benchmarks"))
+    result = cli("list")
+    assert result.code == 2
+    assert all(name in result.err for name in ("cyclopts", sys.executable, "uv run python -m benchmarks"))
 
 
 @pytest.mark.slow

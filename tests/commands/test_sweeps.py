@@ -20,8 +20,8 @@ def rows() -> dict[str, Any]:
 
 @pytest.mark.usefixtures("here")
 def test_a_sweep_is_trained_and_shown_row_by_row(cli: Cli) -> None:
-    said = cli.ok("run", "table7", "--no-tracking", *SWEEP, *TINY)
-    assert "6 runs, 0 of them done before" in said.out  # four points, and BP's at both rates
+    output = cli.ok("run", "table7", "--no-tracking", *SWEEP, *TINY)
+    assert "6 runs, 0 of them done before" in output.out  # four points, and BP's at both rates
     points = ["workload.schedule.lr=0.02", "workload.schedule.lr=0.04"]
     points += [f"queue=2,{point}" for point in points]
     assert list(rows()) == [*(f"async_lu@{point}" for point in points), *(f"bp@{point}" for point in points[:2])]
@@ -33,9 +33,9 @@ def test_a_sweep_is_trained_and_shown_row_by_row(cli: Cli) -> None:
     assert not any("schedule.lr 0.05" in note for note in (*content["caveats"], *content["notes"])), (
         "no row has the scale's rate"
     )
-    again = cli("run", "table7", "--no-tracking", "--set=async_lu.queue=2", "--set=workload.schedule.lr=0.02", *TINY)
-    assert "2 runs, 1 of them done before" not in again.out
-    assert ", 2 of them done before" in again.out, "a run is the same, swept or not"
+    rerun = cli("run", "table7", "--no-tracking", "--set=async_lu.queue=2", "--set=workload.schedule.lr=0.02", *TINY)
+    assert "2 runs, 1 of them done before" not in rerun.out
+    assert ", 2 of them done before" in rerun.out, "a run is the same, swept or not"
 
 
 @pytest.mark.usefixtures("here")

@@ -49,9 +49,9 @@ def command(out: Path, *arguments: str, jobs: int = 1) -> Iterator[subprocess.Po
         process.communicate()
 
 
-def table(said: str) -> list[str]:
+def table(printed: str) -> list[str]:
     """Lines printed below the runs, whether any were left to train or not."""
-    lines = said.splitlines()
+    lines = printed.splitlines()
     return lines[next(number for number, line in enumerate(lines) if line.startswith("CIFAR-10: ")) :]
 
 
@@ -71,9 +71,11 @@ def waiting(out: Path, gated: Path) -> Iterator[tuple[subprocess.Popen[str], sub
         until(gated.with_suffix(".begun").exists)
         with command(out, *arguments) as second:
             assert second.stdout is not None
-            said = next(line for line in iter(second.stdout.readline, "") if "waiting" in line)
-            who = rf"\(pid {children(first.pid)[0]} on host .*\)"
-            assert re.fullmatch(rf"cifar10-resnet18 Gated, seed 0: trained by another command {who}; waiting\n", said)
+            waiting_line = next(line for line in iter(second.stdout.readline, "") if "waiting" in line)
+            trainer = rf"\(pid {children(first.pid)[0]} on host .*\)"
+            assert re.fullmatch(
+                rf"cifar10-resnet18 Gated, seed 0: trained by another command {trainer}; waiting\n", waiting_line
+            )
             yield first, second
 
 
@@ -86,8 +88,8 @@ def test_one_waits_says_so_once_and_takes_over_from_one_that_is_killed(tmp_path:
         out, err = second.communicate(timeout=300)
     assert (second.returncode, err) == (0, "")
     assert "waiting" not in out
-    found = [(journal["file"], journal["status"]) for journal in journals(tmp_path / "out")]
-    assert ("journal.jsonl", "finished") in found
+    statuses = [(journal["file"], journal["status"]) for journal in journals(tmp_path / "out")]
+    assert ("journal.jsonl", "finished") in statuses
 
 
 @pytest.mark.slow
@@ -100,8 +102,8 @@ def test_ctrl_c_ends_one_that_waits_and_the_other_goes_on(tmp_path: Path, gated:
         assert err == "Interrupted: none of 1 run had begun; the same command begins it.\n"
         gated.with_suffix(".open").touch()
         assert first.wait(100) == 0
-    found = [(journal["file"], journal["status"]) for journal in journals(tmp_path / "out")]
-    assert found == [("journal.jsonl", "finished")]
+    statuses = [(journal["file"], journal["status"]) for journal in journals(tmp_path / "out")]
+    assert statuses == [("journal.jsonl", "finished")]
 
 
 @pytest.mark.slow
@@ -112,14 +114,14 @@ def test_the_sibling_of_a_run_that_is_busy_goes_on(tmp_path: Path, trained: Path
     for record in records(trained):
         if record.row == "async_lu":
             (folder_of(out, record.id)).mkdir(parents=True)
-            held = Lease.take(folder_of(out, record.id))
+            lease = Lease.take(folder_of(out, record.id))
     with command(out, ROWS, *TINY, jobs=2) as process:
         assert process.stdout is not None
-        busy = next(line for line in iter(process.stdout.readline, "") if "waiting" in line)
-        assert busy.startswith("cifar10-resnet18 Async LU, seed 0: trained by another command (pid ")
+        waiting_line = next(line for line in iter(process.stdout.readline, "") if "waiting" in line)
+        assert waiting_line.startswith("cifar10-resnet18 Async LU, seed 0: trained by another command (pid ")
         until(lambda: [journal["status"] for journal in journals_of(out)] == ["finished"])
-        held.release()
-        said, err = process.communicate(timeout=300)
+        lease.release()
+        printed, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (0, "")
     assert [journal["status"] for journal in journals(out)] == ["finished", "finished"]
-    assert table(said)
+    assert table(printed)

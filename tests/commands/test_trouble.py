@@ -50,20 +50,20 @@ def test_a_full_disk_is_a_sentence_and_a_rerun_carries_on(cli: Cli, tmp_path: Pa
     assert process.returncode == 2
     assert "journal.jsonl cannot be written (File too large); make room or choose another --out, then run again" in err
     assert err.count("\n") == 1
-    (left,) = (journal["status"] for journal in journals(tmp_path / "out"))
-    assert left in (None, "failed")  # by whether the short last line still fits
+    (status,) = (journal["status"] for journal in journals(tmp_path / "out"))
+    assert status in (None, "failed")  # by whether the short last line still fits
     cli.ok(*command)
-    found = {journal["file"]: journal["status"] for journal in journals(tmp_path / "out")}
-    assert found.pop("journal.jsonl") == "finished"
-    assert list(found.values()) == [left]
+    statuses = {journal["file"]: journal["status"] for journal in journals(tmp_path / "out")}
+    assert statuses.pop("journal.jsonl") == "finished"
+    assert list(statuses.values()) == [status]
 
 
 def test_tables_that_cannot_be_written(cli: Cli, trained: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "runs").symlink_to(trained / "runs")
     (tmp_path / "out" / "tables").write_text("in the way", encoding="utf-8")
-    said = cli.refused("run", "table1", "--method=bp,async_lu", "--no-tracking", *TINY)
-    assert "table1.json cannot be written" in said.err
+    output = cli.refused("run", "table1", "--method=bp,async_lu", "--no-tracking", *TINY)
+    assert "table1.json cannot be written" in output.err
 
 
 @pytest.mark.slow
@@ -99,15 +99,15 @@ def test_a_signal_keeps_what_is_done_and_a_rerun_does_the_rest(
     until(lambda: not any(map(alive, workers)))
     assert {journal["seed"]: journal["status"] for journal in journals(out)} == {0: "finished", 1: "interrupted"}
 
-    asked: list[int] = []
+    seeds: list[int] = []
 
     def ask(runs: Sequence[Run], *arguments: Any, **options: Any) -> dict[str, Ended]:
-        asked.extend(run.spec.seed for run in runs)
+        seeds.extend(run.spec.seed for run in runs)
         return {}
 
     monkeypatch.setattr(pool, "train_all", ask)
     cli(*command)
-    assert asked == [1]
+    assert seeds == [1]
 
 
 def journals_of(out: Path) -> list[dict[str, Any]]:
@@ -152,9 +152,9 @@ def test_a_killed_process_takes_one_run_with_it(cli: Cli, tmp_path: Path, monkey
 
     monkeypatch.setattr(pool, "TrainingProcess", Watched)
     monkeypatch.setattr(pool, "train_all", killing)
-    said = cli("run", "table1", "--method=bp", "--no-tracking", "--jobs=1", *two(epochs=3))
-    assert said.code == 1
-    assert "Failed: cifar10-resnet18 BP, 1 device, seed 0: its process was killed (out of memory?)" in said.out
+    result = cli("run", "table1", "--method=bp", "--no-tracking", "--jobs=1", *two(epochs=3))
+    assert result.code == 1
+    assert "Failed: cifar10-resnet18 BP, 1 device, seed 0: its process was killed (out of memory?)" in result.out
     assert {journal["seed"]: journal["status"] for journal in journals(tmp_path / "out")} == {0: None, 1: "finished"}
 
 
@@ -190,14 +190,14 @@ def test_a_run_that_stands_still_fails_and_the_next_goes_on(cli: Cli, tmp_path: 
     plugin = tmp_path / "mine.py"
     plugin.write_text(STUCK, encoding="utf-8")
     options = (f"--plugin={plugin}", "--jobs=1", "--no-tracking", "--stall-after=5", *two(epochs=1))
-    said = cli("run", "table1", "--method=stuck", *options)
-    assert (said.code, said.err) == (1, "")
-    (reason,) = re.findall(r"Stuck, seed 0: failed: (no progress for .*? s)(?:;|$)", said.out, re.MULTILINE)
+    result = cli("run", "table1", "--method=stuck", *options)
+    assert (result.code, result.err) == (1, "")
+    (reason,) = re.findall(r"Stuck, seed 0: failed: (no progress for .*? s)(?:;|$)", result.out, re.MULTILINE)
     line = STUCK[: STUCK.index("time.sleep")].count("\n") + 1
     assert f"while training epoch 1: sleeper 0 on device 0 in the method's own code ({plugin}:{line}) for " in reason
-    assert f"Failed: cifar10-resnet18 Stuck, seed 0: {reason}" in said.out
-    assert "its process ended" not in said.out
-    assert {j["seed"]: j["status"] for j in journals(tmp_path / "out")} == {0: "failed", 1: "finished"}
+    assert f"Failed: cifar10-resnet18 Stuck, seed 0: {reason}" in result.out
+    assert "its process ended" not in result.out
+    assert {entry["seed"]: entry["status"] for entry in journals(tmp_path / "out")} == {0: "failed", 1: "finished"}
 
 
 def test_a_process_that_died_at_rest_is_a_failed_run() -> None:
@@ -210,18 +210,18 @@ def test_a_process_that_died_at_rest_is_a_failed_run() -> None:
             """It is dead."""
 
     job = pool.TrainingProcess.__new__(pool.TrainingProcess)
-    job.pipe, theirs = multiprocessing.Pipe()
-    theirs.close()
+    job.pipe, other_end = multiprocessing.Pipe()
+    other_end.close()
     job.process = Dead()  # type: ignore[assignment]
     run = Run("id", spec_of(), Labels(method_title="BP"))
     job.begin(run)
-    heard: list[Any] = []
+    events: list[Any] = []
     ended: dict[str, Ended] = {}
-    assert not pool._hear(job, ended, heard.append)
+    assert not pool._hear(job, ended, events.append)
     assert ended == {
         "id": Ended("id", "failed", "its process ended with exit code 3; the same command repeats the run")
     }
-    assert heard == [ended["id"]]
+    assert events == [ended["id"]]
     job.pipe.close()
 
 
@@ -267,6 +267,6 @@ def test_what_another_command_finished_meanwhile_is_not_trained_again(
 def test_data_that_changes_after_the_plan_is_a_sentence(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     from benchmarks.runner import plan
 
-    monkeypatch.setattr(plan, "data_sha256", lambda known, folder: "0" * 64)
-    said = cli.refused("run", "table3", "--method=bp", *TINY, "--no-tracking")
-    assert "changed since the run was planned" in said.err
+    monkeypatch.setattr(plan, "data_sha256", lambda data, folder: "0" * 64)
+    output = cli.refused("run", "table3", "--method=bp", *TINY, "--no-tracking")
+    assert "changed since the run was planned" in output.err

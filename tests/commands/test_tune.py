@@ -64,10 +64,10 @@ class Fake:
         shutil.rmtree(folder, ignore_errors=True)
         with Journal.create(folder, id=run.id, spec=run.spec, environment={}, labels=run.labels) as journal:
             for epoch in range(1, run.spec.workload.epochs + 1):
-                shown = (accuracy or 0.0) * (0.5 if epoch == 1 else 1.0)
-                metrics = {"accuracy_percent": shown, "train_seconds": 1.0 * epoch, "virtual_seconds": 2.0 * epoch}
+                percent = (accuracy or 0.0) * (0.5 if epoch == 1 else 1.0)
+                metrics = {"accuracy_percent": percent, "train_seconds": 1.0 * epoch, "virtual_seconds": 2.0 * epoch}
                 if run.work.validation is not None:
-                    metrics["validation_accuracy_percent"] = self.validation(run, shown)
+                    metrics["validation_accuracy_percent"] = self.validation(run, percent)
                 journal.evaluation(epoch, 18 * epoch, metrics)
             journal.end(status, wall_seconds=1.0)
         return status
@@ -75,9 +75,9 @@ class Fake:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
-    made = Fake()
-    monkeypatch.setattr(pool, "train_all", made)
-    return made
+    fake = Fake()
+    monkeypatch.setattr(pool, "train_all", fake)
+    return fake
 
 
 def table(name: str = "tune-table1") -> ResultTable:
@@ -86,22 +86,22 @@ def table(name: str = "tune-table1") -> ResultTable:
 
 def cell(row: str, measure: str) -> float | None:
     """A value of the first table."""
-    found = table()
-    keys = [one.key for one in found.measures]
-    summary = sure(next(one for one in found.rows if one.row == row).cells[keys.index(measure)].measured)
+    result = table()
+    keys = [column.key for column in result.measures]
+    summary = sure(next(entry for entry in result.rows if entry.row == row).cells[keys.index(measure)].measured)
     return summary.mean
 
 
 def test_of_data_of_ones_own_nothing_is_called_published(cli: Cli, fake: Fake, tmp_path: Path) -> None:
     images(tmp_path / "leaves", {"train": 24, "test": 8})
     card(tmp_path)
-    given = ("--data-card=leaves.toml", "--set=workload.batch=8", "--select=test")
-    said = cli.ok("tune", "table1", "--seeds=2", *ROWS, *given)
+    options = ("--data-card=leaves.toml", "--set=workload.batch=8", "--select=test")
+    output = cli.ok("tune", "table1", "--seeds=2", *ROWS, *options)
     texts = [path.read_text(encoding="utf-8") for path in Path("out/tuning").rglob("tune-*.md")]
-    for text in (said.out, *texts):
+    for text in (output.out, *texts):
         words = " ".join(text.split())
         assert not re.search("as published|published rates|in the papers|as the papers", words, re.IGNORECASE), words
-    assert "as set" in said.out
+    assert "as set" in output.out
 
 
 @pytest.mark.usefixtures("drawn")
@@ -124,23 +124,23 @@ def test_tuning_that_turns_the_order_round(cli: Cli, fake: Fake) -> None:
     assert "by the test set the same trials give others for 0 of 2 rows." in text
     pair = table("tune-table1-order").rows[0]
     assert pair.method_label == "best accuracy: Async LU - DDP"
-    assert "turned round" in {one.reason for one in pair.cells}
+    assert "turned round" in {pair_cell.reason for pair_cell in pair.cells}
     assert written(Path("out"), "tune-table1.png").stat().st_size > 1000
 
 
 def test_where_test_and_validation_disagree_validation_chooses_and_it_is_said(cli: Cli, fake: Fake) -> None:
     fake.validation = lambda run, accuracy: 100 - accuracy  # DDP's best rate by test is its worst by validation
-    rows = ("--seeds=1", "--grid=3", "--span=4", "--method=ddp", "--network=resnet18", "--no-tracking")
-    said = cli.ok("tune", "table1", *rows)
-    assert "Chosen by: validation, 861 samples" in said.out
-    assert said.out.count("/tuning/smoke-") == 1  # the folder of the files, not each file's path
+    options = ("--seeds=1", "--grid=3", "--span=4", "--method=ddp", "--network=resnet18", "--no-tracking")
+    output = cli.ok("tune", "table1", *options)
+    assert "Chosen by: validation, 861 samples" in output.out
+    assert output.out.count("/tuning/smoke-") == 1  # the folder of the files, not each file's path
     assert {run.work.validation for run in fake.trained[0]} == {861}
     assert {run.work.validation for run in fake.trained[1]} == {None}
     assert cell("ddp@best", "learning_rate") == PUBLISHED
     text = written(Path("out"), "tune-table1.md").read_text(encoding="utf-8")
     assert "others for 1 of 1 rows: DDP on ResNet-18." in text
     shutil.rmtree("out")
-    assert "Chosen by: the test split, as in the papers" in cli.ok("tune", "table1", "--select=test", *rows).out
+    assert "Chosen by: the test split, as in the papers" in cli.ok("tune", "table1", "--select=test", *options).out
     assert cell("ddp@best", "learning_rate") == HIGH
     page = written(Path("out"), "tune-table1.md").read_text(encoding="utf-8")
     assert "the choice has seen the test set" in page
@@ -170,23 +170,23 @@ def test_again_nothing_is_trained_and_the_same_is_shown(cli: Cli, fake: Fake) ->
 
 def test_an_interrupted_search_goes_on(cli: Cli, fake: Fake) -> None:
     fake.stop_after = 4
-    said = cli("tune", "table1", "--seeds=1", *ROWS)
-    assert (said.code, "carries on" in said.err) == (130, True)
-    fake.stop_after, kept = None, {run.id for run in fake.trained[0]}
+    result = cli("tune", "table1", "--seeds=1", *ROWS)
+    assert (result.code, "carries on" in result.err) == (130, True)
+    fake.stop_after, kept_ids = None, {run.id for run in fake.trained[0]}
     cli.ok("tune", "table1", "--seeds=1", *ROWS)
-    assert len(kept) == 4
-    assert not kept & {run.id for stage in fake.trained[1:] for run in stage}
+    assert len(kept_ids) == 4
+    assert not kept_ids & {run.id for stage in fake.trained[1:] for run in stage}
 
 
 def test_rows_that_are_one_algorithm_share_their_trials(cli: Cli, fake: Fake) -> None:
-    rows = ("--method=lapsgd,lppsgd", "--network=resnet18", "--no-tracking", "--seeds=2", "--grid=3")
-    cli.ok("tune", "table1", *rows)
+    options = ("--method=lapsgd,lppsgd", "--network=resnet18", "--no-tracking", "--seeds=2", "--grid=3")
+    cli.ok("tune", "table1", *options)
     assert "LPPSGD is trained as LAPSGD" in written(Path("out"), "tune-table1.md").read_text(encoding="utf-8")
     assert len(fake.trained[0]) == 3 * 3  # of LAP-SGD, and of either with two updaters
-    one, other = (
+    lapsgd, lppsgd = (
         [cell.measured for cell in row.cells] for row in table().rows if row.row in ("lapsgd@best", "lppsgd@best")
     )
-    assert one == other
+    assert lapsgd == lppsgd
 
 
 def test_diverged_trials_and_edges_are_said(cli: Cli, fake: Fake) -> None:
@@ -203,19 +203,19 @@ def test_diverged_trials_and_edges_are_said(cli: Cli, fake: Fake) -> None:
 
 def test_a_trial_that_fails_leaves_its_row_out(cli: Cli, fake: Fake) -> None:
     fake.fail = lambda run: run.spec.method.name == "ddp" and run.spec.seed >= FIRST_TRIAL_SEED
-    said = cli("tune", "table1", "--seeds=1", *ROWS)
-    assert said.code == 1
-    assert "Not tuned, since a trial failed: DDP on resnet18." in said.out
+    result = cli("tune", "table1", "--seeds=1", *ROWS)
+    assert result.code == 1
+    assert "Not tuned, since a trial failed: DDP on resnet18." in result.out
     assert [row.row for row in table().rows] == ["async_lu", "async_lu@best"]
 
 
 @pytest.mark.usefixtures("fake")
 def test_the_report_has_a_page_of_it(cli: Cli) -> None:
     cli("tune", "table1", "--seeds=2", "--grid=3", *ROWS)
-    said = cli.ok("report", "--seeds=2")
+    output = cli.ok("report", "--seeds=2")
     index = Path("out/report/index.html").read_text(encoding="utf-8")
     assert "Tuned tables" in index
-    assert "belong to no table" not in index + said.out
+    assert "belong to no table" not in index + output.out
     page = written(Path("out"), "tune-table1/index.html", "report").read_text(encoding="utf-8")
     assert "tune table1 --scale smoke --seeds 2" in page
     assert "--grid 3 --span 16 --trials 3 --tuning-seeds 1" in page
@@ -238,14 +238,14 @@ def test_the_report_has_a_page_of_it(cli: Cli) -> None:
     ],
 )
 def test_mistakes_are_one_sentence(cli: Cli, arguments: list[str], words: str) -> None:
-    said = cli.refused("tune", *arguments)
-    assert words in said.err
-    assert "Traceback" not in said.err
+    output = cli.refused("tune", *arguments)
+    assert words in output.err
+    assert "Traceback" not in output.err
 
 
 @pytest.mark.usefixtures("here")
 def test_runs_that_are_trained(cli: Cli) -> None:
-    said = cli.ok("tune", "table1", "--method=bp", "--grid=3", "--no-tracking", "--jobs=1", *TINY)
-    assert re.search(r"BP.*, rate x 4, seed 1000: finished, 2 epochs", said.out)
+    output = cli.ok("tune", "table1", "--method=bp", "--grid=3", "--no-tracking", "--jobs=1", *TINY)
+    assert re.search(r"BP.*, rate x 4, seed 1000: finished, 2 epochs", output.out)
     rows = json.loads(written(Path("out"), "tune-table1-runs.json").read_text(encoding="utf-8"))["rows"]
     assert len(rows) in (4, 5)

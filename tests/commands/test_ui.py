@@ -73,7 +73,7 @@ def said(out: Path, *names: str, uri: str | None = None, port: int = 5000) -> st
 
 def compared(out: Path, text: str) -> list[list[str]]:
     """Names of the runs that each link to the compare page has."""
-    names = {one.run_id: one.name for one in tracked(store(out), ("ours", "paper"))}
+    names = {run.run_id: run.name for run in tracked(store(out), ("ours", "paper"))}
     links = [line for line in text.splitlines() if "/compare-runs" in line]
     return [[names[id] for id in re.findall(r"[0-9a-f]{32}", urllib.parse.unquote(line))] for line in links]
 
@@ -99,7 +99,7 @@ def test_a_chart_comes_first_that_lays_published_beside_measured(out: Path, star
         "async_bu ours, resnet18, 1 seed",
         "async_bu paper, resnet18",
     ]
-    ids = {one.run_id for one in tracked(store(out), ("ours", "paper")) if one.name in pairs}
+    ids = {run.run_id for run in tracked(store(out), ("ours", "paper")) if run.name in pairs}
     assert set(re.findall(r"[0-9a-f]{32}", state["searchFilter"])) == ids
     keys = [chart["metricKey"] for chart in state["compareRunCharts"]]
     assert keys == ["epochs_to_target", "best_accuracy_percent", "time_to_target_seconds"]
@@ -112,9 +112,9 @@ def test_nothing_published_is_linked_beside_data_of_ones_own(tmp_path: Path, sta
     out = tmp_path / "out"
     new_store(tmp_path)
     write(out, [30.0], method="async_lu")
-    elsewhere = write(out, [30.0], method="async_bu")
-    leaves = elsewhere.spec.workload.model_copy(update={"dataset": "leaves", "dataset_sha256": "aa" * 32})
-    made_elsewhere(elsewhere.path, workload=leaves.model_dump(mode="json"))
+    leaves_record = write(out, [30.0], method="async_bu")
+    leaves = leaves_record.spec.workload.model_copy(update={"dataset": "leaves", "dataset_sha256": "aa" * 32})
+    made_elsewhere(leaves_record.path, workload=leaves.model_dump(mode="json"))
     tracked_records = records(out)
     feed(tracked_records, published=by_dataset(), uri=store(out), apart=feeding.apart(tracked_records))
     [pairs] = compared(out, said(out, "table3"))
@@ -129,9 +129,9 @@ def test_where_no_view_can_be_kept_the_charts_of_the_runs_are_linked(
     out: Path, started: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tags, "MOST_LETTERS", 100)
-    first = said(out, "table3").splitlines()[1]
-    assert "searchFilter=attributes.run_id" in first
-    assert "compareRunsMode=CHART" in first
+    link = said(out, "table3").splitlines()[1]
+    assert "searchFilter=attributes.run_id" in link
+    assert "compareRunsMode=CHART" in link
 
 
 def test_many_tables_are_named_and_a_table_without_runs_is_said(out: Path, started: list[int]) -> None:
@@ -146,14 +146,14 @@ def test_a_printed_table_of_ones_own_is_linked_with_the_runs_that_it_shows(tmp_p
     out = tmp_path / "out"
     new_store(tmp_path)
     for number, epochs in enumerate((6, 3), start=1):
-        made = [write(out, [30.0, 60.0 - row], method=row_of, depth=epochs) for row, row_of in enumerate(("bp", "ddp"))]
-        rows = [ResultRow("resnet18", "", one.row, "", (ResultCell(reason="none"),)) for one in made]
-        best = next(one for one in of_runs() if one.key == "best_accuracy_percent")
-        result = ResultTable("leaves", "", "", (best,), tuple(rows), conditions=Conditions(scale=f"{epochs}"))
+        runs = [write(out, [30.0, 60.0 - row], method=row_of, depth=epochs) for row, row_of in enumerate(("bp", "ddp"))]
+        rows = [ResultRow("resnet18", "", run.row, "", (ResultCell(reason="none"),)) for run in runs]
+        accuracy = next(measure for measure in of_runs() if measure.key == "best_accuracy_percent")
+        result = ResultTable("leaves", "", "", (accuracy,), tuple(rows), conditions=Conditions(scale=f"{epochs}"))
         written = [files.write(result, out / "tables" / str(epochs)), out / "tables" / str(epochs) / "leaves.csv"]
         written[1].touch()
         os.utime(written[0], (number, number))
-        feed(records(out), published={}, uri=store(out), artifacts={one.id: written for one in made})
+        feed(records(out), published={}, uri=store(out), artifacts={run.id: written for run in runs})
     text = said(out)
     assert compared(out, text) == [
         [f"{method} depth={depth} ours, resnet18, 1 seed" for method in ("bp", "ddp")] for depth in (3, 6)
@@ -177,18 +177,18 @@ def test_a_table_of_ones_own_brings_its_methods_along(cli: Cli, out: Path, start
     rows = "".join(f'[[rows]]\nmethod = "{method}"\n' for method in ("silent", "async_lu", "async_bu"))
     (tmp_path / "mine.toml").write_text(f"[table]\n{head}\n{rows}")
     (tmp_path / "silent.py").write_text(SILENT)
-    given = ("--no-browser", f"--uri={store(out)}")
-    cli.refused("ui", "mine.toml", *given)
-    found = cli("ui", "mine.toml", "--plugin", "silent.py", *given)
-    assert (found.code, started) == (0, [5000])
-    assert "/compare-runs" in found.out
+    options = ("--no-browser", f"--uri={store(out)}")
+    cli.refused("ui", "mine.toml", *options)
+    result = cli("ui", "mine.toml", "--plugin", "silent.py", *options)
+    assert (result.code, started) == (0, [5000])
+    assert "/compare-runs" in result.out
 
 
 def test_track_lays_beside_a_table_of_ones_own_what_was_published(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[PublishedLine] = []
-    monkeypatch.setattr(feeding, "feed_records", lambda records, uri, *, theirs: told.extend(theirs))
+    published_lines: list[PublishedLine] = []
+    monkeypatch.setattr(feeding, "feed_records", lambda records, uri, *, theirs: published_lines.extend(theirs))
     write(tmp_path / "out", [30.0], method="silent")
     head = 'id = "mine"\ntitle = "Mine"\nfamily = "cifar100"\nnetworks = ["resnet18"]\nmeasures = ["train_loss"]'
     (tmp_path / "mine.toml").write_text(f'[table]\n{head}\n[[rows]]\nmethod = "silent"\n')
@@ -197,7 +197,7 @@ def test_track_lays_beside_a_table_of_ones_own_what_was_published(
     (tmp_path / "silent.py").write_text(SILENT)
     cli.refused("track", "mine.toml")
     assert cli("track", "mine.toml", "--plugin", "silent.py").code == 0
-    assert [(line.key, line.value.mean) for line in told] == [(("resnet18", "silent", "train_loss"), 1.5)]
+    assert [(line.key, line.value.mean) for line in published_lines] == [(("resnet18", "silent", "train_loss"), 1.5)]
 
 
 @pytest.mark.slow
@@ -224,4 +224,4 @@ def test_whatever_ends_the_command_ends_the_server_and_all_its_processes(out: Pa
 def below(pid: int) -> list[int]:
     """All processes that a process has started, and those that they have (Linux)."""
     children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return [*children, *(one for child in children for one in below(child))]
+    return [*children, *(descendant for child in children for descendant in below(child))]
