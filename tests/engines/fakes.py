@@ -32,8 +32,8 @@ def run_of(seed: int, network: str = "resnet18") -> Run:
 
 
 def setting_of(out: Path, *, fresh: bool = False) -> Setting:
-    said = {"command": ["python"], "sources": numerics.digest()}
-    return Setting(out, None, {}, (), said, options=TrainingOptions(fresh=fresh))
+    environment = {"command": ["python"], "sources": numerics.digest()}
+    return Setting(out, None, {}, (), environment, options=TrainingOptions(fresh=fresh))
 
 
 def journal_of(out: Path, run: Run) -> Journal:
@@ -80,7 +80,9 @@ class FakeCluster:
         if self.silent:
             raise ClusterSilent("Unable to contact slurm controller")
         if command[0] == "squeue":
-            (names,) = (set(one.partition("=")[2].split(",")) for one in command if one.startswith("--name="))
+            (names,) = (
+                set(argument.partition("=")[2].split(",")) for argument in command if argument.startswith("--name=")
+            )
             return "".join(
                 f"{name}|{index if '_' in job.id else 'N/A'}|{job.id}|{job.state}|{job.node}|{job.reason}\n"
                 for (name, index), job in self.jobs.items()
@@ -117,7 +119,7 @@ class FakeCluster:
         self.become("COMPLETED")
 
     def count(self, command: str) -> int:
-        return sum(asked[0] == command for asked in self.asked)
+        return sum(call[0] == command for call in self.asked)
 
 
 def installed(monkeypatch: pytest.MonkeyPatch, fake: FakeCluster) -> FakeCluster:

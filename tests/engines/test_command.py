@@ -95,9 +95,9 @@ def answered(monkeypatch: pytest.MonkeyPatch, fake: FakeCluster, bin: Path) -> F
 
 
 def test_run_submits_and_show_says_so_before(cli: Cli, answered: FakeCluster) -> None:
-    shown = cli("show", "table1", *SLURM[:2], *TINY, "--per-task=4").out
-    assert "2 runs, 0 of them done in out. To SLURM: one job of at most 2 runs each, time=60: " in shown
-    assert "No node has been seen yet" in shown
+    plan = cli("show", "table1", *SLURM[:2], *TINY, "--per-task=4").out
+    assert "2 runs, 0 of them done in out. To SLURM: one job of at most 2 runs each, time=60: " in plan
+    assert "No node has been seen yet" in plan
     assert answered.jobs == {}
     output = cli.ok("run", "table1", *SLURM, "--per-task=4", "--detach")
     assert "Detached: 0 of 2 runs done; job 10 of SLURM goes on" in output.out
@@ -108,10 +108,10 @@ def test_run_submits_and_show_says_so_before(cli: Cli, answered: FakeCluster) ->
 
 
 def test_a_search_is_submitted_stage_by_stage(cli: Cli, answered: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    submitted = cluster.submit
+    submit_array = cluster.submit
 
     def trained_at_once(call: Call, paths: list[Path], **options: Any) -> tuple[str, ...]:
-        ids = submitted(call, paths, **options)
+        ids = submit_array(call, paths, **options)
         answered.finish(Path("out"))
         return ids
 
@@ -152,10 +152,10 @@ def test_the_nodes_hardware_is_part_of_the_identity(
 
 
 def test_sbatch_gets_an_array_from_0_on(bin: Path, tmp_path: Path) -> None:
-    keep = (
+    body = (
         f"import shutil, sys\nshutil.copy(sys.argv[1], {str(tmp_path / 'script')!r})\nprint('Submitted batch job 77')\n"
     )
-    script(bin, "sbatch", keep)
+    script(bin, "sbatch", body)
     options = SlurmOptions({"partition": "gpu", "gres": "gpu:1", "time": "4:00:00"}, setup=("module load cuda",))
     paths = [tmp_path / f"{index}.json" for index in range(3)]
     ids = submit(

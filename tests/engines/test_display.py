@@ -36,9 +36,9 @@ def shown(*, terminal: bool) -> tuple[Display, str]:
 
 
 def test_a_pipe_hears_where_runs_are_and_what_waits() -> None:
-    display, said = shown(terminal=False)
-    assert "; 1 job queued (Priority), 1 running on node1; under way: " in said
-    assert "(epoch 1 of 4, on node1, job 12_0)" in said
-    assert "seed 0: its job 12_0 ended (PREEMPTED); it is submitted again\n" in said
-    assert "seed 1: failed: no job got any further with it" in said
+    display, output = shown(terminal=False)
+    assert "; 1 job queued (Priority), 1 running on node1; under way: " in output
+    assert "(epoch 1 of 4, on node1, job 12_0)" in output
+    assert "seed 0: its job 12_0 ended (PREEMPTED); it is submitted again\n" in output
+    assert "seed 1: failed: no job got any further with it" in output
     assert display.done == 2

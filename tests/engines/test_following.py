@@ -71,8 +71,8 @@ def test_a_failure_names_the_jobs_log(tmp_path: Path) -> None:
 
 def test_notes_of_jobs_are_reported(tmp_path: Path) -> None:
     """A killed process wrote no end of its run, and the job continues with the others."""
-    other = run_of(1)
-    heard = Heard(tmp_path, [RUN, other])
+    second_run = run_of(1)
+    heard = Heard(tmp_path, [RUN, second_run])
     take_note(heard.array.shard(0), Note(RUN.id, "remark", "a checkpoint cannot be written"))
     assert heard.look("RUNNING") == [Remark(RUN.id, "a checkpoint cannot be written")]
     take_note(heard.array.shard(0), Note(RUN.id, "failed", "its process was killed (out of memory?)"))
@@ -87,8 +87,8 @@ def test_a_run_whose_job_is_gone_is_submitted_again(state: str | None, tmp_path:
     train(tmp_path, RUN, status=None)
     heard.look("RUNNING")
     assert heard.look(state) == []  # a file system may show its last lines late
-    (told,) = heard.look(state)
-    assert isinstance(told, Requeued)
+    (event,) = heard.look(state)
+    assert isinstance(event, Requeued)
     assert heard.follower.lost == [RUN]
     assert heard.follower.names == ()
 
@@ -97,8 +97,8 @@ def test_a_job_that_comes_back_is_followed_on(tmp_path: Path) -> None:
     """The cluster preempted the job and queues it again by itself."""
     heard = Heard(tmp_path)
     train(tmp_path, RUN, epochs=1, status="interrupted", reason="the command was ended")
-    told = heard.look("RUNNING")
-    assert [type(event) for event in told] == [Begin, Epoch, Requeued]
+    events = heard.look("RUNNING")
+    assert [type(event) for event in events] == [Begin, Epoch, Requeued]
     heard.look("PREEMPTED")
     heard.look("PENDING")
     heard.look("PREEMPTED")

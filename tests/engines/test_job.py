@@ -42,8 +42,8 @@ def _signals(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def planned() -> list[Run]:
-    chosen = Choices(seeds=(0,), methods=("bp", "async_lu"), networks=("resnet18",), settings=SMALL)
-    return resolve(table("table1"), chosen).runs
+    choices = Choices(seeds=(0,), methods=("bp", "async_lu"), networks=("resnet18",), settings=SMALL)
+    return resolve(table("table1"), choices).runs
 
 
 def shard_of(out: Path, runs: Sequence[Run], setting: Setting | None = None) -> Path:
@@ -79,18 +79,18 @@ def test_a_job_trains_its_runs_and_says_where_it_logged(
 def test_a_node_that_would_make_other_runs_trains_none(
     planned: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
+    trained_ids: list[str] = []
 
-    def listed(runs: Sequence[Run], setting: Setting, **how: Any) -> dict[str, Ended]:
-        asked.extend(run.id for run in runs)
+    def listed(runs: Sequence[Run], setting: Setting, **options: Any) -> dict[str, Ended]:
+        trained_ids.extend(run.id for run in runs)
         return {}
 
     monkeypatch.setattr(pool, "train_all", listed)
     first, second = planned
-    other = replace(first, spec=first.spec.model_copy(update={"sources": "ab" * 32}))
-    shard = shard_of(tmp_path, [other, second])
+    foreign = replace(first, spec=first.spec.model_copy(update={"sources": "ab" * 32}))
+    shard = shard_of(tmp_path, [foreign, second])
     serve(str(shard))
-    assert asked == [second.id]
+    assert trained_ids == [second.id]
     (note,) = notes(shard)
     assert (note.id, note.kind) == (first.id, "failed")
     assert note.sentence.endswith("has other sources")
@@ -117,7 +117,7 @@ def test_remarks_are_noted(planned: list[Run], tmp_path: Path, monkeypatch: pyte
 def test_mistakes_of_the_user_are_noted_for_all_runs(
     planned: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def wrong(*given: Any, **how: Any) -> dict[str, Ended]:
+    def wrong(*arguments: Any, **options: Any) -> dict[str, Ended]:
         raise UserError("CIFAR-10 is not here.")
 
     monkeypatch.setattr(pool, "train_all", wrong)
@@ -132,13 +132,13 @@ def test_before_its_time_limit_a_job_that_got_on_is_queued_again(
     further: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A job that made no progress is not, or it would be queued for ever."""
-    run, asked = run_of(0), list[tuple[str, ...]]()
+    run, commands = run_of(0), list[tuple[str, ...]]()
 
     def ask(*command: str) -> str:
-        asked.append(command)
+        commands.append(command)
         return ""
 
-    def asked_to_leave(*given: Any, **how: Any) -> dict[str, Ended]:
+    def asked_to_leave(*arguments: Any, **options: Any) -> dict[str, Ended]:
         if further:
             train(tmp_path, run)
         os.kill(os.getpid(), signal.SIGUSR2)
@@ -151,11 +151,11 @@ def test_before_its_time_limit_a_job_that_got_on_is_queued_again(
     with pytest.raises(SystemExit) as raised:
         serve(str(shard_of(tmp_path, [run])))
     assert raised.value.code == LEFT
-    assert asked == ([("scontrol", "requeue", "15")] if further else [])
+    assert commands == ([("scontrol", "requeue", "15")] if further else [])
 
 
 def test_a_job_that_is_cancelled_leaves_and_does_not_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def asked_to_leave(*given: Any, **how: Any) -> dict[str, Ended]:
+    def asked_to_leave(*arguments: Any, **options: Any) -> dict[str, Ended]:
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGTERM)  # once is enough
         raise AssertionError("it goes on")

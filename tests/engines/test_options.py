@@ -51,9 +51,9 @@ def test_a_short_job_is_asked_to_leave_in_its_second_half(tmp_path: Path) -> Non
 
 
 def test_an_invalid_option_is_a_sentence(tmp_path: Path) -> None:
-    for given in ("partition", "=gpu", "array=0-9", "nodes=2", "time=soon", "time=0", "Gres=gpu:1"):
-        with pytest.raises(UserError, match=f"^--slurm {given}"):
-            chosen([given], None, tmp_path)
+    for option in ("partition", "=gpu", "array=0-9", "nodes=2", "time=soon", "time=0", "Gres=gpu:1"):
+        with pytest.raises(UserError, match=f"^--slurm {option}"):
+            chosen([option], None, tmp_path)
 
 
 def test_a_file_that_is_wrong_is_a_sentence(tmp_path: Path) -> None:

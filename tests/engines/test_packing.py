@@ -40,7 +40,7 @@ def test_short_runs_share_a_job(seconds: float, nodes: int, minutes: float, each
 
 
 def test_the_command_line_takes_precedence(fake: FakeCluster) -> None:
-    asked, short = (Slurm(SlurmOptions(per_task=per_task), print) for per_task in (5, None))
-    assert short.described(RUNS, Pace()).startswith("an array of 3 jobs of at most 12 runs each, ")
-    assert asked.described(RUNS, Pace()).startswith("an array of 6 jobs of at most 5 runs each, ")
-    assert short.width(RUNS, Pace()) == 2
+    requested, automatic = (Slurm(SlurmOptions(per_task=per_task), print) for per_task in (5, None))
+    assert automatic.described(RUNS, Pace()).startswith("an array of 3 jobs of at most 12 runs each, ")
+    assert requested.described(RUNS, Pace()).startswith("an array of 6 jobs of at most 5 runs each, ")
+    assert automatic.width(RUNS, Pace()) == 2

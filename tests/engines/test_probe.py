@@ -27,8 +27,8 @@ class Asked:
         monkeypatch.setattr(cluster, "submit", self.submit)
         monkeypatch.setattr(probe, "QUEUE_LOOKS", 1)
 
-    def submit(self, call: Any, paths: Sequence[Path], *, name: str, **how: Any) -> tuple[str, ...]:
-        ids = self.fake.submit(call, paths, name=name, **how)
+    def submit(self, call: Any, paths: Sequence[Path], *, name: str, **options: Any) -> tuple[str, ...]:
+        ids = self.fake.submit(call, paths, name=name, **options)
         self.jobs += 1
         self.job(paths[0])
         self.fake.become("COMPLETED")

@@ -20,10 +20,10 @@ def test_a_job_reads_what_was_planned(tmp_path: Path) -> None:
     assert math.isinf(card.update.bytes_per_second)  # which strict JSON could not hold
     setting = replace(setting_of(tmp_path / "out"), cards={card.sha256: card}, plugins=(tmp_path / "mine.py",))
     array = Array.create(tmp_path / "out", [[run_of(0), run_of(1)], [run_of(2)]], setting, {})
-    found = Shard.read(array.shard(0))
-    assert list(found.runs) == [run_of(0), run_of(1)]
-    assert found.setting == setting
-    assert found.setting.cards[card.sha256].sha256 == card.sha256
+    shard = Shard.read(array.shard(0))
+    assert list(shard.runs) == [run_of(0), run_of(1)]
+    assert shard.setting == setting
+    assert shard.setting.cards[card.sha256].sha256 == card.sha256
     assert [run.id for run in Shard.read(array.shard(1)).runs] == [run_of(2).id]
 
 

@@ -100,8 +100,8 @@ def test_a_command_that_was_killed_as_it_submitted_left_jobs_that_are_found(
     """sbatch accepted the array, but its ids were not written down."""
     submit = fake.submit
 
-    def killed(*given: object, **how: object) -> tuple[str, ...]:
-        submit(*given, **how)  # type: ignore[arg-type]
+    def killed(*arguments: object, **options: object) -> tuple[str, ...]:
+        submit(*arguments, **options)  # type: ignore[arg-type]
         raise signals.Terminated(signal.SIGTERM)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -137,8 +137,8 @@ def test_cancelled_runs_end_and_the_same_command_trains_them(fake: FakeCluster, 
 
 def test_cancel_ends_what_is_queued_or_running_here(fake: FakeCluster, grid: Grid, tmp_path: Path) -> None:
     grid.slurm.detached(RUNS, setting_of(grid.out))
-    other = Grid(fake, tmp_path / "elsewhere")
-    other.slurm.detached(RUNS, setting_of(other.out))
+    other_grid = Grid(fake, tmp_path / "elsewhere")
+    other_grid.slurm.detached(RUNS, setting_of(other_grid.out))
     fake.become("COMPLETED", next(iter(fake.jobs)))
     assert len(cancelled(grid.out)) == 3
     assert [job.state for job in fake.jobs.values()].count("PENDING") == 4
