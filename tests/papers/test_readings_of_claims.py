@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -85,6 +86,17 @@ def test_a_lead_is_larger_on_a_harder_task_in_points_and_as_a_share() -> None:
     verdict = claim("a-harder-task").evaluate(harder((56.0, 52.0), (12.0, 9.0)))
     assert verdict.status == "not decided"
     assert "In points it does not hold" in verdict.why
+
+
+def test_a_network_without_runs_is_missing_from_the_claim_and_not_left_out() -> None:
+    both = harder((58.0, 52.0), (58.0, 32.0))
+    one_network = replace(both, values={cell: value for cell, value in both.values.items() if cell[1] == "resnet18"})
+    statuses = {
+        outcome.group: outcome.status
+        for outcome in claim("a-harder-task").points(measured(one_network))
+        if "time" not in outcome.group
+    }
+    assert statuses == {"resnet18": "holds", "resnet50": "missing"}
 
 
 # ---- each claim makes the comparison of its sentence

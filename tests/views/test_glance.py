@@ -13,6 +13,7 @@ from benchmarks.runner.choices import Choices
 from benchmarks.runner.resolve import resolve
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.registry import table
+from benchmarks.views import pictures
 from benchmarks.views.journals import Journals
 from benchmarks.views.table import assemble
 from benchmarks.views.table_runs import TableRuns, find_runs
@@ -168,6 +169,13 @@ def test_one_row_beside_a_published_value_sets_no_target_for_the_others() -> Non
     alone = {key: value for key, value in runs.grid.published.items() if key[1] == "async_lu"}
     target = replace(runs, grid=replace(runs.grid, published=alone)).targets["resnet18"]
     assert (sure(target).row, sure(target).value) == ("lapsgd", 70.0)
+
+
+def test_a_target_is_drawn_where_the_table_asks_for_the_way_to_it_alone() -> None:
+    curves = {"async_lu": [[60.0, 80.0]], "lapsgd": [[50.0, 70.0]]}
+    asking, not_asking = (table_runs(table(id), curves) for id in ("table3", "audit-factors"))
+    assert pictures.goals(asking) == {"ResNet-18": 70.0}
+    assert pictures.goals(not_asking) == {}
 
 
 def test_other_tables_lend_ones_own_no_published_accuracy() -> None:
