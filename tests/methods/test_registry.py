@@ -118,6 +118,12 @@ def test_a_plugin_that_is_not_there(tmp_path: Path) -> None:
         methods.load_plugin(tmp_path)
 
 
+def test_a_plugin_with_another_ending_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "own.txt").write_text("x = 1")
+    with pytest.raises(MethodError, match=r"own\.txt is no Python file"):
+        methods.load_plugin(tmp_path / "own.txt")
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
