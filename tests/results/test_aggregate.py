@@ -37,15 +37,19 @@ def test_runs_without_spread_have_a_point_for_an_interval() -> None:
 
 
 def test_intervals_are_the_same_whenever_they_are_computed_and_hold_their_values() -> None:
-    ours, theirs = ({"a": [*np.random.default_rng(seed).normal(1.0, 0.2, 5)]} for seed in (0, 1))
-    interval, better = interquartile_interval(ours), improvement_interval(ours, theirs)
-    assert interval == interquartile_interval(ours)
-    assert interval.low < interquartile_mean(ours) < interval.high
-    assert better.low < probability_of_improvement(ours, theirs) < better.high
+    scores, other_scores = ({"a": [*np.random.default_rng(seed).normal(1.0, 0.2, 5)]} for seed in (0, 1))
+    interval, improvement = interquartile_interval(scores), improvement_interval(scores, other_scores)
+    assert interval == interquartile_interval(scores)
+    assert interval.low < interquartile_mean(scores) < interval.high
+    assert improvement.low < probability_of_improvement(scores, other_scores) < improvement.high
 
 
 def test_most_intervals_of_ten_runs_hold_the_true_mean() -> None:
     """A percentile bootstrap is too narrow for few runs; with ten it covers about 90 %."""
     draws = np.random.default_rng(0).normal(0.0, 1.0, (60, 10))
-    held = [interval.low <= 0 <= interval.high for its in draws for interval in [interquartile_interval({"a": [*its]})]]
-    assert np.mean(held) > 0.8
+    covered = [
+        interval.low <= 0 <= interval.high
+        for scores in draws
+        for interval in [interquartile_interval({"a": [*scores]})]
+    ]
+    assert np.mean(covered) > 0.8

@@ -47,9 +47,9 @@ def rows(tmp_path: Path) -> Mapping[str, Record]:
     }
 
 
-def at_equal(what: str, rows: Mapping[str, Record]) -> dict[str, float | None]:
-    given = Context(budgets={name: size for name, (size, _) in smallest(rows.values()).items()})
-    return {row: MEASURES[f"at_equal_{what}"].of(record, given) for row, record in rows.items()}
+def at_equal(budget: str, rows: Mapping[str, Record]) -> dict[str, float | None]:
+    context = Context(budgets={name: size for name, (size, _) in smallest(rows.values()).items()})
+    return {row: MEASURES[f"at_equal_{budget}"].of(record, context) for row, record in rows.items()}
 
 
 def test_a_budget_is_the_least_that_any_row_has_used_up(rows: Mapping[str, Record]) -> None:
@@ -65,31 +65,31 @@ def test_a_budget_is_the_least_that_any_row_has_used_up(rows: Mapping[str, Recor
 
 
 def test_a_diverged_run_sets_no_budget(rows: Mapping[str, Record], tmp_path: Path) -> None:
-    short = run(tmp_path, "lapsgd", [11], [1e6], status="diverged")
-    assert smallest([*rows.values(), short]) == smallest(rows.values())
+    diverged = run(tmp_path, "lapsgd", [11], [1e6], status="diverged")
+    assert smallest([*rows.values(), diverged]) == smallest(rows.values())
 
 
 def test_none_where_it_is_not_known(rows: Mapping[str, Record], tmp_path: Path) -> None:
     """Earlier versions did not count bytes; and a run may have no evaluation that early."""
     old = run(tmp_path, "lapsgd", [11, 12], None)
     late = run(tmp_path, "plsgd", [50], [9e6])
-    found = at_equal("bytes", {**rows, "old": old, "late": late})
-    assert (found["old"], found["late"]) == (None, None)
+    accuracies = at_equal("bytes", {**rows, "old": old, "late": late})
+    assert (accuracies["old"], accuracies["late"]) == (None, None)
     assert MEASURES["sent_megabytes"].of(old) is None
     summary, why = MEASURES["sent_megabytes"].value([old], Context())
     assert (sure(summary).mean, bool(why)) == (None, True)
-    for what in ("samples", "seconds", "bytes"):
-        value, why = MEASURES[f"at_equal_{what}"].value([old], Context())
+    for budget in ("samples", "seconds", "bytes"):
+        value, why = MEASURES[f"at_equal_{budget}"].value([old], Context())
         assert value is None
         assert why
 
 
 def test_bytes_in_all_and_to_a_target(rows: Mapping[str, Record]) -> None:
     measure = MEASURES["megabytes_to_target"]
-    given = Context(target=25.0)
+    context = Context(target=25.0)
     assert [MEASURES["sent_megabytes"].of(record) for record in rows.values()] == [0, 16, 6]
-    assert [measure.of(record, given) for record in rows.values()] == [0, 8, 6]
-    assert measure.resolutions([rows["ddp"]], given) == [4]
+    assert [measure.of(record, context) for record in rows.values()] == [0, 8, 6]
+    assert measure.resolutions([rows["ddp"]], context) == [4]
     summary, _ = measure.value([rows["lsgd"]], Context(target=50.0))
     assert sure(summary).at_least == 6
 

@@ -42,8 +42,8 @@ def covered(all_intervals: Sequence[intervals.Interval | None], truth: float) ->
 @pytest.mark.parametrize("n", [2, 3, 10])
 def test_mean_interval(shape: str, n: int) -> None:
     rng = np.random.default_rng(n)
-    found = [mean_interval(values) for values in draw(rng, shape, n, variation=0.3).tolist()]
-    assert COVERAGE[0] <= covered(found, 1.0) <= COVERAGE[1]
+    mean_intervals = [mean_interval(values) for values in draw(rng, shape, n, variation=0.3).tolist()]
+    assert COVERAGE[0] <= covered(mean_intervals, 1.0) <= COVERAGE[1]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -113,17 +113,19 @@ def test_power_with_the_seeds_asked_for(effect: float) -> None:
 def test_agreement_is_rarely_wrong(shape: str, std: float) -> None:
     """With true means exactly a margin apart, both "agrees" and "differs" are wrong."""
     rng = np.random.default_rng(600)
-    ours = draw(rng, shape, 3, variation=std, mean=1.1).tolist()
-    theirs = draw(rng, shape, 3, variation=std)
+    samples = draw(rng, shape, 3, variation=std, mean=1.1).tolist()
+    published = draw(rng, shape, 3, variation=std)
     verdicts = [
         equivalence(runs, mean, spread, 3, margin=0.1).status
-        for runs, mean, spread in zip(ours, theirs.mean(1).tolist(), theirs.std(1, ddof=1).tolist(), strict=True)
+        for runs, mean, spread in zip(
+            samples, published.mean(1).tolist(), published.std(1, ddof=1).tolist(), strict=True
+        )
     ]
     assert verdicts.count("agrees") / RUNS <= FALSE_ALARMS
     assert verdicts.count("differs") / RUNS <= FALSE_ALARMS
 
 
 def _within(values: list[float], budget: float) -> Times:
-    came = [value <= budget for value in values]
-    times = [value if ok else None for value, ok in zip(values, came, strict=True)]
-    return Times(times, [budget] * len(values), [not ok for ok in came])
+    arrived = [value <= budget for value in values]
+    times = [value if in_time else None for value, in_time in zip(values, arrived, strict=True)]
+    return Times(times, [budget] * len(values), [not in_time for in_time in arrived])

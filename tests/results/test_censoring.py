@@ -37,40 +37,40 @@ def test_kaplan_meier_of_the_six_mp_trial() -> None:
 
 def test_restricted_mean_of_the_six_mp_trial() -> None:
     # Klein & Moeschberger (2003), section 4.5: 23.287 weeks up to week 35, standard error 2.827 before m / (m - 1).
-    found = restricted_mean(SIX_MP)
-    assert found.mean == pytest.approx(23.287, abs=5e-4)
-    assert (found.horizon, found.censored) == (35.0, 12)
-    assert found.spreads is not None
-    assert math.sqrt(found.spreads[1].variance * 8 / 9) == pytest.approx(2.827, abs=5e-4)
-    assert found.interval is not None
-    assert found.interval.low < found.mean < found.interval.high <= 35.0
+    estimate = restricted_mean(SIX_MP)
+    assert estimate.mean == pytest.approx(23.287, abs=5e-4)
+    assert (estimate.horizon, estimate.censored) == (35.0, 12)
+    assert estimate.spreads is not None
+    assert math.sqrt(estimate.spreads[1].variance * 8 / 9) == pytest.approx(2.827, abs=5e-4)
+    assert estimate.interval is not None
+    assert estimate.interval.low < estimate.mean < estimate.interval.high <= 35.0
 
 
 def test_without_censoring_it_is_the_mean_and_students_interval() -> None:
-    found, plain = restricted_mean(PLACEBO), sure(mean_interval(PLACEBO.arrived))
-    assert found.mean == pytest.approx(182 / 21)
-    assert found.horizon == math.inf
-    assert found.interval is not None
-    assert (found.interval.low, found.interval.high) == pytest.approx((plain.low, plain.high))
+    estimate, interval = restricted_mean(PLACEBO), sure(mean_interval(PLACEBO.arrived))
+    assert estimate.mean == pytest.approx(182 / 21)
+    assert estimate.horizon == math.inf
+    assert estimate.interval is not None
+    assert (estimate.interval.low, estimate.interval.high) == pytest.approx((interval.low, interval.high))
 
 
 def test_a_run_that_never_arrives_is_not_dropped() -> None:
     diverged = Times([3.0, 5.0, None], limits=[10.0, 10.0, 1.0], never=[False, False, True])
     assert [step.survival for step in kaplan_meier(diverged)] == pytest.approx([2 / 3, 1 / 3])
-    found = restricted_mean(diverged)
-    assert found.mean == pytest.approx(6.0)
-    assert (found.horizon, found.censored) == (10.0, 1)
+    estimate = restricted_mean(diverged)
+    assert estimate.mean == pytest.approx(6.0)
+    assert (estimate.horizon, estimate.censored) == (10.0, 1)
     cut_short = Times([3.0, 5.0, None], limits=[10.0, 10.0, 1.0])
     assert restricted_mean(cut_short).mean == pytest.approx(4.0)
     assert restricted_mean(cut_short).censored == 1
 
 
 def test_where_no_run_arrives_the_mean_is_a_bound_without_an_interval() -> None:
-    found = restricted_mean(Times([None] * 3, [10.0, 10.0, 9.0], never=[True] * 3))
-    assert (found.mean, found.interval, found.horizon, found.censored) == (10.0, None, 10.0, 3)
-    lone = restricted_mean(Times([4.0, None, None], [10.0] * 3))
-    assert lone.mean == pytest.approx(8.0)
-    assert lone.interval is None
+    estimate = restricted_mean(Times([None] * 3, [10.0, 10.0, 9.0], never=[True] * 3))
+    assert (estimate.mean, estimate.interval, estimate.horizon, estimate.censored) == (10.0, None, 10.0, 3)
+    one_arrival = restricted_mean(Times([4.0, None, None], [10.0] * 3))
+    assert one_arrival.mean == pytest.approx(8.0)
+    assert one_arrival.interval is None
 
 
 def test_a_horizon_beyond_what_was_followed_is_refused() -> None:
@@ -102,21 +102,21 @@ def test_times_that_make_no_sense_are_refused(
 
 def test_a_speed_up_says_what_it_bounds() -> None:
     fast, slow = Times([2.0, 3.0, 4.0]), Times([8.0, 9.0, None], [10.0] * 3)
-    found = sure(restricted_ratio(slow, fast))
-    assert found.ratio == pytest.approx(3.0)
-    assert (found.bound, found.horizon) == ("at least", 10.0)
-    assert found.interval is not None
-    assert found.interval.low < 3.0 < found.interval.high
-    turned, both = sure(restricted_ratio(fast, slow)), sure(restricted_ratio(slow, slow))
-    assert (turned.bound, both.bound) == ("at most", "restricted")
+    speed_up = sure(restricted_ratio(slow, fast))
+    assert speed_up.ratio == pytest.approx(3.0)
+    assert (speed_up.bound, speed_up.horizon) == ("at least", 10.0)
+    assert speed_up.interval is not None
+    assert speed_up.interval.low < 3.0 < speed_up.interval.high
+    inverse, equal = sure(restricted_ratio(fast, slow)), sure(restricted_ratio(slow, slow))
+    assert (inverse.bound, equal.bound) == ("at most", "restricted")
 
 
 def test_a_speed_up_without_censoring_is_the_ratio_of_means() -> None:
     a, b = [4.0, 5.0, 6.0], [2.0, 2.5, 3.0]
-    found = sure(restricted_ratio(Times(a), Times(b)))
-    assert (found.ratio, found.bound, found.interval) == (2.0, "exact", ratio_interval(a, b))
-    none = sure(restricted_ratio(Times([None, None], [9.0, 9.0]), Times(b)))
-    assert (none.bound, none.interval) == ("at least", None)
+    speed_up = sure(restricted_ratio(Times(a), Times(b)))
+    assert (speed_up.ratio, speed_up.bound, speed_up.interval) == (2.0, "exact", ratio_interval(a, b))
+    bound = sure(restricted_ratio(Times([None, None], [9.0, 9.0]), Times(b)))
+    assert (bound.bound, bound.interval) == ("at least", None)
     assert restricted_ratio(Times(a), Times([0.0, 0.0])) is None
 
 

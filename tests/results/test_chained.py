@@ -31,11 +31,11 @@ def test_the_first_line_is_covered_whole_by_each_that_follows(tmp_path: Path, pa
         read(run.path)
 
 
-def old(path: Path, line: Callable[[Any], bytes]) -> None:
+def old(path: Path, to_bytes: Callable[[Any], bytes]) -> None:
     """Rewrites the journal as an earlier version would have written it."""
     head, *rest = lines_of(path)
     head.pop("format", None)
-    path.write_bytes(b"".join(line(head_or_line) + b"\n" for head_or_line in [head, *rest]))
+    path.write_bytes(b"".join(to_bytes(line) + b"\n" for line in [head, *rest]))
 
 
 def bare(line: Any) -> bytes:
@@ -99,24 +99,24 @@ def test_a_format_that_is_not_known_is_said(tmp_path: Path, version: object) -> 
 def test_what_is_kept_of_an_earlier_version_is_chained_and_says_the_same(tmp_path: Path) -> None:
     record = write(tmp_path / "out", [10.0, 20.5])
     old(record.path, render)
-    first, *rest = lines_of(record.path)
+    old_head, *old_lines = lines_of(record.path)
     contents = []
-    for where, to in (("out", "kept"), ("kept", "again")):
-        (path,) = keep(records(tmp_path / where), tmp_path / to)
-        (kept,) = records(tmp_path / to)
+    for source, target in (("out", "kept"), ("kept", "again")):
+        (path,) = keep(records(tmp_path / source), tmp_path / target)
+        (kept,) = records(tmp_path / target)
         assert (kept.chained, kept.id, kept.evaluations, kept.end) == (True, record.id, record.evaluations, record.end)
-        head, *others = lines_of(path)
-        assert others == rest
-        assert {**head, "environment": {}} == {**first, "environment": {}, "format": 2}
+        head, *lines = lines_of(path)
+        assert lines == old_lines
+        assert {**head, "environment": {}} == {**old_head, "environment": {}, "format": 2}
         contents.append(path.read_bytes())
     assert contents[0] == contents[1]
 
 
 def test_every_kept_run_is_chained_and_plausible() -> None:
     for name in ("small", "paper"):
-        kept = journals.read(FOLDER / name)
-        assert kept.remarks == ()
-        assert len(kept.records) >= {"small": 577, "paper": 6}[name]
+        kept_journals = journals.read(FOLDER / name)
+        assert kept_journals.remarks == ()
+        assert len(kept_journals.records) >= {"small": 577, "paper": 6}[name]
 
 
 def test_packed_journals_are_read_one_by_one(tmp_path: Path) -> None:
@@ -127,8 +127,8 @@ def test_packed_journals_are_read_one_by_one(tmp_path: Path) -> None:
     assert list(unpacked(pack)) == [run.id for run in runs]
     separate = write(tmp_path / "kept", [30.0, 40.0], seed=0)
     pack.write_bytes(pack.read_bytes().replace(b'"accuracy_percent":21.0', b'"accuracy_percent":91.0'))
-    kept_runs = journals.read(tmp_path / "kept")
-    assert {run.id for run in kept_runs.records} == {separate.id, runs[2].id}
-    assert separate in kept_runs.records
-    (left_out,) = kept_runs.left_out
+    kept_journals = journals.read(tmp_path / "kept")
+    assert {run.id for run in kept_journals.records} == {separate.id, runs[2].id}
+    assert separate in kept_journals.records
+    (left_out,) = kept_journals.left_out
     assert left_out.startswith(f"{pack / runs[1].id / JOURNAL}, line 3: ")

@@ -46,5 +46,5 @@ def test_runs_that_learn_next_to_nothing_rarely_set_a_target(n: int) -> None:
     rng = np.random.default_rng(n)
     guessing = Chance(100, 500)
     hits = rng.binomial(500, guessing.near_percent / 100, (1000, n, 6)).max(2)
-    said = [guessing.near((100 * of / 500).tolist(), 6) for of in hits]
-    assert said.count(False) <= 0.06 * len(said)
+    at_chance = [guessing.near((100 * best_hits / 500).tolist(), 6) for best_hits in hits]
+    assert at_chance.count(False) <= 0.06 * len(at_chance)

@@ -18,18 +18,18 @@ from results.reproductions import Value
 from tests.results.samples import write
 
 
-def runs(out: Path, accuracies: Sequence[float], *, first_seed: int = 0, **how: Any) -> list[Record]:
+def runs(out: Path, accuracies: Sequence[float], *, first_seed: int = 0, **options: Any) -> list[Record]:
     """Makes a run of two epochs per best accuracy."""
-    return [write(out, [1.0, best], seed=seed, **how) for seed, best in enumerate(accuracies, start=first_seed)]
+    return [write(out, [1.0, best], seed=seed, **options) for seed, best in enumerate(accuracies, start=first_seed)]
 
 
 def other_sources(records: Sequence[Record]) -> list[Record]:
     return [replace(record, spec=record.spec.model_copy(update={"sources": "ef" * 32})) for record in records]
 
 
-def value(measure: str, mean: float | None, std: float | None, n: int, **how: Any) -> Value:
-    known = {"censored": 0, "at_least": None, "published": None, "scale": "smoke", "executor": "virtual"}
-    return Value("table1", "resnet18", "bp", measure, mean, std, n, **{**known, "hardware": "paper-a", **how})
+def value(measure: str, mean: float | None, std: float | None, n: int, **fields: Any) -> Value:
+    defaults = {"censored": 0, "at_least": None, "published": None, "scale": "smoke", "executor": "virtual"}
+    return Value("table1", "resnet18", "bp", measure, mean, std, n, **{**defaults, "hardware": "paper-a", **fields})
 
 
 def only(cells: Sequence[ComparedCell], measure: str = "best_accuracy_percent") -> Change:
@@ -39,13 +39,13 @@ def only(cells: Sequence[ComparedCell], measure: str = "best_accuracy_percent") 
 
 def test_the_same_runs_are_the_same_to_the_bit(tmp_path: Path) -> None:
     a = runs(tmp_path / "a", [60.0, 61.0, 62.0])
-    found = compare_runs(a, other_sources(a))
-    (cell,) = found.cells
+    comparison = compare_runs(a, other_sources(a))
+    (cell,) = comparison.cells
     assert cell.unchanged
     assert (cell.common, cell.identical) == (3, 3)
-    assert [str(item) for item in cell.context] == ["sources cdcdcdcd → efefefef"]
-    assert not found.alone
-    assert found.tested == 0
+    assert [str(difference) for difference in cell.context] == ["sources cdcdcdcd → efefefef"]
+    assert not comparison.alone
+    assert comparison.tested == 0
 
 
 def test_equal_accuracies_with_other_losses_are_not_called_unchanged(tmp_path: Path) -> None:
@@ -98,11 +98,11 @@ def test_other_seeds_get_welchs_interval(tmp_path: Path) -> None:
 
 def test_one_seed_decides_nothing_but_simulated_seconds(tmp_path: Path) -> None:
     a, b = runs(tmp_path / "a", [60.0]), runs(tmp_path / "b", [70.0])
-    slow = [
+    slow_points = [
         replace(point, metrics={**point.metrics, "virtual_seconds": 2 * point.metrics["virtual_seconds"]})
         for point in b[0].evaluations
     ]
-    cells = compare_runs(a, [replace(b[0], evaluations=slow)]).cells
+    cells = compare_runs(a, [replace(b[0], evaluations=slow_points)]).cells
     assert only(cells).verdict == UNDECIDED
     assert only(cells, "seconds_per_epoch").verdict == CHANGED
     assert only(cells, "time_to_best_seconds").verdict == UNDECIDED
@@ -111,39 +111,39 @@ def test_one_seed_decides_nothing_but_simulated_seconds(tmp_path: Path) -> None:
 def test_a_run_without_a_value_is_not_dropped(tmp_path: Path) -> None:
     a = runs(tmp_path / "a", [60.0, 61.0])
     b = [a[0], write(tmp_path / "b", [math.nan], seed=1, status="diverged")]
-    found = compare_runs(a, b)
-    assert only(found.cells).verdict == UNDECIDED
-    assert only(found.cells).why == "B: 1 of 2 runs without a value"
-    assert found.cells[0].incidents == "B: 1 diverged"
+    comparison = compare_runs(a, b)
+    assert only(comparison.cells).verdict == UNDECIDED
+    assert only(comparison.cells).why == "B: 1 of 2 runs without a value"
+    assert comparison.cells[0].incidents == "B: 1 diverged"
 
 
 def test_the_nearest_settings_stand_side_by_side(tmp_path: Path) -> None:
     a = [*runs(tmp_path / "a", [60.0], updaters=1), *runs(tmp_path / "a", [62.0], updaters=2)]
     b = runs(tmp_path / "b", [62.0], updaters=2)
-    found = compare_runs(a, b)
-    (cell,) = found.cells
+    comparison = compare_runs(a, b)
+    (cell,) = comparison.cells
     assert not cell.settings
-    (alone,) = found.alone
-    assert (alone.side, alone.runs) == ("A", 1)
-    assert "updaters 1 → 2" in alone.why
+    (unpaired,) = comparison.alone
+    assert (unpaired.side, unpaired.runs) == ("A", 1)
+    assert "updaters 1 → 2" in unpaired.why
 
 
 def test_rows_that_only_one_side_has_are_named_with_the_reason(tmp_path: Path) -> None:
     a = [*runs(tmp_path / "a", [60.0]), *runs(tmp_path / "a", [60.0], method="bp")]
     b = [*runs(tmp_path / "b", [60.0]), *runs(tmp_path / "b", [60.0], network="lstm")]
     b.append(write(tmp_path / "b", [], status=None, method="ddp"))
-    why = {(item.side, item.network, item.row): item.why for item in compare_runs(a, b).alone}
-    assert why["A", "resnet18", "bp"] == "the other has no runs of this row"
-    assert why["B", "lstm", "async_lu"] == "the other has no runs of this network and family"
-    assert why["B", "resnet18", "ddp"] == "no run of it finished (interrupted)"
+    reasons = {(unpaired.side, unpaired.network, unpaired.row): unpaired.why for unpaired in compare_runs(a, b).alone}
+    assert reasons["A", "resnet18", "bp"] == "the other has no runs of this row"
+    assert reasons["B", "lstm", "async_lu"] == "the other has no runs of this network and family"
+    assert reasons["B", "resnet18", "ddp"] == "no run of it finished (interrupted)"
 
 
 def test_values_of_tables_are_compared_by_their_summaries() -> None:
     a = [value("best_accuracy_percent", 10.0, 1.0, 3), value("seconds_per_epoch", 1.0, None, 1)]
     b = [value("best_accuracy_percent", 20.0, 2.0, 3), value("seconds_per_epoch", 2.0, None, 1)]
-    found = compare_values(a, b)
-    assert only(found.cells).verdict == CHANGED
-    assert only(found.cells, "seconds_per_epoch").verdict == UNDECIDED
+    comparison = compare_values(a, b)
+    assert only(comparison.cells).verdict == CHANGED
+    assert only(comparison.cells, "seconds_per_epoch").verdict == UNDECIDED
     assert all(change.verdict == SAME for change in compare_values(a, a).cells[0].changes)
 
 
@@ -153,8 +153,8 @@ def test_values_of_tables_are_compared_by_their_summaries() -> None:
 def on_data(records: Sequence[Record], dataset: str, fingerprint: str) -> list[Record]:
     data = {"dataset": dataset, "dataset_sha256": fingerprint}
     return [
-        replace(item, spec=item.spec.model_copy(update={"workload": item.spec.workload.model_copy(update=data)}))
-        for item in records
+        replace(record, spec=record.spec.model_copy(update={"workload": record.spec.workload.model_copy(update=data)}))
+        for record in records
     ]
 
 
@@ -162,9 +162,9 @@ def on_data(records: Sequence[Record], dataset: str, fingerprint: str) -> list[R
 def test_other_data_are_never_laid_beside_each_other(tmp_path: Path, dataset: str, fingerprint: str) -> None:
     """Data may differ in name, or in content under the same name."""
     a = runs(tmp_path / "a", [60.0, 61.0])
-    found = compare_runs(on_data(a, dataset, fingerprint), a)
-    assert not found.cells
-    assert [(item.side, item.data) for item in found.alone] == [
+    comparison = compare_runs(on_data(a, dataset, fingerprint), a)
+    assert not comparison.cells
+    assert [(unpaired.side, unpaired.data) for unpaired in comparison.alone] == [
         ("A", (f"{dataset} (abababab)", "digit-pairs (efefefef)")),
         ("B", ("digit-pairs (efefefef)", f"{dataset} (abababab)")),
     ]
@@ -172,28 +172,28 @@ def test_other_data_are_never_laid_beside_each_other(tmp_path: Path, dataset: st
 
 def test_values_of_other_data_are_never_laid_beside_each_other() -> None:
     """Only if both sides state their data; older files do not."""
-    known_ab, theirs, unknown = (
+    with_ab, with_cd, without = (
         value("best_accuracy_percent", 60.0, 1.0, 3, data=data) for data in ("ab12", "cd34", "")
     )
-    found = compare_values([known_ab], [theirs])
-    assert (found.cells, [item.side for item in found.alone]) == ((), ["A", "B"])
-    assert "ab12" in found.alone[0].why
-    assert len(compare_values([known_ab], [known_ab]).cells) == len(compare_values([known_ab], [unknown]).cells) == 1
+    comparison = compare_values([with_ab], [with_cd])
+    assert (comparison.cells, [unpaired.side for unpaired in comparison.alone]) == ((), ["A", "B"])
+    assert "ab12" in comparison.alone[0].why
+    assert len(compare_values([with_ab], [with_ab]).cells) == len(compare_values([with_ab], [without]).cells) == 1
 
 
 def test_times_an_evaluation_apart_are_no_change() -> None:
     """If all runs of A are found at one evaluation and all of B at the next, they may have been equally quick."""
-    a, b, later = (value("time_to_best_seconds", at, 0.0, 5, resolution=2.0) for at in (10.0, 12.0, 20.0))
+    a, b, later = (value("time_to_best_seconds", seconds, 0.0, 5, resolution=2.0) for seconds in (10.0, 12.0, 20.0))
     assert only(compare_values([a], [b]).cells, "time_to_best_seconds").verdict == NOISE
-    found = only(compare_values([a], [later]).cells, "time_to_best_seconds")
-    assert found.verdict == CHANGED
-    assert found.low is not None
-    assert found.low < 8.0
+    change = only(compare_values([a], [later]).cells, "time_to_best_seconds")
+    assert change.verdict == CHANGED
+    assert change.low is not None
+    assert change.low < 8.0
 
 
 def test_what_was_sent_is_compared_where_both_sides_counted_it(tmp_path: Path) -> None:
     def sending(run: Record, size: float) -> Record:
-        points = [replace(item, metrics={**item.metrics, "sent_bytes": size}) for item in run.evaluations]
+        points = [replace(point, metrics={**point.metrics, "sent_bytes": size}) for point in run.evaluations]
         return replace(run, evaluations=points)
 
     a = runs(tmp_path, [60.0, 61.0])

@@ -41,7 +41,7 @@ def test_names(given: RunCondition, slug: str, label: str) -> None:
 
 def test_selections_that_differ_have_names_that_differ() -> None:
     """Names that are too long, or have characters that file names may not have, end in a digest."""
-    long = tuple(f"workload.field_{number}=1" for number in range(9))
+    long_selection = tuple(f"workload.field_{number}=1" for number in range(9))
     selections = [
         (),
         ("lapsgd",),
@@ -51,10 +51,10 @@ def test_selections_that_differ_have_names_that_differ() -> None:
         ("workload.text=../../etc",),
         ("workload.text=.. .. etc",),
         ("workload.text=字",),
-        long,
-        (*long, "workload.more=1"),
+        long_selection,
+        (*long_selection, "workload.more=1"),
     ]
-    slugs = [RunCondition("smoke", "virtual", "paper-a", selection=words).slug for words in selections]
+    slugs = [RunCondition("smoke", "virtual", "paper-a", selection=selection).slug for selection in selections]
     assert all(a != b for a, b in itertools.combinations(slugs, 2))
     for slug in slugs:
         assert re.fullmatch(r"[a-z0-9.+=@,_-]+", slug), slug
@@ -64,12 +64,14 @@ def test_selections_that_differ_have_names_that_differ() -> None:
 
 def test_every_column_is_there() -> None:
     assert list(Conditions().columns) == COLUMNS
-    many = Conditions("smoke", "virtual", cards=("paper-a (1)", "paper-b (2)"), seeds=(0, 4), data={"A": "1", "B": "2"})
-    said = many.columns
-    assert [said[name] for name in ("hardware", "seeds", "data", "data_sha256")] == [
+    conditions = Conditions(
+        "smoke", "virtual", cards=("paper-a (1)", "paper-b (2)"), seeds=(0, 4), data={"A": "1", "B": "2"}
+    )
+    columns = conditions.columns
+    assert [columns[name] for name in ("hardware", "seeds", "data", "data_sha256")] == [
         "paper-a (1); paper-b (2)",
         "0 4",
         "A; B",
         "1; 2",
     ]
-    assert many.plain == RunCondition("smoke", "virtual")
+    assert conditions.plain == RunCondition("smoke", "virtual")

@@ -25,8 +25,8 @@ def test_what_is_no_number_is_named_by_file_and_line(tmp_path: Path, number: int
     path = write(tmp_path, [10.0]).path
     lines = lines_of(path)
     del lines[0]["format"]  # of an earlier version, without checksums
-    place = (lines[0]["spec"], lines[1]["metrics"], lines[2])[number - 1]
-    place[("seed", "loss", "wall_seconds")[number - 1]] = "PLACE"
+    container = (lines[0]["spec"], lines[1]["metrics"], lines[2])[number - 1]
+    container[("seed", "loss", "wall_seconds")[number - 1]] = "PLACE"
     text = "".join(json.dumps(line) + "\n" for line in lines).replace('"PLACE"', strange)
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ResultsError, match=f"journal.jsonl, line {number}: "):
@@ -68,9 +68,9 @@ def test_the_journal_of_another_run_is_left_out_with_a_sentence(tmp_path: Path) 
     lines = lines_of(third.path)
     lines[0]["spec"]["seed"] = 7
     rewrite(third.path, lines)
-    found = journals.read(tmp_path)
-    assert [record.id for record in found.records] == [other.id]
-    assert [("another run's" in sentence) for sentence in found.left_out] == [True, True]
+    all_journals = journals.read(tmp_path)
+    assert [record.id for record in all_journals.records] == [other.id]
+    assert [("another run's" in sentence) for sentence in all_journals.left_out] == [True, True]
     assert [record.id for record in records(tmp_path)] == [other.id]
     with pytest.raises(ResultsError, match="another run's"):
         usable(own.path)

@@ -34,16 +34,18 @@ def test_a_clock_that_was_set_back_gives_no_negative_duration(
 )
 def test_the_judges_metric_is_written_last(tmp_path: Path, judge: Judge, last: list[str]) -> None:
     """MLflow's compare page opens on the metric written last, which must be the judge's."""
-    made = entries([write(tmp_path, [3.0, 2.0], seed=seed, judge=judge) for seed in (0, 1)], {}, {})
-    (ours,) = (entry for entry in made if entry.key.startswith("ours:"))
-    assert [point.key for point in ours.points()][-2:] == last
+    tracked_entries = entries([write(tmp_path, [3.0, 2.0], seed=seed, judge=judge) for seed in (0, 1)], {}, {})
+    (parent,) = (entry for entry in tracked_entries if entry.key.startswith("ours:"))
+    assert [point.key for point in parent.points()][-2:] == last
 
 
 def test_nothing_published_stands_beside_other_data(tmp_path: Path) -> None:
     """There are neither published values nor published rows, and no target from the paper's rows."""
     record = write(tmp_path, [10.0, 20.0])
     values = {("resnet18", "async_lu", "best_accuracy_percent"): Published(61.0, 0.1, 3, "their Table 1")}
-    beside, apart = (entries([record], {"cifar100": values}, {}, apart=which) for which in ((), ("ef" * 32,)))
+    beside, apart = (
+        entries([record], {"cifar100": values}, {}, apart=fingerprints) for fingerprints in ((), ("ef" * 32,))
+    )
     assert [tracked.key.partition(":")[0] for tracked in beside] == ["ours", "run", "paper"]
     assert [tracked.key.partition(":")[0] for tracked in apart] == ["ours", "run"]
     assert "61" in beside[0].tags["mlflow.note.content"]

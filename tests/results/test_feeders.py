@@ -48,10 +48,10 @@ def fresh(client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 def once(client: Any, wanted: list[TrackedEntry]) -> dict[str, Any]:
     """Returns the runs by key, after checking that each exists once, has ended, and lies under the remaining parent."""
-    found = client.search_runs([client.get_experiment_by_name(NAME).experiment_id])
-    keys = Counter(run.data.tags["benchmarks.key"] for run in found)
+    stored_runs = client.search_runs([client.get_experiment_by_name(NAME).experiment_id])
+    keys = Counter(run.data.tags["benchmarks.key"] for run in stored_runs)
     assert keys == Counter(entry.key for entry in wanted)
-    runs = {run.data.tags["benchmarks.key"]: run for run in found}
+    runs = {run.data.tags["benchmarks.key"]: run for run in stored_runs}
     for entry in wanted:
         assert runs[entry.key].info.status == "FINISHED"
         parent = runs[entry.parent].info.run_id if entry.parent else None

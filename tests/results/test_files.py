@@ -17,7 +17,7 @@ def test_a_file_is_there_once_it_is_whole(tmp_path: Path) -> None:
         file.write(b"some")
         assert not path.exists()
     assert path.read_bytes() == b"some"
-    assert [each.name for each in path.parent.iterdir()] == ["file.txt"]
+    assert [entry.name for entry in path.parent.iterdir()] == ["file.txt"]
 
 
 def half(path: Path, error: Exception) -> None:
@@ -29,11 +29,11 @@ def half(path: Path, error: Exception) -> None:
 def test_what_was_there_stays_where_writing_fails(tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
     replace(path, b"before")
-    for error, told in ((KeyError(), KeyError), (OSError(errno.ENOSPC, "no room"), ResultsError)):
-        with pytest.raises(told, match=r"^$|file.txt cannot be written \(no room\); make room"):
+    for error, expected in ((KeyError(), KeyError), (OSError(errno.ENOSPC, "no room"), ResultsError)):
+        with pytest.raises(expected, match=r"^$|file.txt cannot be written \(no room\); make room"):
             half(path, error)
     assert path.read_bytes() == b"before"
-    assert [each.name for each in tmp_path.iterdir()] == ["file.txt"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file.txt"]
 
 
 def test_what_is_set_aside_takes_a_free_name(tmp_path: Path) -> None:

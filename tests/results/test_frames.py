@@ -15,11 +15,11 @@ from results.frames import EVALUATIONS, RUNS, STALENESS, commit, evaluations, me
 from results.records.spec import METRICS
 from tests.results.samples import write
 
-OURS = [measure.key for measure in measures()]
+MEASURE_KEYS = [measure.key for measure in measures()]
 
 
 def test_no_records_give_empty_frames_with_all_columns() -> None:
-    assert list(runs([]).columns) == [*RUNS, *OURS, *(f"final_{name}" for name in METRICS)]
+    assert list(runs([]).columns) == [*RUNS, *MEASURE_KEYS, *(f"final_{name}" for name in METRICS)]
     assert list(evaluations([]).columns) == [*EVALUATIONS, *METRICS]
     assert list(staleness([]).columns) == list(STALENESS)
     for frame, columns in ((runs([]), RUNS), (evaluations([]), EVALUATIONS), (staleness([]), STALENESS)):
@@ -48,8 +48,8 @@ def test_files_that_nobody_looked_at_are_not_said_to_be_unmodified(tmp_path: Pat
     record = write(tmp_path, [10.0])
     record = replace(record, environment={"commit": "0f", "modified": modified})
     assert commit(record) == said
-    (kept,) = runs([record])["modified"]
-    assert kept is pandas.NA if said.endswith("perhaps modified") else kept == modified
+    (value,) = runs([record])["modified"]
+    assert value is pandas.NA if said.endswith("perhaps modified") else value == modified
 
 
 def test_every_evaluation_and_layer_is_one_row(tmp_path: Path) -> None:

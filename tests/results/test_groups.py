@@ -18,9 +18,9 @@ def test_neither_variants_nor_the_baseline_set_a_target(tmp_path: Path) -> None:
         write(tmp_path, [30.0, 20.5], method="lapsgd", row="lapsgd@updaters=2", updaters=2),
         write(tmp_path, [30.0, 10.5], method="bp"),
     ]
-    found = targets(group(runs), {}, published.by_dataset())
-    assert set(found.values()) == {60.0}
-    assert len(found) == 4
+    target_percents = targets(group(runs), {}, published.by_dataset())
+    assert set(target_percents.values()) == {60.0}
+    assert len(target_percents) == 4
 
 
 def test_without_rows_of_the_paper_all_rows_set_it(tmp_path: Path) -> None:

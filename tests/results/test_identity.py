@@ -11,12 +11,16 @@ from results.records.identity import as_read, canonical, identity
 
 
 def test_the_order_of_keys_does_not_matter_and_every_value_does() -> None:
-    one = {"seed": 0, "method": {"name": "bp", "options": {"lr": 0.1, "on": True, "none": None}}, "shape": (3, 3)}
-    two = {"shape": [3, 3], "method": {"options": {"none": None, "on": True, "lr": 0.1}, "name": "bp"}, "seed": 0}
+    spec = {"seed": 0, "method": {"name": "bp", "options": {"lr": 0.1, "on": True, "none": None}}, "shape": (3, 3)}
+    reordered_spec = {
+        "shape": [3, 3],
+        "method": {"options": {"none": None, "on": True, "lr": 0.1}, "name": "bp"},
+        "seed": 0,
+    }
     text = '{"method":{"name":"bp","options":{"lr":0.1,"none":null,"on":true}},"seed":0,"shape":[3,3]}'
-    assert canonical(one) == canonical(two) == text
-    assert identity(one) == hashlib.sha256(text.encode()).hexdigest()
-    assert identity({**one, "seed": 1}) != identity(one)
+    assert canonical(spec) == canonical(reordered_spec) == text
+    assert identity(spec) == hashlib.sha256(text.encode()).hexdigest()
+    assert identity({**spec, "seed": 1}) != identity(spec)
 
 
 def test_floats_are_written_by_repr() -> None:

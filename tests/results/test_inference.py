@@ -49,7 +49,7 @@ def ends(interval: Interval | None) -> tuple[float, float]:
 
 
 def test_students_interval_of_the_additional_sleep() -> None:
-    differences = [two - one for one, two in zip(SLEEP_1, SLEEP_2, strict=True)]
+    differences = [hours_2 - hours_1 for hours_1, hours_2 in zip(SLEEP_1, SLEEP_2, strict=True)]
     assert ends(mean_interval(differences)) == pytest.approx((0.7001142, 2.4598858), abs=1e-7)
     assert ends(mean_interval([60.0, 61.0, 62.0])) == pytest.approx((61 - 4.302653 / math.sqrt(3), 63.484138))
 
@@ -66,7 +66,7 @@ def test_one_run_has_no_interval_and_equal_runs_a_narrow_one() -> None:
 def test_the_log_ratio_of_a_published_pair() -> None:
     # Hedges, Gurevitch & Curtis (1999), first pair of Curtis & Wang's data: log ratio 0.5470, its variance 0.0385.
     elevated, ambient = Spread(6.817, 1.76998**2 / 3, 2), Spread(3.945, 1.1157**2 / 5, 4)
-    relative = [Spread(0, of.variance / of.mean**2, of.freedom) for of in (elevated, ambient)]
+    relative = [Spread(0, group.variance / group.mean**2, group.freedom) for group in (elevated, ambient)]
     assert relative[0].variance + relative[1].variance == pytest.approx(0.0385, abs=5e-5)
     interval = log_ratio_interval(elevated, ambient, 0.95)
     assert math.log(interval.low * interval.high) / 2 == pytest.approx(0.5470, abs=5e-5)
@@ -75,9 +75,9 @@ def test_the_log_ratio_of_a_published_pair() -> None:
 def test_welchs_degrees_of_freedom_and_p_are_scipys() -> None:
     from scipy.stats import ttest_ind
 
-    theirs = ttest_ind(TREATED, CONTROL, equal_var=False)
-    one, two = sure(spread(TREATED)), sure(spread(CONTROL))
-    assert welch_freedom(one, two) == pytest.approx(theirs.df)
+    welch_test = ttest_ind(TREATED, CONTROL, equal_var=False)
+    treated, control = sure(spread(TREATED)), sure(spread(CONTROL))
+    assert welch_freedom(treated, control) == pytest.approx(welch_test.df)
 
 
 def test_a_ratio_needs_two_runs_a_method_and_positive_values() -> None:
@@ -90,11 +90,11 @@ def test_a_ratio_needs_two_runs_a_method_and_positive_values() -> None:
 def test_from_eight_runs_a_ratio_is_bootstrapped_repeatably() -> None:
     draw = random.Random(1)
     a, b = ([draw.lognormvariate(center, 0.2) for _ in range(10)] for center in (1.0, 0.0))
-    found = ratio_interval(a, b)
-    assert found == ratio_interval(a, b)
-    assert found != ratio_interval(a, b, seed=1)
-    one, two = sure(spread(a)), sure(spread(b))
-    assert ends(found) == pytest.approx(ends(log_ratio_interval(one, two, 0.95)), rel=0.1)
+    interval = ratio_interval(a, b)
+    assert interval == ratio_interval(a, b)
+    assert interval != ratio_interval(a, b, seed=1)
+    spread_a, spread_b = sure(spread(a)), sure(spread(b))
+    assert ends(interval) == pytest.approx(ends(log_ratio_interval(spread_a, spread_b, 0.95)), rel=0.1)
 
 
 def test_the_mice_by_permutation() -> None:
@@ -107,12 +107,12 @@ def test_the_exact_test_counts_every_division() -> None:
     a, b = [3.0, 5.0, 9.0], [1.0, 2.0, 4.0, 6.0]
     pool = a + b
     means = [statistics.mean(part) - (sum(pool) - sum(part)) / 4 for part in combinations(pool, 3)]
-    seen = statistics.mean(a) - statistics.mean(b)
-    tail = min(sum(mean >= seen - 1e-9 for mean in means), sum(mean <= seen + 1e-9 for mean in means))
+    difference = statistics.mean(a) - statistics.mean(b)
+    tail = min(sum(mean >= difference - 1e-9 for mean in means), sum(mean <= difference + 1e-9 for mean in means))
     assert permutation_test(a, b) == pytest.approx(2 * tail / math.comb(7, 3))
     for n, smallest in ((2, 1 / 3), (3, 0.1), (4, 2 / 70)):
-        apart = [float(i) for i in range(n)], [100.0 + i for i in range(n)]
-        assert permutation_test(*apart) == pytest.approx(smallest)
+        samples = [float(i) for i in range(n)], [100.0 + i for i in range(n)]
+        assert permutation_test(*samples) == pytest.approx(smallest)
 
 
 @pytest.mark.parametrize(("effect", "n"), [(0.2, 394), (0.5, 64), (0.8, 26), (1.0, 17)])
@@ -145,15 +145,15 @@ def test_seeds_needed_shrinks_the_effect_of_few_runs() -> None:
 
 def test_equivalence_as_published() -> None:
     # Lakens (2017): 5.25 +- 0.95 (95) and 5.22 +- 0.83 (89) lie within 0.384 of each other, t(182) = -2.69, p = 0.004.
-    ours = with_moments(5.25, 0.95, 95)
-    found = equivalence(ours, 5.22, 0.83, 89, margin=0.384)
-    assert found.status == "agrees"
-    assert found.difference == pytest.approx(0.03)
-    assert ends(found.interval) == pytest.approx((-0.187, 0.247), abs=5e-4)
-    assert found.interval is not None
-    assert found.interval.level == pytest.approx(0.9)
-    assert equivalence(ours, 5.22, 0.83, 89, margin=0.384, alpha=0.0045).status == "agrees"
-    assert equivalence(ours, 5.22, 0.83, 89, margin=0.384, alpha=0.0035).status == "undecided"
+    values = with_moments(5.25, 0.95, 95)
+    agreement = equivalence(values, 5.22, 0.83, 89, margin=0.384)
+    assert agreement.status == "agrees"
+    assert agreement.difference == pytest.approx(0.03)
+    assert ends(agreement.interval) == pytest.approx((-0.187, 0.247), abs=5e-4)
+    assert agreement.interval is not None
+    assert agreement.interval.level == pytest.approx(0.9)
+    assert equivalence(values, 5.22, 0.83, 89, margin=0.384, alpha=0.0045).status == "agrees"
+    assert equivalence(values, 5.22, 0.83, 89, margin=0.384, alpha=0.0035).status == "undecided"
 
 
 def test_differs_is_a_test_beyond_the_margin() -> None:
@@ -164,33 +164,33 @@ def test_differs_is_a_test_beyond_the_margin() -> None:
 
 def test_differences_within_an_evaluation_interval_decide_nothing() -> None:
     """A time found at 100 s, 15 s after the evaluation before, may differ by more than 10 s; 150 s surely does."""
-    ours, widths = [99.0, 100.0, 101.0], [15.0] * 3
-    assert equivalence(ours, 100.0, None, None, margin=10.0).status == "agrees"
-    found = equivalence(ours, 100.0, None, None, margin=10.0, widths=widths)
-    assert found.status == "undecided"
-    low, high = ends(found.interval)
+    seconds, widths = [99.0, 100.0, 101.0], [15.0] * 3
+    assert equivalence(seconds, 100.0, None, None, margin=10.0).status == "agrees"
+    agreement = equivalence(seconds, 100.0, None, None, margin=10.0, widths=widths)
+    assert agreement.status == "undecided"
+    low, high = ends(agreement.interval)
     assert low < -14.0
     assert high > 0.0
-    assert equivalence(ours, 150.0, None, None, margin=10.0, widths=widths).status == "differs"
-    assert equivalence(ours, 88.0, None, None, margin=9.0).status == "differs"
-    assert equivalence(ours, 88.0, None, None, margin=9.0, widths=widths).status == "undecided"
+    assert equivalence(seconds, 150.0, None, None, margin=10.0, widths=widths).status == "differs"
+    assert equivalence(seconds, 88.0, None, None, margin=9.0).status == "differs"
+    assert equivalence(seconds, 88.0, None, None, margin=9.0, widths=widths).status == "undecided"
     equal = equivalence([100.0] * 3, 100.0, None, None, margin=16.0, widths=widths)  # arrived together: no certainty
     assert equal.status == "undecided"
 
 
 def test_without_a_published_spread_ours_stands_alone() -> None:
-    ours = [60.9, 61.0, 61.1]
-    alone = equivalence(ours, 61.0, None, None, margin=1.0)
-    low, high = ends(mean_interval(ours, 0.9))
-    assert ends(alone.interval) == pytest.approx((low - 61, high - 61))
-    assert alone.status == "agrees"
-    assert equivalence(ours, 61.0, 0.2, None, margin=1.0) == alone  # a spread over nobody knows how many runs
-    assert equivalence(ours, 61.0, 0.2, 1, margin=1.0) == alone
+    accuracies = [60.9, 61.0, 61.1]
+    agreement = equivalence(accuracies, 61.0, None, None, margin=1.0)
+    low, high = ends(mean_interval(accuracies, 0.9))
+    assert ends(agreement.interval) == pytest.approx((low - 61, high - 61))
+    assert agreement.status == "agrees"
+    assert equivalence(accuracies, 61.0, 0.2, None, margin=1.0) == agreement  # a spread over nobody knows how many runs
+    assert equivalence(accuracies, 61.0, 0.2, 1, margin=1.0) == agreement
 
 
 def test_one_run_decides_nothing() -> None:
-    found = equivalence([70.0], 61.0, 0.2, 3, margin=1.0)
-    assert (found.status, found.interval, found.difference) == ("undecided", None, 9.0)
+    agreement = equivalence([70.0], 61.0, 0.2, 3, margin=1.0)
+    assert (agreement.status, agreement.interval, agreement.difference) == ("undecided", None, 9.0)
     assert equivalence([], 61.0, 0.2, 3, margin=1.0).status == "undecided"
     assert equivalence([1.0, 2.0], 0.0, None, None, margin=0.0).status == "undecided"
     with pytest.raises(ValueError, match="margin"):

@@ -37,17 +37,17 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
 
 
 def test_no_other_thread_writes_into_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    journal, free, fsync = start(tmp_path), list[bool](), os.fsync
+    journal, lock_was_free, fsync = start(tmp_path), list[bool](), os.fsync
 
-    def synced(file: int) -> None:
-        with ThreadPoolExecutor(1) as other:
-            free.append(other.submit(journal.lock.acquire, blocking=False).result())
-        fsync(file)
+    def synced(descriptor: int) -> None:
+        with ThreadPoolExecutor(1) as other_thread:
+            lock_was_free.append(other_thread.submit(journal.lock.acquire, blocking=False).result())
+        fsync(descriptor)
 
     monkeypatch.setattr("results.records.journal.os.fsync", synced)
     journal.evaluation(1, 20, {"loss": 1.0})
     journal.end("finished")
-    assert free == [False, False]
+    assert lock_was_free == [False, False]
 
 
 def test_floats_that_are_not_finite_make_strict_json_and_come_back(tmp_path: Path) -> None:
@@ -186,11 +186,11 @@ def test_a_line_cut_by_a_signal_is_removed_before_the_next(
         raise KeyboardInterrupt
 
     def train() -> None:
-        with start(tmp_path) as made:
-            made.evaluation(1, 20, {"loss": 1.0})
+        with start(tmp_path) as run_journal:
+            run_journal.evaluation(1, 20, {"loss": 1.0})
             with monkeypatch.context() as patch:
                 patch.setattr(*((journal, "_write_all") if step == "write" else (os, "fsync")), ended)
-                made.evaluation(2, 40, {"loss": 0.5})
+                run_journal.evaluation(2, 40, {"loss": 0.5})
 
     with pytest.raises(KeyboardInterrupt):
         train()
@@ -209,22 +209,22 @@ def test_a_failed_write_keeps_all_earlier_lines(
 
     def fail(*arguments: Any) -> None:
         if next(calls) != nth:
-            inner(*arguments)
+            original(*arguments)
             return
         if step == "write":
             arguments[0].write(arguments[1][:10])
         raise OSError(28, "No space left on device")
 
     def train() -> None:
-        with start(tmp_path) as made:
+        with start(tmp_path) as run_journal:
             for epoch in (1, 2, 3):
-                made.evaluation(epoch, 20 * epoch, {"loss": 1.0 / epoch})
-            made.end("finished")
+                run_journal.evaluation(epoch, 20 * epoch, {"loss": 1.0 / epoch})
+            run_journal.end("finished")
 
-    place, name = (journal, "_write_all") if step == "write" else (os, "fsync")
-    inner = getattr(place, name)
+    module, name = (journal, "_write_all") if step == "write" else (os, "fsync")
+    original = getattr(module, name)
     with monkeypatch.context() as patch:
-        patch.setattr(place, name, fail)
+        patch.setattr(module, name, fail)
         with pytest.raises(ResultsError, match=r"journal.jsonl cannot be written \(No space left"):
             train()
     if nth == 1:
@@ -242,11 +242,11 @@ def test_a_failed_write_keeps_all_earlier_lines(
 @pytest.mark.parametrize("what", ["another file", "gone"])
 def test_a_folder_that_changes_meanwhile_is_a_sentence(tmp_path: Path, what: str) -> None:
     folder = tmp_path / "out" / "run"
-    made = start(folder)
+    run_journal = start(folder)
     if what == "gone":
         shutil.rmtree(tmp_path / "out")
     else:
         folder.rename(tmp_path / "moved")
         folder.write_text("a file")
     with pytest.raises(JournalLost, match="is not where it was"):
-        made.evaluation(1, 20, {"loss": 1.0})
+        run_journal.evaluation(1, 20, {"loss": 1.0})

@@ -131,47 +131,47 @@ def test_an_unreadable_lease_is_held_until_it_is_silent(
 
 def at_once(count: int, action: Callable[[], object]) -> list[object]:
     """Runs the action in threads that start together -> each one's result, or the owner of the lease."""
-    barrier, found = threading.Barrier(count), list[object]()
+    barrier, results = threading.Barrier(count), list[object]()
 
     def one() -> None:
         barrier.wait()
         try:
-            found.append(action())
+            results.append(action())
         except LeaseHeld as held:
-            found.append(held)
+            results.append(held)
 
     threads = [threading.Thread(target=one) for _ in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return found
+    return results
 
 
 @pytest.fixture
 def switching() -> Iterator[None]:
     """Makes threads switch after almost every step, to expose races."""
-    usual = sys.getswitchinterval()
+    interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
-    sys.setswitchinterval(usual)
+    sys.setswitchinterval(interval)
 
 
 @LINUX
 @pytest.mark.usefixtures("switching")
 @pytest.mark.parametrize("left", ["nothing", "a lease", "a lease and a claim"])
 def test_only_one_of_several_threads_gets_a_lease(tmp_path: Path, left: str) -> None:
-    dead = replace(HERE, pid=ended())
+    dead_owner = replace(HERE, pid=ended())
     for attempt in range(100 if left == "a lease and a claim" else 30):  # where two had it, it was 1 of 100 attempts
         folder = tmp_path / str(attempt)
         folder.mkdir()
         if left != "nothing":
-            path = left_by(folder, dead)
+            path = left_by(folder, dead_owner)
         if left == "a lease and a claim":
-            found = sure(lease._read(path))
-            lease._claim(path, found).write_bytes(path.read_bytes().replace(b'"n"', b'"m"'))
-        got = at_once(8, lambda folder=folder: Lease.take(folder))  # type: ignore[misc]
-        (held,) = (one for one in got if isinstance(one, Lease))
+            dead_lease = sure(lease._read(path))
+            lease._claim(path, dead_lease).write_bytes(path.read_bytes().replace(b'"n"', b'"m"'))
+        results = at_once(8, lambda folder=folder: Lease.take(folder))  # type: ignore[misc]
+        (held,) = (result for result in results if isinstance(result, Lease))
         held.check()
         held.release()
         assert names(folder) == []
@@ -194,7 +194,7 @@ def test_only_one_process_at_a_time_holds_a_lease(tmp_path: Path) -> None:
     )
     (tmp_path / "number").write_text("0")
     processes = [subprocess.Popen([sys.executable, "-c", program, str(tmp_path)]) for _ in range(4)]
-    assert [one.wait() for one in processes] == [0] * 4
+    assert [process.wait() for process in processes] == [0] * 4
     assert (tmp_path / "number").read_text() == "40"
 
 
@@ -205,17 +205,17 @@ def test_a_process_that_lost_its_lease_writes_nothing(tmp_path: Path, monkeypatc
     def start() -> Journal:
         return Journal.create(folder_of(tmp_path, id), id=id, spec=spec_of(), environment={}, labels=Labels())
 
-    stopped = start()
+    stopped_journal = start()
     monkeypatch.setattr(lease, "SILENT_SECONDS", 0.0)
-    assert LeaseWatcher().free(stopped.path.parent)
+    assert LeaseWatcher().free(stopped_journal.path.parent)
     with start() as journal:
-        before = journal.path.read_bytes()
+        content = journal.path.read_bytes()
         with pytest.raises(JournalLost, match=f"taken over by another command .pid {os.getpid()} on host"):
-            stopped.evaluation(1, 20, {"loss": 1.0})
+            stopped_journal.evaluation(1, 20, {"loss": 1.0})
         with pytest.raises(ResultsError):
-            stopped.end("finished")
-        stopped.close()
-        assert journal.path.read_bytes() == before
+            stopped_journal.end("finished")
+        stopped_journal.close()
+        assert journal.path.read_bytes() == content
         journal.end("finished")
     assert read(journal.path).status == "finished"
 

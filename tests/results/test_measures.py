@@ -17,8 +17,8 @@ from tests.results.samples import write
 @pytest.fixture
 def runs(tmp_path: Path) -> list[Record]:
     """Two complete runs of 6 s, and one that diverged after 2 s."""
-    whole = [write(tmp_path, [30.0, 60.0, 70.0 + seed], seed=seed) for seed in range(2)]
-    return [*whole, write(tmp_path, [65.0], seed=2, status="diverged")]
+    complete = [write(tmp_path, [30.0, 60.0, 70.0 + seed], seed=seed) for seed in range(2)]
+    return [*complete, write(tmp_path, [65.0], seed=2, status="diverged")]
 
 
 @pytest.mark.parametrize(
@@ -46,20 +46,20 @@ def test_what_is_per_epoch_or_the_best_so_far_stays(runs: list[Record]) -> None:
 
 def test_runs_that_learnt_nothing_have_no_time_to_best(tmp_path: Path) -> None:
     """An accuracy of 3 % with 100 classes is luck, and its time no speed. All such rows share one footnote."""
-    mine = [write(tmp_path, [2.0, 3.5], seed=seed) for seed in (0, 1)]
-    given = Context(chance=Chance(100, 500))
-    reasons = {MEASURES[key].value(mine, given) for key in ("time_to_best_seconds", "epochs_to_best")}
+    lucky = [write(tmp_path, [2.0, 3.5], seed=seed) for seed in (0, 1)]
+    context = Context(chance=Chance(100, 500))
+    reasons = {MEASURES[key].value(lucky, context) for key in ("time_to_best_seconds", "epochs_to_best")}
     assert len(reasons) == 1
     ((value, reason),) = reasons
     assert value is None
     assert reason
-    assert MEASURES["best_accuracy_percent"].value(mine, given) == (Summary(3.5, 0.0, 2), "")
+    assert MEASURES["best_accuracy_percent"].value(lucky, context) == (Summary(3.5, 0.0, 2), "")
     learnt = write(tmp_path, [20.0, 30.0], seed=2)
-    mixed, why = MEASURES["time_to_best_seconds"].value([*mine, learnt], given)
-    assert mixed is not None
-    assert (mixed.mean, mixed.censored) == (None, 2)
+    summary, why = MEASURES["time_to_best_seconds"].value([*lucky, learnt], context)
+    assert summary is not None
+    assert (summary.mean, summary.censored) == (None, 2)
     assert why
-    assert MEASURES["time_to_best_seconds"].value([learnt], given) == (Summary(4.0, None, 1, resolution=2.0), "")
+    assert MEASURES["time_to_best_seconds"].value([learnt], context) == (Summary(4.0, None, 1, resolution=2.0), "")
 
 
 def test_a_run_that_was_cut_short_has_no_training_time(tmp_path: Path) -> None:
@@ -77,11 +77,11 @@ def test_lost_updates_and_torn_reads_are_shares_over_all_layers(tmp_path: Path) 
         {"layer": "stem", "reads": 30, "lost_updates": 1.5, "weight_reads": 0, "torn_reads": 0},
         {"layer": "head", "reads": 10, "lost_updates": 0.5, "weight_reads": 0, "torn_reads": 0},
     ]
-    known = replace(run, end={**(run.end or {}), "staleness": layers})
+    counted = replace(run, end={**(run.end or {}), "staleness": layers})
     assert [MEASURES[key].of(run) for key in ("lost_updates_percent", "torn_reads_percent")] == [None, None]
-    assert [MEASURES[key].of(known) for key in ("lost_updates_percent", "torn_reads_percent")] == [5.0, None]
+    assert [MEASURES[key].of(counted) for key in ("lost_updates_percent", "torn_reads_percent")] == [5.0, None]
     layers[0] |= {"weight_reads": 40, "torn_reads": 1}
-    assert MEASURES["torn_reads_percent"].of(known) == 2.5
+    assert MEASURES["torn_reads_percent"].of(counted) == 2.5
 
 
 def test_dropped_gradients_are_a_share_of_those_computed(tmp_path: Path) -> None:
@@ -105,13 +105,13 @@ def test_dropped_gradients_are_a_share_of_those_computed(tmp_path: Path) -> None
 def test_times_are_resolved_by_evaluations(
     runs: list[Record], key: str, value: float, resolution: float | None
 ) -> None:
-    found, _ = MEASURES[key].value(runs[:2], Context(60.0))
-    assert found is not None
-    assert (found.mean, found.resolution) == (value, resolution)
+    summary, _ = MEASURES[key].value(runs[:2], Context(60.0))
+    assert summary is not None
+    assert (summary.mean, summary.resolution) == (value, resolution)
 
 
 def test_a_bound_may_be_too_high_by_what_its_values_may_be(runs: list[Record]) -> None:
     """Two of three runs have values, each too high by at most 2 s; of the third only a limit is known."""
-    found, _ = MEASURES["time_to_target_seconds"].value(runs, Context(60.0))
-    assert found is not None
-    assert found.resolution == pytest.approx(4 / 3)
+    summary, _ = MEASURES["time_to_target_seconds"].value(runs, Context(60.0))
+    assert summary is not None
+    assert summary.resolution == pytest.approx(4 / 3)

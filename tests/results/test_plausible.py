@@ -18,16 +18,16 @@ from tests.results.samples import lines_of, rewrite, write
 Lines = list[dict[str, Any]]
 
 
-def metric(at: int, name: str, value: float) -> Callable[[Lines], None]:
+def metric(index: int, name: str, value: float) -> Callable[[Lines], None]:
     def change(lines: Lines) -> None:
-        lines[at]["metrics"][name] = value
+        lines[index]["metrics"][name] = value
 
     return change
 
 
-def field(at: int, name: str, value: object) -> Callable[[Lines], None]:
+def field(index: int, name: str, value: object) -> Callable[[Lines], None]:
     def change(lines: Lines) -> None:
-        lines[at][name] = value
+        lines[index][name] = value
 
     return change
 
@@ -93,9 +93,9 @@ def test_nonsense_under_true_checksums_does_not_count(tmp_path: Path, kind: str)
     rewrite(path, lines)
     with pytest.raises(ResultsError, match=f"journal.jsonl is implausible: .*{words}"):
         usable(path)
-    found = journals.read(tmp_path)
-    assert found.records == ()
-    assert len(found.left_out) == 1
+    all_journals = journals.read(tmp_path)
+    assert all_journals.records == ()
+    assert len(all_journals.left_out) == 1
 
 
 @pytest.mark.parametrize("status", ["finished", None])

@@ -33,8 +33,11 @@ def seen(rng: np.random.Generator, n: int, std: float, mean: float) -> Iterator[
 def test_an_interval_covers_the_true_mean(n: int, std: float) -> None:
     rng = np.random.default_rng(n)
     for phase in PHASES:
-        found = [one.interval() for one in seen(rng, n, std, MEAN + phase)]
-        assert sum(one is not None and one.low <= MEAN + phase <= one.high for one in found) >= 0.95 * RUNS
+        intervals = [bracketed.interval() for bracketed in seen(rng, n, std, MEAN + phase)]
+        assert (
+            sum(interval is not None and interval.low <= MEAN + phase <= interval.high for interval in intervals)
+            >= 0.95 * RUNS
+        )
 
 
 @pytest.mark.parametrize("n", [2, 5])
@@ -44,12 +47,15 @@ def test_equals_are_rarely_told_apart(n: int, std: float) -> None:
     rng = np.random.default_rng(10 + n)
     for phase in PHASES:
         pairs = list(zip(*(seen(rng, n, std, MEAN + phase) for _ in range(2)), strict=True))
-        for found, equal in (
+        for intervals, equal in (
             ([a.minus(b).interval() for a, b in pairs], 0.0),
             ([difference_interval(a, b) for a, b in pairs], 0.0),
             ([bracketed_ratio(a, b) for a, b in pairs], 1.0),
         ):
-            assert sum(one is None or not one.low <= equal <= one.high for one in found) <= 0.05 * RUNS
+            assert (
+                sum(interval is None or not interval.low <= equal <= interval.high for interval in intervals)
+                <= 0.05 * RUNS
+            )
 
 
 def test_without_a_resolution_nothing_changes() -> None:
@@ -62,23 +68,23 @@ def test_without_a_resolution_nothing_changes() -> None:
 
 
 def test_equal_values_have_the_width_of_their_resolution_and_more() -> None:
-    found = sure(Bracketed.of([3.0] * 3, [1.0] * 3).interval())
-    assert found.low == pytest.approx(2 - 4.3027 * math.sqrt(1 / 12 / 3), abs=1e-3)
-    assert found.high == pytest.approx(3 + 4.3027 * math.sqrt(1 / 12 / 3), abs=1e-3)
+    interval = sure(Bracketed.of([3.0] * 3, [1.0] * 3).interval())
+    assert interval.low == pytest.approx(2 - 4.3027 * math.sqrt(1 / 12 / 3), abs=1e-3)
+    assert interval.high == pytest.approx(3 + 4.3027 * math.sqrt(1 / 12 / 3), abs=1e-3)
     assert Bracketed.of([3.0], [1.0]).interval() is None
 
 
 def test_times_found_at_the_first_evaluation_may_be_0() -> None:
     slow, fast = Bracketed.of([6.0, 6.0], [1.0, 1.0]), Bracketed.of([1.0, 1.0], [1.0, 1.0])
-    found = sure(bracketed_ratio(slow, fast))
-    assert found.high == math.inf
-    other = sure(bracketed_ratio(fast, slow))
-    assert other.low == 0
+    ratio = sure(bracketed_ratio(slow, fast))
+    assert ratio.high == math.inf
+    inverse = sure(bracketed_ratio(fast, slow))
+    assert inverse.low == 0
 
 
 def test_a_test_is_of_the_least_difference_that_the_evaluations_leave_open() -> None:
-    one, other = Bracketed.of([5.0, 6.0], [1.0, 1.0]), Bracketed.of([2.0, 3.0], [1.0, 1.0])
-    assert nearest(one, other) == ((4.0, 5.0), (2.0, 3.0))
-    assert nearest(other, one) == ((2.0, 3.0), (4.0, 5.0))
-    a, b = nearest(one, Bracketed.of([6.0, 6.0], [1.0, 1.0]))
+    slow, fast = Bracketed.of([5.0, 6.0], [1.0, 1.0]), Bracketed.of([2.0, 3.0], [1.0, 1.0])
+    assert nearest(slow, fast) == ((4.0, 5.0), (2.0, 3.0))
+    assert nearest(fast, slow) == ((2.0, 3.0), (4.0, 5.0))
+    a, b = nearest(slow, Bracketed.of([6.0, 6.0], [1.0, 1.0]))
     assert len({*a, *b}) == 1

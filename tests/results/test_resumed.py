@@ -31,12 +31,12 @@ def point(epoch: int) -> Evaluation:
     return Evaluation(epoch, 20 * epoch, metrics)
 
 
-def resumed(out: Path, before: Sequence[Mapping[str, Any]] = BEFORE) -> Record:
+def resumed(out: Path, environments: Sequence[Mapping[str, Any]] = BEFORE) -> Record:
     """A run resumed after two epochs and five batches, and finished after three epochs."""
     spec = spec_of()
     folder, id = folder_of(out, run_id(spec)), run_id(spec)
     with Journal.create(folder, id=id, spec=spec, environment={}, labels=Labels()) as journal:
-        journal.resumed([point(1), point(2)], epoch=2, batch=5, wall_seconds=9.0, environments=before)
+        journal.resumed([point(1), point(2)], epoch=2, batch=5, wall_seconds=9.0, environments=environments)
         journal.evaluation(3, 60, point(3).metrics)
         journal.end("finished", wall_seconds=12.5)
     return read(journal.path)
@@ -108,12 +108,12 @@ def test_a_tracked_run_says_where_it_resumed_and_lasted_as_long_as_it_was_traine
 
 def test_kept_environments_name_no_folder(tmp_path: Path) -> None:
     """Neither the environment at the start nor the one at the resumption."""
-    where = {"command": ["python", "-m", "benchmarks", "run", "table1", "--out", "/home/me/out"], "commit": "a"}
-    record = resumed(tmp_path / "out", [{"epoch": 1, "batch": 3, "environment": where}])
+    environment = {"command": ["python", "-m", "benchmarks", "run", "table1", "--out", "/home/me/out"], "commit": "a"}
+    record = resumed(tmp_path / "out", [{"epoch": 1, "batch": 3, "environment": environment}])
     (path,) = keep([record], tmp_path / "kept")
-    kept = read(path)  # a packed file of one
-    assert kept.resumed is not None
-    (before,) = kept.resumed.environments
-    assert before["environment"]["command"] == ["python", "-m", "benchmarks", "run", "table1"]
-    assert before["environment"]["commit"] == "a"
-    assert kept.evaluations == record.evaluations
+    kept_record = read(path)  # a packed file of one
+    assert kept_record.resumed is not None
+    (kept_environment,) = kept_record.resumed.environments
+    assert kept_environment["environment"]["command"] == ["python", "-m", "benchmarks", "run", "table1"]
+    assert kept_environment["environment"]["commit"] == "a"
+    assert kept_record.evaluations == record.evaluations

@@ -44,38 +44,38 @@ def test_a_run_that_begins_anew_sets_the_schedule_before_aside(folder: Path) -> 
 
 
 def test_every_cut_but_between_lines_is_refused(folder: Path) -> None:
-    whole = (folder / SCHEDULE).read_bytes()
-    for size in range(1, len(whole)):
-        (folder / SCHEDULE).write_bytes(whole[:size])
-        if whole[size - 1] == ord("\n"):
-            assert len(schedule.load(folder)) == whole[:size].count(b"\n")
+    content = (folder / SCHEDULE).read_bytes()
+    for size in range(1, len(content)):
+        (folder / SCHEDULE).write_bytes(content[:size])
+        if content[size - 1] == ord("\n"):
+            assert len(schedule.load(folder)) == content[:size].count(b"\n")
         else:
             with pytest.raises(ResultsError, match=r"was cut within line \d: it can be replayed no more\.$"):
                 schedule.load(folder)
 
 
 def test_every_flipped_bit_is_refused(folder: Path) -> None:
-    whole = (folder / SCHEDULE).read_bytes()
-    for place in range(len(whole)):
-        (folder / SCHEDULE).write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    content = (folder / SCHEDULE).read_bytes()
+    for position in range(len(content)):
+        (folder / SCHEDULE).write_bytes(content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :])
         with pytest.raises(ResultsError, match=SCHEDULE):
             schedule.load(folder)
 
 
 @pytest.mark.parametrize("lines", [(1, 3), (2, 3), (1, 1, 2), (2, 1)])
 def test_epochs_that_are_missing_or_doubled_are_refused(folder: Path, lines: tuple[int, ...]) -> None:
-    whole = (folder / SCHEDULE).read_bytes().splitlines(keepends=True)
-    (folder / SCHEDULE).write_bytes(b"".join(whole[epoch - 1] for epoch in lines))
+    all_lines = (folder / SCHEDULE).read_bytes().splitlines(keepends=True)
+    (folder / SCHEDULE).write_bytes(b"".join(all_lines[epoch - 1] for epoch in lines))
     with pytest.raises(ResultsError, match=r"line \d: not the schedule of epoch \d"):
         schedule.load(folder)
 
 
 def test_another_runs_schedule_is_refused(folder: Path) -> None:
-    other = folder / "other"
-    other.mkdir()
-    (folder / SCHEDULE).rename(other / SCHEDULE)
+    other_folder = folder / "other"
+    other_folder.mkdir()
+    (folder / SCHEDULE).rename(other_folder / SCHEDULE)
     with pytest.raises(ResultsError, match=f"line 1: not the schedule of epoch 1 .* of run {folder.name}"):
-        schedule.load(other)
+        schedule.load(other_folder)
 
 
 def test_where_nothing_was_recorded_it_is_said(tmp_path: Path) -> None:

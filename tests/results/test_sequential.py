@@ -28,9 +28,9 @@ def stops(differences: np.ndarray) -> list[int | None]:
 @pytest.mark.parametrize("kind", EQUAL)
 def test_equal_rows_are_rarely_told_apart_whenever_one_stops(kind: str) -> None:
     """At most 5 %, within three standard errors of the simulation."""
-    found = stops(EQUAL[kind](np.random.default_rng(3), (EXPERIMENTS, LAST)))
-    wrong = sum(n is not None for n in found) / EXPERIMENTS
-    assert wrong <= 0.05 + 3 * (0.05 * 0.95 / EXPERIMENTS) ** 0.5
+    stopped_at = stops(EQUAL[kind](np.random.default_rng(3), (EXPERIMENTS, LAST)))
+    false_alarms = sum(n is not None for n in stopped_at) / EXPERIMENTS
+    assert false_alarms <= 0.05 + 3 * (0.05 * 0.95 / EXPERIMENTS) ** 0.5
 
 
 @pytest.mark.parametrize(("effect", "least_power"), [(1.0, 0.78), (1.2, 0.9), (1.5, 0.97)])
@@ -70,16 +70,16 @@ def fixed_power(rng: np.random.Generator, effect: float, n: int) -> float:
 
 
 def test_nothing_is_decided_before_the_first_look_or_after_the_last() -> None:
-    sure = [5.0, 5.1, 4.9, 5.0, *[5.05, 4.95] * 6]
-    assert sequential.interval(sure[: FIRST - 1]) is None
-    assert sequential.interval(sure) is None
-    assert sequential.decided_at(sure) == FIRST
+    differences = [5.0, 5.1, 4.9, 5.0, *[5.05, 4.95] * 6]
+    assert sequential.interval(differences[: FIRST - 1]) is None
+    assert sequential.interval(differences) is None
+    assert sequential.decided_at(differences) == FIRST
 
 
 def test_seeds_to_decide_are_those_at_which_the_seen_spread_does() -> None:
     values = [1.0, 3.0, 2.0, 0.2, 2.4]
     assert sequential.decided_at(values) is None
-    wanted = sequential.seeds_to_decide(values)
-    assert wanted is not None
-    assert FIRST < wanted <= LAST
+    seeds = sequential.seeds_to_decide(values)
+    assert seeds is not None
+    assert FIRST < seeds <= LAST
     assert sequential.seeds_to_decide([-1.0, 1.0, -1.1, 1.2]) is None

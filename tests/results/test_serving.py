@@ -31,8 +31,8 @@ def test_links_are_written_as_mlflows_pages_read_them() -> None:
 
 
 def test_a_port_in_use_is_one_sentence() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
         with pytest.raises(ResultsError, match=rf"^Port {port} is in use: choose another with --port, such as "):
             free_port(port)
     assert free_port(port) == port
@@ -40,10 +40,10 @@ def test_a_port_in_use_is_one_sentence() -> None:
 
 
 def test_a_users_own_server_is_not_started_or_ended() -> None:
-    with server("https://me:secret@host:5000/", 0) as other:
-        assert other.url == "https://host:5000"
-        other.wait_until_ready()
-        other.wait()
+    with server("https://me:secret@host:5000/", 0) as own_server:
+        assert own_server.url == "https://host:5000"
+        own_server.wait_until_ready()
+        own_server.wait()
 
 
 def test_a_server_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,8 +66,8 @@ def test_an_mlflow_with_other_names_is_started_by_its_command_line(
     (tmp_path / "mlflow" / "__main__.py").write_text("import sys; raise SystemExit(' '.join(sys.argv[1:]))")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     words = r"server --host 127\.0\.0\.1 --port \d+ --workers 1"
-    with pytest.raises(ResultsError, match=words), server(f"sqlite:///{tmp_path}/x.db", 0) as other:
-        other.wait_until_ready()
+    with pytest.raises(ResultsError, match=words), server(f"sqlite:///{tmp_path}/x.db", 0) as started:
+        started.wait_until_ready()
 
 
 def test_waiting_is_interrupted_regularly_for_signals() -> None:

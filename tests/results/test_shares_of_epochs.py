@@ -22,18 +22,20 @@ from tests.results.samples import lines_of, rewrite, spec_of
 def write(out: Path, every: float, epochs: Sequence[float], resumed_after: int | None = None) -> Path:
     """Writes a journal of four planned epochs, each of 20 batches and 2 s; accuracy is ten times the epoch."""
     spec = spec_of()
-    exact = Fraction(every).limit_denominator(100)
-    spec = spec.model_copy(update={"workload": spec.workload.model_copy(update={"evaluate_every": exact})})
+    fraction = Fraction(every).limit_denominator(100)
+    spec = spec.model_copy(update={"workload": spec.workload.model_copy(update={"evaluate_every": fraction})})
     points = [
-        Evaluation(at, round(20 * at), {"accuracy_percent": 10.0 * at, "loss": 1.0, "virtual_seconds": 2.0 * at})
-        for at in epochs
+        Evaluation(
+            epoch, round(20 * epoch), {"accuracy_percent": 10.0 * epoch, "loss": 1.0, "virtual_seconds": 2.0 * epoch}
+        )
+        for epoch in epochs
     ]
     folder, id = folder_of(out, run_id(spec)), run_id(spec)
     with Journal.create(folder, id=id, spec=spec, environment={}, labels=Labels()) as journal:
-        before = [point for point in points if resumed_after is not None and point.epoch <= resumed_after]
+        resumed_points = [point for point in points if resumed_after is not None and point.epoch <= resumed_after]
         if resumed_after is not None:
-            journal.resumed(before, epoch=resumed_after, batch=0, wall_seconds=1.0, environments=[])
-        for point in points[len(before) :]:
+            journal.resumed(resumed_points, epoch=resumed_after, batch=0, wall_seconds=1.0, environments=[])
+        for point in points[len(resumed_points) :]:
             journal.evaluation(point.epoch, point.step, point.metrics)
         journal.end("finished", early_stopped=epochs[-1] < spec.workload.epochs, wall_seconds=9.0)
     return journal.path
@@ -82,15 +84,18 @@ def test_a_resumed_one_has_the_evaluations_until_then(tmp_path: Path) -> None:
     assert read(write(tmp_path / "whole", 0.5, [0.5, 1, 1.5, 2], resumed_after=1)).resumed is not None
     with pytest.raises(ResultsError, match="resumed after epoch 3 with 6 evaluations, of which 4 are there"):
         read(write(tmp_path / "cut", 0.5, [0.5, 1, 1.5, 2], resumed_after=3))
-    none_yet = read(write(tmp_path / "late", 3, [3, 4], resumed_after=2))  # between two evaluations
-    assert [point.epoch for point in none_yet.evaluations] == [3, 4]
+    record = read(write(tmp_path / "late", 3, [3, 4], resumed_after=2))  # between two evaluations
+    assert [point.epoch for point in record.evaluations] == [3, 4]
 
 
 def test_times_are_as_fine_as_evaluations(tmp_path: Path) -> None:
     record = found(tmp_path, 0.25, [0.25, 0.5, 0.75, 1, 1.25])
     measures = [MEASURES[key] for key in ("time_to_target_seconds", "epochs_to_target")]
     values = [measure.value([record], Context(6.0))[0] for measure in measures]
-    assert [(one.mean, one.resolution) for one in values if one is not None] == [(1.5, 0.5), (0.75, 0.25)]
+    assert [(summary.mean, summary.resolution) for summary in values if summary is not None] == [
+        (1.5, 0.5),
+        (0.75, 0.25),
+    ]
     assert MEASURES["seconds_per_epoch"].of(record) == 2.0
 
 

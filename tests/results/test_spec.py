@@ -36,10 +36,10 @@ def test_a_fixed_spec_has_the_identity_that_it_always_had() -> None:
 
 
 def test_numbers_keep_their_kind() -> None:
-    given = spec_of().document()
-    given["workload"] |= {"t_max": 5, "lr": 1.0}  # type: ignore[operator]
-    work = RunSpec.model_validate(given).workload.document()
-    assert (repr(work["t_max"]), repr(work["lr"])) == ("5", "1.0")
+    document = spec_of().document()
+    document["workload"] |= {"t_max": 5, "lr": 1.0}  # type: ignore[operator]
+    workload = RunSpec.model_validate(document).workload.document()
+    assert (repr(workload["t_max"]), repr(workload["lr"])) == ("5", "1.0")
 
 
 @pytest.mark.parametrize(

@@ -77,15 +77,17 @@ def test_values_that_are_not_finite_survive_strict_json(value: float, tmp_path: 
     """A user's own analysis may measure anything; runs' values that are not finite are censored before."""
     path = files.write(table(mean=value), tmp_path)
     json.loads(path.read_text(encoding="utf-8"), parse_constant=pytest.fail)
-    found = sure(files.read(path).rows[0].cells[0].measured)
-    assert repr(found.mean) == repr(value)
+    summary = sure(files.read(path).rows[0].cells[0].measured)
+    assert repr(summary.mean) == repr(value)
 
 
 def test_the_tables_of_an_experiment(tmp_path: Path) -> None:
     for name in ("speedup-networks", "speedup", "speedups", "table1", "table10"):
         files.write(table(name), tmp_path)
     for id, names in (("speedup", ["speedup", "speedup-networks"]), ("table1", ["table1"])):
-        assert [[one.name for one in its] for its in files.by_condition(tmp_path, id).values()] == [names]
+        assert [
+            [result_table.name for result_table in tables] for tables in files.by_condition(tmp_path, id).values()
+        ] == [names]
     assert files.by_condition(tmp_path, "table2") == {}
     assert len(list(files.every(tmp_path))) == 5
 

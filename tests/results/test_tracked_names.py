@@ -35,24 +35,24 @@ def said(**groups: tuple[str, dict[str, str]]) -> dict[str, str]:
 
 
 def test_groups_of_one_row_are_told_apart_by_as_few_settings_as_it_takes() -> None:
-    name, three = "bp ours, resnet18, 2 seeds", {"workload.schedule.t_max": "3"}
+    name, schedule = "bp ours, resnet18, 2 seeds", {"workload.schedule.t_max": "3"}
     assert said(
-        a=(name, {"workload.epochs": "3", **three}),
+        a=(name, {"workload.epochs": "3", **schedule}),
         b=("bp ours, resnet18, no finished run", {"workload.epochs": "6", "workload.schedule.t_max": "6"}),
-        c=(name, {"workload.epochs": "3", **three, "workload.patience": "null", "hardware.sha256": "ab" * 32}),
+        c=(name, {"workload.epochs": "3", **schedule, "workload.patience": "null", "hardware.sha256": "ab" * 32}),
         other=("async_lu ours, resnet18, 2 seeds", {"workload.epochs": "9"}),
         timed=(f"{name}, threads", {"workload.epochs": "3", "executor": "threads"}),
     ) == {"a": "epochs=3", "b": "epochs=6", "c": "epochs=3 patience=none", "other": "", "timed": ""}
 
 
 def test_all_say_their_data_where_two_data_sets_meet() -> None:
-    found = said(
+    names = said(
         a=("bp ours, resnet18, 1 seed", {}),
         b=("bp ours, resnet18, 2 seeds", {"workload.dataset": "leaves", "workload.epochs": "3"}),
         c=("async_lu ours, resnet18, 2 seeds", {"device": "cpu"}),
         d=("async_lu ours, resnet18, 2 seeds", {"device": "cuda"}),
     )
-    assert found == {"a": "digits", "b": "leaves", "c": "digits cpu", "d": "digits cuda"}
+    assert names == {"a": "digits", "b": "leaves", "c": "digits cpu", "d": "digits cuda"}
 
 
 def test_settings_come_after_the_row() -> None:

@@ -46,10 +46,10 @@ def fed(folder: Path, uri: str) -> Path:
     write(out, [20.0, math.nan], method="ddp", seed=0, status="diverged")
     write(out, [20.0], method="bp", seed=0, status="failed")
     write(out, [20.0], method="bp", seed=1, status=None)
-    first = feed(records(out), published=by_dataset(), uri=uri)
-    assert (first.added, first.replaced, first.unchanged) == (7 + 4 + ENTRIES_PER_NETWORK, 0, 0)
-    assert (first.runs, first.created) == (7, False)
-    assert first.experiments == ("cifar100 (smoke)",)
+    report = feed(records(out), published=by_dataset(), uri=uri)
+    assert (report.added, report.replaced, report.unchanged) == (7 + 4 + ENTRIES_PER_NETWORK, 0, 0)
+    assert (report.runs, report.created) == (7, False)
+    assert report.experiments == ("cifar100 (smoke)",)
     return out
 
 
@@ -60,17 +60,17 @@ def runs(fed: Path, uri: str) -> dict[str, Any]:
 
 def stored(uri: str, experiment: str = "cifar100 (smoke)") -> dict[str, Any]:
     client = tracking._client(uri)
-    found = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
-    assert len({run.info.run_name for run in found}) == len(found)
-    return {run.info.run_name: run for run in found}
+    stored_runs = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
+    assert len({run.info.run_name for run in stored_runs}) == len(stored_runs)
+    return {run.info.run_name: run for run in stored_runs}
 
 
 def test_feeding_again_changes_nothing(fed: Path, uri: str, runs: dict[str, Any]) -> None:
-    mine = 7 + 4 + ENTRIES_PER_NETWORK  # other tests feed the store as well
-    again = feed(records(fed), published=by_dataset(), uri=uri)
-    assert (again.added, again.replaced, again.unchanged) == (0, 0, mine)
+    expected = 7 + 4 + ENTRIES_PER_NETWORK  # other tests feed the store as well
+    report = feed(records(fed), published=by_dataset(), uri=uri)
+    assert (report.added, report.replaced, report.unchanged) == (0, 0, expected)
     assert {run.info.run_id for run in stored(uri).values()} == {run.info.run_id for run in runs.values()}
-    assert again.runs == 0
+    assert report.runs == 0
 
 
 def test_only_what_finished_is_finished(runs: dict[str, Any]) -> None:
@@ -104,14 +104,14 @@ def test_seeds_are_nested_under_a_parent_with_mean_and_std(runs: dict[str, Any])
 
 
 def test_paper_and_reproduction_have_the_same_keys(runs: dict[str, Any]) -> None:
-    ours, paper = runs["async_lu ours, resnet18, 3 seeds"], runs["async_lu paper, resnet18"]
+    reproduction, paper = runs["async_lu ours, resnet18, 3 seeds"], runs["async_lu paper, resnet18"]
     table = {"time_to_target_seconds", "epochs_to_target", "best_accuracy_percent"}
-    both = table | {f"system/{name}_std" for name in (*table, "time_to_best_seconds")} | {"system/time_to_best_seconds"}
-    assert both <= set(ours.data.metrics) & set(paper.data.metrics)
+    keys = table | {f"system/{name}_std" for name in (*table, "time_to_best_seconds")} | {"system/time_to_best_seconds"}
+    assert keys <= set(reproduction.data.metrics) & set(paper.data.metrics)
     assert paper.data.metrics["time_to_target_seconds"] == 226.4
     for key in ("network", "row"):
-        assert ours.data.params[key] == paper.data.params[key]
-    assert (ours.data.params["source"], paper.data.params["source"]) == ("reproduced", "paper")
+        assert reproduction.data.params[key] == paper.data.params[key]
+    assert (reproduction.data.params["source"], paper.data.params["source"]) == ("reproduced", "paper")
     assert [paper.data.params[key] for key in ("executor", "device", "hardware.name")] == ["published"] * 3
 
 
@@ -141,45 +141,45 @@ def test_values_that_are_not_finite_stay_in_the_journal(runs: dict[str, Any], ur
 
 def test_changed_journals_replace_their_runs(folder: Path, uri: str) -> None:
     out = folder / "changing"
-    kind: dict[str, Any] = {"network": "resnet50", "executor": "threads"}
+    spec: dict[str, Any] = {"network": "resnet50", "executor": "threads"}
 
     def names() -> set[str]:
         return {name for name in stored(uri) if "resnet50" in name and " paper, " not in name}
 
-    first: Record = write(out, [30.0], seed=0, status="interrupted", **kind)
-    feed([first], published={}, uri=uri)
+    interrupted: Record = write(out, [30.0], seed=0, status="interrupted", **spec)
+    feed([interrupted], published={}, uri=uri)
     assert names() == {"async_lu ours, resnet50, no finished run, threads", "async_lu seed 0, resnet50, threads"}
 
-    second = [write(out, [30.0, 40.0], seed=seed, **kind) for seed in (0, 1)]
-    report = feed(second, published={}, uri=uri)
+    finished = [write(out, [30.0, 40.0], seed=seed, **spec) for seed in (0, 1)]
+    report = feed(finished, published={}, uri=uri)
     assert (report.added, report.replaced) == (1, 2)
     parent = "async_lu ours, resnet50, 2 seeds, threads"
     assert names() == {parent, "async_lu seed 0, resnet50, threads", "async_lu seed 1, resnet50, threads"}
 
-    fewer = feed(second[:1], published={}, uri=uri)
-    assert (fewer.added, fewer.replaced, fewer.unchanged) == (0, 0, 2)
+    smaller_report = feed(finished[:1], published={}, uri=uri)
+    assert (smaller_report.added, smaller_report.replaced, smaller_report.unchanged) == (0, 0, 2)
     assert parent in names()
 
-    measured = {runs_of("async_lu", second): {"relative_speedup": summary([1.5, 2.5])}}
-    assert feed(second, published={}, uri=uri, measured=measured).replaced == 1
+    measured = {runs_of("async_lu", finished): {"relative_speedup": summary([1.5, 2.5])}}
+    assert feed(finished, published={}, uri=uri, measured=measured).replaced == 1
     runs = stored(uri)
     assert runs[parent].data.metrics["relative_speedup"] == 2.0
     for seed in (0, 1):
         run = runs[f"async_lu seed {seed}, resnet50, threads"]
         assert run.data.tags["mlflow.parentRunId"] == runs[parent].info.run_id
-    assert feed(second, published={}, uri=uri).unchanged == 3
+    assert feed(finished, published={}, uri=uri).unchanged == 3
 
 
 def test_a_second_setting_names_both_and_one_that_was_there_before_is_renamed(folder: Path, uri: str) -> None:
     """A run renamed by a user keeps its name, and nothing is written twice."""
-    kind: dict[str, Any] = {"network": "resnet20", "method": "lsgd"}
-    first = [write(folder / "one", [30.0, 40.0], seed=seed, updaters=1, **kind) for seed in (0, 1)]
-    feed(first, published={}, uri=uri)
+    spec: dict[str, Any] = {"network": "resnet20", "method": "lsgd"}
+    first_runs = [write(folder / "one", [30.0, 40.0], seed=seed, updaters=1, **spec) for seed in (0, 1)]
+    feed(first_runs, published={}, uri=uri)
     client, before = tracking._client(uri), {n: r for n, r in stored(uri).items() if "resnet20" in n}
-    own = "lsgd seed 1, my favourite"  # beginning as ours do
-    client.update_run(before["lsgd seed 1, resnet20"].info.run_id, name=own)
-    both = [*first, write(folder / "two", [50.0], updaters=4, **kind)]
-    report = feed(both, published={}, uri=uri)
+    own_name = "lsgd seed 1, my favourite"  # beginning as ours do
+    client.update_run(before["lsgd seed 1, resnet20"].info.run_id, name=own_name)
+    all_runs = [*first_runs, write(folder / "two", [50.0], updaters=4, **spec)]
+    report = feed(all_runs, published={}, uri=uri)
     assert (report.added, report.replaced, report.unchanged) == (2, 0, 3)
     after = stored(uri)
     assert {name for name in after if "resnet20" in name} == {
@@ -188,15 +188,15 @@ def test_a_second_setting_names_both_and_one_that_was_there_before_is_renamed(fo
         "lsgd updaters=4 ours, resnet20, 1 seed",
         "lsgd updaters=4 seed 0, resnet20",
     }
-    old = after["lsgd updaters=1 ours, resnet20, 2 seeds"]
-    assert old.info.run_id == before["lsgd ours, resnet20, 2 seeds"].info.run_id
-    assert old.data.metrics == before["lsgd ours, resnet20, 2 seeds"].data.metrics
-    assert after[own].info.run_id == before["lsgd seed 1, resnet20"].info.run_id
+    parent = after["lsgd updaters=1 ours, resnet20, 2 seeds"]
+    assert parent.info.run_id == before["lsgd ours, resnet20, 2 seeds"].info.run_id
+    assert parent.data.metrics == before["lsgd ours, resnet20, 2 seeds"].data.metrics
+    assert after[own_name].info.run_id == before["lsgd seed 1, resnet20"].info.run_id
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(client), "update_run", None)
         patch.setattr(type(client), "set_tag", None)
-        assert feed(both[:1], published={}, uri=uri).unchanged == 2
-        assert feed(both, published={}, uri=uri).unchanged == 5
+        assert feed(all_runs[:1], published={}, uri=uri).unchanged == 2
+        assert feed(all_runs, published={}, uri=uri).unchanged == 5
 
 
 def test_a_feed_that_was_stopped_is_made_good(folder: Path, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,12 +220,12 @@ def test_two_processes_may_create_one_store(tmp_path: Path, checkout: Path) -> N
     )
     environment = {"PYTHONPATH": str(checkout), "PATH": "", "HOME": str(tmp_path)}
     writers = [start([sys.executable, "-c", program, f"out{seed}"], cwd=tmp_path, env=environment) for seed in (0, 1)]
-    answers = [writer.communicate(timeout=300) for writer in writers]
-    assert answers == [("2\n", ""), ("2\n", "")]
+    outputs = [writer.communicate(timeout=300) for writer in writers]
+    assert outputs == [("2\n", ""), ("2\n", "")]
     assert len(stored(f"sqlite:///{tmp_path}/mlflow.db")) == 4
-    made = {path.name for path in tmp_path.iterdir()}
-    assert made >= {"mlflow.db", "mlruns"}  # MLflow's own default, so that a bare `mlflow ui` finds it
-    assert "mlflow.db.unfinished" not in made
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names >= {"mlflow.db", "mlruns"}  # MLflow's own default, so that a bare `mlflow ui` finds it
+    assert "mlflow.db.unfinished" not in names
 
 
 def test_a_server_that_is_not_there_fails_fast(tmp_path: Path) -> None:
@@ -294,12 +294,12 @@ def test_a_new_store_is_synchronised_once_and_an_existing_one_at_each_commit(tmp
 
 
 def test_a_run_that_two_rows_share_is_counted_once(tmp_path: Path) -> None:
-    shared = write(tmp_path / "out", [30.0, 60.0])
-    report = feed([shared, shared.as_row("another", "")], published={}, uri=new_store(tmp_path))
+    record = write(tmp_path / "out", [30.0, 60.0])
+    report = feed([record, record.as_row("another", "")], published={}, uri=new_store(tmp_path))
     assert (report.added, report.runs) == (4, 1)
 
 
 def test_passwords_are_not_shown() -> None:
-    for who in ("me:secret", "token", "me:p@ss"):
-        assert shown(f"https://{who}@host/x") == "https://host/x"
+    for user in ("me:secret", "token", "me:p@ss"):
+        assert shown(f"https://{user}@host/x") == "https://host/x"
     assert shown(DEFAULT_URI) == DEFAULT_URI

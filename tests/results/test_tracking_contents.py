@@ -43,11 +43,11 @@ def uri(folder: Path) -> str:
 @pytest.fixture(scope="module")
 def files(folder: Path) -> dict[str, list[Path]]:
     """A table and a picture that show every run of the store."""
-    made = [folder / "out" / name for name in (TABLE, PICTURE)]
-    for path in made:
+    paths = [folder / "out" / name for name in (TABLE, PICTURE)]
+    for path in paths:
         path.parent.mkdir(parents=True)
         path.write_bytes(b"contents of " + path.name.encode())
-    return {"every run": made}
+    return {"every run": paths}
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +56,14 @@ def fed(folder: Path, uri: str, files: dict[str, list[Path]]) -> list[Record]:
     write(out, [10.0, 20.0, 60.0], seed=0)
     write(out, [20.0, 40.0], seed=1)
     hostile(out)
-    found = records(out)
-    feed(found, published=by_dataset(), uri=uri, artifacts={record.id: files["every run"] for record in found})
-    return found
+    fed_records = records(out)
+    feed(
+        fed_records,
+        published=by_dataset(),
+        uri=uri,
+        artifacts={record.id: files["every run"] for record in fed_records},
+    )
+    return fed_records
 
 
 def hostile(out: Path) -> Record:
@@ -68,9 +73,9 @@ def hostile(out: Path) -> Record:
     spec = spec.model_copy(update={"workload": spec.workload.model_copy(update={"dataset": HOSTILE})})
     labels = Labels(row=HOSTILE, method_title=HOSTILE, network_label=HOSTILE)
     folder = folder_of(out, run_id(spec))
-    with Journal.create(folder, id=run_id(spec), spec=spec, environment={}, labels=labels) as j:
-        j.end("failed", reason=HOSTILE, staleness=[{"layer": "../x", "updates": math.inf}])
-    return read(j.path)
+    with Journal.create(folder, id=run_id(spec), spec=spec, environment={}, labels=labels) as journal:
+        journal.end("failed", reason=HOSTILE, staleness=[{"layer": "../x", "updates": math.inf}])
+    return read(journal.path)
 
 
 def stored(uri: str) -> dict[str, Any]:
@@ -84,17 +89,17 @@ def below(run: Any) -> dict[str, bytes]:
 
 
 def test_a_parent_keeps_its_configuration_and_the_files_that_show_it(fed: list[Record], uri: str) -> None:
-    held = below(stored(uri)["async_lu digit-pairs ours, resnet18, 2 seeds"])
-    assert set(held) == {"config.json", TABLE, PICTURE}
-    assert held[TABLE] == b"contents of table3.csv"
-    assert json.loads(held["config.json"]) == fed[0].spec.document(without=("seed",))
+    contents = below(stored(uri)["async_lu digit-pairs ours, resnet18, 2 seeds"])
+    assert set(contents) == {"config.json", TABLE, PICTURE}
+    assert contents[TABLE] == b"contents of table3.csv"
+    assert json.loads(contents["config.json"]) == fed[0].spec.document(without=("seed",))
 
 
 def test_a_run_keeps_its_journal_and_the_paper_its_values(fed: list[Record], uri: str) -> None:
     runs = stored(uri)
-    held = below(runs["async_lu digit-pairs seed 0, resnet18"])
-    assert held["journal.jsonl"] == fed[0].path.read_bytes()
-    assert json.loads(held["config.json"]) == fed[0].spec.document()
+    contents = below(runs["async_lu digit-pairs seed 0, resnet18"])
+    assert contents["journal.jsonl"] == fed[0].path.read_bytes()
+    assert json.loads(contents["config.json"]) == fed[0].spec.document()
     published = json.loads(below(runs["async_lu paper, resnet18"])["published.json"])
     assert published["time_to_target_seconds"]["mean"] == 226.4
 
@@ -103,18 +108,18 @@ def test_files_that_changed_are_kept_anew_under_the_same_run(
     fed: list[Record], uri: str, files: dict[str, list[Path]]
 ) -> None:
     name = "async_lu digit-pairs ours, resnet18, 2 seeds"
-    before, table = stored(uri)[name].info.run_id, files["every run"][0]
+    earlier_id, table = stored(uri)[name].info.run_id, files["every run"][0]
     contents = table.read_bytes()
     table.write_bytes(b"another")
-    report = feed(fed, published=by_dataset(), uri=uri, artifacts={r.id: files["every run"] for r in fed})
+    report = feed(fed, published=by_dataset(), uri=uri, artifacts={record.id: files["every run"] for record in fed})
     assert (report.added, report.replaced) == (0, 0)
     run = stored(uri)[name]
-    assert run.info.run_id == before
+    assert run.info.run_id == earlier_id
     assert below(run)[TABLE] == b"another"
     assert feed(fed, published=by_dataset(), uri=uri).replaced == 0
     assert run.data.tags["benchmarks.files"] == f"{PICTURE} {TABLE}"
     table.write_bytes(contents)  # for the tests that share the store
-    feed(fed, published=by_dataset(), uri=uri, artifacts={r.id: files["every run"] for r in fed})
+    feed(fed, published=by_dataset(), uri=uri, artifacts={record.id: files["every run"] for record in fed})
 
 
 def test_parents_have_the_mean_curve_as_far_as_all_seeds_went(fed: list[Record], uri: str) -> None:
@@ -127,22 +132,24 @@ def test_parents_have_the_mean_curve_as_far_as_all_seeds_went(fed: list[Record],
 
 def test_markup_in_a_run_is_text_and_no_path(fed: list[Record], uri: str) -> None:
     runs = stored(uri)
-    [seed] = [run for name, run in runs.items() if name.startswith("<script>") and " seed 0" in name]
-    note = seed.data.tags["mlflow.note.content"]
+    [seed_run] = [run for name, run in runs.items() if name.startswith("<script>") and " seed 0" in name]
+    note = seed_run.data.tags["mlflow.note.content"]
     assert "<script>" not in note
     assert "&lt;script&gt;" in note
     assert "No epoch was evaluated" in note
-    assert seed.info.status == "FAILED"
-    assert seed.data.tags["benchmarks.not_finite"] == "staleness_.._x_updates"
-    assert seed.data.metrics == {}
-    assert {"method.options...", "method.options.a__b"} <= set(seed.data.params)
+    assert seed_run.info.status == "FAILED"
+    assert seed_run.data.tags["benchmarks.not_finite"] == "staleness_.._x_updates"
+    assert seed_run.data.metrics == {}
+    assert {"method.options...", "method.options.a__b"} <= set(seed_run.data.params)
 
 
 def test_a_store_gives_its_journals_back(fed: list[Record], uri: str, tmp_path: Path) -> None:
     out = tmp_path / "fetched"
     assert fetch(uri, out) == 3
     assert records(out) == [*map(read, sorted(out.glob(f"runs/*/{JOURNAL}"), key=_started))]
-    assert {one.id: one.path.read_bytes() for one in records(out)} == {one.id: one.path.read_bytes() for one in fed}
+    assert {record.id: record.path.read_bytes() for record in records(out)} == {
+        record.id: record.path.read_bytes() for record in fed
+    }
     assert fetch(uri, out) == 0
 
 
@@ -152,16 +159,16 @@ def _started(path: Path) -> tuple[str, str]:
 
 
 def test_what_is_at_hand_goes_before_what_is_fetched(fed: list[Record], uri: str, tmp_path: Path) -> None:
-    cut, complete = (folder_of(tmp_path, one.id) / JOURNAL for one in fed[:2])
+    cut, complete = (folder_of(tmp_path, fed_record.id) / JOURNAL for fed_record in fed[:2])
     for path, record in ((cut, fed[0]), (complete, fed[1])):
         path.parent.mkdir(parents=True)
         shutil.copyfile(record.path, path)
     cut.write_bytes(cut.read_bytes()[:-40])
-    mine = complete.stat().st_mtime_ns
+    modified = complete.stat().st_mtime_ns
     assert fetch(uri, tmp_path) == 2  # the hostile one, and the one that was cut
     assert read(cut).complete
     assert cut.with_name("journal.interrupted-1.jsonl").exists()
-    assert complete.stat().st_mtime_ns == mine
+    assert complete.stat().st_mtime_ns == modified
 
 
 def test_a_run_that_is_being_trained_is_not_fetched(fed: list[Record], uri: str, tmp_path: Path) -> None:
@@ -175,21 +182,21 @@ def test_a_run_that_is_being_trained_is_not_fetched(fed: list[Record], uri: str,
 
 
 def test_a_journal_that_was_tampered_with_is_left_out(fed: list[Record], uri: str, tmp_path: Path) -> None:
-    kept = (
+    path = (
         Path(stored(uri)["async_lu digit-pairs seed 1, resnet18"].info.artifact_uri.removeprefix("file://")) / JOURNAL
     )
-    honest = kept.read_bytes()
-    said: list[str] = []
+    content = path.read_bytes()
+    messages: list[str] = []
     try:
-        kept.write_bytes(honest.replace(b'"momentum":0.9', b'"momentum":0.5'))
-        assert fetch(uri, tmp_path / "a", said.append) == 2
-        kept.write_bytes(b"no journal\n")
-        assert fetch(uri, tmp_path / "b", said.append) == 2
-        kept.unlink()
-        assert fetch(uri, tmp_path / "c", said.append) == 2
+        path.write_bytes(content.replace(b'"momentum":0.9', b'"momentum":0.5'))
+        assert fetch(uri, tmp_path / "a", messages.append) == 2
+        path.write_bytes(b"no journal\n")
+        assert fetch(uri, tmp_path / "b", messages.append) == 2
+        path.unlink()
+        assert fetch(uri, tmp_path / "c", messages.append) == 2
     finally:
-        kept.write_bytes(honest)
-    assert [one.partition("seed 1, resnet18'")[2][:19] for one in said] == [
+        path.write_bytes(content)
+    assert [message.partition("seed 1, resnet18'")[2][:19] for message in messages] == [
         " in the store is le",
         " in the store is le",
         " cannot be fetched ",
