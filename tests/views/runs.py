@@ -23,9 +23,9 @@ def made(
     curve: what the run is judged by, on the test set after each epoch; pace: simulated seconds an epoch.
     """
     spec = run.spec.model_copy(update=changes)
-    others = {"accuracy_percent": 50.0, "loss": 1.0}
+    metrics = {"accuracy_percent": 50.0, "loss": 1.0}
     evaluations = [
-        Evaluation(epoch, 4 * epoch, {"virtual_seconds": pace * epoch, **others, run.labels.judge.metric: value})
+        Evaluation(epoch, 4 * epoch, {"virtual_seconds": pace * epoch, **metrics, run.labels.judge.metric: value})
         for epoch, value in enumerate(curve, start=1)
     ]
     return Record(

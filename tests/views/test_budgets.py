@@ -33,37 +33,40 @@ def shown(since: int = 0) -> TableRuns:
     grid = resolve(table("delay"), Choices(seeds=(0,), methods=tuple(SENT)))
     runs = [run for run in grid.runs if "delay" not in run.labels.row]
     curves = {"bp": (3.0, 2.0), "asgd": (2.9, 2.8), "rennala": (2.8, 2.5)}
-    found = (made(run, "2026", curve=curves[run.spec.method.name], pace=PACE[run.spec.method.name]) for run in runs)
-    return find_runs(grid, Journals(tuple(sending(record, since) for record in found)))
+    records = (made(run, "2026", curve=curves[run.spec.method.name], pace=PACE[run.spec.method.name]) for run in runs)
+    return find_runs(grid, Journals(tuple(sending(record, since) for record in records)))
 
 
 def test_a_row_has_what_it_had_reached_when_the_least_was_used_up() -> None:
-    found = assemble(shown())
-    (column,) = [i for i, measure in enumerate(found.measures) if measure.key == "at_equal_bytes"]
-    assert (found.measures[column].heading, found.measures[column].better) == ("Loss at equal bytes (nats)", "less")
-    values = {row.row: row.cells[column].measured for row in found.rows if row.cells[column].measured}
+    result_table = assemble(shown())
+    (column,) = [i for i, measure in enumerate(result_table.measures) if measure.key == "at_equal_bytes"]
+    assert (result_table.measures[column].heading, result_table.measures[column].better) == (
+        "Loss at equal bytes (nats)",
+        "less",
+    )
+    values = {row.row: row.cells[column].measured for row in result_table.rows if row.cells[column].measured}
     assert {row: value.mean for row, value in values.items() if value is not None} == {
         "bp": 2.0,
         "asgd": 2.9,
         "rennala@gradients=2": 2.5,
         "rennala@gradients=8": 2.5,
     }
-    assert any("bytes 4 MB (all of Rennala SGD, gradients 2)" in line for line in found.captions)
-    assert [line for line in found.caveats if "sends nothing" in line and "BP" in line and "ASGD" not in line]
+    assert any("bytes 4 MB (all of Rennala SGD, gradients 2)" in line for line in result_table.captions)
+    assert [line for line in result_table.caveats if "sends nothing" in line and "BP" in line and "ASGD" not in line]
 
 
 def test_the_picture_has_an_axis_of_each_and_none_of_bytes_for_what_sends_none(tmp_path: Path) -> None:
-    drawn = {curve.label: curve for curve in pictures.curves(shown())}
-    assert set(drawn["ASGD"].xs) == {"samples", "simulated seconds", "megabytes sent"}
-    assert drawn["ASGD"].xs["megabytes sent"] == [4.0, 8.0]
-    assert set(drawn["BP, 1 device"].xs) == {"samples", "simulated seconds"}
-    files, words = pictures.draw(shown(), assemble(shown()), tmp_path)
+    curves = {curve.label: curve for curve in pictures.curves(shown())}
+    assert set(curves["ASGD"].xs) == {"samples", "simulated seconds", "megabytes sent"}
+    assert curves["ASGD"].xs["megabytes sent"] == [4.0, 8.0]
+    assert set(curves["BP, 1 device"].xs) == {"samples", "simulated seconds"}
+    files, caption = pictures.draw(shown(), assemble(shown()), tmp_path)
     assert len(files) == 3
-    assert "simulated seconds and over megabytes sent" in words
-    assert "without megabytes sent: BP, 1 device" in words
+    assert "simulated seconds and over megabytes sent" in caption
+    assert "without megabytes sent: BP, 1 device" in caption
 
 
 def test_a_row_that_sends_nothing_at_first_is_drawn_over_megabytes_as_well() -> None:
-    drawn = {curve.label: curve for curve in pictures.curves(shown(since=1))}
-    assert drawn["ASGD"].xs["megabytes sent"] == [0.0, 4.0]
-    assert set(drawn["BP, 1 device"].xs) == {"samples", "simulated seconds"}
+    curves = {curve.label: curve for curve in pictures.curves(shown(since=1))}
+    assert curves["ASGD"].xs["megabytes sent"] == [0.0, 4.0]
+    assert set(curves["BP, 1 device"].xs) == {"samples", "simulated seconds"}

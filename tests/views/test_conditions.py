@@ -36,17 +36,17 @@ def test_the_words_of_a_selection(id: str, changes: dict[str, Any], selection: t
 
 def test_a_target_and_seeds_are_said() -> None:
     assert resolve(table("table3"), Choices(target=62.5)).condition.selection == ("target-62.5",)
-    said = {(0,): "1-seed", (0, 1, 2, 3, 4): "5-seeds", (0, 1, 2, 3, 4, 7): "seeds-0-4+7", (3, 5): "seeds-3+5"}
-    assert {these: seeds.slug(these) for these in said} == said
+    slugs = {(0,): "1-seed", (0, 1, 2, 3, 4): "5-seeds", (0, 1, 2, 3, 4, 7): "seeds-0-4+7", (3, 5): "seeds-3+5"}
+    assert {chosen_seeds: seeds.slug(chosen_seeds) for chosen_seeds in slugs} == slugs
 
 
 def test_hardware_is_a_tables_own_another_card_or_this_machine() -> None:
     assert resolve(table("table3"), Choices()).condition.slug == "smoke-virtual-paper-a"
     assert resolve(table("lap-table2"), Choices()).condition.slug == "smoke-virtual-paper-b"
-    ideal = cards.load("paper-a-ideal")
-    assert resolve(table("table3"), Choices(card=ideal)).condition.slug == "smoke-virtual-paper-a-ideal"
-    edited = ideal.model_copy(update={"title": "edited"})
-    assert resolve(table("table3"), Choices(card=edited)).condition.mark == edited.sha256[:6]
+    ideal_card = cards.load("paper-a-ideal")
+    assert resolve(table("table3"), Choices(card=ideal_card)).condition.slug == "smoke-virtual-paper-a-ideal"
+    edited_card = ideal_card.model_copy(update={"title": "edited"})
+    assert resolve(table("table3"), Choices(card=edited_card)).condition.mark == edited_card.sha256[:6]
     threads = resolve(table("table3"), Choices(executor="threads")).condition
     assert threads.mark == f"x{real_devices('cpu')}"
     assert condition(Choices(), None, ()).slug == "smoke-virtual"

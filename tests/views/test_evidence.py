@@ -22,11 +22,13 @@ from tests.results.samples import write
 @pytest.mark.parametrize(("id", "counts"), [("table9", False), ("stationary", True), ("table3", False)])
 def test_only_an_analysis_of_this_scale_or_without_scales_counts(tmp_path: Path, id: str, counts: bool) -> None:
     row = ResultRow("resnet18", "ResNet-18", "bp", "BP", (ResultCell(None, Summary(1.0, None, 1)),))
-    made = ResultTable(id, "title", "source", (MEASURES["forward_seconds"],), (row,), conditions=Conditions("smoke"))
-    files.write(made, tmp_path / "tables")
-    found = {scale: RunsEvidence(RunCondition(scale), tmp_path, ()).tables(id) for scale in ("smoke", "small")}
-    assert bool(found["small"]) == counts
-    assert bool(found["smoke"]) == (id != "table3")
+    result_table = ResultTable(
+        id, "title", "source", (MEASURES["forward_seconds"],), (row,), conditions=Conditions("smoke")
+    )
+    files.write(result_table, tmp_path / "tables")
+    tables = {scale: RunsEvidence(RunCondition(scale), tmp_path, ()).tables(id) for scale in ("smoke", "small")}
+    assert bool(tables["small"]) == counts
+    assert bool(tables["smoke"]) == (id != "table3")
 
 
 def evidence_of(chosen: Choices, records: Records | None = None) -> RunsEvidence:
@@ -52,7 +54,8 @@ def test_the_card_that_charged_a_table_says_what_was_fitted(chosen: Choices, fit
 
 def test_diverged_runs_are_counted(tmp_path: Path) -> None:
     runs = [
-        write(tmp_path, [1.0], seed=seed, status=end) for seed, end in enumerate(("finished", "diverged", "failed"))
+        write(tmp_path, [1.0], seed=seed, status=status)
+        for seed, status in enumerate(("finished", "diverged", "failed"))
     ]
     evidence = evidence_of(Choices(), {("resnet18", "async_lu"): runs})
     assert evidence.diverged("table3", "resnet18", "async_lu") == 1

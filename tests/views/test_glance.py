@@ -28,13 +28,13 @@ PACE = {"async_lu": 1.0, "lapsgd": 2.0, "ddp": 1.0, "bp": 4.0}
 
 
 def table_runs(
-    one: Table, curves: Curves, network: str = "resnet18", ends: Mapping[str, str] | None = None
+    definition: Table, curves: Curves, network: str = "resnet18", ends: Mapping[str, str] | None = None
 ) -> TableRuns:
     seeds = tuple(range(max(map(len, curves.values()))))
-    chosen = Choices(seeds=seeds, networks=(network,))
-    grid = resolve(one, chosen)
-    there = [run for run in grid.runs if run.spec.seed < len(curves.get(run.labels.row, ()))]
-    found = (
+    choices = Choices(seeds=seeds, networks=(network,))
+    grid = resolve(definition, choices)
+    runs = [run for run in grid.runs if run.spec.seed < len(curves.get(run.labels.row, ()))]
+    records = (
         made(
             run,
             "2026",
@@ -42,18 +42,18 @@ def table_runs(
             curves[run.labels.row][run.spec.seed],
             PACE[run.method.name],
         )
-        for run in there
+        for run in runs
     )
-    return find_runs(grid, Journals(tuple(found)))
+    return find_runs(grid, Journals(tuple(records)))
 
 
-def glance(one: Table, curves: Curves, **given: Any) -> Glance:
-    (found,) = assemble(table_runs(one, curves, **given)).glances
-    return found
+def glance(definition: Table, curves: Curves, **options: Any) -> Glance:
+    (summary,) = assemble(table_runs(definition, curves, **options)).glances
+    return summary
 
 
-def line(found: Glance, row: str) -> GlanceLine:
-    return next(line for line in found.lines if line.row == row)
+def line(summary: Glance, row: str) -> GlanceLine:
+    return next(line for line in summary.lines if line.row == row)
 
 
 def known(effect: GlanceValue | None) -> tuple[float, float, float]:
@@ -73,19 +73,19 @@ THREE = {
 
 def test_rows_stand_against_the_slowest_as_published_with_what_was_published_beside() -> None:
     """Table 1 times to a target; the accuracies of its rows are in Table 2 of the paper."""
-    found = glance(table("table1"), THREE)
-    assert (found.baseline, found.of) == ("LAPSGD, the slowest as published", "time to target")
-    lu, lpp = line(found, "async_lu"), line(found, "lppsgd")
-    low, value, high = known(lu.speedup)  # to 60 %: 2 s, against 6, 4 and 6
+    summary = glance(table("table1"), THREE)
+    assert (summary.baseline, summary.of) == ("LAPSGD, the slowest as published", "time to target")
+    async_lu, lppsgd = line(summary, "async_lu"), line(summary, "lppsgd")
+    low, value, high = known(async_lu.speedup)  # to 60 %: 2 s, against 6, 4 and 6
     assert value == pytest.approx((6 + 4 + 6) / 3 / 2)
     assert low < value < high
-    assert lu.published_speedup == pytest.approx(706.3 / 223.8)
-    assert lu.published_accuracy == pytest.approx(93.7 - 88.2)
-    assert lpp.same
-    assert lpp.speedup is lpp.accuracy is None
-    assert lpp.published_speedup == pytest.approx(706.3 / 461.0)
-    assert [one.row for one in found.lines] == ["async_lu", "lppsgd", "bp"]
-    assert line(found, "bp").published_speedup is None
+    assert async_lu.published_speedup == pytest.approx(706.3 / 223.8)
+    assert async_lu.published_accuracy == pytest.approx(93.7 - 88.2)
+    assert lppsgd.same
+    assert lppsgd.speedup is lppsgd.accuracy is None
+    assert lppsgd.published_speedup == pytest.approx(706.3 / 461.0)
+    assert [glance_line.row for glance_line in summary.lines] == ["async_lu", "lppsgd", "bp"]
+    assert line(summary, "bp").published_speedup is None
 
 
 def test_accuracies_are_compared_seed_by_seed() -> None:
@@ -94,44 +94,46 @@ def test_accuracies_are_compared_seed_by_seed() -> None:
     assert (low + high) / 2 == pytest.approx(value) == pytest.approx(11.0)
     assert high - value == pytest.approx(4.302653 * math.sqrt(1 / 3), rel=1e-5)
     fewer = {**THREE, "async_lu": ([40.0, 72.0],)}
-    alone = line(glance(table("table1"), fewer), "async_lu")
-    assert alone.accuracy == GlanceValue(11.0)
-    assert alone.seeds == "1 against 3, weak"
+    single_seed = line(glance(table("table1"), fewer), "async_lu")
+    assert single_seed.accuracy == GlanceValue(11.0)
+    assert single_seed.seeds == "1 against 3, weak"
 
 
 def test_without_the_papers_rows_backpropagation_is_the_baseline() -> None:
-    found = glance(table("table1"), {row: THREE[row] for row in ("async_lu", "bp")})
-    assert (found.baseline, found.published) == ("BP, 1 device", False)
-    assert [one.row for one in found.lines] == ["async_lu"]
+    summary = glance(table("table1"), {row: THREE[row] for row in ("async_lu", "bp")})
+    assert (summary.baseline, summary.published) == ("BP, 1 device", False)
+    assert [glance_line.row for glance_line in summary.lines] == ["async_lu"]
 
 
 def test_a_published_speedup_over_backpropagation_stands_as_it_is() -> None:
-    found = glance(table("table7"), {"async_lu": THREE["async_lu"], "bp": THREE["bp"]})
-    lu = line(found, "async_lu")
-    assert (found.baseline, found.of) == ("BP, 1 device", "seconds per batch")
-    assert lu.speedup == GlanceValue(4.0)
-    assert lu.published_speedup == 1.86
-    assert lu.published_accuracy is None
+    summary = glance(table("table7"), {"async_lu": THREE["async_lu"], "bp": THREE["bp"]})
+    async_lu = line(summary, "async_lu")
+    assert (summary.baseline, summary.of) == ("BP, 1 device", "seconds per batch")
+    assert async_lu.speedup == GlanceValue(4.0)
+    assert async_lu.published_speedup == 1.86
+    assert async_lu.published_accuracy is None
 
 
 def test_a_run_that_never_arrives_makes_a_bound_and_a_diverged_one_is_counted() -> None:
-    never = {**THREE, "async_lu": ([40.0] * 12, [40.0, 73.0], [40.0, 72.0])}
-    found = sure(line(glance(table("table1"), never), "async_lu").speedup)
-    assert found.bound == "at most"
-    gone = line(glance(table("table1"), THREE, ends={"async_lu": "diverged"}), "async_lu")
-    assert (gone.speedup, gone.seeds) == (None, "3, weak, 3 diverged")
+    curves = {**THREE, "async_lu": ([40.0] * 12, [40.0, 73.0], [40.0, 72.0])}
+    speedup = sure(line(glance(table("table1"), curves), "async_lu").speedup)
+    assert speedup.bound == "at most"
+    diverged = line(glance(table("table1"), THREE, ends={"async_lu": "diverged"}), "async_lu")
+    assert (diverged.speedup, diverged.seeds) == (None, "3, weak, 3 diverged")
 
 
 def test_a_table_of_ones_own_has_a_glance_only_with_a_baseline() -> None:
-    own = Table("mine", "Mine", "", "cifar10", (Row("async_lu"), Row("ddp"), Row("bp")), ("best_accuracy_percent",))
+    definition = Table(
+        "mine", "Mine", "", "cifar10", (Row("async_lu"), Row("ddp"), Row("bp")), ("best_accuracy_percent",)
+    )
     curves = {"async_lu": ([50.0], [51.0]), "ddp": ([50.0], [52.0]), "bp": ([60.0], [60.0])}
-    mine = replace(own, values={})
-    found = glance(mine, curves)
-    assert (found.baseline, found.published) == ("BP, 1 device", False)
-    assert [one.row for one in found.lines] == ["async_lu", "ddp"]
-    rest = replace(mine, rows=mine.rows[:2])
-    assert assemble(table_runs(rest, {row: curves[row] for row in ("async_lu", "ddp")})).glances == ()
-    assert assemble(table_runs(mine, {"bp": curves["bp"]})).glances == ()
+    own_table = replace(definition, values={})
+    summary = glance(own_table, curves)
+    assert (summary.baseline, summary.published) == ("BP, 1 device", False)
+    assert [glance_line.row for glance_line in summary.lines] == ["async_lu", "ddp"]
+    without_baseline = replace(own_table, rows=own_table.rows[:2])
+    assert assemble(table_runs(without_baseline, {row: curves[row] for row in ("async_lu", "ddp")})).glances == ()
+    assert assemble(table_runs(own_table, {"bp": curves["bp"]})).glances == ()
 
 
 def test_seeds_that_arrive_together_are_no_certainty() -> None:
@@ -145,29 +147,29 @@ def test_seeds_that_arrive_together_are_no_certainty() -> None:
 
 def test_what_arrives_at_the_first_evaluation_is_as_fast_as_that_at_least() -> None:
     curves = {"async_lu": [[71.0]] * 5, "lapsgd": [[20.0, 40.0, 61.0]] * 5}
-    found = sure(line(glance(table("table1"), curves), "async_lu").speedup)
-    assert found.bound == "at least"
-    assert found.value < 4.0
-    assert found.low is None
+    speedup = sure(line(glance(table("table1"), curves), "async_lu").speedup)
+    assert speedup.bound == "at least"
+    assert speedup.value < 4.0
+    assert speedup.low is None
 
 
 def test_a_target_near_chance_is_none() -> None:
     """With ten classes 12 % is luck: no time to it, no headline, and the table says why."""
-    found = assemble(
+    result_table = assemble(
         table_runs(table("table1"), {row: [[11.0, 12.0], [12.0, 13.0]] for row in ("async_lu", "lapsgd", "bp")})
     )
-    assert not found.glances
-    assert found.conditions.targets == {}
-    assert any("no target" in line and "chance" in line for line in found.captions)
-    index = [measure.key for measure in found.measures].index("time_to_target_seconds")
-    assert not any(row.cells[index].has_value for row in found.rows)
+    assert not result_table.glances
+    assert result_table.conditions.targets == {}
+    assert any("no target" in line and "chance" in line for line in result_table.captions)
+    index = [measure.key for measure in result_table.measures].index("time_to_target_seconds")
+    assert not any(row.cells[index].has_value for row in result_table.rows)
 
 
 def test_one_row_beside_a_published_value_sets_no_target_for_the_others() -> None:
     curves = {"async_lu": [[60.0, 80.0]], "lapsgd": [[50.0, 70.0]]}
     runs = table_runs(table("table3"), curves)
-    alone = {key: value for key, value in runs.grid.published.items() if key[1] == "async_lu"}
-    target = replace(runs, grid=replace(runs.grid, published=alone)).targets["resnet18"]
+    of_one_row = {key: value for key, value in runs.grid.published.items() if key[1] == "async_lu"}
+    target = replace(runs, grid=replace(runs.grid, published=of_one_row)).targets["resnet18"]
     assert (sure(target).row, sure(target).value) == ("lapsgd", 70.0)
 
 
@@ -182,10 +184,10 @@ def test_other_tables_lend_ones_own_no_published_accuracy() -> None:
     """Table 1 has times alone, and its rows' accuracies are lent by Table 2."""
     runs = table_runs(table("table1"), THREE)
     assert line(sure(assemble(runs).glances[0]), "async_lu").published_accuracy is not None
-    own = replace(runs.table, values=runs.grid.published)
-    (found,) = assemble(replace(runs, grid=replace(runs.grid, table=own))).glances
-    assert found.published
-    assert [one.published_accuracy for one in found.lines] == [None] * len(found.lines)
+    own_table = replace(runs.table, values=runs.grid.published)
+    (summary,) = assemble(replace(runs, grid=replace(runs.grid, table=own_table))).glances
+    assert summary.published
+    assert [glance_line.published_accuracy for glance_line in summary.lines] == [None] * len(summary.lines)
 
 
 def test_nothing_published_is_lent_where_nothing_stands_beside_the_runs() -> None:

@@ -32,24 +32,26 @@ def planned() -> list[Run]:
 def test_the_run_of_exactly_this_identity_counts_before_later_ones() -> None:
     run = planned()[0]
     own, later = made(run, "2026-01"), made(run, "2026-02", sources="0" * 64)
-    held = Journals((own, later))
-    assert held.of(run) is own
-    assert held.done(run)
+    all_journals = Journals((own, later))
+    assert all_journals.of(run) is own
+    assert all_journals.done(run)
 
 
 def test_else_the_latest_run_of_the_same_experiment_counts_and_is_said() -> None:
     run, other_seed = planned()
     first, second = made(run, "2026-01", sources="0" * 64), made(run, "2026-02", torch="1.0")
-    held = Journals((first, second))
-    assert held.of(run) is second
-    assert held.of(other_seed) is None
-    assert not held.done(run), "`run` trains it"
-    (table_runs,) = (one for one in find_all_runs(grids(CHOSEN), held) if one.table.id == "table1")
+    all_journals = Journals((first, second))
+    assert all_journals.of(run) is second
+    assert all_journals.of(other_seed) is None
+    assert not all_journals.done(run), "`run` trains it"
+    (table_runs,) = (
+        candidate for candidate in find_all_runs(grids(CHOSEN), all_journals) if candidate.table.id == "table1"
+    )
     assert table_runs.used == [second]
     assert made_elsewhere([table_runs]) == (
         "1 of 1 runs were made by another torch than this one: commit abababababab, torch 1.0."
     )
-    assert list(not_shown(held, [table_runs])) == [
+    assert list(not_shown(all_journals, [table_runs])) == [
         "1 runs are not shown: others of the same experiments count instead of them."
     ]
 
@@ -60,32 +62,32 @@ def test_runs_on_another_form_of_the_data_count_where_these_are_not_here(
     """CIFAR-100 as a tree of PNG has the samples of the published form, in another order."""
     monkeypatch.delenv("BENCHMARKS_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    elsewhere = tmp_path / "with"
-    (elsewhere / "cifar100-png" / "train").mkdir(parents=True)
-    (elsewhere / "cifar100-png" / "test").mkdir()
-    there, here = (
+    data_folder = tmp_path / "with"
+    (data_folder / "cifar100-png" / "train").mkdir(parents=True)
+    (data_folder / "cifar100-png" / "test").mkdir()
+    with_data, without_data = (
         resolve(table("table3"), replace(CHOSEN, scale="small", data=folder)).runs[0]
-        for folder in (elsewhere, tmp_path)
+        for folder in (data_folder, tmp_path)
     )
-    kept = made(there, "2026-01")
-    assert (there.form_is_open, here.form_is_open) == (False, True)
-    assert here.id != there.id
-    held = Journals((kept,))
-    assert held.of(here) is kept
-    assert not held.done(here), "`run` needs the data"
-    table_runs = find_runs(resolve(table("table3"), replace(CHOSEN, scale="small", data=tmp_path)), held)
+    record = made(with_data, "2026-01")
+    assert (with_data.form_is_open, without_data.form_is_open) == (False, True)
+    assert without_data.id != with_data.id
+    all_journals = Journals((record,))
+    assert all_journals.of(without_data) is record
+    assert not all_journals.done(without_data), "`run` needs the data"
+    table_runs = find_runs(resolve(table("table3"), replace(CHOSEN, scale="small", data=tmp_path)), all_journals)
     assert "on another form of their data" in made_elsewhere([table_runs])
-    published = replace(here, form_is_open=False)
-    assert held.of(published) is None, "where the published form is, another counts for nothing"
+    of_published_form = replace(without_data, form_is_open=False)
+    assert all_journals.of(of_published_form) is None, "where the published form is, another counts for nothing"
 
 
 def test_without_seeds_those_that_have_runs_are_shown() -> None:
     """Shows the seeds of the scale; trials of tuning are not a table's."""
     runs = resolve(table("table1"), replace(CHOSEN, seeds=(0, 3, FIRST_TRIAL_SEED))).runs
-    held = Journals(tuple(made(run, "2026-01") for run in runs))
-    (there,) = at_conditions(CHOSEN, held, every={"scale", "seeds"})
-    (table_runs,) = (one for one in there.shown if one.table.id == "table1")
-    assert (there.condition.scale, table_runs.grid.seeds, len(table_runs.used)) == ("smoke", (0, 3), 2)
+    all_journals = Journals(tuple(made(run, "2026-01") for run in runs))
+    (at_condition,) = at_conditions(CHOSEN, all_journals, every={"scale", "seeds"})
+    (table_runs,) = (candidate for candidate in at_condition.shown if candidate.table.id == "table1")
+    assert (at_condition.condition.scale, table_runs.grid.seeds, len(table_runs.used)) == ("smoke", (0, 3), 2)
 
 
 def test_only_sources_and_torch_may_differ() -> None:
@@ -95,13 +97,13 @@ def test_only_sources_and_torch_may_differ() -> None:
 
 def test_an_unfinished_run_of_exactly_this_identity_is_to_be_trained() -> None:
     run = planned()[0]
-    held = Journals((made(run, "2026-01", status="interrupted"),))
-    assert held.of(run) is not None
-    assert not held.done(run)
+    all_journals = Journals((made(run, "2026-01", status="interrupted"),))
+    assert all_journals.of(run) is not None
+    assert not all_journals.done(run)
 
 
 def test_what_cannot_be_used_is_left_out_with_a_sentence(tmp_path: Path) -> None:
-    kept = write(tmp_path, [50.0], seed=0)
+    usable_record = write(tmp_path, [50.0], seed=0)
     changes: tuple[dict[str, Any], ...] = ({"metrics": {"loss": 1.0}}, {"step": 0})
     for seed, change in enumerate(changes, start=1):
         path = write(tmp_path, [50.0], seed=seed).path
@@ -114,12 +116,12 @@ def test_what_cannot_be_used_is_left_out_with_a_sentence(tmp_path: Path) -> None
     lines = lines_of(nameless)
     lines[0]["spec"]["seed"] = "x"
     rewrite(nameless, lines)
-    found = journals.read(tmp_path)
-    assert [record.id for record in found.records] == [kept.id]
-    said = "\n".join(sorted(found.left_out))
+    all_journals = journals.read(tmp_path)
+    assert [record.id for record in all_journals.records] == [usable_record.id]
+    sentences = "\n".join(sorted(all_journals.left_out))
     for words in ("holds no run yet", "no usable virtual_seconds", "spec.seed: "):
-        assert words in said
-    assert len(found.left_out) == 4
+        assert words in sentences
+    assert len(all_journals.left_out) == 4
 
 
 def test_nothing_to_use_is_one_sentence_with_the_first_reason(tmp_path: Path) -> None:
@@ -135,10 +137,10 @@ def test_a_run_made_before_an_option_was_there_counts() -> None:
     scheduled, adaptive = (of_rate(rate) for rate in ("scheduled", "delay_adaptive"))
     options = {key: value for key, value in scheduled.spec.method.options.items() if key != "rate"}
     spec = scheduled.spec.model_copy(update={"method": MethodSpec(name="async_lu", options=options)})
-    older = replace(scheduled, spec=spec)
-    found = Journals((made(older, "2026", sources="older"),))
-    assert found.of(adaptive) is None
-    assert found.of(scheduled) is found.records[0]
+    older_run = replace(scheduled, spec=spec)
+    all_journals = Journals((made(older_run, "2026", sources="older"),))
+    assert all_journals.of(adaptive) is None
+    assert all_journals.of(scheduled) is all_journals.records[0]
 
 
 def of_rate(rate: str) -> Run:

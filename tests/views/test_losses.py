@@ -30,27 +30,35 @@ CURVES: Curves = {"bp": ([3.0, 1.6], [3.0, 1.7]), "async_lu": ([3.0, 2.3], [3.0,
 
 
 def table_runs(curves: Curves, **settings: str) -> TableRuns:
-    chosen = Choices(seeds=(0, 1), methods=tuple(curves), settings={"workload": settings})
-    grid = resolve(table("lm"), chosen)
-    found = (made(run, "2026", curve=curves[run.labels.row][run.spec.seed]) for run in grid.runs)
-    return find_runs(grid, Journals(tuple(found)))
+    choices = Choices(seeds=(0, 1), methods=tuple(curves), settings={"workload": settings})
+    grid = resolve(table("lm"), choices)
+    records = (made(run, "2026", curve=curves[run.labels.row][run.spec.seed]) for run in grid.runs)
+    return find_runs(grid, Journals(tuple(records)))
 
 
 def test_a_table_of_losses_says_nats_and_nothing_of_accuracies() -> None:
-    same = dict.fromkeys(CURVES, CURVES["bp"])
-    for shown in (table_runs(CURVES), table_runs(same, evaluate_every="1/2")):
-        made_of = assemble(shown)
-        drawn = list(pictures.curves(shown))
-        said = [*made_of.captions, *made_of.caveats, *made_of.notes, *(one.heading for one in made_of.measures)]
-        said += [pictures.caption(shown, drawn, pictures.goals(shown)), *(repr(one) for one in made_of.glances)]
-        assert not [line for line in said if "accurac" in line.replace("accuracy=", "").replace("_accuracy", "")]
-        assert (made_of.measures[0].heading, made_of.measures[0].unit) == ("Best loss (nats)", "nats")
+    equal_curves = dict.fromkeys(CURVES, CURVES["bp"])
+    for shown_runs in (table_runs(CURVES), table_runs(equal_curves, evaluate_every="1/2")):
+        result_table = assemble(shown_runs)
+        curves = list(pictures.curves(shown_runs))
+        texts = [
+            *result_table.captions,
+            *result_table.caveats,
+            *result_table.notes,
+            *(measure.heading for measure in result_table.measures),
+        ]
+        texts += [
+            pictures.caption(shown_runs, curves, pictures.goals(shown_runs)),
+            *(repr(glance) for glance in result_table.glances),
+        ]
+        assert not [line for line in texts if "accurac" in line.replace("accuracy=", "").replace("_accuracy", "")]
+        assert (result_table.measures[0].heading, result_table.measures[0].unit) == ("Best loss (nats)", "nats")
 
 
 def test_the_glance_takes_a_greater_loss_for_a_difference_above_0() -> None:
-    (found,) = assemble(table_runs(CURVES)).glances
-    assert (found.quality, found.heading) == ("best loss", "Best loss (difference)")
-    assert sure(found.lines[0].accuracy).value == pytest.approx(0.675)
+    (glance,) = assemble(table_runs(CURVES)).glances
+    assert (glance.quality, glance.heading) == ("best loss", "Best loss (difference)")
+    assert sure(glance.lines[0].accuracy).value == pytest.approx(0.675)
 
 
 def test_a_measure_has_the_judges_name_and_unit_where_it_is_what_runs_are_judged_by() -> None:
@@ -73,12 +81,14 @@ def test_an_interval_below_0_stays_where_it_is() -> None:
 @pytest.mark.parametrize("shift", [0.0, -5.0])
 def test_losses_are_compared_by_their_difference_after_tuning(shift: float) -> None:
     """So that it does not matter where their 0 is: BP's are 0.7 and 0.65 less, seed by seed."""
-    shown = table_runs({row: [[value + shift for value in of] for of in curves] for row, curves in CURVES.items()})
-    searches = [Search(cell, (), (), ()) for cell in shown.grid.cells]
-    tuned = TunedTable(TuningBudget(), searches, {"published": shown, "best": shown})
-    (one,) = (pair for pair in pairs(tuned) if pair.measure.key == "best_loss")
-    assert one.published.quantity.value == pytest.approx(-0.675)
-    assert one.published.first_is_better is True
+    shown_runs = table_runs(
+        {row: [[value + shift for value in curve] for curve in curves] for row, curves in CURVES.items()}
+    )
+    searches = [Search(cell, (), (), ()) for cell in shown_runs.grid.cells]
+    tuned = TunedTable(TuningBudget(), searches, {"published": shown_runs, "best": shown_runs})
+    (loss_pair,) = (pair for pair in pairs(tuned) if pair.measure.key == "best_loss")
+    assert loss_pair.published.quantity.value == pytest.approx(-0.675)
+    assert loss_pair.published.first_is_better is True
     assert tuned.order("best", "gpt", tuned.judged) == "BP, 1 device before Async LU"
 
 

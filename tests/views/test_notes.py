@@ -27,8 +27,8 @@ def test_where_the_papers_rows_diverged_other_rows_have_finished_all_the_same() 
     choices = Choices(seeds=(0,), networks=("resnet18",), methods=("async_lu", "bp"))
     grid = resolve(table("table3"), choices)
     ends = {"bp": "finished", "async_lu": "diverged"}
-    found = Journals(tuple(made(run, "2026", ends[run.method.name]) for run in grid.runs))
-    table_runs = find_runs(grid, found)
+    journals = Journals(tuple(made(run, "2026", ends[run.method.name]) for run in grid.runs))
+    table_runs = find_runs(grid, journals)
     reasons = {row.row: {cell.reason for cell in row.cells} for row in assemble(table_runs).rows}
     assert reasons == {
         "async_lu": {"1 of 1 runs diverged: "},
@@ -66,27 +66,27 @@ def test_losses_of_unlike_tokens_are_not_ranked_and_set_no_target(id: str, units
     settings = {} if sweeps else {"workload": {"tokens.unit": units[0]}}
     choices = Choices(seeds=(0, 1), methods=("bp", "async_lu"), sweeps=sweeps, settings=settings)
     grid = resolve(table(id), choices)
-    found = [made(run, "2026", curve=(50.0,)) for run in grid.runs]
-    table_runs = find_runs(grid, Journals(tuple(found)))
-    shown = assemble(table_runs)
-    better = {measure.key: measure.better for measure in shown.measures}
+    records = [made(run, "2026", curve=(50.0,)) for run in grid.runs]
+    table_runs = find_runs(grid, Journals(tuple(records)))
+    result_table = assemble(table_runs)
+    better = {measure.key: measure.better for measure in result_table.measures}
     unlike = len(units) > 1
     assert better["best_loss"] == ("" if unlike else "less")
     assert better.get("bits_per_byte", "") == ("less" if unlike or id == "lm" else "")
     assert (table_runs.targets["gpt"] is None) == unlike
-    assert [len(row.cells) for row in shown.rows] == [len(shown.measures)] * len(shown.rows)
-    said = [line for line in shown.caveats if "bits per byte compare" in line]
-    assert len(said) == unlike
-    assert any("characters" in line and "bytes" in line for line in shown.audit) == unlike
+    assert [len(row.cells) for row in result_table.rows] == [len(result_table.measures)] * len(result_table.rows)
+    comparisons = [line for line in result_table.caveats if "bits per byte compare" in line]
+    assert len(comparisons) == unlike
+    assert any("characters" in line and "bytes" in line for line in result_table.audit) == unlike
 
 
 def test_rows_that_are_the_same_numbers_are_named() -> None:
     """Not those that are one run, of which another sentence speaks, nor rows that differ in one seed."""
 
-    def said(other: float) -> list[str]:
+    def said(best_of_async_bu: float) -> list[str]:
         choices = Choices(seeds=(0, 1), networks=("resnet18",), methods=("async_lu", "async_bu", "bp"))
         grid = resolve(table("table3"), choices)
-        best = {("async_bu", 1): other, ("bp", 0): 10.0, ("bp", 1): 10.0}
+        best = {("async_bu", 1): best_of_async_bu, ("bp", 0): 10.0, ("bp", 1): 10.0}
         records = [made(run, "2026", curve=(best.get((run.method.name, run.spec.seed), 50.0),)) for run in grid.runs]
         table_runs = find_runs(grid, Journals(tuple(records)))
         return [note for note in caveats(table_runs) if note.startswith("The same losses")]
@@ -99,6 +99,6 @@ def test_rows_that_are_the_same_numbers_are_named() -> None:
 
 def test_a_rows_note_stands_below_the_table() -> None:
     table_runs = find_runs(resolve(table("audit-staleness"), Choices(seeds=(0,))), Journals(()))
-    noted = {f"{row.label}: {row.note}." for row in table_runs.grid.rows if row.note}
-    assert noted
-    assert noted <= set(notes(table_runs))
+    row_notes = {f"{row.label}: {row.note}." for row in table_runs.grid.rows if row.note}
+    assert row_notes
+    assert row_notes <= set(notes(table_runs))

@@ -63,9 +63,13 @@ pytestmark = pytest.mark.usefixtures("registries")
 def planned(words: list[str]) -> tuple[list[str], Choices, set[str]]:
     """The tables' names, the choices and the runs' identities of `run` with these words."""
     _, bound, _ = app.parse_args(["run", *words], exit_on_error=False, print_error=False)
-    experiments, chosen = choose(bound.arguments.get("selection") or Selection(), bound.arguments["tables"])
-    tables = [one for one in experiments if isinstance(one, Table)]
-    return [one.id for one in tables], chosen, {run.id for one in tables for run in resolve(one, chosen).runs}
+    experiments, choices = choose(bound.arguments.get("selection") or Selection(), bound.arguments["tables"])
+    tables = [definition for definition in experiments if isinstance(definition, Table)]
+    return (
+        [definition.id for definition in tables],
+        choices,
+        {run.id for definition in tables for run in resolve(definition, choices).runs},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +91,8 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("given", "elsewhere"),
     [
-        *((given, False) for given in GIVEN),
-        *((given, True) for given in GIVEN if any(end in GIVEN[given] for end in (".py", ".toml"))),
+        *((case, False) for case in GIVEN),
+        *((case, True) for case in GIVEN if any(end in GIVEN[case] for end in (".py", ".toml"))),
     ],
 )
 def test_a_printed_command_plans_the_same_runs(
@@ -100,9 +104,9 @@ def test_a_printed_command_plans_the_same_runs(
     if elsewhere:
         words = [str(own / word) if Path(word.partition(":")[0]).exists() else word for word in words]
         monkeypatch.chdir(tmp_path)
-    names, chosen, runs = planned(words)
+    names, choices, runs = planned(words)
     assert runs
-    start, *rest = shlex.split(command(names, chosen).text())
+    start, *rest = shlex.split(command(names, choices).text())
     assert [start, *rest[:3]] == ["python", "-m", "benchmarks", "run"]
     assert planned(rest[3:])[2] == runs
 

@@ -27,30 +27,30 @@ def shown(id: str, seeds: int = 3, **choices: Any) -> ResultTable:
     """The table with made-up runs, whose seeds differ a little."""
     chosen = Choices(seeds=tuple(range(seeds)), **choices)
     grid = resolve(table(id), chosen)
-    found = []
+    records = []
     for run in grid.runs:
-        more = sum(map(ord, run.id)) % 97 / 50  # the same for rows of one run
-        local, several = run.labels.row.startswith(("lap", "lpp")), "updaters" in run.labels.row
-        curve = [one / (2 if several else 1) + more for one in (SLOW if local else FAST)]
-        found.append(made(run, "2026", curve=curve, pace=0.08 if several else 0.1))
-    return assemble(find_runs(grid, Journals(tuple(found))))
+        offset = sum(map(ord, run.id)) % 97 / 50  # the same for rows of one run
+        is_local, has_updaters = run.labels.row.startswith(("lap", "lpp")), "updaters" in run.labels.row
+        curve = [accuracy / (2 if has_updaters else 1) + offset for accuracy in (SLOW if is_local else FAST)]
+        records.append(made(run, "2026", curve=curve, pace=0.08 if has_updaters else 0.1))
+    return assemble(find_runs(grid, Journals(tuple(records))))
 
 
-def lines(one: ResultTable, width: int = 120) -> list[str]:
+def lines(result_table: ResultTable, width: int = 120) -> list[str]:
     console = Console(width=width, file=io.StringIO(), color_system=None, legacy_windows=False)
     with console.capture() as capture:
-        console.print(to_rich(one))
+        console.print(to_rich(result_table))
     return capture.get().splitlines()
 
 
 def test_table_3_fits_a_screen() -> None:
     """With the line of its files and MLflow's it has 40; one block of lines a network, no name of a row on two."""
     table3 = shown("table3")
-    said = lines(table3)
+    output = lines(table3)
     assert {texts.BOUNDS, texts.UNBOUNDED} < {*texts.legend(table3)}, "as much to explain as there may be"
-    assert len(said) <= 38
-    assert sum(line.startswith("Method ") for line in said) == 2
-    assert sum(line.startswith("LAPSGD, updaters 2 ") for line in said) == 2
+    assert len(output) <= 38
+    assert sum(line.startswith("Method ") for line in output) == 2
+    assert sum(line.startswith("LAPSGD, updaters 2 ") for line in output) == 2
 
 
 @pytest.mark.parametrize(
@@ -64,24 +64,24 @@ def test_table_3_fits_a_screen() -> None:
     ],
 )
 def test_what_qualifies_a_table_is_on_the_screen(choices: Mapping[str, Any], told: tuple[str, ...]) -> None:
-    said = " ".join(line.strip() for line in lines(shown("table3", networks=("resnet18",), **choices)))
-    assert [words for words in told if words not in said] == []
+    output = " ".join(line.strip() for line in lines(shown("table3", networks=("resnet18",), **choices)))
+    assert [words for words in told if words not in output] == []
 
 
 def test_rows_on_another_network_or_clock_say_so_in_full() -> None:
     """Whatever else moves to the files."""
-    for id, full in (
+    for id, sentence in (
         ("audit-stem", "imagenet stem (LAPSGD, LPPSGD with stem imagenet)"),
         ("v3-stragglers", "delayed: "),
     ):
-        assert full in " ".join(line.strip() for line in lines(shown(id, 1)))
+        assert sentence in " ".join(line.strip() for line in lines(shown(id, 1)))
 
 
 def test_all_of_it_is_in_the_notes() -> None:
-    one = shown("table3")
-    said = texts.notes(one)
-    assert {*one.caveats, *one.notes} < {*said}
-    assert len(said) == len(one.caveats) + len(one.notes) + len(one.audit) + len(one.published_audit)
+    table3 = shown("table3")
+    notes = texts.notes(table3)
+    assert {*table3.caveats, *table3.notes} < {*notes}
+    assert len(notes) == len(table3.caveats) + len(table3.notes) + len(table3.audit) + len(table3.published_audit)
 
 
 def test_captions_name_rows_as_people_do() -> None:

@@ -47,16 +47,16 @@ class Maker:
         """Writes a bundle -> its path. changes: of "finals", "baseline" or "trials", before their lines are chained."""
         self.made += 1
         out = self.folder / f"out{self.made}"
-        kept = references(TRACK, "smoke")
+        kept_runs = references(TRACK, "smoke")
         ids = {
             kind: [self._write(out, kind, content_of(record.path), changes.get(kind)) for record in records]
-            for kind, records in {"finals": kept, "baseline": kept, "trials": kept[:1]}.items()
+            for kind, records in {"finals": kept_runs, "baseline": kept_runs, "trials": kept_runs[:1]}.items()
         }
         records = {record.id: record for record in journals.read(out).records}
         path = self.folder / name
-        about = Manifest(track=TRACK.id, edition="smoke", method=self.name, file="my.py", title=self.name, sha256={})
+        manifest = Manifest(track=TRACK.id, edition="smoke", method=self.name, file="my.py", title=self.name, sha256={})
         runs = [records[id] for id in (*ids["finals"], *ids["baseline"])]
-        bundle.write(path, about, CODE, runs, [records[id] for id in ids["trials"]])
+        bundle.write(path, manifest, CODE, runs, [records[id] for id in ids["trials"]])
         return path
 
     def _write(self, out: Path, kind: str, journal: bytes, change: Change | None) -> str:
@@ -95,11 +95,11 @@ def members(path: Path) -> dict[str, bytes]:
 def pack(path: Path, files: Mapping[str, bytes], *, summed: bool = True) -> Path:
     """Writes a bundle of these files. summed: with new checksums."""
     if summed:
-        about = json.loads(files["submission.json"])
-        about["sha256"] = {
-            name: hashlib.sha256(data).hexdigest() for name, data in files.items() if name in about["sha256"]
+        manifest = json.loads(files["submission.json"])
+        manifest["sha256"] = {
+            name: hashlib.sha256(data).hexdigest() for name, data in files.items() if name in manifest["sha256"]
         }
-        files = {**files, "submission.json": json.dumps(about).encode()}
+        files = {**files, "submission.json": json.dumps(manifest).encode()}
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in files.items():
             archive.writestr(name, data)
@@ -237,14 +237,16 @@ def test_the_journal_of_another_run_is_refused(make: Maker) -> None:
     """Under the id of one of its own it is no run; whole, it has no place."""
     files = members(make("a.zip"))
     make.name = "another"
-    others = members(make("b.zip"))["runs.jsonl"].splitlines(keepends=True)
-    foreign = [line for line in others if b'"row":"another"' in line]
-    first = others[: next(number for number, line in enumerate(others) if number and line.startswith(b'{"type":"run"'))]
-    assert first[0] == foreign[0]
-    with_another = {**files, "runs.jsonl": files["runs.jsonl"] + b"".join(first)}
+    other_lines = members(make("b.zip"))["runs.jsonl"].splitlines(keepends=True)
+    foreign_lines = [line for line in other_lines if b'"row":"another"' in line]
+    first_run = other_lines[
+        : next(number for number, line in enumerate(other_lines) if number and line.startswith(b'{"type":"run"'))
+    ]
+    assert first_run[0] == foreign_lines[0]
+    with_another = {**files, "runs.jsonl": files["runs.jsonl"] + b"".join(first_run)}
     assert refusal(pack(make.folder / "c.zip", with_another)) == "others"
     id = json.loads(files["runs.jsonl"].splitlines()[0])["id"]
-    posing = {**files, "runs.jsonl": b"".join(first).replace(json.loads(first[0])["id"].encode(), id.encode())}
+    posing = {**files, "runs.jsonl": b"".join(first_run).replace(json.loads(first_run[0])["id"].encode(), id.encode())}
     assert refusal(pack(make.folder / "d.zip", posing)) == "journal"
 
 
@@ -258,8 +260,8 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize("file", ["../my.py", "..", "my.txt"])
 def test_code_has_a_plain_file_name(make: Maker, file: str) -> None:
     files = members(make("a.zip"))
-    about = json.loads(files["submission.json"]) | {"file": file}
-    assert refusal(pack(make.folder / "b.zip", {**files, "submission.json": json.dumps(about).encode()})) == "form"
+    manifest = json.loads(files["submission.json"]) | {"file": file}
+    assert refusal(pack(make.folder / "b.zip", {**files, "submission.json": json.dumps(manifest).encode()})) == "form"
 
 
 def test_a_member_outside_a_link_or_a_bomb_is_refused(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,9 +286,9 @@ def test_a_row_of_the_suite_has_its_own_title_and_options(make: Maker, method: s
     make.name = method
     files = members(make("a.zip"))
     del files["method.py"]
-    about = json.loads(files["submission.json"]) | {"file": "", "title": title}
-    about["sha256"].pop("method.py")
-    assert refusal(pack(make.folder / "b.zip", {**files, "submission.json": json.dumps(about).encode()})) == "method"
+    manifest = json.loads(files["submission.json"]) | {"file": "", "title": title}
+    manifest["sha256"].pop("method.py")
+    assert refusal(pack(make.folder / "b.zip", {**files, "submission.json": json.dumps(manifest).encode()})) == "method"
 
 
 # ---- the leaderboard
@@ -305,11 +307,11 @@ def test_two_folders_of_the_same_bundles_make_the_same_bytes(
     make.name, make.faster = "another", 1.5
     paths.append(make("b.zip"))
     (make.folder / "refused.zip").write_bytes(b"")
-    other = tmp_path / "elsewhere" / "copy"
-    other.mkdir(parents=True)
+    other_folder = tmp_path / "elsewhere" / "copy"
+    other_folder.mkdir(parents=True)
     for name, path in zip(["z.zip", "y.zip", "refused.zip"], [*paths, make.folder / "refused.zip"], strict=True):
-        (other / name).write_bytes(path.read_bytes())
-    first, second = boards([make.folder, other], tmp_path / "pages")
+        (other_folder / name).write_bytes(path.read_bytes())
+    first, second = boards([make.folder, other_folder], tmp_path / "pages")
     assert first == second
     document = json.loads(first["leaderboard.json"])
     assert [entry["method"] for entry in document["rankings"][0]["entries"]] == ["another", "my_sgd"]
@@ -332,8 +334,8 @@ def test_entries_of_equal_scores_share_a_place_and_show_what_they_reached(make: 
     make("z.zip", finals=miss_it_by_less)
     make.name = "fine"
     make("f.zip")
-    found = board.leaderboard(make.folder)
-    (ranking,) = found.rankings
+    leaderboard = board.leaderboard(make.folder)
+    (ranking,) = leaderboard.rankings
     assert [(entry.name, place) for entry, place in zip(ranking.entries, ranking.places, strict=True)] == [
         ("fine", 1),
         ("z_sgd", 2),
@@ -341,7 +343,7 @@ def test_entries_of_equal_scores_share_a_place_and_show_what_they_reached(make: 
     ]
     grid = pages.table_of(ranking)
     assert grid.rows[1][4] == f"gpt {ranking.entries[1].bests['gpt']:.3f} nats, target 1.8 nats"
-    pages.write_all(found, tmp_path / "pages")
+    pages.write_all(leaderboard, tmp_path / "pages")
     assert (tmp_path / "pages" / "leaderboard.html").read_text().count(f">{grid.caption}<") == 2  # link and heading
 
 
@@ -351,8 +353,8 @@ def test_a_rate_at_the_end_of_those_tried_is_marked(make: Maker) -> None:
     assert accepted.edge("gpt") == ""  # it is the only one
     for factors, edge in (((0.5,), "highest"), ((2.0,), "lowest"), ((0.5, 2.0), "")):
         others = [at_rate(trial, factor) for factor in factors]
-        tried = replace(accepted, bundle=replace(accepted.bundle, trials=(trial, *others)))
-        assert tried.edge("gpt") == edge
+        submission = replace(accepted, bundle=replace(accepted.bundle, trials=(trial, *others)))
+        assert submission.edge("gpt") == edge
 
 
 def at_rate(record: Record, factor: float) -> Record:
@@ -362,11 +364,11 @@ def at_rate(record: Record, factor: float) -> Record:
     return replace(record, spec=type(record.spec).model_validate(document))
 
 
-def copied(path: Path, of: Path, label: str) -> None:
+def copied(path: Path, original: Path, label: str) -> None:
     """Writes a bundle's journals under another author and label."""
-    files = members(of)
-    about = json.loads(files["submission.json"]) | {"author": "another", "label": label}
-    pack(path, {**files, "submission.json": json.dumps(about).encode()})
+    files = members(original)
+    manifest = json.loads(files["submission.json"]) | {"author": "another", "label": label}
+    pack(path, {**files, "submission.json": json.dumps(manifest).encode()})
 
 
 def test_bundles_of_the_same_runs_are_all_refused_since_nothing_says_whose_they_are(make: Maker) -> None:
@@ -374,9 +376,9 @@ def test_bundles_of_the_same_runs_are_all_refused_since_nothing_says_whose_they_
     make.name, make.faster = "another", 1.5
     make("another.zip")
     copied(make.folder / "copy.zip", original, "mine")
-    found = board.leaderboard(make.folder)
-    assert [name for name, _ in found.refused] == ["copy.zip", "original.zip"]
-    assert [entry.name for entry in found.rankings[0].entries] == ["another"]
+    leaderboard = board.leaderboard(make.folder)
+    assert [name for name, _ in leaderboard.refused] == ["copy.zip", "original.zip"]
+    assert [entry.name for entry in leaderboard.rankings[0].entries] == ["another"]
 
 
 def test_every_journal_of_every_bundle_is_checked_once(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -394,9 +396,9 @@ def test_every_journal_of_every_bundle_is_checked_once(make: Maker, monkeypatch:
 
 def test_a_strange_bundle_leaves_the_others_ranked(make: Maker) -> None:
     files = members(make("a.zip"))
-    about = json.loads(files["submission.json"])
+    manifest = json.loads(files["submission.json"])
     for number, change in enumerate(({"track": "none"}, {"edition": "none"}, {"format": 2}, {"label": "\x1b[31m"})):
-        files["submission.json"] = json.dumps(about | change).encode()
+        files["submission.json"] = json.dumps(manifest | change).encode()
         pack(make.folder / f"{number}.zip", files, summed=False)
     (make.folder / "line\nbreak\udcff.zip").write_bytes(b"")
     (make.folder / "folder.zip").mkdir()

@@ -18,8 +18,8 @@ from tests.sure import sure
 
 def pair(before: bool | None, now: bool | None) -> RowPair:
     """Async LU and DDP; whether the first is better at the published rates, and each at its best."""
-    one, other = (Contrast(Quantity(1.0), first_is_better) for first_is_better in (before, now))
-    return RowPair("resnet18", MEASURES["best_accuracy_percent"], Row("async_lu"), Row("ddp"), one, other)
+    published, tuned = (Contrast(Quantity(1.0), first_is_better) for first_is_better in (before, now))
+    return RowPair("resnet18", MEASURES["best_accuracy_percent"], Row("async_lu"), Row("ddp"), published, tuned)
 
 
 @pytest.mark.parametrize(
@@ -58,10 +58,10 @@ def test_of_several_pairs_of_equals_any_is_rarely_decided(n: int) -> None:
     alone = together = 0
     for _ in range(300):
         rows = [_row(values) for values in rng.standard_normal((4, n)).tolist()]
-        made = [a.minus(b) for a, b in itertools.combinations(rows, 2)]
-        level = level_of(made)
-        alone += any(one.within(0.0, math.inf) != "not decided" for one in made)
-        together += any(one.within(0.0, math.inf, level) != "not decided" for one in made)
+        differences = [a.minus(b) for a, b in itertools.combinations(rows, 2)]
+        level = level_of(differences)
+        alone += any(difference.within(0.0, math.inf) != "not decided" for difference in differences)
+        together += any(difference.within(0.0, math.inf, level) != "not decided" for difference in differences)
     assert level == pytest.approx(1 - 0.05 / 6)
     assert together <= 0.05 * 300 < alone
 

@@ -10,10 +10,10 @@ from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
 
 
-def said(*given: str, rows: tuple[str, ...] = ()) -> list[str]:
-    fixed, sweeps = settings(list(given))
-    chosen = Choices(seeds=(0,), settings=fixed, sweeps=sweeps, methods=rows, networks=("resnet18",))
-    return list(resolve(table("table3"), chosen).cautions)
+def said(*arguments: str, rows: tuple[str, ...] = ()) -> list[str]:
+    fixed, sweeps = settings(list(arguments))
+    choices = Choices(seeds=(0,), settings=fixed, sweeps=sweeps, methods=rows, networks=("resnet18",))
+    return list(resolve(table("table3"), choices).cautions)
 
 
 def test_a_warm_up_that_is_left_behind_is_said() -> None:
