@@ -17,7 +17,7 @@ from benchmarks.workloads.networks.names import NETWORKS, layer_count
 
 STAGES = {"resnet18": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3)}
 SMALL: dict[str, dict[str, Any]] = {
-    **{name: {"width": 8, "blocks": (1,) * len(its.blocks)} for name, its in NETWORKS.items()},
+    **{name: {"width": 8, "blocks": (1,) * len(definition.blocks)} for name, definition in NETWORKS.items()},
     "resnet18": {"width": 4},
     "resnet50": {"width": 4, "blocks": (1, 1, 1, 1)},
     "resnet20": {"width": 4, "blocks": (1, 1, 1)},
@@ -25,7 +25,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "squeezenet": {"width": 4},
     "lstm": {"width": 8, "vocabulary": 50, "embedding": 6},
 }
-OF_TEXTS = [name for name, its in NETWORKS.items() if its.inputs != "images"]
+OF_TEXTS = [name for name, definition in NETWORKS.items() if definition.inputs != "images"]
 
 
 def small(network: str, seed: int = 0) -> dict[str, nn.Module]:
@@ -33,8 +33,8 @@ def small(network: str, seed: int = 0) -> dict[str, nn.Module]:
     return build(network, classes=5, shape=shape, seed=seed, **SMALL[network])
 
 
-def resnet(network: str, *, channels: int = 3, **given: Any) -> dict[str, nn.Module]:
-    return build(network, shape=(channels, 32, 32), **given)
+def resnet(network: str, *, channels: int = 3, **settings: Any) -> dict[str, nn.Module]:
+    return build(network, shape=(channels, 32, 32), **settings)
 
 
 def inputs(network: str) -> Tensor:
@@ -71,11 +71,11 @@ def state(layers: dict[str, nn.Module]) -> list[Tensor]:
 
 def take_over(layers: dict[str, nn.Module], reference: nn.Module) -> None:
     """The reference's tensors, which have to be as many, in the same order and of the same shapes."""
-    mine, theirs = state(layers), list(reference.state_dict().values())
-    assert [tensor.shape for tensor in mine] == [tensor.shape for tensor in theirs]
+    tensors, reference_tensors = state(layers), list(reference.state_dict().values())
+    assert [tensor.shape for tensor in tensors] == [tensor.shape for tensor in reference_tensors]
     with torch.no_grad():
-        for tensor, their in zip(mine, theirs, strict=True):
-            tensor.copy_(their)
+        for tensor, reference_tensor in zip(tensors, reference_tensors, strict=True):
+            tensor.copy_(reference_tensor)
 
 
 @pytest.mark.parametrize("network", ["resnet18", "resnet50"])
@@ -149,8 +149,8 @@ def test_the_lstm_is_torchs_of_two_layers() -> None:
     reference = nn.LSTM(6, 8, num_layers=2, batch_first=True)
     tensors = state({name: layers[name] for name in ("lstm1", "lstm2")})
     with torch.no_grad():
-        for mine, their in zip(tensors, reference.state_dict().values(), strict=True):
-            their.copy_(mine)
+        for tensor, reference_tensor in zip(tensors, reference.state_dict().values(), strict=True):
+            reference_tensor.copy_(tensor)
     words = inputs("lstm")
     expected = reference(layers["embedding"](words))[0]
     torch.testing.assert_close(layers["lstm2"](layers["lstm1"](layers["embedding"](words))), expected)

@@ -55,13 +55,13 @@ def close(a: Sequence[Tensor], b: Sequence[Tensor]) -> None:
 @pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.9, False), (0.9, True)])
 def test_sgd_is_torchs_to_the_bit(momentum: float, nesterov: bool) -> None:
     """Its state as well."""
-    ours, theirs = parameters(), parameters()
+    params, torch_params = parameters(), parameters()
     settings: Any = {"lr": 0.1, "momentum": momentum, "weight_decay": 0.01, "nesterov": nesterov}
-    mine, sgd = build("sgd", ours, **settings), torch.optim.SGD(theirs, fused=True, **settings)
-    assert same(moved(mine, ours), moved(sgd, theirs))
-    assert set(mine.state_dict()["state"]) == (set(range(4)) if momentum else set())
-    for i, state in mine.state_dict()["state"].items():
-        assert torch.equal(state["momentum_buffer"], sgd.state_dict()["state"][i]["momentum_buffer"])
+    optimizer, torch_sgd = build("sgd", params, **settings), torch.optim.SGD(torch_params, fused=True, **settings)
+    assert same(moved(optimizer, params), moved(torch_sgd, torch_params))
+    assert set(optimizer.state_dict()["state"]) == (set(range(4)) if momentum else set())
+    for i, state in optimizer.state_dict()["state"].items():
+        assert torch.equal(state["momentum_buffer"], torch_sgd.state_dict()["state"][i]["momentum_buffer"])
 
 
 @pytest.mark.parametrize(
@@ -74,25 +74,28 @@ def test_sgd_is_torchs_to_the_bit(momentum: float, nesterov: bool) -> None:
 )
 def test_adam_and_what_came_of_it_are_torchs_to_the_bit(name: Name, kind: Any, settings: dict[str, bool]) -> None:
     """With parameters that a network has marked: they have no weight decay."""
-    ours, theirs = marked(parameters(), 2, "no_decay"), parameters()
-    groups = [{"params": [*theirs[:2], theirs[3]], "weight_decay": 0.01}, {"params": [theirs[2]], "weight_decay": 0.0}]
-    by_torch = kind(groups, lr=0.1, betas=(0.8, 0.95), **settings)
-    mine = build(name, ours, lr=0.1, momentum=0.8, beta2=0.95, weight_decay=0.01)
-    assert same(moved(mine, ours, steps=5), moved(by_torch, theirs, steps=5))
+    params, torch_params = marked(parameters(), 2, "no_decay"), parameters()
+    groups = [
+        {"params": [*torch_params[:2], torch_params[3]], "weight_decay": 0.01},
+        {"params": [torch_params[2]], "weight_decay": 0.0},
+    ]
+    torch_optimizer = kind(groups, lr=0.1, betas=(0.8, 0.95), **settings)
+    optimizer = build(name, params, lr=0.1, momentum=0.8, beta2=0.95, weight_decay=0.01)
+    assert same(moved(optimizer, params, steps=5), moved(torch_optimizer, torch_params, steps=5))
 
 
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_muon_is_torchs_with_torchs_adamw_beside_it(nesterov: bool) -> None:
     """Only the matrix that is marked moves by Muon; a vector that is marked `no_decay` has no weight decay."""
-    ours, theirs = marked(parameters(), 3, "no_decay"), parameters()
-    mine = build("muon", ours, lr=0.1, momentum=0.8, beta2=0.95, weight_decay=0.01, nesterov=nesterov)
+    params, torch_params = marked(parameters(), 3, "no_decay"), parameters()
+    optimizer = build("muon", params, lr=0.1, momentum=0.8, beta2=0.95, weight_decay=0.01, nesterov=nesterov)
     muon = torch.optim.Muon(
-        theirs[:1], lr=0.1, momentum=0.8, weight_decay=0.01, nesterov=nesterov, adjust_lr_fn="match_rms_adamw"
+        torch_params[:1], lr=0.1, momentum=0.8, weight_decay=0.01, nesterov=nesterov, adjust_lr_fn="match_rms_adamw"
     )
-    groups = [{"params": theirs[1:3], "weight_decay": 0.01}, {"params": theirs[3:], "weight_decay": 0.0}]
+    groups = [{"params": torch_params[1:3], "weight_decay": 0.01}, {"params": torch_params[3:], "weight_decay": 0.0}]
     adamw = torch.optim.AdamW(groups, lr=0.1, betas=(0.8, 0.95), fused=True)
-    after = [moved(muon, theirs[:1], steps=5), moved(adamw, theirs[1:], steps=5)]
-    assert same(moved(mine, ours, steps=5), [*after[0], *after[1]])
+    expected = [moved(muon, torch_params[:1], steps=5), moved(adamw, torch_params[1:], steps=5)]
+    assert same(moved(optimizer, params, steps=5), [*expected[0], *expected[1]])
 
 
 def test_muon_takes_the_matrices_between_the_first_layer_and_the_last() -> None:
@@ -157,14 +160,14 @@ def steps(team: TorchTeam, workers: str) -> list[Tensor]:
 def test_two_workers_that_share_momentum_are_as_one(name: Name) -> None:
     """Adam's count of steps included."""
     settings: Any = {"momentum": 0.9, "weight_decay": 0.01}
-    one, two, apart = (
+    alone_team, shared_team, separate_team = (
         team_of(optimizer=factory(name, **settings), shared_momentum=shared) for shared in (True, True, False)
     )
-    alone = steps(one, "aaaaaa")
-    assert same(steps(two, "abbaba"), alone)
-    assert not same(steps(apart, "abbaba"), alone)
+    expected = steps(alone_team, "aaaaaa")
+    assert same(steps(shared_team, "abbaba"), expected)
+    assert not same(steps(separate_team, "abbaba"), expected)
     if name == "adam":
-        a, b = (next(iter(two.replica.layers[0].optimizers[w].state.values())) for w in "ab")
+        a, b = (next(iter(shared_team.replica.layers[0].optimizers[w].state.values())) for w in "ab")
         assert a is b
         assert int(a["step"]) == 6
 
@@ -183,15 +186,15 @@ def batch_normed() -> dict[str, nn.Module]:
 def test_groups_of_parameters_have_their_own_gradients_and_all_have_the_rate(name: Name, shared: bool) -> None:
     settings: Any = {"momentum": 0.9, "weight_decay": 0.01, "decay_bn": False}
     team = team_of(batch_normed(), optimizer=factory(name, **settings), shared_momentum=shared)
-    like = batch_normed()
-    params = {key: list(module.parameters()) for key, module in like.items()}
-    theirs = [build(name, mine, lr=RATE, **settings) for mine in params.values()]
+    modules = batch_normed()
+    params = {key: list(module.parameters()) for key, module in modules.items()}
+    optimizers = [build(name, layer_params, lr=RATE, **settings) for layer_params in params.values()]
     for _ in range(3):
         gradients = backward(team, forward(team))
         for gradient in gradients:
             for p, tensor in zip(params[gradient.layer.name], gradient.tensors, strict=True):
                 p.grad = tensor.clone()
-        for optimizer in theirs:
+        for optimizer in optimizers:
             optimizer.step()
         team.update(gradients, "w", 0.0)
     for layer in team.replica.layers:

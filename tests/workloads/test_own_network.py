@@ -31,8 +31,8 @@ pytestmark = pytest.mark.usefixtures("registries")
 
 
 def given(**changes: Any) -> tuple[tuple[str, Any], ...]:
-    offered = {"shape": (1, 4, 4), "classes": 3, "width": 8, "blocks": None, "stem": "cifar"}
-    return tuple({**offered, "vocabulary": None, "embedding": 128, "heads": None, "patch": 4, **changes}.items())
+    defaults = {"shape": (1, 4, 4), "classes": 3, "width": 8, "blocks": None, "stem": "cifar"}
+    return tuple({**defaults, "vocabulary": None, "embedding": 128, "heads": None, "patch": 4, **changes}.items())
 
 
 def tried(path: Path, **changes: Any) -> own.Tried:
@@ -49,12 +49,12 @@ def test_a_function_is_a_network_by_its_name(tmp_path: Path) -> None:
     assert load(OwnFiles((str(path),))).files == OwnFiles((f"{path}:mlp",))
     assert tried(path) == (3, False)
     work = workload("cifar100", "mlp", "smoke", own=parts(path))
-    made = network_of(work, card("digit-pairs"), seed=3)
-    assert list(made) == ["first", "middle", "head"]
-    assert made["head"].state_dict()["weight"].shape == (100, 8)  # smoke's width
-    again = network_of(work, card("digit-pairs"), seed=3)
-    other = network_of(work, card("digit-pairs"), seed=4)
-    weights = [one["head"].state_dict()["weight"] for one in (made, again, other)]
+    layers = network_of(work, card("digit-pairs"), seed=3)
+    assert list(layers) == ["first", "middle", "head"]
+    assert layers["head"].state_dict()["weight"].shape == (100, 8)  # smoke's width
+    same_seed = network_of(work, card("digit-pairs"), seed=3)
+    other_seed = network_of(work, card("digit-pairs"), seed=4)
+    weights = [built["head"].state_dict()["weight"] for built in (layers, same_seed, other_seed)]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
 
@@ -73,22 +73,22 @@ def test_of_several_functions_one_is_named(tmp_path: Path) -> None:
 
 
 def test_its_settings_are_those_of_the_tables_first_network(tmp_path: Path) -> None:
-    ours = parts(network(tmp_path))
-    of_b = workload("cifar10", "mlp", "paper", like="resnet20", own=ours)
-    theirs = workload("cifar10", "resnet20", "paper")
-    assert (of_b.schedule, of_b.batch, of_b.like, of_b.price) == (theirs.schedule, theirs.batch, "resnet20", "flops")
-    assert workload("cifar10", "mlp", "paper", own=ours).like == "resnet18"
-    assert of_b.departures == ["network: mlp of mynet.py, with ResNet-20's settings"]
-    assert of_b.label == "mlp (mynet.py, width 16) on 3x32x32 CIFAR-10"
-    assert Workload.of(of_b.spec(of_b.card, ""), ours) == of_b
+    own_parts = parts(network(tmp_path))
+    mlp = workload("cifar10", "mlp", "paper", like="resnet20", own=own_parts)
+    resnet20 = workload("cifar10", "resnet20", "paper")
+    assert (mlp.schedule, mlp.batch, mlp.like, mlp.price) == (resnet20.schedule, resnet20.batch, "resnet20", "flops")
+    assert workload("cifar10", "mlp", "paper", own=own_parts).like == "resnet18"
+    assert mlp.departures == ["network: mlp of mynet.py, with ResNet-20's settings"]
+    assert mlp.label == "mlp (mynet.py, width 16) on 3x32x32 CIFAR-10"
+    assert Workload.of(mlp.spec(mlp.card, ""), own_parts) == mlp
     with pytest.raises(UserError, match=r"mlp has no published seconds: its price is that of its own FLOPs, flops"):
-        workload("cifar10", "mlp", "paper", {"price": "published"}, own=ours)
+        workload("cifar10", "mlp", "paper", {"price": "published"}, own=own_parts)
 
 
 def test_it_is_charged_its_own_flops(tmp_path: Path) -> None:
     work = workload("cifar100", "mlp", "smoke", own=parts(network(tmp_path)))
-    made, hardware = network_of(work, card("digit-pairs")), cards.load("paper-a")
-    charged = charge(work, hardware, made)
+    layers, hardware = network_of(work, card("digit-pairs")), cards.load("paper-a")
+    charged = charge(work, hardware, layers)
     flops = 2 * work.batch * (128 * 8 + 8 * 8 + 8 * 100)
     assert charged.price.forward_seconds == pytest.approx(flops / hardware.flops_per_second)
     assert charged.step_flops == 3 * flops - 2 * work.batch * 128 * 8
@@ -101,15 +101,15 @@ def test_all_that_multiplies_is_counted() -> None:
             self.lstm, self.conv = nn.LSTM(8, 16, batch_first=True), nn.Conv1d(16, 4, 3)
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            found: torch.Tensor = self.conv(self.lstm(x)[0].transpose(1, 2))
-            return found
+            output: torch.Tensor = self.conv(self.lstm(x)[0].transpose(1, 2))
+            return output
 
-    (found,) = layer_work({"only": Pooled()}, (2, 7, 8))
+    (layer,) = layer_work({"only": Pooled()}, (2, 7, 8))
     lstm = 2 * (4 * 16 * 8 + 4 * 16 * 16) * 2 * 7
-    assert found.forward_flops == lstm + 2 * (16 * 3) * 4 * 5 * 2
+    assert layer.forward_flops == lstm + 2 * (16 * 3) * 4 * 5 * 2
     with torch.device("meta"), FlopCounterMode(display=False) as counter, torch.no_grad():
         Pooled()(torch.zeros(2, 7, 8))
-    assert counter.get_total_flops() == found.forward_flops
+    assert counter.get_total_flops() == layer.forward_flops
 
     class Quadratic(nn.Bilinear):
         def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
@@ -124,17 +124,17 @@ def runs(*networks: str, **changes: Any) -> list[plan.Run]:
 
 
 def test_its_file_is_part_of_its_runs_identity_alone(tmp_path: Path) -> None:
-    mine = parts(network(tmp_path))
-    first, ours = runs("mlp", own=mine), runs("resnet18", "mlp", own=mine)
-    assert [run.spec.workload.network for run in first] == ["mlp"] * 2
-    assert [run.spec.workload.network for run in ours] == ["resnet18"] * 2 + ["mlp"] * 2
-    assert ours[0].id == runs("resnet18")[0].id
-    assert ours[0].spec.sources != ours[2].spec.sources
-    assert first[0].id == ours[2].id
-    assert first[0].labels.network_label == "mlp (mynet.py, width 8) on 1x8x16 Pairs of handwritten digits"
+    own_parts = parts(network(tmp_path))
+    mlp_runs, both_runs = runs("mlp", own=own_parts), runs("resnet18", "mlp", own=own_parts)
+    assert [run.spec.workload.network for run in mlp_runs] == ["mlp"] * 2
+    assert [run.spec.workload.network for run in both_runs] == ["resnet18"] * 2 + ["mlp"] * 2
+    assert both_runs[0].id == runs("resnet18")[0].id
+    assert both_runs[0].spec.sources != both_runs[2].spec.sources
+    assert mlp_runs[0].id == both_runs[2].id
+    assert mlp_runs[0].labels.network_label == "mlp (mynet.py, width 8) on 1x8x16 Pairs of handwritten digits"
     (tmp_path / "other").mkdir()
-    more = parts(network(tmp_path / "other", MLP + "\n# a word more\n"))
-    assert runs("mlp", own=more)[0].id != first[0].id
+    changed_parts = parts(network(tmp_path / "other", MLP + "\n# a word more\n"))
+    assert runs("mlp", own=changed_parts)[0].id != mlp_runs[0].id
 
 
 def test_networks_of_one_name_do_not_meddle(tmp_path: Path) -> None:

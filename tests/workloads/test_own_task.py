@@ -43,9 +43,9 @@ def test_its_file_is_a_part_of_its_runs_identity_alone(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     files = (task(tmp_path), task(tmp_path / "other", TASK + "\n# a word more\n"))
     first, other = map(planned, files)
-    usual, still = (planned(file, task="classification") for file in files)
+    usual, other_usual = (planned(file, task="classification") for file in files)
     assert first.id != other.id
-    assert usual.id == still.id
+    assert usual.id == other_usual.id
     assert sources(type(create("bp"))) == usual.spec.sources
 
 
@@ -97,9 +97,9 @@ def test_a_bad_one_is_told_in_one_sentence_with_file_and_line(tmp_path: Path, te
 def test_a_network_that_does_not_fit_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"resnet18 makes \(2, 10\) of a batch of 2, not \(2, 1, 8, 8, 10\)"):
         planned(task(tmp_path), task="next_token")
-    seven = network(tmp_path, MLP.replace("width, classes)", "width, 7)"))
+    seven_outputs = network(tmp_path, MLP.replace("width, classes)", "width, 7)"))
     with pytest.raises(UserError, match=r"mynet\.py, line 7: mlp makes \(2, 7\) .* not \(2, 1\), a number"):
-        planned(task(tmp_path), seven)
+        planned(task(tmp_path), seven_outputs)
 
 
 def test_a_loss_that_fails_on_a_label_is_told(tmp_path: Path) -> None:

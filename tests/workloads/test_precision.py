@@ -60,45 +60,45 @@ def flushes() -> bool:
 def test_denormal_numbers_count_as_zero_in_every_thread_of_a_run() -> None:
     torch.set_flush_denormal(False)
     assert not flushes()
-    small, seen = Small("bp", executor="threads"), list[bool]()
+    training, flushed = Small("bp", executor="threads"), list[bool]()
     assert flushes()
 
     def program() -> Program:
-        seen.append(flushes())
+        flushed.append(flushes())
         yield from ()
 
     torch.set_flush_denormal(False)  # a thread inherits it, where it does not set its own
-    small.executor.run([Worker(program(), device=0, role="asked")])
-    assert seen == [True]
+    training.executor.run([Worker(program(), device=0, role="asked")])
+    assert flushed == [True]
 
 
 def test_an_update_between_passes_is_seen() -> None:
     layer = nn.Linear(2, 2, bias=False)
     team = team_of({"only": layer}, autocast=autocast("bf16", CPU))
     team.batches = lambda epoch, index: (torch.ones(2, 2), torch.tensor([0, 1]))
-    seen = []
+    activations = []
     for value in (1.0, 2.0):
         layer.weight.data.fill_(value)
         step: Any = team.next_batch(team.replica)
         team.forward(team.replica.layers[0], step, 0.0)
-        seen.append(step.activation.detach())
-    assert seen[0].dtype is torch.bfloat16
-    assert torch.equal(2 * seen[0], seen[1])
+        activations.append(step.activation.detach())
+    assert activations[0].dtype is torch.bfloat16
+    assert torch.equal(2 * activations[0], activations[1])
 
 
 def test_weights_gradients_and_losses_stay_float32() -> None:
     training = Small("async_lu", precision="bf16")
-    kinds: set[torch.dtype] = set()
+    dtypes: set[torch.dtype] = set()
     apply = training.team.updates.apply
 
     def noted(layer: Any, gradient: Any, worker: str, scale: float = 1.0) -> None:
-        kinds.update(tensor.dtype for tensor in gradient.tensors)
+        dtypes.update(tensor.dtype for tensor in gradient.tensors)
         apply(layer, gradient, worker, scale)
 
     training.team.updates.apply = noted  # type: ignore[method-assign]
     training.train(epochs=1)
-    kept = [p for layer in training.team.replica.layers for p in (*layer.params, *layer.buffers)]
-    assert kinds | {p.dtype for p in kept} | {loss.dtype for loss in training.team.losses} == {torch.float32}
+    tensors = [p for layer in training.team.replica.layers for p in (*layer.params, *layer.buffers)]
+    assert dtypes | {p.dtype for p in tensors} | {loss.dtype for loss in training.team.losses} == {torch.float32}
 
 
 @pytest.mark.parametrize("executor", ["virtual", "threads"])
@@ -117,36 +117,36 @@ def test_bf16_trains_repeats_and_is_not_float32(executor: str) -> None:
 
 
 def test_evaluation_is_in_the_runs_precision_and_its_loss_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    training, seen = Small("bp", precision="bf16"), []
+    training, observed = Small("bp", precision="bf16"), []
     genuine = nn.functional.cross_entropy
 
-    def noted(logits: Tensor, *rest: Any, **how: Any) -> Tensor:
-        seen.append((logits.dtype, bool(torch.equal(logits, logits.bfloat16().float()))))
-        return genuine(logits, *rest, **how)
+    def noted(logits: Tensor, *rest: Any, **options: Any) -> Tensor:
+        observed.append((logits.dtype, bool(torch.equal(logits, logits.bfloat16().float()))))
+        return genuine(logits, *rest, **options)
 
     monkeypatch.setattr(nn.functional, "cross_entropy", noted)
     training.evaluate()
-    assert set(seen) == {(torch.float32, True)}
+    assert set(observed) == {(torch.float32, True)}
 
 
 # ---- recorded, shown, refused, audited
 
 
 def test_precision_is_identity_and_a_departure() -> None:
-    made = workload("cifar100", "resnet18", "paper", {"precision": "bf16"})
-    assert made.departures == ["precision bf16 (paper scale: float32)"]
+    work = workload("cifar100", "resnet18", "paper", {"precision": "bf16"})
+    assert work.departures == ["precision bf16 (paper scale: float32)"]
     plain, other = (
-        resolve(table("table3"), replace(CHOICES, settings=given)).runs[0]
-        for given in ({}, {"workload": {"precision": "bf16"}})
+        resolve(table("table3"), replace(CHOICES, settings=settings)).runs[0]
+        for settings in ({}, {"workload": {"precision": "bf16"}})
     )
     assert plain.spec.workload.document()["precision"] == "float32"
     assert plain.id != other.id
 
 
 def test_tf32_needs_a_gpu() -> None:
-    chosen = replace(CHOICES, settings={"workload": {"precision": "tf32"}})
+    tf32_choices = replace(CHOICES, settings={"workload": {"precision": "tf32"}})
     with pytest.raises(UserError, match="precision=tf32: the cpu has no TF32"):
-        resolve(table("table3"), chosen)
+        resolve(table("table3"), tf32_choices)
 
 
 def said(id: str, settings: dict[str, str], **choices: Any) -> str:

@@ -108,14 +108,14 @@ def test_the_schedule_of_nanogpt() -> None:
     """`get_lr` of its train.py, update by update: a warm-up that begins at lr / (updates + 1), a cosine, a floor."""
     lr, floor, warm_up, decay, steps = 6e-4, 6e-5, 20, 60, 40
 
-    def theirs(it: int) -> float:
-        if it < warm_up:
-            return lr * (it + 1) / (warm_up + 1)
-        if it > decay:
+    def theirs(update: int) -> float:
+        if update < warm_up:
+            return lr * (update + 1) / (warm_up + 1)
+        if update > decay:
             return floor
-        return floor + 0.5 * (1 + math.cos(math.pi * (it - warm_up) / (decay - warm_up))) * (lr - floor)
+        return floor + 0.5 * (1 + math.cos(math.pi * (update - warm_up) / (decay - warm_up))) * (lr - floor)
 
-    ours = Schedule(
+    schedule = Schedule(
         lr=lr,
         warm_up="linear",
         warm_up_lr=lr / (warm_up + 1),
@@ -125,7 +125,9 @@ def test_the_schedule_of_nanogpt() -> None:
         after_t_max="hold",
         stepped="update",
     )
-    assert [ours(it / steps) for it in range(100)] == pytest.approx([theirs(it) for it in range(100)])
+    assert [schedule(update / steps) for update in range(100)] == pytest.approx(
+        [theirs(update) for update in range(100)]
+    )
 
 
 def test_inverse_square_root_after_a_warm_up_from_0() -> None:
@@ -133,11 +135,11 @@ def test_inverse_square_root_after_a_warm_up_from_0() -> None:
     steps, warm_up = 10, 20
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.3)
     scheduler = LambdaLR(optimizer, lambda n: min(n / warm_up, (warm_up / n) ** 0.5 if n else 1))
-    ours = Schedule(
+    schedule = Schedule(
         kind="inverse_sqrt", lr=0.3, warm_up="linear", warm_up_lr=0, warm_up_epochs=warm_up / steps, stepped="update"
     )
     for n in range(80):
-        assert ours(n / steps) == pytest.approx(optimizer.param_groups[0]["lr"])
+        assert schedule(n / steps) == pytest.approx(optimizer.param_groups[0]["lr"])
         optimizer.step()
         scheduler.step()
 

@@ -24,12 +24,12 @@ from benchmarks.workloads.workload import workload
 TOKENS, CONTEXT = 65, 16
 
 
-def gpt(**given: Any) -> dict[str, nn.Module]:
-    return build("gpt", **{"classes": TOKENS, "shape": (CONTEXT,), "width": 48, "blocks": (2,), **given})
+def gpt(**settings: Any) -> dict[str, nn.Module]:
+    return build("gpt", **{"classes": TOKENS, "shape": (CONTEXT,), "width": 48, "blocks": (2,), **settings})
 
 
-def vit(**given: Any) -> dict[str, nn.Module]:
-    return build("vit", **{"classes": 10, "shape": (3, 32, 32), "width": 48, "blocks": (2,), **given})
+def vit(**settings: Any) -> dict[str, nn.Module]:
+    return build("vit", **{"classes": 10, "shape": (3, 32, 32), "width": 48, "blocks": (2,), **settings})
 
 
 def tokens(seed: int = 0, batch: int = 3) -> Tensor:
@@ -47,8 +47,8 @@ def test_its_layers_are_the_blocks_between_embedding_and_head(made: Any) -> None
 
 def test_as_published_gpt_is_nanogpts_of_0_80_million() -> None:
     """Which counts the tied weights once and leaves out the positions: see its `get_num_params`."""
-    made = build("gpt", classes=TOKENS, shape=(64,))
-    assert sum(p.numel() for p in parameters(made)) == 795_904 + 64 * 128 + TOKENS * 128
+    layers = build("gpt", classes=TOKENS, shape=(64,))
+    assert sum(p.numel() for p in parameters(layers)) == 795_904 + 64 * 128 + TOKENS * 128
 
 
 @pytest.mark.parametrize("width", [1, 8, 33, 48, 64, 100])
@@ -59,13 +59,13 @@ def test_any_width_will_do(width: int) -> None:
 
 def test_a_later_token_changes_no_earlier_logits() -> None:
     layers = list(gpt(heads=4).values())
-    one, other = tokens(), tokens()
-    other[:, 9:] = tokens(seed=1)[:, 9:]
+    text, changed_text = tokens(), tokens()
+    changed_text[:, 9:] = tokens(seed=1)[:, 9:]
     with torch.no_grad():
-        ours, theirs = forward_all(layers, one), forward_all(layers, other)
-        assert torch.equal(ours[:, :9], theirs[:, :9])
-        assert not torch.isclose(ours[:, 9:], theirs[:, 9:]).all(-1).any()
-        torch.testing.assert_close(forward_all(layers, one[:, :9]), ours[:, :9])  # a shorter text than the context
+        logits, changed_logits = forward_all(layers, text), forward_all(layers, changed_text)
+        assert torch.equal(logits[:, :9], changed_logits[:, :9])
+        assert not torch.isclose(logits[:, 9:], changed_logits[:, 9:]).all(-1).any()
+        torch.testing.assert_close(forward_all(layers, text[:, :9]), logits[:, :9])  # a shorter text than the context
 
 
 def test_every_patch_is_seen_from_every_other() -> None:
@@ -107,18 +107,18 @@ def test_both_passes_repeat_to_the_bit(made: Any, given: Tensor) -> None:
 
 
 def test_the_head_has_weights_of_its_own() -> None:
-    made = gpt()
-    embedding, head = made["embedding"], made["head"]
+    layers = gpt()
+    embedding, head = layers["embedding"], layers["head"]
     assert not {p.data_ptr() for p in embedding.parameters()} & {p.data_ptr() for p in head.parameters()}
-    assert [len(list(layer.buffers())) for layer in made.values()] == [0] * 4, "nothing that replicas would average"
+    assert [len(list(layer.buffers())) for layer in layers.values()] == [0] * 4, "nothing that replicas would average"
 
 
 def test_the_initial_weights_are_gpt_2s() -> None:
     """Each token is about as likely as any other; what is added to the residual stream is divided by sqrt(2 blocks)."""
-    made = gpt(width=128, blocks=(8,))
-    loss = cross_entropy(forward_all(list(made.values()), tokens()).flatten(0, 1), tokens().flatten())
+    layers = gpt(width=128, blocks=(8,))
+    loss = cross_entropy(forward_all(list(layers.values()), tokens()).flatten(0, 1), tokens().flatten())
     assert loss.item() == pytest.approx(math.log(TOKENS), abs=0.1)
-    spread = {name: p.std().item() for name, p in made["block1"].named_parameters() if p.ndim > 1}
+    spread = {name: p.std().item() for name, p in layers["block1"].named_parameters() if p.ndim > 1}
     assert spread == pytest.approx(
         {
             "attention.queries_keys_values.weight": 0.02,
@@ -132,8 +132,8 @@ def test_the_initial_weights_are_gpt_2s() -> None:
 
 def test_decay_spares_positions_norms_and_biases() -> None:
     """The mark outlasts a move to another type, or device."""
-    for made, positions in ((gpt(), (CONTEXT, 48)), (vit(), (64, 48))):
-        for layer in made.values():
+    for layers, positions in ((gpt(), (CONTEXT, 48)), (vit(), (64, 48))):
+        for layer in layers.values():
             for parameter in layer.double().parameters():
                 assert vars(parameter)["no_decay"] == (parameter.ndim == 1 or parameter.shape == positions)
 

@@ -32,10 +32,10 @@ def fresh_cards() -> Iterator[None]:
 
 def published(folder: Path) -> DataCard:
     """The card of CIFAR-10 with the checksums of the files in this folder."""
-    real = card("cifar10")
-    assert real.download is not None
-    files = tuple(replace(file, md5=md5(folder / file.name)) for file in real.download.files)
-    return replace(real, download=replace(real.download, files=files))
+    cifar10 = card("cifar10")
+    assert cifar10.download is not None
+    files = tuple(replace(file, md5=md5(folder / file.name)) for file in cifar10.download.files)
+    return replace(cifar10, download=replace(cifar10.download, files=files))
 
 
 @pytest.fixture

@@ -22,10 +22,10 @@ BATCH = 16
 
 def colours(padding: int = 4, flip: bool = True) -> ImageSet:
     """70 random images of three channels and 6 x 9 pixels; every image's label is its position."""
-    described = replace(card("cifar10"), shape=(3, 6, 9), augmentation=Augmentation(padding, flip))
+    data_card = replace(card("cifar10"), shape=(3, 6, 9), augmentation=Augmentation(padding, flip))
     images = torch.randint(0, 256, (SAMPLES, 3, 6, 9), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     labels = torch.arange(SAMPLES)
-    return ImageSet(described, images, labels, images[:25], labels[:25])
+    return ImageSet(data_card, images, labels, images[:25], labels[:25])
 
 
 def make(
@@ -70,10 +70,10 @@ def test_crops_and_flips_reach_every_place_equally() -> None:
     batches = make(colours(), batch=64)
     draws = [batches._draws(epoch, 0) for epoch in range(150)]
     places = np.zeros((9, 9), int)
-    np.add.at(places, tuple(np.concatenate([getattr(each, axis) for each in draws]) for axis in ("rows", "columns")), 1)
+    np.add.at(places, tuple(np.concatenate([getattr(draw, axis) for draw in draws]) for axis in ("rows", "columns")), 1)
     assert places.sum() == 9600
     assert ((places - 9600 / 81) ** 2 / (9600 / 81)).sum() < 120  # chi-squared, 80 degrees of freedom: 0.25 % lie above
-    assert np.mean([each.flips for each in draws]) == pytest.approx(0.5, abs=0.02)
+    assert np.mean([draw.flips for draw in draws]) == pytest.approx(0.5, abs=0.02)
 
 
 def test_without_augmentation_a_batch_holds_the_images_themselves() -> None:
@@ -85,13 +85,13 @@ def test_without_augmentation_a_batch_holds_the_images_themselves() -> None:
 
 
 def test_a_batch_does_not_depend_on_what_was_asked_before() -> None:
-    asked = [(epoch, index) for epoch in range(9) for index in range(4)]  # more epochs than are kept
-    expected = {key: make(colours()).batch(*key) for key in asked}
-    random.Random(0).shuffle(asked)
+    keys = [(epoch, index) for epoch in range(9) for index in range(4)]  # more epochs than are kept
+    expected = {key: make(colours()).batch(*key) for key in keys}
+    random.Random(0).shuffle(keys)
     batches = make(colours())
     with ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(lambda key: (key, batches.batch(*key)), asked * 3))
-    for key, (images, labels) in found:
+        results = list(threads.map(lambda key: (key, batches.batch(*key)), keys * 3))
+    for key, (images, labels) in results:
         assert torch.equal(images, expected[key][0])
         assert torch.equal(labels, expected[key][1])
 
@@ -112,7 +112,7 @@ def test_seed_epoch_and_index_all_matter() -> None:
     ]
     assert len({tuple(rows) for rows in drawn}) == 8
     orders = [make(colours(), seed=seed).order(epoch).tolist() for seed, epoch in np.ndindex(2, 2)]
-    assert len({tuple(each) for each in orders}) == 4
+    assert len({tuple(order) for order in orders}) == 4
 
 
 def test_a_permutation_covers_all_samples_and_batches_follow_it() -> None:
@@ -120,8 +120,8 @@ def test_a_permutation_covers_all_samples_and_batches_follow_it() -> None:
     order = torch.from_numpy(batches.order(5))
     assert order.dtype == torch.int64
     assert sorted(order.tolist()) == list(range(SAMPLES))
-    seen = torch.cat([batches.batch(5, index)[1] for index in range(batches.steps())])
-    assert torch.equal(seen, order[: len(seen)])
+    labels = torch.cat([batches.batch(5, index)[1] for index in range(batches.steps())])
+    assert torch.equal(labels, order[: len(labels)])
 
 
 def test_the_remainder_is_dropped_so_that_replicas_share_equally() -> None:
@@ -155,9 +155,9 @@ def test_the_test_split_comes_whole_in_order_and_normalised() -> None:
 @pytest.mark.parametrize(("padding", "flip"), [(4, True), (0, False)])
 def test_a_batch_is_the_same_on_a_gpu(padding: int, flip: bool) -> None:
     data = colours(padding, flip)
-    here, there = make(data), make(data, device=torch.device("cuda"))
+    cpu_batches, gpu_batches = make(data), make(data, device=torch.device("cuda"))
     for index in range(4):
-        images, labels = there.batch(2, index)
+        images, labels = gpu_batches.batch(2, index)
         assert images.is_cuda
-        torch.testing.assert_close(images.cpu(), here.batch(2, index)[0], rtol=1e-6, atol=1e-6)
-        assert torch.equal(labels.cpu(), here.batch(2, index)[1])
+        torch.testing.assert_close(images.cpu(), cpu_batches.batch(2, index)[0], rtol=1e-6, atol=1e-6)
+        assert torch.equal(labels.cpu(), cpu_batches.batch(2, index)[1])

@@ -157,10 +157,10 @@ def test_a_review_without_an_end(make: Make, words: str, tmp_path: Path) -> None
 
 @endless
 def test_a_pickle_without_an_end(make: Make, words: str, small: tuple[DataCard, Path]) -> None:
-    described, folder = small
+    data_card, folder = small
     (folder / "cifar-10-batches-py" / "data_batch_3").unlink()
     make(folder / "cifar-10-batches-py" / "data_batch_3")
-    refused(lambda: cifar.read(described, folder=folder), words, folder)
+    refused(lambda: cifar.read(data_card, folder=folder), words, folder)
 
 
 @endless
@@ -193,15 +193,15 @@ def test_a_link_to_a_regular_file_is_one(tmp_path: Path) -> None:
 
 
 def test_an_xz_archive_of_several_streams_is_read_whole(tmp_path: Path) -> None:
-    whole = io.BytesIO()
-    with tarfile.open(fileobj=whole, mode="w") as tar:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
         add(tar, "a", os.urandom(3000))
         add(tar, "b", b"text")
-    half = len(whole.getvalue()) // 2
-    packed = lzma.compress(whole.getvalue()[:half]) + lzma.compress(whole.getvalue()[half:])
+    half = len(archive.getvalue()) // 2
+    packed = lzma.compress(archive.getvalue()[:half]) + lzma.compress(archive.getvalue()[half:])
     bounds = replace(archives.BOUNDS, members=2)
     with pytest.raises(archives.OutOfBounds):
         list(archives.files(io.BytesIO(packed), replace(bounds, members=1), str))
-    found = dict(archives.files(io.BytesIO(packed), bounds, str))
-    assert found["b"] == b"text"
-    assert len(found["a"]) == 3000
+    contents = dict(archives.files(io.BytesIO(packed), bounds, str))
+    assert contents["b"] == b"text"
+    assert len(contents["a"]) == 3000

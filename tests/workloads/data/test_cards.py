@@ -18,26 +18,28 @@ from tests.sure import sure
 
 @pytest.mark.parametrize("name", names())
 def test_a_card_is_complete(name: str) -> None:
-    described = card(name)
-    assert len(described.fingerprint) == (0 if described.kind == "folder" else 64)
-    assert described.title
-    assert described.source
-    assert described.licence
-    assert (described.name != described.family) == bool(described.label)  # a stand-in says so
-    assert not described.obtain.endswith(".")  # it stands at the end of a sentence
+    data_card = card(name)
+    assert len(data_card.fingerprint) == (0 if data_card.kind == "folder" else 64)
+    assert data_card.title
+    assert data_card.source
+    assert data_card.licence
+    assert (data_card.name != data_card.family) == bool(data_card.label)  # a stand-in says so
+    assert not data_card.obtain.endswith(".")  # it stands at the end of a sentence
 
 
 @pytest.mark.parametrize(("name", "labels_key"), [("cifar10", "labels"), ("cifar100", "fine_labels")])
 def test_checksums_are_torchvisions(name: str, labels_key: str) -> None:
     import torchvision.datasets
 
-    rival = getattr(torchvision.datasets, name.upper())
+    reference = getattr(torchvision.datasets, name.upper())
     download = sure(card(name).download)
-    assert (download.url, download.archive, download.md5) == (rival.url, rival.filename, rival.tgz_md5)
-    assert download.folder == rival.base_folder
-    assert [[file.name, file.md5] for file in download.split("train")] == rival.train_list
-    assert [[file.name, file.md5] for file in download.split("test")] == rival.test_list
-    assert [(file.name, file.md5) for file in download.split("meta")] == [(rival.meta["filename"], rival.meta["md5"])]
+    assert (download.url, download.archive, download.md5) == (reference.url, reference.filename, reference.tgz_md5)
+    assert download.folder == reference.base_folder
+    assert [[file.name, file.md5] for file in download.split("train")] == reference.train_list
+    assert [[file.name, file.md5] for file in download.split("test")] == reference.test_list
+    assert [(file.name, file.md5) for file in download.split("meta")] == [
+        (reference.meta["filename"], reference.meta["md5"])
+    ]
     assert download.labels_key == labels_key
 
 
@@ -70,7 +72,7 @@ def test_a_card_with_a_mistake_is_named(
 ) -> None:
     key = line.split(" ")[0] + " ="
     text = (cards.CARDS / "cifar10.toml").read_text(encoding="utf-8").splitlines()
-    lines = [line, *(old for old in text if not old.startswith(key))]
+    lines = [line, *(old_line for old_line in text if not old_line.startswith(key))]
     (tmp_path / "mine.toml").write_text("\n".join(lines), encoding="utf-8")
     monkeypatch.setattr(cards, "CARDS", tmp_path)
     with pytest.raises(UserError, match=rf"mine\.toml is not valid: .*{complaint}"):
@@ -84,5 +86,5 @@ def test_cards_and_options_need_neither_torch_nor_numpy(tmp_path: Path) -> None:
         "from benchmarks.workloads.data.images.folder_tree import find\n"
         f"print(find(card('imagenet'), Path({str(tmp_path)!r})), {{'torch', 'PIL'}} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["set()", "None", "set()"]
+    process = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    assert process.stdout.split() == ["set()", "None", "set()"]

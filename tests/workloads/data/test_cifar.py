@@ -32,12 +32,12 @@ Small = tuple[DataCard, Path]
 
 def archive(small: Small) -> Path:
     """The small data set as a .tar.gz beside its folder's parent, the folder itself removed from sight."""
-    described, folder = small
-    assert described.download is not None
-    packed = folder.parent / "packed" / described.download.archive
+    data_card, folder = small
+    assert data_card.download is not None
+    packed = folder.parent / "packed" / data_card.download.archive
     packed.parent.mkdir()
     with tarfile.open(packed, "w:gz") as tar:
-        tar.add(folder / described.download.folder, described.download.folder)
+        tar.add(folder / data_card.download.folder, data_card.download.folder)
     return packed
 
 
@@ -70,32 +70,32 @@ def test_images_and_labels_are_read_in_the_published_order(small: Small) -> None
 
 
 def test_the_folder_itself_will_do(small: Small) -> None:
-    described, folder = small
-    assert places.locate(described, folder=folder / "cifar-10-batches-py") == folder / "cifar-10-batches-py"
+    data_card, folder = small
+    assert places.locate(data_card, folder=folder / "cifar-10-batches-py") == folder / "cifar-10-batches-py"
     renamed = (folder / "cifar-10-batches-py").rename(folder / "renamed")
-    assert len(cifar.read(described, folder=renamed)[0].labels) == 50
+    assert len(cifar.read(data_card, folder=renamed)[0].labels) == 50
 
 
 def test_an_archive_will_do_and_is_read_in_memory(small: Small) -> None:
     packed = archive(small)
-    described = with_archive(small[0], packed)
-    straight = cifar.read(small[0], folder=small[1])[0].images
+    data_card = with_archive(small[0], packed)
+    expected = cifar.read(small[0], folder=small[1])[0].images
     for place in (packed.parent, packed):
-        assert np.array_equal(cifar.read(described, folder=place)[0].images, straight)
+        assert np.array_equal(cifar.read(data_card, folder=place)[0].images, expected)
     assert [path.name for path in packed.parent.iterdir()] == [packed.name]
 
 
 def test_the_environment_variable_comes_before_the_cache(
     small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    described, folder = small
+    data_card, folder = small
     cached = cache_folder() / "cifar-10-batches-py"
     cached.parent.mkdir(parents=True)
     (folder / "cifar-10-batches-py").rename(cached)
     monkeypatch.setenv("BENCHMARKS_DATA", str(tmp_path / "elsewhere"))
-    assert places.locate(described) == cached
+    assert places.locate(data_card) == cached
     (tmp_path / "elsewhere" / "cifar-10-batches-py").mkdir(parents=True)
-    assert places.locate(described) == tmp_path / "elsewhere" / "cifar-10-batches-py"
+    assert places.locate(data_card) == tmp_path / "elsewhere" / "cifar-10-batches-py"
 
 
 def test_a_damaged_file_is_named_and_never_unpickled(tmp_path: Path) -> None:
@@ -109,12 +109,12 @@ def test_a_damaged_file_is_named_and_never_unpickled(tmp_path: Path) -> None:
 
 def test_the_unpickler_calls_nothing_even_if_checksums_match(small: Small, tmp_path: Path) -> None:
     went_off = plant_bombs(tmp_path / "bombs")
-    described = small[0]
-    assert described.download is not None
-    files = tuple(replace(file, md5=md5(tmp_path / "bombs" / file.name)) for file in described.download.files)
-    described = replace(described, download=replace(described.download, files=files))
+    data_card = small[0]
+    assert data_card.download is not None
+    files = tuple(replace(file, md5=md5(tmp_path / "bombs" / file.name)) for file in data_card.download.files)
+    data_card = replace(data_card, download=replace(data_card.download, files=files))
     with pytest.raises(pickle.UnpicklingError, match=r"mkdir has no place in a data file"):
-        cifar.read_place(described, tmp_path / "bombs")
+        cifar.read_place(data_card, tmp_path / "bombs")
     assert not went_off.exists()
 
 
@@ -125,10 +125,10 @@ def test_an_archive_with_another_checksum_is_not_opened(small: Small) -> None:
 
 
 def test_a_missing_file_is_named(small: Small) -> None:
-    described, folder = small
+    data_card, folder = small
     (folder / "cifar-10-batches-py" / "data_batch_3").unlink()
     with pytest.raises(UserError, match=r"data_batch_3.*download https://www\.cs\.toronto\.edu"):
-        cifar.read(described, folder=folder)
+        cifar.read(data_card, folder=folder)
 
 
 def test_missing_data_says_what_where_and_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,16 +159,16 @@ def test_a_download_is_verified_and_moved_into_the_cache_whole(small: Small, mon
     packed = archive(small)
     cache = cache_folder()
     with served(packed.parent, monkeypatch) as address:
-        described = with_archive(small[0], packed, url=f"{address}/{packed.name}")
-        wrong = with_archive(small[0], packed, url=f"{address}/{packed.name}", checksum="0" * 32)
+        data_card = with_archive(small[0], packed, url=f"{address}/{packed.name}")
+        wrong_card = with_archive(small[0], packed, url=f"{address}/{packed.name}", checksum="0" * 32)
         with pytest.raises(
             UserError, match=r"downloading cifar-10-python.tar.gz from http.* failed \(File not found or"
         ):
-            cifar.read(wrong)
+            cifar.read(wrong_card)
         assert set(everything(cache)) <= {".cifar10.lock"}
-        cifar.read(described)
+        cifar.read(data_card)
     # The server is gone: the cache serves from now on.
-    assert len(cifar.read(described)[0].labels) == 50
+    assert len(cifar.read(data_card)[0].labels) == 50
     assert {path.name for path in cache.iterdir()} <= {".cifar10.lock", "cifar-10-batches-py"}
     assert everything(cache / "cifar-10-batches-py") == everything(small[1] / "cifar-10-batches-py")
 

@@ -49,30 +49,30 @@ def small(tmp_path: Path) -> tuple[DataCard, Path]:
 
 
 def test_the_generated_prose_is_what_its_card_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    described = card("generated-prose")
-    text = corpus.read(described)
-    assert (len(text.train), len(text.test)) == (described.train_samples, described.test_samples)
-    assert corpus.characters(text) == described.characters
+    data_card = card("generated-prose")
+    text = corpus.read(data_card)
+    assert (len(text.train), len(text.test)) == (data_card.train_samples, data_card.test_samples)
+    assert corpus.characters(text) == data_card.characters
     monkeypatch.setattr(prose, "_TIMES", ("Never",))
     with pytest.raises(UserError, match="Generated prose: what was generated is not what the data card describes"):
-        corpus.read(described)
+        corpus.read(data_card)
 
 
 @pytest.mark.parametrize("place", ["tinyshakespeare.txt", "tinyshakespeare/input.txt", "mine"])
 def test_a_published_text_is_found_and_parted(small: tuple[DataCard, Path], place: str) -> None:
-    described, folder = small
+    data_card, folder = small
     path = folder / place
     path.parent.mkdir(exist_ok=True)
     (folder / "tinyshakespeare.txt").rename(path)
-    assert corpus.read(described, folder=path if place == "mine" else folder) == LongText(PLAY[:1000], PLAY[1000:])
+    assert corpus.read(data_card, folder=path if place == "mine" else folder) == LongText(PLAY[:1000], PLAY[1000:])
 
 
 def test_another_text_is_refused_and_left(small: tuple[DataCard, Path]) -> None:
-    described, folder = small
+    data_card, folder = small
     path = folder / "tinyshakespeare.txt"
     path.write_text("another")
     with pytest.raises(UserError, match=r"Tiny Shakespeare: what is in .*txt is not what .* \(sha256 .*; it was left"):
-        encoding.read(described, Tokens(), folder=folder)
+        encoding.read(data_card, Tokens(), folder=folder)
     assert path.read_text() == "another"
     assert not (cache_folder() / "text").exists()
 
@@ -90,11 +90,11 @@ def test_reviews_make_a_text_in_their_order(tmp_path: Path, monkeypatch: pytest.
     imdb_card = replace(card("imdb"), train_samples=4, test_samples=4, fingerprint=of_reviews(ordered(TRAIN, TEST)))
     monkeypatch.setattr(cards, "card", lambda name: imdb_card)
     joined = LongText("\n\n".join(text for _, text in TRAIN), "\n\n".join(text for _, text in TEST))
-    described = replace(card("imdb-text"), fingerprint=corpus.fingerprint(joined))
-    assert corpus.read(described, folder=tmp_path) == joined
-    first = encoding.read(described, Tokens(), folder=tmp_path)
+    data_card = replace(card("imdb-text"), fingerprint=corpus.fingerprint(joined))
+    assert corpus.read(data_card, folder=tmp_path) == joined
+    first = encoding.read(data_card, Tokens(), folder=tmp_path)
     monkeypatch.setattr(imdb, "read_place", lambda *_: pytest.fail("read again"))
-    again = encoding.read(described, Tokens(), folder=tmp_path)
+    again = encoding.read(data_card, Tokens(), folder=tmp_path)
     assert np.array_equal(first[1].train, again[1].train)
 
 
@@ -140,29 +140,29 @@ def test_a_folder_without_texts_is_told(tmp_path: Path) -> None:
 
 
 def test_characters_are_those_of_the_training_part() -> None:
-    found = encode("caab", "bca", Tokens())
-    assert (found.train.tolist(), found.test.tolist(), found.vocabulary) == ([2, 0, 0, 1], [1, 2, 0], 3)
-    assert found.train.dtype == found.test.dtype == np.int32
-    other = encode("caab", "é c", Tokens())
-    assert (other.test.tolist(), other.vocabulary, other.test_bytes) == ([3, 3, 2], 4, 4)
+    encoded = encode("caab", "bca", Tokens())
+    assert (encoded.train.tolist(), encoded.test.tolist(), encoded.vocabulary) == ([2, 0, 0, 1], [1, 2, 0], 3)
+    assert encoded.train.dtype == encoded.test.dtype == np.int32
+    with_unknown = encode("caab", "é c", Tokens())
+    assert (with_unknown.test.tolist(), with_unknown.vocabulary, with_unknown.test_bytes) == ([3, 3, 2], 4, 4)
     assert corpus.characters(LongText("caab", "é c")) == 4
 
 
 def test_bytes_are_those_of_utf8() -> None:
-    found = encode("é", "aé", Tokens(unit="bytes"))
-    assert (found.train.tolist(), found.test.tolist()) == ([0xC3, 0xA9], [97, 0xC3, 0xA9])
-    assert (found.vocabulary, found.test_bytes) == (256, 3)
+    encoded = encode("é", "aé", Tokens(unit="bytes"))
+    assert (encoded.train.tolist(), encoded.test.tolist()) == ([0xC3, 0xA9], [97, 0xC3, 0xA9])
+    assert (encoded.vocabulary, encoded.test_bytes) == (256, 3)
 
 
 def test_byte_pairs_are_learnt_from_the_training_part_alone() -> None:
     pytest.importorskip("tokenizers")
     tokens = Tokens(unit="bpe", vocabulary=270)
-    found = encode(PLAY, "Speak,\nÉcoute zzzz zzzz", tokens)
-    again = encode(PLAY, "zzzz" * 50, tokens)
-    assert np.array_equal(found.train, again.train)
-    assert found.train.max() == 269
-    assert len(found.train) < len(PLAY.encode())
-    assert len(again.test) == 200  # no pair of z's was learnt
+    encoded = encode(PLAY, "Speak,\nÉcoute zzzz zzzz", tokens)
+    encoded_again = encode(PLAY, "zzzz" * 50, tokens)
+    assert np.array_equal(encoded.train, encoded_again.train)
+    assert encoded.train.max() == 269
+    assert len(encoded.train) < len(PLAY.encode())
+    assert len(encoded_again.test) == 200  # no pair of z's was learnt
     with pytest.raises(UserError, match=r"tokens\.vocabulary=5000: "):
         encode(PLAY, PLAY, Tokens(unit="bpe", vocabulary=5000))
 
@@ -185,12 +185,12 @@ def test_a_missing_package_is_told_with_the_command(monkeypatch: pytest.MonkeyPa
 
 
 def test_ids_are_kept_by_content_and_unit(small: tuple[DataCard, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    described, folder = small
-    first = {unit: encoding.read(described, Tokens(unit=unit), folder=folder)[1] for unit in ("bytes", "characters")}
+    data_card, folder = small
+    first = {unit: encoding.read(data_card, Tokens(unit=unit), folder=folder)[1] for unit in ("bytes", "characters")}
     assert len(list((cache_folder() / "text").glob("*.npz"))) == 2
     with monkeypatch.context() as patch:
         patch.setattr(encoding, "encode", lambda *_: pytest.fail("cut again"))
-        again = encoding.read(described, Tokens(), folder=folder)[1]
+        again = encoding.read(data_card, Tokens(), folder=folder)[1]
     assert np.array_equal(again.train, first["characters"].train)
     assert np.array_equal(again.test, first["characters"].test)
 
@@ -199,9 +199,9 @@ def test_ids_are_kept_by_content_and_unit(small: tuple[DataCard, Path], monkeypa
 def test_real_tiny_shakespeare() -> None:
     if locate(SHAKESPEARE, Path(str(REAL))) is None:
         pytest.skip("no Tiny Shakespeare in BENCHMARKS_DATA")
-    found = encoding.read(SHAKESPEARE, Tokens(), folder=Path(str(REAL)))[1]
-    assert (len(found.train), len(found.test), found.vocabulary) == (1_003_854, 111_540, SHAKESPEARE.characters)
-    assert found.train[:5].tolist() == [18, 47, 56, 57, 58]  # "First", as nanoGPT numbers them
+    encoded = encoding.read(SHAKESPEARE, Tokens(), folder=Path(str(REAL)))[1]
+    assert (len(encoded.train), len(encoded.test), encoded.vocabulary) == (1_003_854, 111_540, SHAKESPEARE.characters)
+    assert encoded.train[:5].tolist() == [18, 47, 56, 57, 58]  # "First", as nanoGPT numbers them
 
 
 @pytest.mark.parametrize("unit", ["characters", "bytes", "bpe"])
@@ -209,12 +209,12 @@ def test_a_codec_has_the_ids_of_the_encoding_and_joins_them_again(unit: Literal[
     if unit == "bpe":
         pytest.importorskip("tokenizers")
     tokens, (train, test) = Tokens(unit=unit, vocabulary=270), parted(1000)
-    found, code = encode(train, test + "\u2603", tokens), codec(train, test + "\u2603", tokens)
-    assert code.vocabulary == found.vocabulary
-    assert code.encode(train) == found.train.tolist()
+    encoded, code = encode(train, test + "\u2603", tokens), codec(train, test + "\u2603", tokens)
+    assert code.vocabulary == encoded.vocabulary
+    assert code.encode(train) == encoded.train.tolist()
     assert code.decode(code.encode(test)) == test
     unknown = {"characters": "\ufffd"}.get(unit, "\u2603")
-    assert code.decode(found.test.tolist()) == test + unknown
+    assert code.decode(encoded.test.tolist()) == test + unknown
 
 
 def test_a_prompt_of_other_characters_is_refused_by_their_names() -> None:

@@ -53,16 +53,16 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "imagenet"
 
 
-def data(folder: Path, **given: Any) -> FolderSet:
-    made = load("imagenet", folder=folder, resolution=SIDE, **given)
-    assert isinstance(made, FolderSet)
-    return made
+def data(folder: Path, **options: Any) -> FolderSet:
+    folder_set = load("imagenet", folder=folder, resolution=SIDE, **options)
+    assert isinstance(folder_set, FolderSet)
+    return folder_set
 
 
 def make(folder: Path, *, seed: int = 3, augment: bool = True, ahead: int = 2) -> FolderBatches:
-    made = FolderBatches(data(folder), batch=BATCH, seed=seed, device=CPU, augment=augment)
-    made.ahead = ahead
-    return made
+    batches = FolderBatches(data(folder), batch=BATCH, seed=seed, device=CPU, augment=augment)
+    batches.ahead = ahead
+    return batches
 
 
 @pytest.fixture(scope="module")
@@ -104,10 +104,10 @@ def test_random_boxes_are_torchvisions() -> None:
 # ---- batches
 
 
-def one_by_one(made: FolderBatches, epoch: int, index: int, functional: Any) -> tuple[Tensor, Tensor]:
+def one_by_one(batches: FolderBatches, epoch: int, index: int, functional: Any) -> tuple[Tensor, Tensor]:
     """Returns a batch made image by image with torchvision's functions."""
-    part, card = made.data.train, made.data.card
-    chosen = made.chosen(epoch, index)
+    part, card = batches.data.train, batches.data.card
+    chosen = batches.chosen(epoch, index)
     drawn = draw(BATCH * decode.WORDS, Purpose.AUGMENTATION, 3, epoch, index).reshape(BATCH, -1)
     images = []
     for sample, words in zip(chosen.tolist(), drawn, strict=True):
@@ -121,10 +121,10 @@ def one_by_one(made: FolderBatches, epoch: int, index: int, functional: Any) -> 
 
 
 def test_a_batch_is_what_one_gets_image_by_image(folder: Path, functional: Any) -> None:
-    made = make(folder)
+    batches = make(folder)
     for epoch, index in ((0, 0), (0, 3), (2, 1)):
-        images, labels = made.batch(epoch, index)
-        expected_images, expected_labels = one_by_one(made, epoch, index, functional)
+        images, labels = batches.batch(epoch, index)
+        expected_images, expected_labels = one_by_one(batches, epoch, index, functional)
         assert images.shape == (BATCH, 3, SIDE, SIDE)
         assert images.dtype == torch.float32
         assert images.is_contiguous(memory_format=torch.channels_last)  # as networks on a CPU take them
@@ -134,65 +134,65 @@ def test_a_batch_is_what_one_gets_image_by_image(folder: Path, functional: Any) 
 
 
 def test_without_augmentation_training_images_are_cropped_as_test_images(folder: Path, functional: Any) -> None:
-    made = make(folder, augment=False)
-    assert torch.equal(made.batch(0, 1)[0], made.batch(0, 1)[0])
-    sample = int(made.chosen(1, 0)[0])
-    image = decode.for_evaluation(decode.open_rgb(made.data.train.path(sample)), SIDE)
-    expected = functional.normalize(functional.to_tensor(image), made.data.card.mean, made.data.card.std)
-    torch.testing.assert_close(made.batch(1, 0)[0][0], expected, rtol=1e-5, atol=1e-6)
+    batches = make(folder, augment=False)
+    assert torch.equal(batches.batch(0, 1)[0], batches.batch(0, 1)[0])
+    sample = int(batches.chosen(1, 0)[0])
+    image = decode.for_evaluation(decode.open_rgb(batches.data.train.path(sample)), SIDE)
+    expected = functional.normalize(functional.to_tensor(image), batches.data.card.mean, batches.data.card.std)
+    torch.testing.assert_close(batches.batch(1, 0)[0][0], expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_batch_does_not_depend_on_what_was_asked_before(folder: Path) -> None:
-    asked = [(epoch, index) for epoch in range(5) for index in range(4)]
-    expected = {key: make(folder, ahead=0).batch(*key) for key in asked}
-    random.Random(0).shuffle(asked)
-    made = make(folder)
+    keys = [(epoch, index) for epoch in range(5) for index in range(4)]
+    expected = {key: make(folder, ahead=0).batch(*key) for key in keys}
+    random.Random(0).shuffle(keys)
+    batches = make(folder)
     with ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(lambda key: (key, made.batch(*key)), asked * 2))
-    for key, (images, labels) in found:
+        results = list(threads.map(lambda key: (key, batches.batch(*key)), keys * 2))
+    for key, (images, labels) in results:
         assert torch.equal(images, expected[key][0])
         assert torch.equal(labels, expected[key][1])
 
 
 def test_next_batches_are_decoded_ahead_but_no_more(folder: Path) -> None:
-    made = make(folder)  # 4 batches an epoch
-    made.batch(0, 0)
-    assert sorted(made._pending) == [1, 2]
-    made.batch(0, 1)
-    assert sorted(made._pending) == [2, 3]
-    made.batch(0, 3)
-    assert sorted(made._pending) == [2, 4]  # the last of the epoch was asked for, and the next epoch is begun
-    made.batch(1, 0)
-    assert sorted(made._pending) == [5, 6]  # what the first epoch left over is gone
+    batches = make(folder)  # 4 batches an epoch
+    batches.batch(0, 0)
+    assert sorted(batches._pending) == [1, 2]
+    batches.batch(0, 1)
+    assert sorted(batches._pending) == [2, 3]
+    batches.batch(0, 3)
+    assert sorted(batches._pending) == [2, 4]  # the last of the epoch was asked for, and the next epoch is begun
+    batches.batch(1, 0)
+    assert sorted(batches._pending) == [5, 6]  # what the first epoch left over is gone
     for key in ((0, 2), (7, 1), (3, 3), (1, 2)):
-        made.batch(*key)
-        assert len(made._pending) <= 2
+        batches.batch(*key)
+        assert len(batches._pending) <= 2
 
 
 def test_the_test_split_comes_whole_in_order(folder: Path, functional: Any) -> None:
-    made = make(folder)
-    parts = list(made.test(batch=4))
+    batches = make(folder)
+    parts = list(batches.test(batch=4))
     assert [len(labels) for _, labels in parts] == [4, 4, 1]
     assert torch.cat([labels for _, labels in parts]).tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
-    whole = next(made.test())[0]
-    assert torch.equal(torch.cat([images for images, _ in parts]), whole)
-    image = decode.for_evaluation(decode.open_rgb(made.data.test.path(5)), SIDE)
-    expected = functional.normalize(functional.to_tensor(image), made.data.card.mean, made.data.card.std)
-    torch.testing.assert_close(whole[5], expected, rtol=1e-5, atol=1e-6)
+    all_images = next(batches.test())[0]
+    assert torch.equal(torch.cat([images for images, _ in parts]), all_images)
+    image = decode.for_evaluation(decode.open_rgb(batches.data.test.path(5)), SIDE)
+    expected = functional.normalize(functional.to_tensor(image), batches.data.card.mean, batches.data.card.std)
+    torch.testing.assert_close(all_images[5], expected, rtol=1e-5, atol=1e-6)
 
 
 def test_decoding_threads_end_with_their_batches(folder: Path) -> None:
     before = set(threading.enumerate())
-    made = make(folder)
-    made.batch(0, 0)
+    batches = make(folder)
+    batches.batch(0, 0)
     started = set(threading.enumerate()) - before
     assert started
-    gone = weakref.ref(made)
-    del made
+    reference = weakref.ref(batches)
+    del batches
     gc.collect()
-    assert gone() is None
-    until = time.monotonic() + 5
-    while any(thread.is_alive() for thread in started) and time.monotonic() < until:
+    assert reference() is None
+    deadline = time.monotonic() + 5
+    while any(thread.is_alive() for thread in started) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not any(thread.is_alive() for thread in started)
 
@@ -208,8 +208,8 @@ def test_an_unreadable_image_is_named(folder: Path, broken: str) -> None:
 
 @pytest.mark.cuda
 def test_a_batch_is_the_same_on_a_gpu(folder: Path) -> None:
-    there = data(folder).batches(batch=BATCH, seed=3, device=torch.device("cuda"), augment=True)
-    images, labels = there.batch(1, 1)
+    gpu_batches = data(folder).batches(batch=BATCH, seed=3, device=torch.device("cuda"), augment=True)
+    images, labels = gpu_batches.batch(1, 1)
     assert images.is_cuda
     torch.testing.assert_close(images.cpu(), make(folder).batch(1, 1)[0], rtol=1e-6, atol=1e-6)
     assert torch.equal(labels.cpu(), make(folder).batch(1, 1)[1])
@@ -219,12 +219,12 @@ def test_a_batch_is_the_same_on_a_gpu(folder: Path) -> None:
 
 
 def test_a_subset_is_balanced_and_fixed(folder: Path) -> None:
-    made = data(folder, train_samples=9, test_samples=4)
-    assert np.bincount(made.train.labels).tolist() == [3, 3, 3]
-    assert np.bincount(made.test.labels).tolist() == [2, 1, 1]
-    larger = data(folder, train_samples=12)
-    assert {made.train.path(k) for k in range(9)} < {larger.train.path(k) for k in range(12)}
-    for path in (made.train.path(k) for k in range(9)):
+    subset = data(folder, train_samples=9, test_samples=4)
+    assert np.bincount(subset.train.labels).tolist() == [3, 3, 3]
+    assert np.bincount(subset.test.labels).tolist() == [2, 1, 1]
+    larger_subset = data(folder, train_samples=12)
+    assert {subset.train.path(k) for k in range(9)} < {larger_subset.train.path(k) for k in range(12)}
+    for path in (subset.train.path(k) for k in range(9)):
         assert Path(path).is_file()
     with pytest.raises(
         UserError,

@@ -72,9 +72,9 @@ def columns(reviews: list[tuple[int, str]]) -> dict[str, list[Any]]:
 
 
 def test_reviews_are_sorted_by_label_and_text_whatever_the_files_are_called(small: Small) -> None:
-    found = imdb.read(small[0], folder=small[1])
-    assert list(zip(found.labels, found.texts, strict=True)) == TRAIN + TEST
-    assert found.train == 4
+    reviews = imdb.read(small[0], folder=small[1])
+    assert list(zip(reviews.labels, reviews.texts, strict=True)) == TRAIN + TEST
+    assert reviews.train == 4
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
@@ -82,23 +82,23 @@ def test_the_fingerprint_tells_texts_labels_and_splits_apart(split: str) -> None
     plain = fingerprint(ordered(TRAIN, TEST))
     assert plain == fingerprint(ordered(reversed(TRAIN), reversed(TEST)))
     changed = [[(0, "Dull, dull film"), *TRAIN[1:]], [(1, TRAIN[0][1]), *TRAIN[1:]], TRAIN[1:]]
-    pairs = [(each, TEST) if split == "train" else (TEST, each) for each in (*changed, TRAIN)]
+    pairs = [(reviews, TEST) if split == "train" else (TEST, reviews) for reviews in (*changed, TRAIN)]
     assert len({plain, *(fingerprint(ordered(*pair)) for pair in pairs)}) == (4 if split == "train" else 5)
 
 
 def test_folder_parent_and_archives_hold_the_same_reviews(small: Small) -> None:
-    described, folder = small
-    published = imdb.read(described, folder=folder)
+    data_card, folder = small
+    published = imdb.read(data_card, folder=folder)
     archives = [
         pack(small, "aclImdb_v1.tar"[:-4] + end, mode)
         for end, mode in ((".tar.gz", "w:gz"), (".tar.xz", "w:xz"), (".tar", "w"))
     ]
-    described = with_archive(described, archives[0])
-    inside = pack(small, "mine.tgz", prefix="./somewhere/")
-    for place in (folder / "aclImdb", inside, *archives, *(archive.parent for archive in archives)):
-        assert imdb.read(described, folder=place) == published
+    data_card = with_archive(data_card, archives[0])
+    nested_archive = pack(small, "mine.tgz", prefix="./somewhere/")
+    for place in (folder / "aclImdb", nested_archive, *archives, *(archive.parent for archive in archives)):
+        assert imdb.read(data_card, folder=place) == published
     renamed = (folder / "aclImdb").rename(folder / "renamed")
-    assert imdb.read(described, folder=renamed) == published
+    assert imdb.read(data_card, folder=renamed) == published
     assert list(everything(archives[0].parent)) == [archives[0].name]  # nothing was unpacked there
 
 
@@ -123,53 +123,53 @@ def test_a_damaged_archive_is_named(small: Small, name: str, mode: str, kept: fl
 def test_a_huge_member_is_not_read(small: Small) -> None:
     packed = pack(small, "huge.tar", "w")
     with tarfile.open(packed, "a") as tar:
-        huge = tarfile.TarInfo("aclImdb/train/neg/99_1.txt")
-        huge.size = 2**21
-        tar.addfile(huge, io.BytesIO(bytes(huge.size)))
+        member = tarfile.TarInfo("aclImdb/train/neg/99_1.txt")
+        member.size = 2**21
+        tar.addfile(member, io.BytesIO(bytes(member.size)))
     with pytest.raises(UserError, match=r"train/neg/99_1\.txt in it has 2,097,152 bytes"):
         imdb.read(small[0], folder=packed)
 
 
 def test_a_folder_with_another_layout_is_told(small: Small) -> None:
-    described, folder = small
+    data_card, folder = small
     (folder / "aclImdb" / "test" / "pos").rename(folder / "aclImdb" / "test" / "positive")
     with pytest.raises(UserError, match=r"aclImdb has no folder test/pos, but it needs train/neg, .* one \.txt file"):
-        tokens.read(described, folder=folder)
+        tokens.read(data_card, folder=folder)
     empty = folder / "other" / "aclImdb"
     empty.mkdir(parents=True)
     with pytest.raises(UserError, match="has no folder train/neg"):
-        tokens.read(described, folder=folder / "other")
+        tokens.read(data_card, folder=folder / "other")
     assert not everything(cache_folder())
 
 
 def test_a_file_that_is_not_utf8_is_named(small: Small) -> None:
-    described, folder = small
+    data_card, folder = small
     (folder / "aclImdb" / "train" / "pos" / "0_10.txt").write_bytes(b"caf\xe9")
     complaint = (
         r"train/pos/0_10\.txt in .*aclImdb is not UTF-8 text \(byte 4 is 0xe9\), so the file is damaged: download"
     )
     with pytest.raises(UserError, match=complaint):
-        tokens.read(described, folder=folder)
+        tokens.read(data_card, folder=folder)
     with pytest.raises(UserError, match=r"train/pos/0_10\.txt in .*mine\.tar"):
-        tokens.read(described, folder=pack(small, "mine.tar", "w"))
+        tokens.read(data_card, folder=pack(small, "mine.tar", "w"))
     assert not everything(cache_folder())
 
 
 def test_other_reviews_are_refused(small: Small) -> None:
-    described, folder = small
+    data_card, folder = small
     path = folder / "aclImdb" / "train" / "neg" / "2_1.txt"
     before = path.read_bytes()
     path.write_bytes(before + b" ")
     with pytest.raises(
         UserError, match=r"aclImdb holds other reviews than the published ones \(sha256 [0-9a-f]{64}, the"
     ):
-        tokens.read(described, folder=folder)
+        tokens.read(data_card, folder=folder)
     path.unlink()
     with pytest.raises(
         UserError,
         match=r"holds \[1, 2, 2, 2\] reviews in train/neg, .*, not the published \[2, 2, 2, 2\]; it was left",
     ):
-        tokens.read(described, folder=folder)
+        tokens.read(data_card, folder=folder)
     assert not everything(cache_folder())
 
 
@@ -237,36 +237,36 @@ def test_without_a_network_nothing_is_retried(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_cache_serves_while_the_source_stays_the_same(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
-    described, folder = small
-    found = tokens.read(described, folder=folder)[1]
+    data_card, folder = small
+    corpus = tokens.read(data_card, folder=folder)[1]
     with monkeypatch.context() as patch:
         patch.setattr(imdb, "read_place", lambda *_: pytest.fail("read again"))
-        again = tokens.read(described, folder=folder)[1]
-    assert again.words == found.words
-    assert again.train == 4
-    for ours, theirs in zip(again[1:4], found[1:4], strict=True):
-        assert np.array_equal(ours, theirs)  # type: ignore[arg-type]
+        cached_corpus = tokens.read(data_card, folder=folder)[1]
+    assert cached_corpus.words == corpus.words
+    assert cached_corpus.train == 4
+    for cached_array, array in zip(cached_corpus[1:4], corpus[1:4], strict=True):
+        assert np.array_equal(cached_array, array)  # type: ignore[arg-type]
     path = folder / "aclImdb" / "test" / "neg" / "2_1.txt"
     path.write_bytes(path.read_bytes() + b"!")
     with pytest.raises(UserError, match="other reviews than the published"):
-        tokens.read(described, folder=folder)
+        tokens.read(data_card, folder=folder)
 
 
 def test_a_damaged_cache_is_made_anew(small: Small) -> None:
-    described, folder = small
-    found = tokens.read(described, folder=folder)[1]
-    (kept,) = (cache_folder() / "text").glob("*.npz")
-    sound = kept.read_bytes()
-    with np.load(kept) as file:
+    data_card, folder = small
+    corpus = tokens.read(data_card, folder=folder)[1]
+    (cached,) = (cache_folder() / "text").glob("*.npz")
+    sound = cached.read_bytes()
+    with np.load(cached) as file:
         arrays = dict(file)
     arrays["ids"][0] += 1
-    other = io.BytesIO()
-    np.savez(other, **arrays)  # no checksum of zipfile's notices this one
-    for damaged in (b"", b"no archive", sound[: len(sound) // 2], other.getvalue()):
-        kept.write_bytes(damaged)
-        assert cache.load(kept) is None
-        assert np.array_equal(tokens.read(described, folder=folder)[1].ids, found.ids)
-        assert kept.read_bytes() == sound
+    altered = io.BytesIO()
+    np.savez(altered, **arrays)  # no checksum of zipfile's notices this one
+    for damaged in (b"", b"no archive", sound[: len(sound) // 2], altered.getvalue()):
+        cached.write_bytes(damaged)
+        assert cache.load(cached) is None
+        assert np.array_equal(tokens.read(data_card, folder=folder)[1].ids, corpus.ids)
+        assert cached.read_bytes() == sound
 
 
 def test_nothing_is_left_of_a_cache_that_could_not_be_written(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,12 +283,12 @@ def test_nothing_is_left_of_a_cache_that_could_not_be_written(small: Small, monk
 
 @pytest.mark.skipif(REAL is None, reason="BENCHMARKS_DATA names no folder with real data")
 def test_real_imdb() -> None:
-    described = card("imdb")
-    place = locate(described, folder=Path(str(REAL)))
+    data_card = card("imdb")
+    place = locate(data_card, folder=Path(str(REAL)))
     if place is None:
         pytest.skip("no IMDb in BENCHMARKS_DATA")
-    found = tokens.read(described, folder=Path(str(REAL)))[1]
-    assert np.bincount(found.labels[: found.train]).tolist() == [12500, 12500]
-    assert np.bincount(found.labels[found.train :]).tolist() == [12500, 12500]
-    assert len(found.words) == 100_684
-    assert found.words[:8] == ("<unk>", "<pad>", "the", ".", ",", "and", "a", "of")
+    corpus = tokens.read(data_card, folder=Path(str(REAL)))[1]
+    assert np.bincount(corpus.labels[: corpus.train]).tolist() == [12500, 12500]
+    assert np.bincount(corpus.labels[corpus.train :]).tolist() == [12500, 12500]
+    assert len(corpus.words) == 100_684
+    assert corpus.words[:8] == ("<unk>", "<pad>", "the", ".", ",", "and", "a", "of")

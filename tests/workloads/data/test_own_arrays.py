@@ -34,11 +34,13 @@ def write(folder: Path, arrays: Arrays) -> Path:
 
 
 def test_channels_may_come_first_or_last(tmp_path: Path, arrays: Arrays) -> None:
-    last = own_images.read_arrays(write(tmp_path, arrays), SHAPE, 2**20)
-    assert np.array_equal(last[0].images, arrays["x_train"].transpose(0, 3, 1, 2))
-    assert (last[1].labels.tolist(), last[1].labels.dtype.name) == ([3, 0], "int64")
-    first = {name: value.transpose(0, 3, 1, 2) if name[0] == "x" else value for name, value in arrays.items()}
-    assert np.array_equal(own_images.read_arrays(write(tmp_path, first), SHAPE, 2**20)[0].images, last[0].images)
+    channels_last = own_images.read_arrays(write(tmp_path, arrays), SHAPE, 2**20)
+    assert np.array_equal(channels_last[0].images, arrays["x_train"].transpose(0, 3, 1, 2))
+    assert (channels_last[1].labels.tolist(), channels_last[1].labels.dtype.name) == ([3, 0], "int64")
+    channels_first = {name: value.transpose(0, 3, 1, 2) if name[0] == "x" else value for name, value in arrays.items()}
+    assert np.array_equal(
+        own_images.read_arrays(write(tmp_path, channels_first), SHAPE, 2**20)[0].images, channels_last[0].images
+    )
     grey = {name: value[..., 0] if name[0] == "x" else value for name, value in arrays.items()}
     assert own_images.read_arrays(write(tmp_path, grey), (1, 8, 6), 2**20)[0].images.shape == (12, 1, 8, 6)
 
@@ -46,22 +48,22 @@ def test_channels_may_come_first_or_last(tmp_path: Path, arrays: Arrays) -> None
 def test_arrays_are_a_data_set(tmp_path: Path, arrays: Arrays) -> None:
     write(tmp_path, arrays)
     path = card(tmp_path, CARD.replace('folder = "leaves"', 'file = "mine.npz"').replace("8, 8]", "8, 6]"))
-    found = own_card.load(path)
-    assert (found.numbers, found.shape) == ((4, 12, 2), SHAPE)
-    assert load(found).card == found
+    data_card = own_card.load(path)
+    assert (data_card.numbers, data_card.shape) == ((4, 12, 2), SHAPE)
+    assert load(data_card).card == data_card
 
 
 def test_targets_may_be_numbers_for_a_task_of_ones_own(tmp_path: Path, arrays: Arrays) -> None:
     numbers = {"y_train": np.linspace(-1, 1, 12), "y_test": np.array([[0.5], [1.5]], np.float16)}
     write(tmp_path, arrays | numbers)
     path = card(tmp_path, CARD.replace('folder = "leaves"', 'file = "mine.npz"').replace("8, 8]", "8, 6]"))
-    found = own_card.load(path)
-    assert (found.numbers, found.floats) == ((1, 12, 2), True)
-    batches = load(found, train_samples=6).batches(batch=3, seed=0, device=torch.device("cpu"), augment=False)
+    data_card = own_card.load(path)
+    assert (data_card.numbers, data_card.floats) == ((1, 12, 2), True)
+    batches = load(data_card, train_samples=6).batches(batch=3, seed=0, device=torch.device("cpu"), augment=False)
     _, targets = batches.batch(0, 0)
     assert (targets.dtype, targets.shape) == (torch.float32, (3,))
-    ((_, tested),) = batches.test()
-    assert tested.tolist() == [0.5, 1.5]
+    ((_, held_out_targets),) = batches.test()
+    assert held_out_targets.tolist() == [0.5, 1.5]
 
 
 @pytest.mark.parametrize(

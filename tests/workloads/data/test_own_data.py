@@ -36,48 +36,48 @@ def leaves(tmp_path: Path) -> Path:
 
 
 def test_a_folder_of_images_is_a_data_set(leaves: Path) -> None:
-    found = own_card.load(leaves)
-    assert (found.name, found.title, found.kind, found.embedded) == ("leaves", "leaves", "images", False)
-    assert (found.numbers, found.shape) == ((2, 12, 6), (3, 8, 8))
-    assert found.label == (
-        f"leaves: 2 classes, 12 training and 6 test images of 3x8x8 pixels, sha256 {found.fingerprint[:12]} "
+    card = own_card.load(leaves)
+    assert (card.name, card.title, card.kind, card.embedded) == ("leaves", "leaves", "images", False)
+    assert (card.numbers, card.shape) == ((2, 12, 6), (3, 8, 8))
+    assert card.label == (
+        f"leaves: 2 classes, 12 training and 6 test images of 3x8x8 pixels, sha256 {card.fingerprint[:12]} "
         "(leaves.toml): not the paper's data"
     )
-    assert found.unlike(cards.card("cifar10")) == found.label
-    assert card_on_disk(found, leaves.parent) == found
-    check_present(found, Path("elsewhere"))
-    made = load(found)
-    assert made.card == found
-    batch, labels = made.batches(batch=4, seed=0, device=CPU, augment=True).batch(0, 0)
+    assert card.unlike(cards.card("cifar10")) == card.label
+    assert card_on_disk(card, leaves.parent) == card
+    check_present(card, Path("elsewhere"))
+    data_set = load(card)
+    assert data_set.card == card
+    batch, labels = data_set.batches(batch=4, seed=0, device=CPU, augment=True).batch(0, 0)
     assert (batch.shape, labels.dtype) == ((4, 3, 8, 8), torch.int64)
 
 
 def test_pixels_labels_and_order_are_those_of_the_files(leaves: Path) -> None:
-    own = OwnData(leaves, leaves.parent / "leaves")
-    found = own_images.read("leaves", own, (3, 8, 8))
-    paths = sorted((own.place / "train").rglob("*.png"))
-    assert found.train.labels.tolist() == [0] * 6 + [1] * 6  # ash before oak
-    for path, image in zip(paths, found.train.images, strict=True):
+    own_data = OwnData(leaves, leaves.parent / "leaves")
+    image_sets = own_images.read("leaves", own_data, (3, 8, 8))
+    paths = sorted((own_data.place / "train").rglob("*.png"))
+    assert image_sets.train.labels.tolist() == [0] * 6 + [1] * 6  # ash before oak
+    for path, image in zip(paths, image_sets.train.images, strict=True):
         with Image.open(path) as stored:
             assert np.array_equal(np.asarray(stored).transpose(2, 0, 1), image)
 
 
 def test_mean_and_spread_are_measured_over_the_training_images_alone(leaves: Path) -> None:
-    found = own_card.load(leaves)
-    own = OwnData(leaves, leaves.parent / "leaves")
-    pixels = own_images.read("leaves", own, (3, 8, 8)).train.images / 255
-    assert found.mean == pytest.approx(pixels.mean((0, 2, 3)), abs=5e-5)
-    assert found.std == pytest.approx(pixels.std((0, 2, 3)), abs=5e-5)
-    stated = own_card.load(write(leaves.parent, CARD + "mean = [0.5, 0.4, 0.3]\nstd = [0.2, 0.2, 0.1]\n"))
-    assert (stated.mean, stated.std) == ((0.5, 0.4, 0.3), (0.2, 0.2, 0.1))
+    card = own_card.load(leaves)
+    own_data = OwnData(leaves, leaves.parent / "leaves")
+    pixels = own_images.read("leaves", own_data, (3, 8, 8)).train.images / 255
+    assert card.mean == pytest.approx(pixels.mean((0, 2, 3)), abs=5e-5)
+    assert card.std == pytest.approx(pixels.std((0, 2, 3)), abs=5e-5)
+    stated_card = own_card.load(write(leaves.parent, CARD + "mean = [0.5, 0.4, 0.3]\nstd = [0.2, 0.2, 0.1]\n"))
+    assert (stated_card.mean, stated_card.std) == ((0.5, 0.4, 0.3), (0.2, 0.2, 0.1))
 
 
 def test_names_and_pixels_make_the_fingerprint_and_the_place_does_not(leaves: Path, tmp_path: Path) -> None:
     first = own_card.load(leaves).fingerprint
-    other = tmp_path / "elsewhere"
-    other.mkdir()
-    images(other / "leaves", {"train": 6, "val": 3})
-    assert own_card.load(write(other)).fingerprint == first  # val/ or test/
+    other_folder = tmp_path / "elsewhere"
+    other_folder.mkdir()
+    images(other_folder / "leaves", {"train": 6, "val": 3})
+    assert own_card.load(write(other_folder)).fingerprint == first  # val/ or test/
     path = leaves.parent / "leaves" / "train" / "oak" / "003.png"
     content = path.read_bytes()
     Image.new("RGB", (8, 8)).save(path)
@@ -91,18 +91,18 @@ def test_images_of_another_size_or_mode_are_brought_to_the_cards(tmp_path: Path)
     images(tmp_path / "leaves", {"train": 2, "test": 1}, size=(20, 13), mode="L")
     for channels in (3, 1):
         path = write(tmp_path, CARD.replace("[3,", f"[{channels},"))
-        found = own_images.read("leaves", OwnData(path, tmp_path / "leaves"), (channels, 8, 8))
+        image_sets = own_images.read("leaves", OwnData(path, tmp_path / "leaves"), (channels, 8, 8))
         with Image.open(tmp_path / "leaves" / "train" / "ash" / "000.png") as stored:
             fitted = ImageOps.fit(stored.convert("RGB"), (8, 8), Image.Resampling.BILINEAR)
-        assert found.train.images.shape == (4, channels, 8, 8)
-        assert np.array_equal(found.train.images[0][0], np.asarray(fitted)[..., 0])
+        assert image_sets.train.images.shape == (4, channels, 8, 8)
+        assert np.array_equal(image_sets.train.images[0][0], np.asarray(fitted)[..., 0])
 
 
 def test_a_part_can_be_held_out_of_every_class(tmp_path: Path) -> None:
     images(tmp_path / "leaves", {"": 10})
     path = write(tmp_path, CARD + "held_out = 0.3\n")
-    found = own_card.load(path)
-    assert found.numbers == (2, 14, 6)
+    card = own_card.load(path)
+    assert card.numbers == (2, 14, 6)
     train, test = class_folders.own_files(tmp_path / "leaves", (".png",), 0.3)
     assert [[file.label for file in files].count(0) for files in (train, test)] == [7, 3]
     assert not {file.path for file in train} & {file.path for file in test}
@@ -114,11 +114,11 @@ def test_a_part_can_be_held_out_of_every_class(tmp_path: Path) -> None:
 
 def test_pixels_are_cached(leaves: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = own_card.load(leaves).fingerprint
-    (kept,) = (cache_folder() / "images").glob("*.npz")
+    (cached,) = (cache_folder() / "images").glob("*.npz")
     with monkeypatch.context() as patch:
         patch.setattr(own_images, "open_rgb", None)  # nothing is decoded
         assert own_card.load(leaves).fingerprint == first
-    kept.unlink()
+    cached.unlink()
     assert load(own_card.load(leaves)).card.fingerprint == first
 
 
@@ -127,31 +127,31 @@ def test_pixels_are_cached(leaves: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_folder_of_texts_is_a_data_set(tmp_path: Path) -> None:
     texts(tmp_path / "notes", {"train": 4, "test": 2})
-    found = own_card.load(write(tmp_path, TEXTS, "notes.toml"))
-    assert (found.kind, found.numbers, found.shape, found.mean) == ("text", (2, 8, 4), (), ())
-    assert "8 training and 4 test texts, sha256" in found.label
+    card = own_card.load(write(tmp_path, TEXTS, "notes.toml"))
+    assert (card.kind, card.numbers, card.shape, card.mean) == ("text", (2, 8, 4), (), ())
+    assert "8 training and 4 test texts, sha256" in card.label
     for _ in range(2):  # from the cache of tokens as well
-        made = load(found, text=Text(length=6))
-        assert made.card == found
-        tokens, labels = next(made.batches(batch=4, seed=0, device=CPU, augment=False).test())
+        data_set = load(card, text=Text(length=6))
+        assert data_set.card == card
+        tokens, labels = next(data_set.batches(batch=4, seed=0, device=CPU, augment=False).test())
         assert (tokens.shape, labels.tolist()) == ((4, 6), [0, 0, 1, 1])
-        assert made.vocabulary_size is not None
+        assert data_set.vocabulary_size is not None
 
 
 def test_a_file_of_text_is_a_data_set(tmp_path: Path) -> None:
     (tmp_path / "diary.txt").write_text("It rained. " * 200)
     path = write(tmp_path, DIARY, "diary.toml")
-    found = own_card.load(path)
-    assert (found.kind, found.numbers, found.characters) == ("corpus", (0, 1980, 220), 10)
-    assert found.label.startswith("diary: 1,980 training and 220 test characters, sha256")
-    made = load(found, tokens=Tokens(context=20))
-    assert (made.card, made.vocabulary_size) == (found, 10)
-    inputs, targets = made.batches(batch=4, seed=0, device=CPU, augment=False).batch(0, 0)
+    card = own_card.load(path)
+    assert (card.kind, card.numbers, card.characters) == ("corpus", (0, 1980, 220), 10)
+    assert card.label.startswith("diary: 1,980 training and 220 test characters, sha256")
+    data_set = load(card, tokens=Tokens(context=20))
+    assert (data_set.card, data_set.vocabulary_size) == (card, 10)
+    inputs, targets = data_set.batches(batch=4, seed=0, device=CPU, augment=False).batch(0, 0)
     assert (inputs.shape, targets.shape) == ((4, 20), (4, 20))
     (tmp_path / "diary.txt").write_text("It rained! " * 200)
-    assert load(found, tokens=Tokens(context=20)).card.fingerprint != found.fingerprint  # read anew
-    halves = own_card.load(write(tmp_path, DIARY + "held_out = 0.5\n", "diary.toml"))
-    assert halves.numbers == (0, 1100, 1100)
+    assert load(card, tokens=Tokens(context=20)).card.fingerprint != card.fingerprint  # read anew
+    halved_card = own_card.load(write(tmp_path, DIARY + "held_out = 0.5\n", "diary.toml"))
+    assert halved_card.numbers == (0, 1100, 1100)
 
 
 # ---- workloads
@@ -159,9 +159,9 @@ def test_a_file_of_text_is_a_data_set(tmp_path: Path) -> None:
 
 def test_its_settings_take_all_of_it(leaves: Path) -> None:
     own = Own(data=own_card.load(leaves))
-    made = workload("cifar100", "resnet18", "smoke", {**own.settings, "batch": "4"}, own=own)
-    assert (made.dataset, made.train_samples, made.test_samples) == ("leaves", None, None)
-    assert made.label == "ResNet-18 (width 8, blocks (1, 1, 1, 1), cifar stem) on 3x8x8 leaves"
+    work = workload("cifar100", "resnet18", "smoke", {**own.settings, "batch": "4"}, own=own)
+    assert (work.dataset, work.train_samples, work.test_samples) == ("leaves", None, None)
+    assert work.label == "ResNet-18 (width 8, blocks (1, 1, 1, 1), cifar stem) on 3x8x8 leaves"
     with pytest.raises(UserError, match=r"leaves has 12 training samples, and one batch takes 32: set a smaller"):
         workload("cifar100", "resnet18", "smoke", own.settings, own=own)
     with pytest.raises(UserError, match=r"leaves has images, and LSTM on imdb takes texts with labels: name"):

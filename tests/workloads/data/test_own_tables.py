@@ -83,8 +83,8 @@ def test_texts_for_testing_may_have_a_table_of_their_own(tmp_path: Path) -> None
 
 def test_a_saved_data_set_keeps_its_splits(tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
-    both = {"train": datasets.Dataset.from_dict(columns(ROWS)), "test": datasets.Dataset.from_dict(columns(ROWS[:3]))}
-    datasets.DatasetDict(both).save_to_disk(str(tmp_path / "both"))
+    splits = {"train": datasets.Dataset.from_dict(columns(ROWS)), "test": datasets.Dataset.from_dict(columns(ROWS[:3]))}
+    datasets.DatasetDict(splits).save_to_disk(str(tmp_path / "both"))
     assert read(tmp_path / "both", None)[1].train == 12
     with pytest.raises(UserError, match="either others for testing or held_out"):
         read(tmp_path / "both")
@@ -146,6 +146,6 @@ def test_a_card_names_the_columns(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=complaint):
             own_card.load(path)
     path.write_text(card + 'text = "review"\nlabel = "stars"\n')
-    found = own_card.load(path)
-    assert found.numbers == (3, 9, 3)
-    assert load(found, text=Text(length=6)).card == found
+    data_card = own_card.load(path)
+    assert data_card.numbers == (3, 9, 3)
+    assert load(data_card, text=Text(length=6)).card == data_card

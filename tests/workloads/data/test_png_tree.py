@@ -42,20 +42,20 @@ class Made(NamedTuple):
 @pytest.fixture
 def made(tmp_path: Path) -> Made:
     place, random, images = tmp_path / "data" / TREE, np.random.RandomState(0), {}
-    for split, many in (("train", 4), ("test", 2)):
+    for split, count in (("train", 4), ("test", 2)):
         for kind in reversed(CLASSES):
             (place / split / kind).mkdir(parents=True)
-            for number in reversed(range(many)):
+            for number in reversed(range(count)):
                 name = f"{split}/{kind}/{kind}_{number}.png"
                 images[name] = random.randint(0, 256, (32, 32, 3), np.uint8)
                 Image.fromarray(images[name]).save(place / name)
             (place / split / kind / ".DS_Store").write_bytes(b"")  # hidden files are passed over
-    mine = replace(card("cifar100"), classes=3, train_samples=12, test_samples=6)
-    mine = replace(mine, tree=ImageTree(TREE, "", "a tree"))
-    files = [*cifar.list_tree(mine, place, "train", 12), *cifar.list_tree(mine, place, "test", 6)]
+    tree_card = replace(card("cifar100"), classes=3, train_samples=12, test_samples=6)
+    tree_card = replace(tree_card, tree=ImageTree(TREE, "", "a tree"))
+    files = [*cifar.list_tree(tree_card, place, "train", 12), *cifar.list_tree(tree_card, place, "test", 6)]
     pixels = np.stack([images[file.name].transpose(2, 0, 1).copy() for file in files])
     sha256 = files_fingerprint(files, np.ascontiguousarray(pixels))
-    return Made(replace(mine, tree=ImageTree(TREE, sha256, "a tree")), place, images)
+    return Made(replace(tree_card, tree=ImageTree(TREE, sha256, "a tree")), place, images)
 
 
 def test_it_is_read_by_class_and_name(made: Made) -> None:

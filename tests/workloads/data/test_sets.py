@@ -21,8 +21,8 @@ from benchmarks.workloads.data.sampling import balanced
 REAL = os.environ.get("BENCHMARKS_DATA")
 
 
-def load(name: str, **given: Any) -> ImageSet:
-    data = load_any(name, **given)
+def load(name: str, **options: Any) -> ImageSet:
+    data = load_any(name, **options)
     assert isinstance(data, ImageSet)
     return data
 
@@ -30,15 +30,15 @@ def load(name: str, **given: Any) -> ImageSet:
 @pytest.mark.parametrize("name", ["digits", "digit-pairs", "digit-scenes"])
 def test_embedded_data_is_as_its_card_says(name: str) -> None:
     data = load(name)  # compares the fingerprint as well
-    described = card(name)
-    assert data.train_inputs.shape == (described.train_samples, *described.shape)
-    assert data.test_inputs.shape == (described.test_samples, *described.shape)
+    data_card = card(name)
+    assert data.train_inputs.shape == (data_card.train_samples, *data_card.shape)
+    assert data.test_inputs.shape == (data_card.test_samples, *data_card.shape)
     assert data.train_inputs.dtype == data.test_inputs.dtype == torch.uint8
     assert data.train_labels.dtype == data.test_labels.dtype == torch.int64
-    assert data.test_labels.bincount().tolist() == [described.test_samples // described.classes] * described.classes
+    assert data.test_labels.bincount().tolist() == [data_card.test_samples // data_card.classes] * data_card.classes
     values = data.train_inputs.double() / 255
-    assert values.mean((0, 2, 3)).tolist() == pytest.approx(described.mean, abs=1e-4)
-    assert values.std((0, 2, 3)).tolist() == pytest.approx(described.std, abs=1e-4)
+    assert values.mean((0, 2, 3)).tolist() == pytest.approx(data_card.mean, abs=1e-4)
+    assert values.std((0, 2, 3)).tolist() == pytest.approx(data_card.std, abs=1e-4)
 
 
 def test_other_digits_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,8 +79,8 @@ def test_random_numbers_are_the_same_in_every_version() -> None:
 @pytest.mark.skipif(REAL is None, reason="BENCHMARKS_DATA names no folder with real data")
 def test_real_cifar10(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCHMARKS_DATA", str(REAL))
-    described = card("cifar10")
-    if places.locate(described) is None:
+    data_card = card("cifar10")
+    if places.locate(data_card) is None:
         pytest.skip("no CIFAR-10 in BENCHMARKS_DATA")
     data = load("cifar10")
     assert data.train_inputs.shape == (50000, 3, 32, 32)
@@ -89,4 +89,4 @@ def test_real_cifar10(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (int(data.train_labels[0]), int(data.test_labels[0])) == (6, 3)  # a frog, a cat
     assert data.train_inputs[0, :, 0, 0].tolist() == [59, 62, 63]
     values = data.train_inputs[::10].double() / 255
-    assert values.mean((0, 2, 3)).tolist() == pytest.approx(described.mean, abs=5e-3)
+    assert values.mean((0, 2, 3)).tolist() == pytest.approx(data_card.mean, abs=5e-3)

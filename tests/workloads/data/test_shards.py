@@ -31,8 +31,8 @@ def shares(alpha: float, seed: int = 0, devices: int = 3) -> list[list[int]]:
 
 def test_a_large_alpha_gives_equal_shares_and_a_small_one_does_not() -> None:
     assert all(95 <= count <= 105 for device in shares(1e5) for count in device)
-    kept = [[192, 119, 237, 32], [77, 37, 61, 255], [31, 144, 2, 13]]  # a run's identity has alpha and seed alone
-    assert shares(0.5) == kept != shares(0.5, seed=1)
+    expected = [[192, 119, 237, 32], [77, 37, 61, 255], [31, 144, 2, 13]]  # a run's identity has alpha and seed alone
+    assert shares(0.5) == expected != shares(0.5, seed=1)
 
 
 def test_shares_have_the_variance_of_dirichlets() -> None:
@@ -46,10 +46,10 @@ def images(parts: int | None = 3, seed: int = 3) -> ImageBatches:
     data = ImageSet(
         card("digits"), torch.zeros(1200, 1, 8, 8).byte(), torch.from_numpy(LABELS), torch.zeros(0), torch.zeros(0)
     )
-    made = data.batches(batch=10, seed=seed, device=CPU, augment=False)
+    batches = data.batches(batch=10, seed=seed, device=CPU, augment=False)
     if parts is not None:
-        made.divide(data.shards(Shards(alpha=0.5), devices=parts, batch=10))
-    return made
+        batches.divide(data.shards(Shards(alpha=0.5), devices=parts, batch=10))
+    return batches
 
 
 def test_a_device_goes_through_its_shard_and_begins_anew() -> None:
@@ -57,11 +57,11 @@ def test_a_device_goes_through_its_shard_and_begins_anew() -> None:
     parts = by_label(LABELS, Shards(alpha=0.5), devices=3, batch=10, title="x")
     assert batches.steps(3) == images(None).steps(3) == 120  # as many steps as without shards
     for device, part in enumerate(parts):
-        asked = [batches.chosen(1, turn * 3 + device) for turn in range(2 * len(part) // 10)]
-        used = np.concatenate(asked)
-        assert sorted(used[: len(part)].tolist()) == part.tolist()  # once per pass
-        assert set(used[len(part) :].tolist()) <= set(part.tolist())
-        assert len(set(used[len(part) :].tolist())) == len(used) - len(part)
+        drawn = [batches.chosen(1, turn * 3 + device) for turn in range(2 * len(part) // 10)]
+        samples = np.concatenate(drawn)
+        assert sorted(samples[: len(part)].tolist()) == part.tolist()  # once per pass
+        assert set(samples[len(part) :].tolist()) <= set(part.tolist())
+        assert len(set(samples[len(part) :].tolist())) == len(samples) - len(part)
         assert not np.array_equal(batches.chosen(1, device), batches.chosen(2, device))
     assert np.array_equal(batches.chosen(1, 4), images().chosen(1, 4))
     assert not np.array_equal(batches.chosen(1, 4), images(seed=4).chosen(1, 4))
@@ -70,19 +70,19 @@ def test_a_device_goes_through_its_shard_and_begins_anew() -> None:
 def test_windows_stay_in_their_devices_text() -> None:
     ids = torch.arange(10_000, dtype=torch.int32)
     data = WindowSet(card("generated-prose"), Tokens(context=16), ids, ids[:100], 600, 5, 10_000, 1.0)
-    how = Shards(alpha=0.5)
+    shards = Shards(alpha=0.5)
     batches = data.batches(batch=100, seed=1, device=CPU)
-    parts = data.shards(how, devices=2, batch=100)
+    parts = data.shards(shards, devices=2, batch=100)
     batches.divide(parts)
-    seen = [set[int](), set[int]()]
+    seen_ids = [set[int](), set[int]()]
     for index in range(batches.steps(2)):
         inputs, targets = batches.batch(0, index)
         assert torch.equal(targets, inputs + 1)
-        seen[index % 2] |= set(targets.flatten().tolist()) | set(inputs.flatten().tolist())
-    assert not seen[0] & seen[1]
+        seen_ids[index % 2] |= set(targets.flatten().tolist()) | set(inputs.flatten().tolist())
+    assert not seen_ids[0] & seen_ids[1]
     assert all(len(part) <= BLOCKS for part in parts)
-    even = by_block(10_000, Shards(alpha=1e5), context=16, devices=2, batch=1, title="x")
-    assert [part[:, 1].sum() for part in even] == pytest.approx([BLOCKS * (500 - 16)] * 2, rel=0.01)
+    even_parts = by_block(10_000, Shards(alpha=1e5), context=16, devices=2, batch=1, title="x")
+    assert [part[:, 1].sum() for part in even_parts] == pytest.approx([BLOCKS * (500 - 16)] * 2, rel=0.01)
 
 
 def test_too_small_a_shard_is_refused() -> None:
@@ -107,5 +107,5 @@ def test_rows_with_shards_say_so_and_stand_beside_no_published_value() -> None:
     assert grid.runs[0].spec.workload.document()["shards"] == {"alpha": 0.5, "seed": 0}
     assert any("3 shards, Dirichlet(0.5) over labels" in line for line in audit(grid.cells).lines)
     assert not missing_data(grid.runs, None)
-    few = {"workload": {"shards.alpha": "0.001"}, "lapsgd": {"devices": "12"}}
-    assert "a batch takes" in missing_data(resolve(table("table3"), Choices(settings=few)).runs, None)
+    tiny_shards = {"workload": {"shards.alpha": "0.001"}, "lapsgd": {"devices": "12"}}
+    assert "a batch takes" in missing_data(resolve(table("table3"), Choices(settings=tiny_shards)).runs, None)

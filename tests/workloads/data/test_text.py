@@ -38,31 +38,31 @@ def test_tokens_are_left_padded_and_within_the_vocabulary(generated: TextSet) ->
     assert int(tokens.max()) < 84 == generated.vocabulary_size
     assert not (tokens[:, -1] == PADDING_ID).any()
     assert ((tokens == PADDING_ID).long().diff(dim=1) <= 0).all()  # once a word came, no padding follows
-    few = load(card("reviews"), text=Text(length=12, vocabulary=9, keep="last"))
-    assert few.vocabulary_size == 11
-    assert few.test_inputs.shape == (384, 12)
+    shortened = load(card("reviews"), text=Text(length=12, vocabulary=9, keep="last"))
+    assert shortened.vocabulary_size == 11
+    assert shortened.test_inputs.shape == (384, 12)
     last = torch.where(generated.train_inputs[:, -12:] >= 11, UNKNOWN_ID, generated.train_inputs[:, -12:])
-    assert torch.equal(few.train_inputs, last)
+    assert torch.equal(shortened.train_inputs, last)
 
 
 def test_a_subset_is_balanced_and_keeps_the_vocabulary(generated: TextSet) -> None:
-    part = load(card("reviews"), train_samples=100, test_samples=31, text=TEXT)
-    assert part.train_labels.bincount().tolist() == [50, 50]
-    assert part.test_labels.bincount().tolist() == [16, 15]
-    assert part.vocabulary_size == generated.vocabulary_size
-    whole = {tuple(row) for row in generated.train_inputs.tolist()}
-    assert {tuple(row) for row in part.train_inputs.tolist()} <= whole
-    for wrong in (0, 1153):
-        with pytest.raises(UserError, match=f"has 1152 train samples, not {wrong}: take from 1 to 1152"):
-            load(card("reviews"), train_samples=wrong)
+    subset = load(card("reviews"), train_samples=100, test_samples=31, text=TEXT)
+    assert subset.train_labels.bincount().tolist() == [50, 50]
+    assert subset.test_labels.bincount().tolist() == [16, 15]
+    assert subset.vocabulary_size == generated.vocabulary_size
+    all_rows = {tuple(row) for row in generated.train_inputs.tolist()}
+    assert {tuple(row) for row in subset.train_inputs.tolist()} <= all_rows
+    for samples in (0, 1153):
+        with pytest.raises(UserError, match=f"has 1152 train samples, not {samples}: take from 1 to 1152"):
+            load(card("reviews"), train_samples=samples)
 
 
 def test_a_batch_is_rows_of_the_permutation(generated: TextSet) -> None:
     batches = make(generated)
     assert batches.steps() == 18
     assert batches.steps(4) == 16
-    seen = [batches.batch(2, index) for index in range(18)]
-    tokens, labels = torch.cat([each[0] for each in seen]), torch.cat([each[1] for each in seen])
+    all_batches = [batches.batch(2, index) for index in range(18)]
+    tokens, labels = torch.cat([batch[0] for batch in all_batches]), torch.cat([batch[1] for batch in all_batches])
     assert (tokens.dtype, labels.dtype, tuple(tokens.shape)) == (torch.int64, torch.int64, (1152, 40))
     assert sorted(tokens.tolist()) == sorted(generated.train_inputs.tolist())
     assert labels.bincount().tolist() == [576, 576]
@@ -72,7 +72,7 @@ def test_a_batch_is_rows_of_the_permutation(generated: TextSet) -> None:
 
 @pytest.mark.cuda
 def test_a_batch_is_the_same_on_a_gpu(generated: TextSet) -> None:
-    there = generated.batches(batch=64, seed=3, device=torch.device("cuda"))
-    for ours, theirs in zip(make(generated).batch(2, 5), there.batch(2, 5), strict=True):
-        assert theirs.is_cuda
-        assert torch.equal(ours, theirs.cpu())
+    gpu_batches = generated.batches(batch=64, seed=3, device=torch.device("cuda"))
+    for cpu_tensor, gpu_tensor in zip(make(generated).batch(2, 5), gpu_batches.batch(2, 5), strict=True):
+        assert gpu_tensor.is_cuda
+        assert torch.equal(cpu_tensor, gpu_tensor.cpu())

@@ -39,9 +39,9 @@ def by_rules(text: str) -> list[str]:
 
 
 def test_tokens_follow_the_rules_one_after_another() -> None:
-    chosen = random.Random(0)
+    rng = random.Random(0)
     for _ in range(3000):
-        text = "".join(chosen.choices(PIECES, k=chosen.randrange(20)))
+        text = "".join(rng.choices(PIECES, k=rng.randrange(20)))
         assert basic_english(text) == by_rules(text), repr(text)
 
 
@@ -52,27 +52,27 @@ def test_a_vocabulary_is_sorted_by_count_then_by_word() -> None:
 
 
 def test_a_corpus_knows_the_words_of_its_training_texts() -> None:
-    found = corpus(["b b a", "", "c b", "a d <pad> c"], [0, 1, 1, 0], 3)
-    assert found.words == ("<unk>", "<pad>", "b", "a", "c")
-    assert found.ids.tolist() == [2, 2, 3, 4, 2, 3, UNKNOWN_ID, PADDING_ID, 4]
-    assert found.ends.tolist() == [3, 3, 5, 9]
-    assert [part.dtype.name for part in (found.ids, found.ends, found.labels)] == ["int32", "int64", "int64"]
+    encoded = corpus(["b b a", "", "c b", "a d <pad> c"], [0, 1, 1, 0], 3)
+    assert encoded.words == ("<unk>", "<pad>", "b", "a", "c")
+    assert encoded.ids.tolist() == [2, 2, 3, 4, 2, 3, UNKNOWN_ID, PADDING_ID, 4]
+    assert encoded.ends.tolist() == [3, 3, 5, 9]
+    assert [part.dtype.name for part in (encoded.ids, encoded.ends, encoded.labels)] == ["int32", "int64", "int64"]
     assert corpus([], [], 0).words == ("<unk>", "<pad>")
 
 
 def test_rows_are_padded_on_the_left_and_cut_at_the_chosen_end() -> None:
-    found = corpus(["a b c d e", "a b", "", "a a a b b c"], [0, 0, 1, 1], 4)
-    every = np.arange(4)
-    first = rows(found, every, vocabulary=9, length=3, keep="first")
+    encoded = corpus(["a b c d e", "a b", "", "a a a b b c"], [0, 0, 1, 1], 4)
+    positions = np.arange(4)
+    first = rows(encoded, positions, vocabulary=9, length=3, keep="first")
     assert first.tolist() == [[2, 3, 4], [1, 2, 3], [1, 1, 1], [2, 2, 2]]
     assert first.dtype == np.int32
-    last = rows(found, every, vocabulary=9, length=3, keep="last")
+    last = rows(encoded, positions, vocabulary=9, length=3, keep="last")
     assert last.tolist() == [[4, 5, 6], [1, 2, 3], [1, 1, 1], [3, 3, 4]]
-    assert rows(found, every[:2], vocabulary=2, length=6, keep="first").tolist() == [
+    assert rows(encoded, positions[:2], vocabulary=2, length=6, keep="first").tolist() == [
         [1, 2, 3, 0, 0, 0],
         [1, 1, 1, 1, 2, 3],
     ]
-    assert rows(corpus(["", ""], [0, 1], 1), every[:2], vocabulary=1, length=2, keep="last").tolist() == [
+    assert rows(corpus(["", ""], [0, 1], 1), positions[:2], vocabulary=1, length=2, keep="last").tolist() == [
         [1, 1],
         [1, 1],
     ]

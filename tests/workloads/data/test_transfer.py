@@ -33,28 +33,30 @@ class Pretended:
     def is_pinned(self, tensor: Tensor) -> bool:
         return tensor.untyped_storage().data_ptr() in self.pinned
 
-    def to(self, tensor: Tensor, *where: Any, non_blocking: bool = False, **how: Any) -> Tensor:
-        if where == (CUDA,):
+    def to(self, tensor: Tensor, *arguments: Any, non_blocking: bool = False, **options: Any) -> Tensor:
+        if arguments == (CUDA,):
             self.copies.append((self.is_pinned(tensor), non_blocking))
             return tensor.clone()
-        moved: Tensor = GENUINE_TO(tensor, *where, non_blocking=non_blocking, **how)
+        moved: Tensor = GENUINE_TO(tensor, *arguments, non_blocking=non_blocking, **options)
         return moved
 
-    def empty(self, *shape: Any, pin_memory: bool = False, **how: Any) -> Tensor:
-        made: Tensor = GENUINE_EMPTY(*shape, **how)
+    def empty(self, *shape: Any, pin_memory: bool = False, **options: Any) -> Tensor:
+        buffer: Tensor = GENUINE_EMPTY(*shape, **options)
         if pin_memory:
-            self.pinned[made.untyped_storage().data_ptr()] = made
-        return made
+            self.pinned[buffer.untyped_storage().data_ptr()] = buffer
+        return buffer
 
 
 @pytest.fixture
 def device(monkeypatch: pytest.MonkeyPatch) -> Pretended:
-    made = Pretended()
-    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: made.pin(tensor))
-    monkeypatch.setattr(torch.Tensor, "is_pinned", lambda tensor: made.is_pinned(tensor))
-    monkeypatch.setattr(torch.Tensor, "to", lambda tensor, *where, **how: made.to(tensor, *where, **how))
-    monkeypatch.setattr(torch, "empty", made.empty)
-    return made
+    pretended = Pretended()
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: pretended.pin(tensor))
+    monkeypatch.setattr(torch.Tensor, "is_pinned", lambda tensor: pretended.is_pinned(tensor))
+    monkeypatch.setattr(
+        torch.Tensor, "to", lambda tensor, *arguments, **options: pretended.to(tensor, *arguments, **options)
+    )
+    monkeypatch.setattr(torch, "empty", pretended.empty)
+    return pretended
 
 
 def sets(folder: Path) -> dict[str, DataSet]:
@@ -68,33 +70,35 @@ def sets(folder: Path) -> dict[str, DataSet]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two classes of 8 training images and 1 validation image."""
-    made = tmp_path_factory.mktemp("images") / "imagenet"
+    root = tmp_path_factory.mktemp("images") / "imagenet"
     for split, count in (("train", 8), ("val", 1)):
         for kind in ("n01", "n02"):
-            (made / split / kind).mkdir(parents=True)
+            (root / split / kind).mkdir(parents=True)
             for number in range(count):
-                picture(number, (40, 30)).save(made / split / kind / f"{number}.JPEG")
-    return made
+                picture(number, (40, 30)).save(root / split / kind / f"{number}.JPEG")
+    return root
 
 
 @pytest.mark.parametrize("kind", ["images", "text", "folder"])
 def test_a_batch_is_copied_from_pinned_memory_without_waiting(kind: str, folder: Path, device: Pretended) -> None:
     """And it is the batch that the CPU has."""
     data = sets(folder)[kind]
-    plain, there = (data.batches(batch=8, seed=3, device=where, augment=True) for where in (torch.device("cpu"), CUDA))
+    cpu_batches, cuda_batches = (
+        data.batches(batch=8, seed=3, device=target, augment=True) for target in (torch.device("cpu"), CUDA)
+    )
     device.copies.clear()
-    ours, theirs = plain.batch(0, 1), there.batch(0, 1)
+    cpu_batch, cuda_batch = cpu_batches.batch(0, 1), cuda_batches.batch(0, 1)
     assert device.copies
     assert set(device.copies) == {(True, True)}
-    assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(cpu_batch, cuda_batch, strict=True))
 
 
 def test_no_two_batches_share_pinned_memory(folder: Path, device: Pretended) -> None:
     """A copy may be under way while the next batch is made: torch alone knows when memory is free again."""
-    there = sets(folder)["images"].batches(batch=8, seed=3, device=CUDA, augment=True)
+    batches = sets(folder)["images"].batches(batch=8, seed=3, device=CUDA, augment=True)
     before = len(device.pinned)
     for index in range(3):
-        there.batch(0, index)
+        batches.batch(0, index)
     assert len(device.pinned) == before + 3
 
 
@@ -103,13 +107,13 @@ def test_on_the_cpu_nothing_is_pinned_or_copied(monkeypatch: pytest.MonkeyPatch)
         raise AssertionError("pinned")
 
     monkeypatch.setattr(torch.Tensor, "pin_memory", refused)
-    given = host_buffer((2, 3), torch.uint8, torch.device("cpu"))
-    assert (given.shape, given.dtype) == ((2, 3), torch.uint8)
-    assert to_device(given, torch.device("cpu")) is given
+    buffer = host_buffer((2, 3), torch.uint8, torch.device("cpu"))
+    assert (buffer.shape, buffer.dtype) == ((2, 3), torch.uint8)
+    assert to_device(buffer, torch.device("cpu")) is buffer
 
 
 @pytest.mark.cuda
 def test_pinned_memory_is_not_used_again_while_a_copy_is_under_way() -> None:
     """On a device: many copies, of which the host keeps nothing and waits for none."""
-    there = [to_device(torch.full((1 << 20,), number), CUDA) for number in range(50)]
-    assert [int(tensor.min()) for tensor in there] == [int(tensor.max()) for tensor in there] == list(range(50))
+    copies = [to_device(torch.full((1 << 20,), number), CUDA) for number in range(50)]
+    assert [int(tensor.min()) for tensor in copies] == [int(tensor.max()) for tensor in copies] == list(range(50))

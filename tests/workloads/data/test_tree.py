@@ -51,8 +51,8 @@ def test_of_several_folders_one_has_to_be_named(tmp_path: Path) -> None:
     plant(tmp_path / "one")
     plant(tmp_path / "two")
     command = f"`python -m benchmarks run table5 --scale small --data {tmp_path}/one`"
-    how = rf"holds several folders of images \(one, two\): name one, such as {command}, or call it imagenet"
-    with pytest.raises(UserError, match=how):
+    complaint = rf"holds several folders of images \(one, two\): name one, such as {command}, or call it imagenet"
+    with pytest.raises(UserError, match=complaint):
         folder_tree.locate(IMAGENET, tmp_path)
     assert folder_tree.locate(IMAGENET, tmp_path / "two") == tmp_path / "two"
     plant(tmp_path / "imagenet")
@@ -83,21 +83,21 @@ WNIDS = tuple(sorted(folder_tree.IMAGENETTE))
 )
 def test_a_folder_is_called_what_it_is(tmp_path: Path, name: str, classes: tuple[str, ...], title: str) -> None:
     plant(tmp_path / name, classes=classes)
-    found = card_on_disk(IMAGENET, tmp_path / name)
-    many = len(classes)
-    said = f"{many} classes, {2 * many} training and {many} test images"
-    assert (found.title, found.classes, found.train_samples) == (title, many, 2 * many)
-    assert found.label == f"{title}: {said} (ImageNet-1k: 1,000 classes, 1,281,167 and 50,000)"
-    assert found.identity() == IMAGENET.identity()
-    made = load("imagenet", folder=tmp_path / name)
-    assert (made.card.title, made.card.label) == (found.title, found.label)
+    data_card = card_on_disk(IMAGENET, tmp_path / name)
+    count = len(classes)
+    numbers = f"{count} classes, {2 * count} training and {count} test images"
+    assert (data_card.title, data_card.classes, data_card.train_samples) == (title, count, 2 * count)
+    assert data_card.label == f"{title}: {numbers} (ImageNet-1k: 1,000 classes, 1,281,167 and 50,000)"
+    assert data_card.identity() == IMAGENET.identity()
+    data_set = load("imagenet", folder=tmp_path / name)
+    assert (data_set.card.title, data_set.card.label) == (data_card.title, data_card.label)
 
 
 def test_the_published_numbers_make_it_imagenet(tmp_path: Path) -> None:
-    tiny = replace(IMAGENET, classes=2, train_samples=4, test_samples=2)
-    found = card_on_disk(tiny, plant(tmp_path))
-    assert (found.title, found.label) == ("ImageNet-1k", "ImageNet-1k: 2 classes, 4 training and 2 test images")
-    assert found.unlike(tiny) == ""
+    tiny_imagenet = replace(IMAGENET, classes=2, train_samples=4, test_samples=2)
+    data_card = card_on_disk(tiny_imagenet, plant(tmp_path))
+    assert (data_card.title, data_card.label) == ("ImageNet-1k", "ImageNet-1k: 2 classes, 4 training and 2 test images")
+    assert data_card.unlike(tiny_imagenet) == ""
     assert card_on_disk(IMAGENET, tmp_path).unlike(IMAGENET) != ""
 
 
@@ -107,8 +107,8 @@ def test_the_environment_variable_comes_before_the_cache(tmp_path: Path, monkeyp
     monkeypatch.setenv("BENCHMARKS_DATA", str(tmp_path / "mine"))
     assert folder_tree.locate(IMAGENET) == cached
     assert folder_tree.locate(IMAGENET, tmp_path / "mine") is None
-    mine = plant(tmp_path / "mine")
-    assert folder_tree.locate(IMAGENET) == mine
+    own_folder = plant(tmp_path / "mine")
+    assert folder_tree.locate(IMAGENET) == own_folder
 
 
 def test_missing_data_says_where_it_was_looked_for_and_how_to_get_it(tmp_path: Path) -> None:
@@ -132,13 +132,13 @@ def test_a_tree_is_listed_in_order(tmp_path: Path) -> None:
     (place / "train" / "a" / "notes.txt").symlink_to("nowhere")
     (place / "train" / ".cache").mkdir()
     (place / "train" / "b" / "B.Png").write_bytes(b"")
-    found = listed(place)
-    assert found.classes == ("a", "b")
-    assert found.train == folder_tree.Files(
+    tree = listed(place)
+    assert tree.classes == ("a", "b")
+    assert tree.train == folder_tree.Files(
         str(place / "train"), ("a0.JPEG", "a1.JPEG", "B.Png", "b0.JPEG", "b1.JPEG"), (2, 3)
     )
-    assert found.test == folder_tree.Files(str(place / "val"), ("a0.JPEG", "b0.JPEG"), (1, 1))
-    assert found.numbers == (2, 5, 2)
+    assert tree.test == folder_tree.Files(str(place / "val"), ("a0.JPEG", "b0.JPEG"), (1, 1))
+    assert tree.numbers == (2, 5, 2)
 
 
 def test_names_and_sizes_make_the_identity_and_nothing_else_does(tmp_path: Path) -> None:

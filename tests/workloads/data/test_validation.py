@@ -34,12 +34,12 @@ def test_more_than_are_left_or_a_class_without_any_is_refused() -> None:
 
 
 def test_images_that_are_trained_on_and_tested_on_stay_the_same() -> None:
-    plain, made = (load("digits", train_samples=576, validation=number) for number in (None, 200))
+    plain, with_validation = (load("digits", train_samples=576, validation=number) for number in (None, 200))
     assert isinstance(plain, ImageSet)
-    assert isinstance(made, ImageSet)
+    assert isinstance(with_validation, ImageSet)
     for name in ("train_inputs", "train_labels", "test_inputs", "test_labels"):
-        assert torch.equal(getattr(plain, name), getattr(made, name))
-    batches = made.batches(batch=32, seed=0, device=torch.device("cpu"), augment=False)
+        assert torch.equal(getattr(plain, name), getattr(with_validation, name))
+    batches = with_validation.batches(batch=32, seed=0, device=torch.device("cpu"), augment=False)
     sizes = [len(labels) for _, labels in batches.validation(150)]
     assert sizes == [150, 50]
     assert not list(plain.batches(batch=32, seed=0, device=torch.device("cpu"), augment=False).validation())
@@ -47,16 +47,18 @@ def test_images_that_are_trained_on_and_tested_on_stay_the_same() -> None:
 
 def test_of_a_text_the_end_of_the_training_part_is_cut_off() -> None:
     tokens = Tokens(context=32)
-    plain, made = (load("generated-prose", tokens=tokens, train_samples=64, validation=number) for number in (None, 10))
+    plain, with_validation = (
+        load("generated-prose", tokens=tokens, train_samples=64, validation=number) for number in (None, 10)
+    )
     assert isinstance(plain, WindowSet)
-    assert isinstance(made, WindowSet)
-    assert made.validation_ids is not None
-    assert torch.equal(torch.cat([made.train_ids, made.validation_ids]), plain.train_ids)
-    batches = made.batches(batch=16, seed=0, device=torch.device("cpu"))
+    assert isinstance(with_validation, WindowSet)
+    assert with_validation.validation_ids is not None
+    assert torch.equal(torch.cat([with_validation.train_ids, with_validation.validation_ids]), plain.train_ids)
+    batches = with_validation.batches(batch=16, seed=0, device=torch.device("cpu"))
     targets = torch.cat([after for _, after in batches.validation(4)])
-    assert torch.equal(targets.flatten(), made.validation_ids[1:].long())
+    assert torch.equal(targets.flatten(), with_validation.validation_ids[1:].long())
     work = workload("tinyshakespeare", "gpt", "smoke", {"train_samples": None, "validation": 10})
-    assert work.samples_of(work.card)[0] == (len(made.train_ids) - 1) // 32
+    assert work.samples_of(work.card)[0] == (len(with_validation.train_ids) - 1) // 32
 
 
 def test_where_none_are_left_the_sentence_says_what_to_set() -> None:

@@ -59,17 +59,17 @@ def test_windows_begin_anywhere_in_the_training_text(prose: WindowSet) -> None:
 
 
 def test_a_batch_depends_on_its_place_alone_and_belongs_to_who_asked(prose: WindowSet) -> None:
-    asked = [(epoch, index) for epoch in range(4) for index in range(4)]
-    expected = {key: make(prose).batch(*key) for key in asked}
-    assert len({tuple(inputs.flatten().tolist()) for inputs, _ in expected.values()}) == len(asked)
+    keys = [(epoch, index) for epoch in range(4) for index in range(4)]
+    expected = {key: make(prose).batch(*key) for key in keys}
+    assert len({tuple(inputs.flatten().tolist()) for inputs, _ in expected.values()}) == len(keys)
     assert not torch.equal(expected[0, 0][0], make(prose, seed=4).batch(0, 0)[0])
-    random.Random(0).shuffle(asked)
+    random.Random(0).shuffle(keys)
     batches = make(prose)
     for part in batches.batch(0, 0):
         part.zero_()
     with ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(lambda key: (key, batches.batch(*key)), asked * 2))
-    for key, (inputs, targets) in found:
+        results = list(threads.map(lambda key: (key, batches.batch(*key)), keys * 2))
+    for key, (inputs, targets) in results:
         assert torch.equal(inputs, expected[key][0])
         assert torch.equal(targets, expected[key][1])
 
@@ -77,25 +77,25 @@ def test_a_batch_depends_on_its_place_alone_and_belongs_to_who_asked(prose: Wind
 def test_every_held_out_token_is_a_target_once(prose: WindowSet, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = list(make(prose).test(batch=100))
     assert [len(inputs) for inputs, _ in parts] == [100, 100, 100, 100, 68]
-    kept = prose.test_windows * 32
-    assert len(prose.test_ids) - 1 - kept < 32
-    assert torch.equal(torch.cat([inputs for inputs, _ in parts]).flatten(), prose.test_ids[:kept].long())
-    assert torch.equal(torch.cat([targets for _, targets in parts]).flatten(), prose.test_ids[1 : kept + 1].long())
+    covered = prose.test_windows * 32
+    assert len(prose.test_ids) - 1 - covered < 32
+    assert torch.equal(torch.cat([inputs for inputs, _ in parts]).flatten(), prose.test_ids[:covered].long())
+    assert torch.equal(torch.cat([targets for _, targets in parts]).flatten(), prose.test_ids[1 : covered + 1].long())
     monkeypatch.setattr(windows, "_LOGITS", 32 * prose.vocabulary_size * 7)
     assert next(iter(make(prose).test()))[0].shape == (7, 32)
 
 
 def test_an_epoch_and_a_test_can_be_told(prose: WindowSet) -> None:
     assert prose.train_windows == 100
-    whole = load_any("generated-prose", tokens=TOKENS)
-    assert isinstance(whole, WindowSet)
-    assert (whole.train_windows, whole.test_windows) == (134_999 // 32, 14_999 // 32)
-    assert (whole.vocabulary_size, whole.bytes_per_token) == (43, 1.0)
-    few = load(card("generated-prose"), test_samples=5, tokens=TOKENS)
-    assert sum(targets.numel() for _, targets in make(few).test()) == 160
-    for wrong in (0, 469):
-        with pytest.raises(UserError, match=f"has 468 test samples, not {wrong}"):
-            load(card("generated-prose"), test_samples=wrong, tokens=TOKENS)
+    full_set = load_any("generated-prose", tokens=TOKENS)
+    assert isinstance(full_set, WindowSet)
+    assert (full_set.train_windows, full_set.test_windows) == (134_999 // 32, 14_999 // 32)
+    assert (full_set.vocabulary_size, full_set.bytes_per_token) == (43, 1.0)
+    few_windows = load(card("generated-prose"), test_samples=5, tokens=TOKENS)
+    assert sum(targets.numel() for _, targets in make(few_windows).test()) == 160
+    for samples in (0, 469):
+        with pytest.raises(UserError, match=f"has 468 test samples, not {samples}"):
+            load(card("generated-prose"), test_samples=samples, tokens=TOKENS)
 
 
 @pytest.mark.parametrize(("context", "split"), [(14_999, None), (15_000, "held-out"), (60_000, "held-out")])
@@ -110,10 +110,10 @@ def test_a_text_shorter_than_a_window_is_told(context: int, split: str | None) -
 
 @pytest.mark.cuda
 def test_a_batch_is_the_same_on_a_gpu(prose: WindowSet) -> None:
-    there = prose.batches(batch=16, seed=3, device=torch.device("cuda"))
-    for ours, theirs in zip(make(prose).batch(2, 5), there.batch(2, 5), strict=True):
-        assert theirs.is_cuda
-        assert torch.equal(ours, theirs.cpu())
+    gpu_batches = prose.batches(batch=16, seed=3, device=torch.device("cuda"))
+    for cpu_tensor, gpu_tensor in zip(make(prose).batch(2, 5), gpu_batches.batch(2, 5), strict=True):
+        assert gpu_tensor.is_cuda
+        assert torch.equal(cpu_tensor, gpu_tensor.cpu())
 
 
 def test_windows_are_counted_before_the_text_is_read() -> None:
@@ -121,8 +121,10 @@ def test_windows_are_counted_before_the_text_is_read() -> None:
     plan = workload("imdb", "lstm", "smoke").model_copy(
         update={"tokens": tokens, "train_samples": None, "test_samples": None}
     )
-    found = load(card("generated-prose"), tokens=tokens)
-    assert plan.samples_of(card("generated-prose")) == (found.train_windows, found.test_windows) == (2699, 299)
+    window_set = load(card("generated-prose"), tokens=tokens)
+    assert (
+        plan.samples_of(card("generated-prose")) == (window_set.train_windows, window_set.test_windows) == (2699, 299)
+    )
 
 
 @pytest.mark.parametrize("unit", ["bytes", "bpe"])
@@ -134,19 +136,23 @@ def test_windows_of_other_units_are_counted_once_the_text_was_cut(
         pytest.importorskip("tokenizers")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     settings = {"train_samples": "none", "test_samples": "none", "tokens.unit": unit, "tokens.vocabulary": "300"}
-    work, chosen = workload("tinyshakespeare", "gpt", "smoke", settings), {"workload": settings}
+    work, chosen_settings = workload("tinyshakespeare", "gpt", "smoke", settings), {"workload": settings}
 
     def planned() -> tuple[DataCard, str]:
-        grid = resolve(table("lm"), Choices(seeds=(0,), methods=("bp",), settings=chosen))
+        grid = resolve(table("lm"), Choices(seeds=(0,), methods=("bp",), settings=chosen_settings))
         runs = find_runs(grid, Journals(()))
         return grid.cells[0].runs[0].data, f"{list(caveats(runs))} {audit(grid.cells)}"
 
-    described, said = planned()
-    assert work.samples_of(described) == (None, None)
-    assert not any(number in said for number in ("135000", "4218", "8437", "263"))
-    found = load(card(work.dataset), tokens=work.tokens)
-    described, said = planned()
-    assert work.samples_of(described) == work.samples_of(found.card) == (found.train_windows, found.test_windows)
-    assert f"{found.train_windows} training windows" in said
-    assert f"updates per epoch (of one replica) {found.train_windows // 16};" in said
-    assert (found.train_windows == 4218) == (unit == "bytes")
+    data_card, sentences = planned()
+    assert work.samples_of(data_card) == (None, None)
+    assert not any(number in sentences for number in ("135000", "4218", "8437", "263"))
+    window_set = load(card(work.dataset), tokens=work.tokens)
+    data_card, sentences = planned()
+    assert (
+        work.samples_of(data_card)
+        == work.samples_of(window_set.card)
+        == (window_set.train_windows, window_set.test_windows)
+    )
+    assert f"{window_set.train_windows} training windows" in sentences
+    assert f"updates per epoch (of one replica) {window_set.train_windows // 16};" in sentences
+    assert (window_set.train_windows == 4218) == (unit == "bytes")
