@@ -125,6 +125,30 @@ ACTIVATIONS = {
     "async_lu@queue=4,activations=charged": "Async LU, queue 4, activations charged",
     "async_lu@queue=16,activations=charged": "Async LU, queue 16, activations charged",
 }
+TRIPLE, PLAIN = "workload.schedule.lr=0.15", "workload.optimizer.momentum=0"
+FACTORS = {
+    "bp": "BP",
+    "bp@batch=384": "BP, batch x 3",
+    f"bp@{TRIPLE}": "BP, rate x 3",
+    f"bp@batch=384,{TRIPLE}": "BP, batch x 3, rate x 3",
+    "bp@delay=1": "BP, a step late",
+    f"bp@{PLAIN}": "BP, no momentum",
+    f"bp@delay=1,{PLAIN}": "BP, a step late, no momentum",
+    "async_lu": "Async LU",
+    "async_lu@weights=forward": "Async LU, weights of the forward pass",
+    f"async_lu@{TRIPLE}": "Async LU, rate x 3",
+    f"async_lu@{PLAIN}": "Async LU, no momentum",
+    "ddp": "DDP",
+    "ddp@learning_rate=linear": "DDP, rate x 3",
+}
+BATCHES, LATER_BP, LU = ("bp@batch=384", "bp"), ("bp@delay=1", "bp"), ("async_lu", "bp")
+RATE, RATE_OF_LU, RATE_OF_DDP, RATE_AT_384 = (
+    (f"bp@{TRIPLE}", "bp"),
+    (f"async_lu@{TRIPLE}", "async_lu"),
+    ("ddp@learning_rate=linear", "ddp"),
+    (f"bp@batch=384,{TRIPLE}", "bp@batch=384"),
+)
+PLAIN_LATE, PLAIN_LU = (f"bp@delay=1,{PLAIN}", f"bp@{PLAIN}"), (f"async_lu@{PLAIN}", f"bp@{PLAIN}")
 SLOWED = {"": "", "@delay=constant": ", constant", "@delay=heavy_tailed": ", heavy-tailed", "@delay=bursts": ", bursts"}
 STRAGGLERS = {
     **{f"ddp{key}": f"DDP{words}" for key, words in SLOWED.items()},
@@ -284,6 +308,35 @@ FINDINGS = (
             ("async_lu@backward_workers=4", "async_bu"),
         ),
         (BEST, "staleness_updates", "lost_updates_percent", "seconds_per_epoch"),
+    ),
+    Finding(
+        "factors",
+        CIFAR_10,
+        ("audit-factors",),
+        FACTORS,
+        (
+            BATCHES,
+            ("ddp", "bp@batch=384"),
+            RATE,
+            RATE_AT_384,
+            RATE_OF_DDP,
+            RATE_OF_LU,
+            LATER_BP,
+            LU,
+            ("async_lu", "bp@delay=1"),
+            ("async_lu", "async_lu@weights=forward"),
+            (f"bp@{PLAIN}", "bp"),
+            PLAIN_LATE,
+            PLAIN_LU,
+        ),
+        (BEST, "staleness_updates"),
+        interactions=(
+            (RATE_AT_384, RATE),
+            (RATE_OF_DDP, RATE),
+            (RATE_OF_LU, RATE),
+            (LATER_BP, PLAIN_LATE),
+            (LU, PLAIN_LU),
+        ),
     ),
     Finding(
         "activations",

@@ -32,7 +32,7 @@ class Trend:
     """Trend of a difference over budgets. slope: per tenfold budget, with its interval.
 
     line: (budget, value) of the fitted line at the smallest and at the largest budget. bends: whether a budget between
-    them is shown to lie off the line; then nothing should be forecast.
+    them is shown to lie off the line, or the line misses the interval of any budget; then nothing should be forecast.
     """
 
     direction: Direction
@@ -63,8 +63,15 @@ def trend(rungs: Sequence[Rung], margin: float, level: float = LEVEL) -> Trend |
         slope=_sum(usable, _slope(usable)).mean,
         interval=slope,
         line=((first, starts), (last, ends)),
-        bends=any(off.low != off.high and off.leaves_out(0) for off in off_lines),
+        bends=any(off.low != off.high and off.leaves_out(0) for off in off_lines)
+        or any(_is_missed(usable, rung, level) for rung in usable),
     )
+
+
+def _is_missed(rungs: Sequence[Rung], rung: Rung, level: float) -> bool:
+    """Whether the line lies outside a budget's own interval, as where a difference has levelled off."""
+    own, on_line = t_interval(_spread(rung), level), _sum(rungs, _at(rungs, rung.budget)).mean
+    return own.low != own.high and own.leaves_out(on_line)
 
 
 def forecast(rungs: Sequence[Rung], budget: float, level: float = LEVEL) -> tuple[float, Interval] | None:

@@ -57,6 +57,12 @@ def test_a_difference_stays_within_a_margin_or_half_of_its_start() -> None:
 def test_a_bend_is_detected_and_single_seeds_are_ignored() -> None:
     assert sure(trend(rungs(2.0, 8.0, 3.0), margin=1.0)).bends
     assert not sure(trend(rungs(2.0, 4.1, 6.0), margin=1.0)).bends
+
+
+def test_a_line_that_misses_a_budget_with_little_spread_is_none() -> None:
+    """The middle scatters so much that it is not shown to lie off the line, which the levelled end contradicts."""
+    ladder = [Rung(1.0, (-4.0, -3.0, -2.0)), Rung(10.0, (0.9, -1.0, -0.2)), Rung(100.0, (-0.25, 0.05, -0.3))]
+    assert sure(trend(ladder, margin=1.0)).bends
     with_single_seed = [*rungs(2.0, 4.0), Rung(100.0, (90.0,))]
     assert sure(trend(with_single_seed, margin=1.0)).slope == pytest.approx(2.0)
     assert trend(with_single_seed[1:], margin=1.0) is None
