@@ -109,9 +109,10 @@ def compared(table_runs: TableRuns) -> Iterator[Pair]:
 
 def wanted(pair: Pair) -> list[Run]:
     """Returns the runs of the pair's next look."""
-    if pair.decided or sequential.given_up(pair.differences):
+    n = len(pair.differences)
+    if pair.decided or n >= sequential.LAST or sequential.given_up(pair.differences):
         return []
-    seeds = max(len(pair.differences) + 1, sequential.FIRST)
+    seeds = max(n + 1, sequential.FIRST)
     return [*pair.baseline.runs[:seeds], *pair.row.runs[:seeds]]
 
 

@@ -14,7 +14,7 @@ from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
 from benchmarks.views.table_runs import TableRuns
 from results.records import folder_of, read
-from results.statistics.sequential import FIRST, LAST
+from results.statistics.sequential import FIRST, LAST, given_up
 from tests.commands.commands import TINY, Cli
 from tests.results.samples import finish
 
@@ -38,6 +38,15 @@ def test_a_pair_that_shows_nothing_gets_no_more_seeds() -> None:
     assert not wanted(pair([0.1, -0.2, 0.1, -0.1, 0.2, -0.1]))
     assert not wanted(pair([5.0, 5.1, 4.9, 5.0]))
     assert {run.spec.seed for run in wanted(pair([1.0, 3.0, 2.0, 0.2, 2.4, 1.1]))} == set(range(7))
+
+
+def test_a_pair_that_the_last_test_leaves_open_is_not_said_to_show_nothing() -> None:
+    """p is 0.14 with 12 seeds, where the last test asks for 0.025."""
+    last = pair([2.0, -0.7] * 6)
+    assert not last.decided
+    assert not given_up(last.differences)
+    assert not wanted(last)
+    assert "given up" not in verdict(last, NONE)
 
 
 @pytest.mark.parametrize(
