@@ -12,6 +12,7 @@ from benchmarks import experiments
 from benchmarks.analyses import registry as analyses
 from benchmarks.commands.every_condition import at_conditions
 from benchmarks.commands.screen import note, say
+from benchmarks.commands.site_content import column, content
 from benchmarks.errors import UserError
 from benchmarks.papers.claims.catalogue import judged
 from benchmarks.runner.choices import Choices
@@ -23,7 +24,6 @@ from benchmarks.views.evidence import RunsEvidence
 from benchmarks.views.journals import Journals
 from benchmarks.views.pages import analysis_page, freshness, table_page
 from benchmarks.views.pages.links import tracking
-from benchmarks.views.pages.site_content import column, content
 from benchmarks.views.table_runs import made_elsewhere, not_shown, other_data
 from benchmarks.views.tuning.tuned import name_of
 from reports import site

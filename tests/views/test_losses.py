@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from benchmarks.commands.site_content import PAPERS
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.resolve import resolve
 from benchmarks.runner.tuning.search import TuningBudget
@@ -14,7 +15,6 @@ from benchmarks.tables import registry
 from benchmarks.tables.registry import table
 from benchmarks.views import pictures
 from benchmarks.views.journals import Journals
-from benchmarks.views.pages.site_content import PAPERS
 from benchmarks.views.table import assemble
 from benchmarks.views.table_runs import TableRuns, find_runs
 from benchmarks.views.tuning.order import pairs

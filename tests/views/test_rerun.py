@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 
 from benchmarks import experiments
+from benchmarks.commands import site_content
 from benchmarks.commands.choose import choose
 from benchmarks.commands.cli import app
 from benchmarks.commands.options import Selection
@@ -18,7 +19,6 @@ from benchmarks.runner.choices import Choices
 from benchmarks.runner.rerun import command
 from benchmarks.runner.resolve import resolve
 from benchmarks.tables.definition import Table
-from benchmarks.views.pages import site_content
 from reports.site.pages import Page
 from tests.papers.test_audit import SILENT
 from tests.workloads.own_files import card, images, network
