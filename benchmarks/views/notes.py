@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from fractions import Fraction
 
 from benchmarks.hardware.card import Card, Costs
 from benchmarks.runner import seeds
 from benchmarks.runner.grid import Grid, GridRow
 from benchmarks.runner.plan import trained_as_others
-from benchmarks.views.table_runs import TableRuns, made_elsewhere
+from benchmarks.views.table_runs import FEW, TableRuns, made_elsewhere
 from benchmarks.workloads.data.cards import card as data_card
 from results import published
 from results.measures import MEASURES, need
@@ -76,6 +76,7 @@ def caveats(table_runs: TableRuns) -> list[str]:
         *filter(None, (_scale(grid), made_elsewhere([table_runs]))),
         *_forms(table_runs),
         *_hardware(grid),
+        *_processors(table_runs),
         *grid.remarks,
         *grid.cautions,
         *([f"Not ranked: {grid.unlike_tokens}."] if grid.unlike_tokens else []),
@@ -150,6 +151,29 @@ def _hardware(grid: Grid) -> Iterator[str]:
         yield f"Absent, in simulated seconds of a run: {absent}. An absent device begins nothing; others may wait."
     if lower:
         yield f"Computed in {lower}: simulated seconds and the peak of MFU stay the card's all the same."
+
+
+def _processors(table_runs: TableRuns) -> Iterator[str]:
+    """Names the processors that computed the rows, where runs of one network and seed were computed on several."""
+    rows: dict[str, dict[str, None]] = {}
+    of_seed: dict[tuple[str, int], set[str]] = {}
+    for network in table_runs.networks:
+        for row in table_runs.rows:
+            for record in table_runs.of(network, row.key):
+                if name := record.spec.gpu or record.environment.get("cpu"):
+                    rows.setdefault(name, {})[row.label] = None
+                    of_seed.setdefault((network, record.seed), set()).add(name)
+    if any(len(names) > 1 for names in of_seed.values()):
+        named = ", ".join(f"{name} ({_first('; ', labels)})" for name, labels in rows.items())
+        yield (
+            f"Rows were computed on different processors: {named}. Each rounds in its own way, so what differs between "
+            "rows may be theirs."
+        )
+
+
+def _first(separator: str, words: Collection[str]) -> str:
+    """Returns the first FEW words, and how many more there are."""
+    return separator.join([*list(words)[:FEW], *([f"{len(words) - FEW} more"] if len(words) > FEW else [])])
 
 
 def _shards(grid: Grid) -> Iterator[str]:

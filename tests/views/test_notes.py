@@ -1,7 +1,9 @@
-"""Notes under a table on samples that its rows left out."""
+"""Sentences below a table on what its rows left out, share, or do not share."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -95,6 +97,23 @@ def test_rows_that_are_the_same_numbers_are_named() -> None:
     assert "(resnet18)" in line
     assert line.endswith("Async LU; Async BU.")
     assert said(49.0) == []
+
+
+def test_rows_of_one_seed_that_two_processors_computed_are_named() -> None:
+    """Not where each seed was computed on one: rows are compared seed by seed."""
+
+    def said(cpus: Mapping[tuple[str, int], str]) -> list[str]:
+        choices = Choices(seeds=(0, 1), networks=("resnet18",), methods=("async_lu", "async_bu", "bp"))
+        grid = resolve(table("table3"), choices)
+        records = [
+            replace(made(run, "2026"), environment={"cpu": cpus.get((run.method.name, run.spec.seed), "first")})
+            for run in grid.runs
+        ]
+        return [note for note in caveats(find_runs(grid, Journals(tuple(records)))) if "processors" in note]
+
+    assert said({}) == said({(name, 1): "second" for name in ("async_lu", "async_bu", "bp")}) == []
+    (line,) = said({("async_lu", 1): "second"})
+    assert "first (Async LU; Async BU; BP, 1 device), second (Async LU)" in line
 
 
 def test_a_rows_note_stands_below_the_table() -> None:
