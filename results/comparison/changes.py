@@ -62,6 +62,8 @@ def change(measure: Measure, first: Mapping[int, Record], second: Mapping[int, R
     if summary_a.mean is None or summary_b.mean is None:
         return Change(measure.key, summary_a, summary_b, UNDECIDED, _without_value(summary_a, summary_b))
     if _noiseless(measure, [*first.values(), *second.values()]) and not summary_a.std and not summary_b.std:
+        if equal(summary_a.mean, summary_b.mean):
+            return Change(measure.key, summary_a, summary_b, SAME, difference=0.0)
         exact = summary_b.mean - summary_a.mean
         why = "simulated seconds, without noise"
         return Change(measure.key, summary_a, summary_b, CHANGED, why, exact, exact, exact, None, len(pairs))

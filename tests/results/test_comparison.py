@@ -108,6 +108,27 @@ def test_one_seed_decides_nothing_but_simulated_seconds(tmp_path: Path) -> None:
     assert only(cells, "time_to_best_seconds").verdict == UNDECIDED
 
 
+def test_means_of_equal_seconds_over_other_numbers_of_seeds_are_the_same(tmp_path: Path) -> None:
+    """Over five seeds the mean of this number is rounded, over two it is not."""
+
+    def paced(out: Path, seeds: int, first_seed: int) -> list[Record]:
+        records = runs(out, [60.0] * seeds, first_seed=first_seed)
+        seconds = {1: 2.1399015811997795, 2: 2 * 2.1399015811997795}
+        return [
+            replace(
+                record,
+                evaluations=[
+                    replace(point, metrics={**point.metrics, "virtual_seconds": seconds[point.epoch]})
+                    for point in record.evaluations
+                ],
+            )
+            for record in records
+        ]
+
+    cells = compare_runs(paced(tmp_path / "a", 5, 0), paced(tmp_path / "b", 2, 5)).cells
+    assert only(cells, "seconds_per_epoch").verdict == SAME
+
+
 def test_a_run_without_a_value_is_not_dropped(tmp_path: Path) -> None:
     a = runs(tmp_path / "a", [60.0, 61.0])
     b = [a[0], write(tmp_path / "b", [math.nan], seed=1, status="diverged")]
