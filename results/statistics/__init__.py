@@ -13,6 +13,7 @@ from results.errors import ResultsError
 from results.records import Evaluation, Record
 from results.records.spec import ACCURACY, Judge
 from results.statistics.chance import Chance
+from results.statistics.intervals import mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ def worst_best(records_by_row: Mapping[str, Sequence[Record]]) -> Target:
     if not taking_part:
         raise ResultsError("No run has finished, so that there is no target; look at the runs' journals, or set one.")
     judge = judge_of(run for runs in records_by_row.values() for run in runs)
-    row = min(taking_part, key=lambda name: judge.rank(math.fsum(taking_part[name]) / len(taking_part[name])))
+    row = min(taking_part, key=lambda name: judge.rank(mean(taking_part[name])))
     value = judge.lenient(min(taking_part[row], key=judge.rank))
     return Target(value, row, judge, tuple(name for name in per_row if name not in taking_part))
 
@@ -199,11 +200,9 @@ def summary(
     resolution = math.fsum(width for width in resolutions if width is not None) / len(values) if values else 0.0
     if censored or not values:
         lower = _lower(values, bounds) if censored else []
-        mean = math.fsum(lower) / len(lower) if lower else None
-        std = _sample_std(lower, mean) if mean is not None else None
-        return Summary(None, None, len(values), censored, mean, std, resolution or None)
-    mean = math.fsum(finite) / len(finite)
-    return Summary(mean, _sample_std(finite, mean), len(finite), resolution=resolution or None)
+        at_least = mean(lower) if lower else None
+        return Summary(None, None, len(values), censored, at_least, _sample_std(lower), resolution or None)
+    return Summary(mean(finite), _sample_std(finite), len(finite), resolution=resolution or None)
 
 
 def _lower(values: Sequence[float | None], bounds: Sequence[float | None] | None) -> list[float]:
@@ -218,12 +217,11 @@ def _lower(values: Sequence[float | None], bounds: Sequence[float | None] | None
     return finite if len(finite) == len(lower) else []
 
 
-def _sample_std(values: Sequence[float], mean: float) -> float | None:
+def _sample_std(values: Sequence[float]) -> float | None:
     if len(values) < 2:
         return None
-    if min(values) == max(values):  # their mean may differ from them by a rounding error
-        return 0.0
-    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+    middle = mean(values)
+    return math.sqrt(math.fsum((value - middle) ** 2 for value in values) / (len(values) - 1))
 
 
 def judge_of(runs: Iterable[Record]) -> Judge:

@@ -107,6 +107,11 @@ def std_ratio_interval(a: Sequence[float], b: Sequence[float], level: float = LE
     return Interval(low, high, level)
 
 
+def mean(values: Sequence[float]) -> float:
+    """Returns the mean; of equal values it is that value, which the sum's rounding alone would not give."""
+    return min(max(math.fsum(values) / len(values), min(values)), max(values))
+
+
 def spread(values: Sequence[float], least: float = 0.0) -> Spread | None:
     """Returns mean, squared standard error and degrees of freedom; None for fewer than two runs.
 
@@ -115,10 +120,9 @@ def spread(values: Sequence[float], least: float = 0.0) -> Spread | None:
     numbers, n = finite(values), len(values)
     if n < 2:
         return None
-    mean = math.fsum(numbers) / n
-    # Equal values may differ from their mean by a rounding error, which is no spread.
-    squares = math.fsum((value - mean) ** 2 for value in numbers) if min(numbers) < max(numbers) else 0.0
-    return Spread(mean, max(squares / (n - 1), least) / n, n - 1.0)
+    middle = mean(numbers)
+    squares = math.fsum((value - middle) ** 2 for value in numbers)
+    return Spread(middle, max(squares / (n - 1), least) / n, n - 1.0)
 
 
 def welch_freedom(a: Spread, b: Spread) -> float:

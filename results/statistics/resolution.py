@@ -20,6 +20,7 @@ from results.statistics.intervals import (
     Spread,
     difference,
     log_ratio_interval,
+    mean,
     ratio_interval,
     spread,
     t_interval,
@@ -156,8 +157,3 @@ def spread_hull(spreads: tuple[Spread, Spread], level: float) -> Interval:
 def hull(a: Interval, b: Interval) -> Interval:
     """Returns the smallest interval that contains both."""
     return Interval(min(a.low, b.low), max(a.high, b.high), a.level)
-
-
-def mean(values: Sequence[float]) -> float:
-    """Returns the mean, summed without rounding errors."""
-    return math.fsum(values) / len(values)

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from results.statistics.censoring import Times, restricted_ratio
-from results.statistics.intervals import Interval
-from results.statistics.resolution import Bracketed, difference_interval, mean
+from results.statistics.intervals import Interval, mean
+from results.statistics.resolution import Bracketed, difference_interval
 
 ROUNDING = 1e-12
 

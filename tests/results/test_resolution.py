@@ -14,6 +14,7 @@ import pytest
 
 from results.statistics.intervals import mean_interval, ratio_interval
 from results.statistics.resolution import Bracketed, bracketed_ratio, difference_interval, nearest
+from results.statistics.seeds import Seeds, apart
 from tests.sure import sure
 
 RUNS = 400
@@ -88,3 +89,13 @@ def test_a_test_is_of_the_least_difference_that_the_evaluations_leave_open() -> 
     assert nearest(fast, slow) == ((2.0, 3.0), (4.0, 5.0))
     a, b = nearest(slow, Bracketed.of([6.0, 6.0], [1.0, 1.0]))
     assert len({*a, *b}) == 1
+
+
+def test_equal_values_are_not_told_apart_by_how_many_there_are() -> None:
+    """The sum of three times 0.7 is rounded, of twice 0.7 it is not."""
+
+    def timed(first: int, n: int) -> Seeds:
+        return Seeds([0.7] * n, [9.0] * n, [False] * n, [None] * n, range(first, first + n))
+
+    assert apart(Seeds([0.7] * 3, seeds=range(3)), Seeds([0.7] * 2, seeds=range(3, 5))) is False
+    assert apart(timed(0, 3), timed(3, 2)) is False
