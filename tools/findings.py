@@ -49,7 +49,7 @@ from results.records import Record
 from results.statistics import judge_of
 from results.statistics.budgets import BUDGETS, smallest
 from results.statistics.intervals import mean_interval
-from tools.findings_list import FINDINGS, REPRODUCED, RUNGS, TUNED, Finding, Reproduced, Rungs, Tuned
+from tools.findings_list import FINDINGS, REPRODUCED, RUNGS, SECOND_CPU, TUNED, Finding, Reproduced, Rungs, Tuned
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,6 +58,8 @@ PAGES = (CHECKOUT / "docs" / "findings.md", CHECKOUT / "README.md")
 APPENDIX = CHECKOUT / "docs" / "findings-tables.md"
 PICTURES = CHECKOUT / "docs" / "pictures"
 KEPT = [reproductions.FOLDER / name for name in ("small", "paper")]
+AGAIN = reproductions.FOLDER / "small-again"
+"""Kept runs that were trained a second time, on another kind of CPU."""
 SEEDS = tuple(range(10))
 APPENDIX_HEAD = """# Tables of the findings
 
@@ -304,6 +306,31 @@ def grids(rungs: Rungs) -> list[Grid]:
     return [resolve(table(rungs.table), replace(chosen, budget=budget)) for budget in rungs.budgets]
 
 
+# ---- two kinds of CPU
+
+
+def on_two_cpus(first: Journals, again: Journals) -> Mapping[str, Sequence[tuple[Record, Record]]]:
+    """Maps family and network -> runs of the same identity, as trained first and again."""
+    pairs_found: dict[str, list[tuple[Record, Record]]] = {}
+    of_id = {record.id: record for record in first.records}
+    for second in again.records:
+        if second.id in of_id:
+            pairs_found.setdefault(f"{second.family}, {second.network}", []).append((of_id[second.id], second))
+    return dict(sorted(pairs_found.items()))
+
+
+def two_cpus_block(title: str, runs: Mapping[str, Sequence[tuple[Record, Record]]]) -> Iterator[str]:
+    """Yields the Markdown of the differences, the second training minus the first, run by run."""
+    yield from (f"**{title}**", "", "| | measured | second minus first | n | |", "|---|---|---|---|---|")
+    of_cifar_10 = [pair for of_pairs in runs.values() for pair in of_pairs if pair[0].family == "cifar10"]
+    for words, of_pairs in {**runs, "all of CIFAR-10": of_cifar_10}.items():
+        measure = best_measure(judge_of(first for first, _ in of_pairs))
+        both = [(measure.of(first, Context()), measure.of(second, Context())) for first, second in of_pairs]
+        differences = {place: b - a for place, (a, b) in enumerate(both) if a is not None and b is not None}
+        text = f"{cell(differences, measure, '+')} | {len(differences)} | {verdict(differences)}"
+        yield f"| {words} | {measure.heading} | {text} |"
+
+
 # ---- the pages
 
 
@@ -334,10 +361,13 @@ class Section:
         return "\n\n".join((*parts, self.table))
 
 
-def sections(existing: Journals) -> Iterator[Section]:
-    """Yields every finding that has runs, in the order of the lists."""
+def sections(existing: Journals, again: Journals) -> Iterator[Section]:
+    """Yields every finding that has runs, in the order of the lists. again: runs as trained on the second CPU."""
+    trained_again = {record.id for record in again.records}
+    first = (record for record in existing.records if record.id not in trained_again)
+    on_second_cpu = Journals((*first, *again.records))
     for finding in FINDINGS:
-        runs = runs_of(finding, existing)
+        runs = runs_of(finding, on_second_cpu if finding.second_cpu else existing)
         drawn = partial(picture, runs, finding) if has_enough_seeds(runs, finding) else None
         records = unique(run for row in finding.rows for run in runs.get(row, ()))
         command = train(" ".join(finding.tables), finding.network, records)
@@ -370,6 +400,11 @@ def sections(existing: Journals) -> Iterator[Section]:
             budget = round(max(rung.budget for line in made for rung in line.rungs))
             command = f"{train(rungs.table, rungs.network, records)} --method {methods} --budget {budget}"
             yield Section(rungs.name, command, records, text, partial(ladder.draw, made, title=rungs.title))
+    if pairs_found := on_two_cpus(existing, again):
+        name, title = SECOND_CPU
+        records = unique(second for of_pairs in pairs_found.values() for _, second in of_pairs)
+        command = f"compare {' '.join(str(path.relative_to(CHECKOUT)) for path in (KEPT[0], AGAIN))}"
+        yield Section(name, command, records, "\n".join(two_cpus_block(title, pairs_found)))
 
 
 def train(tables: str, network: str, records: Sequence[Record], scale: str = "small") -> str:
@@ -395,12 +430,13 @@ def fill_page(page: str, blocks_made: Mapping[str, str]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, nargs="+", default=KEPT)
+    parser.add_argument("--again", type=Path, default=AGAIN)
     parser.add_argument("--check", action="store_true")
     chosen = parser.parse_args(arguments)
     records = [record for folder in chosen.runs for record in journals.some(folder).records]
     records.sort(key=lambda record: (record.started, record.id))
     existing = Journals(tuple(records), ())
-    made = list(sections(existing))
+    made = list(sections(existing, journals.some(chosen.again)))
     texts = {section.name: section.table for section in made}
     texts["headline"] = "\n".join(headline(runs_of(FINDINGS[0], existing), FINDINGS[0]))
     pages = {path: fill_page(path.read_text(encoding="utf-8"), texts) for path in PAGES} | {APPENDIX: appendix(made)}

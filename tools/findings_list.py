@@ -15,7 +15,7 @@ class Finding:
     rows: key of a table's row -> its words here. against: pairs of keys; the table shows the first minus the second.
     measures: the first is compared and drawn; none: the best of what the runs are judged by, and seconds per epoch.
     interactions: two pairs each; shown is the first pair's difference minus the second's, which is 0 where two effects
-    add up.
+    add up. second_cpu: runs that were trained again on the second kind of CPU count, in place of the first ones.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Finding:
     measures: Sequence[str] = ()
     network: str = "resnet18"
     interactions: Sequence[tuple[tuple[str, str], tuple[str, str]]] = ()
+    second_cpu: bool = False
 
 
 @dataclass(frozen=True)
@@ -587,3 +588,5 @@ RUNGS = (
         ),
     ),
 )
+
+SECOND_CPU = "second-cpu", "Runs of scale small, trained on an AMD EPYC and again on an Intel Xeon"

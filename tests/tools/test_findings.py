@@ -29,7 +29,7 @@ from tools.findings import (
     runs_of,
     values,
 )
-from tools.findings_list import BEST, FINDINGS, REPRODUCED, RUNGS, TUNED, Finding
+from tools.findings_list import BEST, FINDINGS, REPRODUCED, RUNGS, SECOND_CPU, TUNED, Finding
 
 PAIR = Finding("pair", "Pairs", (), {"async_lu": "LU", "bp": "BP", "ddp": "DDP"}, (("async_lu", "bp"),))
 
@@ -76,6 +76,17 @@ def test_an_interaction_is_the_difference_of_two_differences(tmp_path: Path) -> 
     assert "| (bx minus ax) minus (b minus a) | -3.50 [-9.85, +2.85] | 2 | undecided |" in block(records, of)
 
 
+def test_runs_trained_again_are_paired_by_their_identity(tmp_path: Path) -> None:
+    """And count in place of the first ones where a finding is of the second CPU."""
+    tops = {"first": [60.0, 62.0, 64.0], "again": [61.0, 63.5]}
+    for folder, best in tops.items():
+        for seed, top in enumerate(best):
+            write(tmp_path / folder, [10.0, top], method="bp", seed=seed)
+    pairs = findings.on_two_cpus(*(journals.read(tmp_path / folder) for folder in tops))
+    assert [[first.seed for first, _ in of_pairs] for of_pairs in pairs.values()] == [[0, 1]]
+    assert "+1.25 [-1.93, +4.43] | 2 | undecided" in "\n".join(findings.two_cpus_block("", pairs))
+
+
 def test_runs_of_other_settings_are_none_of_a_findings(tmp_path: Path) -> None:
     """Such as trials of `tune`, which have the same row and other rates."""
     finding = next(finding for finding in FINDINGS if finding.name == "methods")
@@ -97,7 +108,7 @@ def test_the_pages_say_what_the_kept_runs_say() -> None:
     """`python tools/findings.py` makes them anew; the appendix has every finding."""
     assert findings.main(["--check"]) == 0
     headings = re.findall(r"^## (\S+)$", findings.APPENDIX.read_text(encoding="utf-8"), re.MULTILINE)
-    assert headings == [item.name for group in (FINDINGS, REPRODUCED, TUNED, RUNGS) for item in group]
+    assert headings == [*(item.name for group in (FINDINGS, REPRODUCED, TUNED, RUNGS) for item in group), SECOND_CPU[0]]
 
 
 def test_a_section_names_its_runs_and_what_they_cost(tmp_path: Path) -> None:
