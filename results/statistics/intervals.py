@@ -6,6 +6,7 @@ Each formula names its source; docs/statistics.md says where it holds, tests/res
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,6 +18,7 @@ LEVEL = 0.95
 BOOTSTRAP_RUNS = 8
 _RESAMPLES = 9999
 _ROUNDING = 1e-9
+_LARGEST_LOG = math.log(sys.float_info.max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,17 +175,23 @@ def t_interval(estimate: Spread, level: float) -> Interval:
 
 def log_interval(estimate: Spread, level: float) -> Interval:
     """Returns exp of Student's t interval of log(mean), whose squared standard error is that of the mean / mean^2."""
-    logs = t_interval(Spread(math.log(estimate.mean), estimate.variance / estimate.mean**2, estimate.freedom), level)
-    return Interval(math.exp(logs.low), math.exp(logs.high), level)
+    return _exponential(t_interval(_log(estimate), level))
 
 
 def log_ratio_interval(a: Spread, b: Spread, level: float) -> Interval:
     """Returns exp of Student's t interval of log(a / b), with Welch's degrees of freedom."""
-    log_a, log_b = (
-        Spread(math.log(estimate.mean), estimate.variance / estimate.mean**2, estimate.freedom) for estimate in (a, b)
-    )
-    logs = t_interval(difference(log_a, log_b), level)
-    return Interval(math.exp(logs.low), math.exp(logs.high), level)
+    return _exponential(t_interval(difference(_log(a), _log(b)), level))
+
+
+def _log(estimate: Spread) -> Spread:
+    """Returns the spread of the logarithm (delta method)."""
+    return Spread(math.log(estimate.mean), estimate.variance / estimate.mean**2, estimate.freedom)
+
+
+def _exponential(logs: Interval) -> Interval:
+    """Returns exp of both ends; infinity beyond the largest float, as for a mean that is all but 0."""
+    low, high = (math.exp(end) if end < _LARGEST_LOG else math.inf for end in (logs.low, logs.high))
+    return Interval(low, high, logs.level)
 
 
 def finite(values: Sequence[float]) -> list[float]:

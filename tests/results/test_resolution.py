@@ -83,6 +83,11 @@ def test_times_found_at_the_first_evaluation_may_be_0() -> None:
     assert inverse.low == 0
 
 
+def test_a_ratio_to_times_that_are_all_but_0_has_no_upper_end() -> None:
+    slow, instant = Bracketed.of([5.0, 6.0], [1.0, 1.0]), Bracketed.of([1e-9, 1.0], [1e-10, 1.0])
+    assert sure(bracketed_ratio(slow, instant)).high == math.inf
+
+
 def test_a_test_is_of_the_least_difference_that_the_evaluations_leave_open() -> None:
     slow, fast = Bracketed.of([5.0, 6.0], [1.0, 1.0]), Bracketed.of([2.0, 3.0], [1.0, 1.0])
     assert nearest(slow, fast) == ((4.0, 5.0), (2.0, 3.0))
