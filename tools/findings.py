@@ -32,6 +32,7 @@ from benchmarks.runner.tuning.search import TuningBudget, edges
 from benchmarks.tables.registry import table
 from benchmarks.views import journals, pictures
 from benchmarks.views.journals import Journals
+from benchmarks.views.notes import processors
 from benchmarks.views.table import assemble
 from benchmarks.views.table_runs import TableRuns, find_runs
 from benchmarks.views.tuning.order import RowPair, pairs
@@ -155,6 +156,9 @@ def block(runs: Runs, finding: Finding) -> Iterator[str]:
         compared[words] = {seed: first[seed] - second[seed] for seed in first if seed in second}
     for words, differences in compared.items():
         yield f"| {words} | {cell(differences, measures[0], '+')} | {len(differences)} | {verdict(differences)} |"
+    labelled = ((words, record) for row, words in finding.rows.items() for record in runs.get(row, ()))
+    for note in processors(labelled):
+        yield from ("", note)
 
 
 def headline(runs: Runs, finding: Finding) -> Iterator[str]:

@@ -76,7 +76,12 @@ def caveats(table_runs: TableRuns) -> list[str]:
         *filter(None, (_scale(grid), made_elsewhere([table_runs]))),
         *_forms(table_runs),
         *_hardware(grid),
-        *_processors(table_runs),
+        *processors(
+            (row.label, record)
+            for network in table_runs.networks
+            for row in table_runs.rows
+            for record in table_runs.of(network, row.key)
+        ),
         *grid.remarks,
         *grid.cautions,
         *([f"Not ranked: {grid.unlike_tokens}."] if grid.unlike_tokens else []),
@@ -153,16 +158,18 @@ def _hardware(grid: Grid) -> Iterator[str]:
         yield f"Computed in {lower}: simulated seconds and the peak of MFU stay the card's all the same."
 
 
-def _processors(table_runs: TableRuns) -> Iterator[str]:
-    """Names the processors that computed the rows, where runs of one network and seed were computed on several."""
+def processors(labelled: Iterable[tuple[str, Record]]) -> Iterator[str]:
+    """Names the processors that computed rows, where runs of one network and seed were computed on several.
+
+    Args:
+        labelled: the label of a row, and a run of it.
+    """
     rows: dict[str, dict[str, None]] = {}
     of_seed: dict[tuple[str, int], set[str]] = {}
-    for network in table_runs.networks:
-        for row in table_runs.rows:
-            for record in table_runs.of(network, row.key):
-                if name := record.spec.gpu or record.environment.get("cpu"):
-                    rows.setdefault(name, {})[row.label] = None
-                    of_seed.setdefault((network, record.seed), set()).add(name)
+    for label, record in labelled:
+        if name := record.spec.gpu or record.environment.get("cpu"):
+            rows.setdefault(name, {})[label] = None
+            of_seed.setdefault((record.network, record.seed), set()).add(name)
     if any(len(names) > 1 for names in of_seed.values()):
         named = ", ".join(f"{name} ({_first('; ', labels)})" for name, labels in rows.items())
         yield (
