@@ -338,6 +338,7 @@ FINDINGS = (
             (LATER_BP, PLAIN_LATE),
             (LU, PLAIN_LU),
         ),
+        second_cpu=True,
     ),
     Finding(
         "activations",
