@@ -37,7 +37,7 @@ from results.tables import Conditions, ResultCell, ResultRow, ResultTable
 RecordOf = Callable[[Run], Record | None]
 FORECAST = "paper's budget, forecast"
 NO_TREND = "fewer than two budgets have two seeds"
-NO_FORECAST = "fewer than three budgets, or one lies off the line"
+NO_FORECAST = "fewer than three budgets, or one lies off the line, or the line passes 0 beyond them"
 
 
 class LadderOptions(AnalysisOptions):

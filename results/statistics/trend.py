@@ -77,8 +77,9 @@ def _is_missed(rungs: Sequence[Rung], rung: Rung, level: float) -> bool:
 def forecast(rungs: Sequence[Rung], budget: float, level: float = LEVEL) -> tuple[float, Interval] | None:
     """Returns the line's value at a budget, with the interval in which a single seed's difference is expected there.
 
-    The spread there is assumed to be that on the last budget. None with fewer than three budgets, since two always lie
-    on a line. Nothing in the runs shows that the line continues.
+    The spread there is assumed to be that on the last budget. Nothing in the runs shows that the line continues. None
+    with fewer than three budgets, since two always lie on a line, and where the line passes 0 beyond the last budget:
+    a difference that goes to nothing need not go on into its opposite.
     """
     usable = _known(rungs)
     if len(usable) < 3:
@@ -87,6 +88,8 @@ def forecast(rungs: Sequence[Rung], budget: float, level: float = LEVEL) -> tupl
     shares = [weight**2 / len(rung.differences) for weight, rung in zip(weights, usable, strict=True)]
     shares[-1] += 1.0
     expected = _sum(usable, weights, shares)
+    if expected.mean * _sum(usable, _at(usable, usable[-1].budget)).mean < 0:
+        return None
     return expected.mean, t_interval(expected, level)
 
 

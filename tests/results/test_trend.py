@@ -69,6 +69,12 @@ def test_a_line_that_misses_a_budget_with_little_spread_is_none() -> None:
     assert forecast(with_single_seed, 1000.0) is None, "two points always have a line"
 
 
+def test_a_line_forecasts_no_sign_that_no_budget_has() -> None:
+    """A deficit that goes to nothing: its line, drawn on, would be a lead. One that has turned may go on."""
+    assert forecast(rungs(-6.0, -3.0, -0.5), 1000.0) is None
+    assert sure(forecast(rungs(-3.0, 0.0, 3.0), 1000.0))[0] == pytest.approx(6.0)
+
+
 # ---- simulated, through the functions themselves
 
 
