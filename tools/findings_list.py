@@ -347,6 +347,7 @@ FINDINGS = (
         ACTIVATIONS,
         tuple((f"{row}@activations=charged", row) for row in ("async_lu", "async_bu")),
         (BEST, "staleness_updates", "seconds_per_epoch"),
+        second_cpu=True,
     ),
     Finding(
         "stragglers",
