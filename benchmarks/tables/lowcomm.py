@@ -10,7 +10,8 @@ STREAMING: dict[str, Any] = {"fragments": 3, "delay": 1, "alpha": 0.5}
 DELAYED: dict[str, Any] = {"outer.name": "delayed_nesterov", "outer.lr": 0.7}
 
 
-def _row(rate: float, method: str, note: str = "", **options: Any) -> Row:
+def tuned_row(rate: float, method: str, note: str = "", **options: Any) -> Row:
+    """Returns a row at a learning rate of its own, which falls to a tenth."""
     rates = {"schedule.lr": rate, "schedule.floor": float(f"{rate / 10:.6g}")}
     return Row(method, options, note=note, workload=rates)
 
@@ -18,19 +19,19 @@ def _row(rate: float, method: str, note: str = "", **options: Any) -> Row:
 # Rates, tried at scale small on devices alike on seeds of trials: each is the best of three to five, a worse one on
 # either side of it; of Async Local-SGD's .002 to .016 none is told apart from the others.
 ROWS = (
-    _row(0.008, "bp", "one device: the first of them"),
-    _row(0.016, "ddp"),
-    _row(0.016, "lsgd", period=PERIOD, learning_rate="published"),
-    _row(0.004, "diloco", period=PERIOD),
-    _row(0.008, "diloco", "Streaming DiLoCo", period=PERIOD, **STREAMING),
-    _row(0.008, "async_localsgd", period=PERIOD, **DELAYED),
-    _row(0.008, "async_localsgd", "a new inner optimizer for each task", period=PERIOD, inner="new", **DELAYED),
-    _row(0.016, "lapsgd", period=PERIOD),
-    _row(0.016, "layup"),
-    _row(0.008, "noloco", period=PERIOD),
-    _row(0.016, "sgp"),
-    _row(0.008, "easgd", period=PERIOD),
-    _row(0.016, "easgd", "four local steps between two exchanges", period=4),
+    tuned_row(0.008, "bp", "one device: the first of them"),
+    tuned_row(0.016, "ddp"),
+    tuned_row(0.016, "lsgd", period=PERIOD, learning_rate="published"),
+    tuned_row(0.004, "diloco", period=PERIOD),
+    tuned_row(0.008, "diloco", "Streaming DiLoCo", period=PERIOD, **STREAMING),
+    tuned_row(0.008, "async_localsgd", period=PERIOD, **DELAYED),
+    tuned_row(0.008, "async_localsgd", "a new inner optimizer for each task", period=PERIOD, inner="new", **DELAYED),
+    tuned_row(0.016, "lapsgd", period=PERIOD),
+    tuned_row(0.016, "layup"),
+    tuned_row(0.008, "noloco", period=PERIOD),
+    tuned_row(0.016, "sgp"),
+    tuned_row(0.008, "easgd", period=PERIOD),
+    tuned_row(0.016, "easgd", "four local steps between two exchanges", period=4),
 )
 NOTES = (
     "A step takes a second or so on each device, an all-reduce of all weights one second more, which DDP hides behind "

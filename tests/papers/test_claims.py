@@ -174,6 +174,25 @@ def test_what_a_delay_costs_is_compared_between_optimizers() -> None:
     assert claim("delay-muon").evaluate(Fake()).status == "not decided"
 
 
+def test_what_low_communication_loses_is_compared_at_equal_samples() -> None:
+    diloco, delayed = "diloco@period=21", "dylu=True,outer.name=delayed_nesterov,outer.lr=0.7"
+    rows = {"ddp": 2.0, diloco: 2.015, f"{diloco},fragments=3,delay=1,alpha=0.5": 2.1, "noloco@period=21": 2.0}
+    values = {("lowcomm", "gpt", row, "best_loss"): Summary(mean, 0.001, 5) for row, mean in rows.items()}
+    for row, best, at_equal_seconds in ((diloco, 2.0, 2.4), ("naive", 2.1, 2.2), (delayed, 2.01, 2.1)):
+        key = row if row == diloco else f"async_localsgd@period=21{'' if row == 'naive' else f',{row}'}"
+        for measure, mean in (("best_loss", best), ("at_equal_seconds", at_equal_seconds)):
+            values["lowcomm-unlike", "gpt", key, measure] = Summary(mean, 0.001, 5)
+    for id, status in (
+        ("diloco-synchronous", "holds"),
+        ("diloco-streaming", "does not hold"),
+        ("noloco-faster", "holds"),
+        ("async-local-naive", "holds"),
+        ("async-local", "holds"),
+        ("layup-accuracy", "not decided"),
+    ):
+        assert claim(id).evaluate(Fake(values)).status == status, id
+
+
 def law_table(name: str, keys: Sequence[str], rows: Sequence[tuple[str, str, Sequence[tuple[float, float | None]]]]):  # type: ignore[no-untyped-def]
     result_rows = []
     for network, row, values in rows:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from benchmarks.papers.claims import laws, one_step_delay, paper_a, paper_a3, paper_b
+from benchmarks.papers.claims import laws, low_communication, one_step_delay, paper_a, paper_a3, paper_b
 from benchmarks.papers.claims.rules import Evidence
 from benchmarks.papers.claims.verdicts import Claim, Judged
 
@@ -17,6 +17,7 @@ CLAIMS: tuple[Claim, ...] = (
     *paper_a3.CLAIMS,
     *paper_b.CLAIMS,
     *one_step_delay.CLAIMS,
+    *low_communication.CLAIMS,
 )
 
 
