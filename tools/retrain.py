@@ -3,8 +3,8 @@
     python tools/retrain.py results/reproductions/small --data DATA --sample 60 --epochs 3 --to bits.jsonl
     python tools/retrain.py results/reproductions/small --data DATA --sample 10 --to whole.jsonl
 
-Give the command again to go on: runs that the file names are not trained a second time. Bits hang on torch's minor
-version and on the kind of CPU, so that a run of others is refused.
+Give the command again to go on: runs that the file names are not trained a second time. Bits depend on torch's minor
+version, on the kind of CPU and on its instruction set: runs are drawn from those that were trained on such a machine.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from benchmarks.workloads.data.load import DataSet
 from benchmarks.workloads.workload import Workload
 from results.records import Record
 
-WALL = "train_seconds"
-"""The only metric of training that depends on the wall clock."""
+WALL = ("train_seconds", "wall_seconds")
+"""Metrics of the wall clock."""
 
 
 def main() -> int:
@@ -44,9 +44,11 @@ def main() -> int:
         if arguments.to.exists()
         else set()
     )
-    drawn = random.Random(arguments.seed).sample(
-        some(arguments.runs).records, arguments.sample
-    )  # in the order of their starts
+    records = some(arguments.runs).records  # in the order of their starts
+    expected_equal = [record for record in records if is_of_this_machine(record)]
+    if not expected_equal:
+        raise SystemExit(f"None of {len(records)} runs was trained on {_machine()}: no bits to expect here.")
+    drawn = random.Random(arguments.seed).sample(expected_equal, min(arguments.sample, len(expected_equal)))
     waiting = sorted(
         (drawn_record for drawn_record in drawn if drawn_record.started not in finished),
         key=lambda drawn_record: (drawn_record.spec.workload.name, drawn_record.started),
@@ -87,22 +89,20 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def differences(record: Record, epochs: float, data: DataSet) -> list[str]:
-    """Trains the run for so many epochs -> what differs from its journal, in words.
+def _machine() -> tuple[str, ...]:
+    return torch_minor(), cpu_name(), torch.backends.cpu.get_cpu_capability()
 
-    Raises SystemExit on another machine.
-    """
+
+def is_of_this_machine(record: Record) -> bool:
+    """Returns whether the run must have the same bits here; not if its instruction set is unknown."""
+    environment = record.environment
+    recorded_on = (record.spec.torch, environment["cpu"], environment.get("cpu_capability"))
+    return recorded_on == _machine() and executor(record.spec.executor).repeatable
+
+
+def differences(record: Record, epochs: float, data: DataSet) -> list[str]:
+    """Trains the run for so many epochs -> what differs from its journal, in words."""
     spec = record.spec
-    recorded_on = (spec.torch, record.environment["cpu"], record.environment.get("cpu_capability"))
-    machine = (torch_minor(), cpu_name(), torch.backends.cpu.get_cpu_capability())
-    if (
-        recorded_on[:2] != machine[:2]
-        or recorded_on[2] not in (None, machine[2])
-        or not executor(spec.executor).repeatable
-    ):
-        raise SystemExit(
-            f"{record.id[:12]} was made by {recorded_on} on {spec.executor}: no bits to expect by {machine}"
-        )
     training = Training(spec, data, _card(spec.hardware.sha256))
     work = training.work
     history = EvaluationHistory(work.epochs, work.patience, training.monitor, work.evaluate_every)
@@ -111,15 +111,20 @@ def differences(record: Record, epochs: float, data: DataSet) -> list[str]:
         if point.epoch > epochs:
             break
         history.evaluations.append(metrics := training.until(history.next_at))
-        differing += [
-            f"epoch {point.epoch:g}: {name} {point.metrics[name]!r}, now {value!r}"
-            for name, value in metrics.items()
-            if name != WALL and not _same(point.metrics[name], value)
-        ]
+        differing += [f"epoch {point.epoch:g}: {words}" for words in unequal(point.metrics, metrics)]
     if epochs == record.evaluations[-1].epoch and record.end is not None:
         ends = {"staleness": training.team.per_layer(), "effects": training.team.counted_effects()}
         differing += [name for name, value in ends.items() if not _same(record.end.get(name, {}), value)]
     return differing
+
+
+def unequal(kept: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Returns in words which of the kept metrics have another value now; a metric that is newer than they is none."""
+    return [
+        f"{name} {value!r}, now {now.get(name)!r}"
+        for name, value in kept.items()
+        if name not in WALL and not (name in now and _same(value, now[name]))
+    ]
 
 
 def _same(was: Any, now: Any) -> bool:

@@ -1,0 +1,31 @@
+"""What a run that is trained again is compared by."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+import torch
+
+from benchmarks.runner.environment import cpu_name
+from benchmarks.runner.identity import torch_minor
+from results.records import Record
+from tools import retrain
+
+
+def test_a_metric_that_is_newer_than_the_run_is_no_difference() -> None:
+    kept = {"test_loss": math.nan, "simulated_seconds": 2.0, "wall_seconds": 9.0}
+    assert not retrain.unequal(kept, {"test_loss": math.nan, "simulated_seconds": 2.0, "sent_bytes": 8.0})
+    assert len(retrain.unequal(kept, {"test_loss": 1.0, "sent_bytes": 8.0})) == 2
+
+
+@pytest.mark.parametrize(("capability", "expected"), [("mine", True), ("another", False), (None, False)])
+def test_bits_are_expected_of_the_same_instruction_set_alone(capability: str | None, expected: bool) -> None:
+    mine = torch.backends.cpu.get_cpu_capability()
+    environment = {"cpu": cpu_name()} | (
+        {"cpu_capability": mine if capability == "mine" else capability} if capability else {}
+    )
+    record = SimpleNamespace(spec=SimpleNamespace(torch=torch_minor(), executor="virtual"), environment=environment)
+    assert retrain.is_of_this_machine(cast(Record, record)) is expected
