@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from benchmarks.tables import lowcomm
-from benchmarks.tables.lowcomm import DELAYED, PERIOD, tuned_row
+from benchmarks.tables.lowcomm import PERIOD, tuned_row
 
 PLACE = ("ours", 7)
 TABLE = replace(
@@ -11,15 +11,19 @@ TABLE = replace(
     rows=(
         *lowcomm.ROWS,
         tuned_row(
-            0.008,
+            0.004,
             "async_localsgd",
-            "tasks as long as the device is fast: its authors' method",
+            "its authors' method: delayed momentum, and tasks as long as the device is fast",
             period=PERIOD,
             dylu=True,
-            **DELAYED,
+            **{"outer.name": "delayed_nesterov", "outer.lr": 0.35},
         ),
         tuned_row(0.008, "async_localsgd", "without its authors' remedies", period=PERIOD),
     ),
-    notes=(*lowcomm.NOTES, "The rates are those of four devices that are alike: nothing was tuned on these."),
+    notes=(
+        *lowcomm.NOTES,
+        "The rates are those of four devices that are alike. On these, only Async Local-SGD with tasks as long as a "
+        "device is fast was tuned: the best of three rates and five outer ones, on one seed that no table uses.",
+    ),
     card="lowcomm-4-unlike",
 )

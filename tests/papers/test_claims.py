@@ -175,7 +175,7 @@ def test_what_a_delay_costs_is_compared_between_optimizers() -> None:
 
 
 def test_what_low_communication_loses_is_compared_at_equal_samples() -> None:
-    diloco, delayed = "diloco@period=21", "dylu=True,outer.name=delayed_nesterov,outer.lr=0.7"
+    diloco, delayed = "diloco@period=21", "dylu=True,outer.name=delayed_nesterov,outer.lr=0.35"
     rows = {"ddp": 2.0, diloco: 2.015, f"{diloco},fragments=3,delay=1,alpha=0.5": 2.1, "noloco@period=21": 2.0}
     values = {("lowcomm", "gpt", row, "best_loss"): Summary(mean, 0.001, 5) for row, mean in rows.items()}
     for row, best, at_equal_seconds in ((diloco, 2.0, 2.4), ("naive", 2.1, 2.2), (delayed, 2.01, 2.1)):

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from benchmarks.analyses import registry as analyses
+from benchmarks.papers.claims.catalogue import CLAIMS, judged
+from benchmarks.papers.claims.verdicts import DECIDED_AS
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.resolve import Settings, resolve
 from benchmarks.tables.registry import table
 from benchmarks.views import journals
+from benchmarks.views.evidence import RunsEvidence
+from benchmarks.views.table_runs import find_runs
 from results.measures import MEASURES
 from results.records.spec import Judge
+from results.tables import RunCondition
 from tests.results.samples import finish, write
 from tools import findings
 from tools.findings import (
@@ -109,6 +116,28 @@ def test_the_pages_say_what_the_kept_runs_say() -> None:
     assert findings.main(["--check"]) == 0
     headings = re.findall(r"^## (\S+)$", findings.APPENDIX.read_text(encoding="utf-8"), re.MULTILINE)
     assert headings == [*(item.name for group in (FINDINGS, REPRODUCED, TUNED, RUNGS) for item in group), SECOND_CPU[0]]
+
+
+def test_the_page_gives_the_verdicts_of_the_kept_runs_on_claims() -> None:
+    """Claims that need an analysis are not judged here: its tables are not kept."""
+    of_runs = [claim for claim in CLAIMS if not set(claim.needs) & set(analyses.IDS)]
+    existing = journals.some(findings.KEPT[0])
+    tables = {name: resolve(table(name), CHOSEN) for claim in of_runs for name in claim.needs}
+    shown = tuple(find_runs(planned, existing) for planned in tables.values())
+    verdicts = judged(RunsEvidence(RunCondition("small", "virtual"), findings.KEPT[0], shown), of_runs)
+    decided = {claim.id: verdict for claim, verdict in verdicts if verdict.status in DECIDED_AS}
+    page = findings.PAGES[0].read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([a-z0-9.-]+)` .*? \| (holds|does not hold) \| ", page, re.MULTILINE))
+    assert {id: verdict.status for id, verdict in decided.items()} == {
+        id: status for id, status in rows.items() if id in {claim.id for claim in of_runs}
+    }
+    assert set(rows) <= {claim.id for claim in CLAIMS}
+    statuses = Counter(verdict.status for _, verdict in verdicts)
+    counted = Counter(rows.values())
+    numbers = (counted["holds"], counted["does not hold"], statuses["not decided"], statuses["not decided (fitted)"])
+    for sentence in re.findall(r"(\d+) hold\b[^.]*?(\d+) do\s+not, (\d+) are open,\s+and (\d+)", page):
+        assert tuple(map(int, sentence)) == numbers
+    assert {int(count) for count in re.findall(r"(\d+) sentences of the papers", page)} == {len(CLAIMS)}
 
 
 def test_a_section_names_its_runs_and_what_they_cost(tmp_path: Path) -> None:

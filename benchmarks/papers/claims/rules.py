@@ -258,7 +258,8 @@ Points = Callable[[Look], list[Outcome]]
 class Condition:
     """low < a - b < high, or low < a / b < high.
 
-    If points of accuracy are read as shares, the bounds are shares of b's accuracy above chance.
+    If points of accuracy are read as shares, the bounds are shares of b's accuracy above chance. unit: of a measure
+    whose unit depends on the task, as a loss's does.
     """
 
     group: str
@@ -267,6 +268,7 @@ class Condition:
     how: Literal["difference", "quotient"]
     low: float = -math.inf
     high: float = math.inf
+    unit: str = ""
 
     def point(self, look: Look) -> Outcome:
         a, b = look.read(self.a), look.read(self.b)
@@ -285,7 +287,7 @@ class Condition:
         if look.shares and has_margin and measure and measure.points:
             share = look.above_chance(self.b, b) / 100
             low, high = (share * bound if math.isfinite(bound) else bound for bound in (low, high))
-        unit = {"%": "points"}.get(measure.unit, measure.unit) if measure else ""
+        unit = self.unit or ({"%": "points"}.get(measure.unit, measure.unit) if measure else "")
         return Outcome.of(self.group, text, quantity, low, high, unit)
 
     def _text(self, a: Quantity, b: Quantity, quantity: Quantity) -> str:
@@ -307,11 +309,11 @@ def _number(quantity: Quantity) -> str:
 
 def difference(
     table: str, network: str, a: str, b: str, measure: str, low: float = -math.inf, high: float = math.inf,
-    *, group: str = "", beside: str = "",
+    *, group: str = "", beside: str = "", unit: str = "",
 ) -> Condition:  # fmt: skip
     """Requires bounds of row a less row b, of the same table or of the one beside it."""
     cells = Cell(table, network, a, measure), Cell(beside or table, network, b, measure)
-    return Condition(group or f"{table} {a} {measure}", *cells, "difference", low, high)
+    return Condition(group or f"{table} {a} {measure}", *cells, "difference", low, high, unit)
 
 
 def ratio(
