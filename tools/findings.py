@@ -28,7 +28,7 @@ from benchmarks.checkout import CHECKOUT
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import Grid
 from benchmarks.runner.resolve import resolve
-from benchmarks.runner.tuning.search import TuningBudget, edges
+from benchmarks.runner.tuning.search import TuningBudget, best_by_test, edges
 from benchmarks.tables.registry import table
 from benchmarks.views import journals, pictures
 from benchmarks.views.journals import Journals
@@ -71,7 +71,7 @@ simulated*, but for what a run cost: wall clock of one core, at times beside oth
 trained it. Differences are taken seed by seed; intervals are Student's t at 95 %, of each pair by itself."""
 FEWEST = 3
 """Seeds that two rows must share before a finding gets a picture."""
-BUDGET = TuningBudget(grid=9, span=256, trials=9, select="test")
+BUDGET = TuningBudget(grid=9, span=256, trials=9)
 MARKED = re.compile(r"(<!-- ([a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 CHOSEN = Choices(scale="small", seeds=SEEDS)
 Runs = Mapping[str, Sequence[Record]]
@@ -247,25 +247,27 @@ def tuned(choice: Tuned, existing: Journals) -> TunedTable | None:
 
     None where fewer than two rows were tuned.
     """
+    budget = replace(BUDGET, select=choice.select)
     chosen = replace(CHOSEN, methods=tuple(choice.methods), networks=(choice.network,))
-    searches = [search_of(cell, BUDGET, existing.of) for cell in resolve(table(choice.table), chosen).cells]
+    searches = [search_of(cell, budget, existing.of) for cell in resolve(table(choice.table), chosen).cells]
     over = [search for search in searches if search.over]
-    every = tuned_table(resolve(table(choice.table), chosen), BUDGET, over, existing)
+    every = tuned_table(resolve(table(choice.table), chosen), budget, over, existing)
     rows = [every.records(side, choice.network, search.row) for search in over for side in SIDES]
     common = set(SEEDS).intersection(*({record.seed for record in records} for records in rows))
     shared = replace(chosen, seeds=tuple(sorted(common)) or SEEDS)
-    return tuned_table(resolve(table(choice.table), shared), BUDGET, over, existing) if len(over) > 1 else None
+    return tuned_table(resolve(table(choice.table), shared), budget, over, existing) if len(over) > 1 else None
 
 
 def tuned_block(choice: Tuned, tuned_table: TunedTable) -> Iterator[str]:
     yield from (f"**{choice.title}**", "")
     best = tuned_table.judged.heading.replace(tuned_table.judged.bare_heading, tuned_table.judged.name)
-    yield f"| | rate | {best} | its best rate | {best} there | n |"
-    yield "|---|---|---|---|---|---|"
+    yield f"| | rate | {best} | its best rate | {best} there | n | the test set's choice of these trials |"
+    yield "|---|---|---|---|---|---|---|"
     for search in tuned_table.searches:
         cells = [text for side in SIDES for text in at_rate(choice, tuned_table, search, side)]
         n = len(tuned_table.records("best", choice.network, search.row))
-        yield f"| {search.row.label} | {' | '.join(cells)} | {n} |"
+        by_test = float(cells[0]) * best_by_test(search.trials).factors.rate
+        yield f"| {search.row.label} | {' | '.join(cells)} | {n} | {by_test:g} |"
     compared = [pair for pair in pairs(tuned_table) if pair.measure.key == tuned_table.judged.key]
     held_out = f"of {len(compared)} pairs, held to {100 * compared[0].best.level:.3g} %" if compared else ""
     yield from ("", f"| {tuned_table.judged.heading}, 95 % interval | as published | each at its best | {held_out} |")
@@ -273,6 +275,8 @@ def tuned_block(choice: Tuned, tuned_table: TunedTable) -> Iterator[str]:
     for pair in compared:
         sides = f"{contrast(pair, 'published')} | {contrast(pair, 'best')}"
         yield f"| {pair.first.label} minus {pair.second.label} | {sides} | {pair.kind} |"
+    for note in processors((search.row.label, record) for search, record in tuned_table.every_record()):
+        yield from ("", note)
 
 
 def at_rate(choice: Tuned, tuned_table: TunedTable, search: Search, side: Side) -> tuple[str, str]:
@@ -391,7 +395,7 @@ def sections(existing: Journals, again: Journals) -> Iterator[Section]:
             n = max(len(rows_tuned.records("best", rows.network, search.row)) for search in rows_tuned.searches)
             command = (
                 f"tune {rows.table} --scale small --network {rows.network} --seeds {n} --method "
-                f"{','.join(rows.methods)} --grid {BUDGET.grid} --span {BUDGET.span:g} --select {BUDGET.select}"
+                f"{','.join(rows.methods)} --grid {BUDGET.grid} --span {BUDGET.span:g} --select {rows.select}"
             )
             text = "\n".join(tuned_block(rows, rows_tuned))
             yield Section(rows.name, command, records, text, partial(draw, rows_tuned))

@@ -161,13 +161,23 @@ def _hardware(grid: Grid) -> Iterator[str]:
 def processors(labelled: Iterable[tuple[str, Record]]) -> Iterator[str]:
     """Names the processors that computed rows, where runs of one network and seed were computed on several.
 
+    CPUs of one name and known, unlike instruction sets are several.
+
     Args:
         labelled: the label of a row, and a run of it.
     """
+    labelled = list(labelled)
+    instruction_sets: dict[str, set[str]] = {}
+    for _, record in labelled:
+        if capability := record.environment.get("cpu_capability"):
+            instruction_sets.setdefault(record.environment["cpu"], set()).add(capability)
     rows: dict[str, dict[str, None]] = {}
     of_seed: dict[tuple[str, int], set[str]] = {}
     for label, record in labelled:
-        if name := record.spec.gpu or record.environment.get("cpu"):
+        name, capability = record.environment.get("cpu", ""), record.environment.get("cpu_capability")
+        if capability and len(instruction_sets[name]) > 1:
+            name = f"{name} with {capability}"
+        if name := record.spec.gpu or name:
             rows.setdefault(name, {})[label] = None
             of_seed.setdefault((record.network, record.seed), set()).add(name)
     if any(len(names) > 1 for names in of_seed.values()):

@@ -102,11 +102,17 @@ def test_rows_that_are_the_same_numbers_are_named() -> None:
 def test_rows_of_one_seed_that_two_processors_computed_are_named() -> None:
     """Not where each seed was computed on one: rows are compared seed by seed."""
 
-    def said(cpus: Mapping[tuple[str, int], str]) -> list[str]:
+    def said(cpus: Mapping[tuple[str, int], str], **capabilities: str) -> list[str]:
         choices = Choices(seeds=(0, 1), networks=("resnet18",), methods=("async_lu", "async_bu", "bp"))
         grid = resolve(table("table3"), choices)
         records = [
-            replace(made(run, "2026"), environment={"cpu": cpus.get((run.method.name, run.spec.seed), "first")})
+            replace(
+                made(run, "2026"),
+                environment={
+                    "cpu": cpus.get((run.method.name, run.spec.seed), "first"),
+                    "cpu_capability": capabilities.get(run.method.name),
+                },
+            )
             for run in grid.runs
         ]
         return [note for note in caveats(find_runs(grid, Journals(tuple(records)))) if "processors" in note]
@@ -114,6 +120,9 @@ def test_rows_of_one_seed_that_two_processors_computed_are_named() -> None:
     assert said({}) == said({(name, 1): "second" for name in ("async_lu", "async_bu", "bp")}) == []
     (line,) = said({("async_lu", 1): "second"})
     assert "first (Async LU; Async BU; BP, 1 device), second (Async LU)" in line
+    assert said({}, async_lu="AVX2", bp="AVX2") == []
+    (line,) = said({}, async_lu="AVX2", bp="AVX512")
+    assert "first with AVX2 (Async LU), first (Async BU), first with AVX512 (BP, 1 device)" in line
 
 
 def test_a_rows_note_stands_below_the_table() -> None:
