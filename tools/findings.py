@@ -26,9 +26,11 @@ from benchmarks.analyses import ladder
 from benchmarks.analyses.ladder import Ladder
 from benchmarks.checkout import CHECKOUT
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import Grid
+from benchmarks.runner.grid import Grid, GridRow
+from benchmarks.runner.plan import Run
 from benchmarks.runner.resolve import resolve
-from benchmarks.runner.tuning.search import TuningBudget, best_by_test, edges
+from benchmarks.runner.tuning.search import Factors, TuningBudget, best_by_test, edges
+from benchmarks.runner.tuning.trials import at
 from benchmarks.tables.registry import table
 from benchmarks.views import journals, pictures
 from benchmarks.views.journals import Journals
@@ -308,10 +310,17 @@ def over_budgets(rungs: Rungs, existing: Journals) -> list[Ladder]:
 
 
 def grids(rungs: Rungs) -> list[Grid]:
-    """Returns the rows of a finding's pairs at each budget."""
+    """Returns the rows of a finding's pairs at each budget, at their rates."""
     rows = tuple(dict.fromkeys(row for pair in rungs.pairs for row in pair))
     chosen = replace(CHOSEN, methods=rows, networks=(rungs.network,))
-    return [resolve(table(rungs.table), replace(chosen, budget=budget)) for budget in rungs.budgets]
+    planned = [resolve(table(rungs.table), replace(chosen, budget=budget)) for budget in rungs.budgets]
+    return [replace(grid, cells=tuple(at_rate_of(cell, rungs, grid) for cell in grid.cells)) for grid in planned]
+
+
+def at_rate_of(cell: GridRow, rungs: Rungs, grid: Grid) -> GridRow:
+    """Returns a row at the finding's learning rate for it."""
+    factor = rungs.rates.get(cell.row.key, 1.0)
+    return cell if factor == 1 else at(cell, Factors(factor), grid.seeds)
 
 
 # ---- two kinds of CPU
@@ -401,12 +410,19 @@ def sections(existing: Journals, again: Journals) -> Iterator[Section]:
             yield Section(rows.name, command, records, text, partial(draw, rows_tuned))
     for rungs in RUNGS:
         if made := over_budgets(rungs, existing):
-            text = "\n".join((f"**{rungs.title}**", "", *ladder.lines(made)))
-            planned = [run for grid in grids(rungs) for run in grid.runs]
-            records = unique(run for run in map(existing.of, planned) if run is not None and run.complete)
-            methods = ",".join(dict.fromkeys(row for pair in rungs.pairs for row in pair))
+            of_budgets = [
+                [(run, record) for run in grid.runs if (record := existing.of(run)) is not None and record.complete]
+                for grid in grids(rungs)
+            ]
+            lines = [f"**{rungs.title}**", "", *ladder.lines(made)]
+            for done in of_budgets:
+                for note in processors((run.labels.method_title, record) for run, record in done):
+                    lines += ["", f"At {done[0][1].budget} x: {note}"]
+            text = "\n".join(lines)
+            finished = [pair for done in of_budgets for pair in done]
+            records = unique(record for _, record in finished)
             budget = round(max(rung.budget for line in made for rung in line.rungs))
-            command = f"{train(rungs.table, rungs.network, records)} --method {methods} --budget {budget}"
+            command = "\n    python -m benchmarks ".join(commands(rungs, [run for run, _ in finished], records, budget))
             yield Section(rungs.name, command, records, text, partial(ladder.draw, made, title=rungs.title))
     if pairs_found := on_two_cpus(existing, again):
         name, title = SECOND_CPU
@@ -419,6 +435,18 @@ def train(tables: str, network: str, records: Sequence[Record], scale: str = "sm
     """Returns the command that trains the runs."""
     seeds = 1 + max((run.seed for run in records), default=0)
     return f"run {tables} --scale {scale} --network {network} --seeds {seeds} --data ~/data"
+
+
+def commands(rungs: Rungs, planned: Sequence[Run], records: Sequence[Record], budget: int) -> Iterator[str]:
+    """Yields the commands that train a finding's rows at one of its budgets: one for each learning rate."""
+    rows = list(dict.fromkeys(row for pair in rungs.pairs for row in pair))
+    for factor in dict.fromkeys(rungs.rates.get(row, 1.0) for row in rows):
+        methods = [row for row in rows if rungs.rates.get(row, 1.0) == factor]
+        schedule = next(run for run in planned if run.labels.row == methods[0]).work.schedule
+        settings = {"lr": schedule.lr, "warm_up_lr": schedule.warm_up_lr} if factor != 1 else {}
+        words = "".join(f" --set workload.schedule.{name}={value:g}" for name, value in settings.items())
+        base = train(rungs.table, rungs.network, records)
+        yield f"{base} --method {','.join(methods)} --budget {budget}{words}"
 
 
 def unique(records: Iterable[Record]) -> Sequence[Record]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 BEST = "best_accuracy_percent"
 
@@ -62,7 +62,10 @@ class Tuned:
 
 @dataclass(frozen=True)
 class Rungs:
-    """Pairs of a table's rows, the first minus the second, at several budgets of scale small, with their trends."""
+    """Pairs of a table's rows, the first minus the second, at several budgets of scale small, with their trends.
+
+    rates: factor of the table's learning rate, of rows that have another.
+    """
 
     name: str
     title: str
@@ -70,6 +73,7 @@ class Rungs:
     pairs: Sequence[tuple[str, str]]
     budgets: Sequence[int] = (1, 4, 20)
     network: str = "resnet18"
+    rates: Mapping[str, float] = field(default_factory=dict)
 
 
 CIFAR_10, CIFAR_100 = (f"{data}, ResNet-18 at scale small" for data in ("CIFAR-10", "CIFAR-100"))
@@ -596,6 +600,14 @@ RUNGS = (
             ("async_lu", "ddp"),
             ("async_lu", "lapsgd"),
         ),
+    ),
+    Rungs(
+        "ladder-tuned",
+        f"{CIFAR_10}, over budgets, each row at its best rate of those tried on 6,144 images",
+        "table1",
+        (("async_lu", "ddp"), ("async_lu", "lapsgd"), ("ddp", "lapsgd")),
+        (1, 4),
+        rates={"ddp": 8.0, "lapsgd": 4.0},
     ),
 )
 
