@@ -603,7 +603,7 @@ RUNGS = (
     ),
     Rungs(
         "ladder-tuned",
-        f"{CIFAR_10}, over budgets, each row at its best rate of those tried on 6,144 images",
+        f"{CIFAR_10}, over budgets, each at its best rate",
         "table1",
         (("async_lu", "ddp"), ("async_lu", "lapsgd"), ("ddp", "lapsgd")),
         (1, 4),
