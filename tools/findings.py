@@ -23,13 +23,11 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for tools.findings_list
 
 from benchmarks.analyses import ladder
-from benchmarks.analyses.ladder import Ladder
 from benchmarks.checkout import CHECKOUT
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import Grid, GridRow
-from benchmarks.runner.plan import Run
+from benchmarks.runner.grid import Grid
 from benchmarks.runner.resolve import resolve
-from benchmarks.runner.tuning.search import Factors, TuningBudget, best_by_test, edges
+from benchmarks.runner.tuning.search import VALIDATION, Factors, TuningBudget, best_by_test, edges
 from benchmarks.runner.tuning.trials import at
 from benchmarks.tables.registry import table
 from benchmarks.views import journals, pictures
@@ -263,13 +261,17 @@ def tuned(choice: Tuned, existing: Journals) -> TunedTable | None:
 def tuned_block(choice: Tuned, tuned_table: TunedTable) -> Iterator[str]:
     yield from (f"**{choice.title}**", "")
     best = tuned_table.judged.heading.replace(tuned_table.judged.bare_heading, tuned_table.judged.name)
-    yield f"| | rate | {best} | its best rate | {best} there | n | the test set's choice of these trials |"
-    yield "|---|---|---|---|---|---|---|"
+    headings = ["rate", best, "its best rate", f"{best} there", "n"]
+    if choice.select == VALIDATION:
+        headings.append("the test set's choice of these trials")
+    yield from (f"| | {' | '.join(headings)} |", "|---" * (len(headings) + 1) + "|")
     for search in tuned_table.searches:
         cells = [text for side in SIDES for text in at_rate(choice, tuned_table, search, side)]
-        n = len(tuned_table.records("best", choice.network, search.row))
-        by_test = float(cells[0]) * best_by_test(search.trials).factors.rate
-        yield f"| {search.row.label} | {' | '.join(cells)} | {n} | {by_test:g} |"
+        cells.append(str(len(tuned_table.records("best", choice.network, search.row))))
+        if choice.select == VALIDATION:
+            own_rate = tuned_table.cell("published", search).work.schedule.lr
+            cells.append(f"{own_rate * best_by_test(search.trials).factors.rate:g}")
+        yield f"| {search.row.label} | {' | '.join(cells)} |"
     compared = [pair for pair in pairs(tuned_table) if pair.measure.key == tuned_table.judged.key]
     held_out = f"of {len(compared)} pairs, held to {100 * compared[0].best.level:.3g} %" if compared else ""
     yield from ("", f"| {tuned_table.judged.heading}, 95 % interval | as published | each at its best | {held_out} |")
@@ -304,23 +306,20 @@ def contrast(pair: RowPair, side: Side) -> str:
 # ---- pairs of rows over budgets
 
 
-def over_budgets(rungs: Rungs, existing: Journals) -> list[Ladder]:
-    """Returns a finding's pairs at the budgets that have runs."""
-    return list(ladder.ladders(grids(rungs), existing.of, rungs.pairs))
-
-
 def grids(rungs: Rungs) -> list[Grid]:
     """Returns the rows of a finding's pairs at each budget, at their rates."""
     rows = tuple(dict.fromkeys(row for pair in rungs.pairs for row in pair))
     chosen = replace(CHOSEN, methods=rows, networks=(rungs.network,))
-    planned = [resolve(table(rungs.table), replace(chosen, budget=budget)) for budget in rungs.budgets]
-    return [replace(grid, cells=tuple(at_rate_of(cell, rungs, grid) for cell in grid.cells)) for grid in planned]
-
-
-def at_rate_of(cell: GridRow, rungs: Rungs, grid: Grid) -> GridRow:
-    """Returns a row at the finding's learning rate for it."""
-    factor = rungs.rates.get(cell.row.key, 1.0)
-    return cell if factor == 1 else at(cell, Factors(factor), grid.seeds)
+    of_budgets = []
+    for budget in rungs.budgets:
+        grid = resolve(table(rungs.table), replace(chosen, budget=budget))
+        cells = [
+            at(cell, Factors(rungs.rates[cell.row.key]), grid.seeds) if cell.row.key in rungs.rates else cell
+            for cell in grid.cells
+            if cell.row.key in rows
+        ]
+        of_budgets.append(replace(grid, cells=tuple(cells)))
+    return of_budgets
 
 
 # ---- two kinds of CPU
@@ -355,11 +354,12 @@ def two_cpus_block(title: str, runs: Mapping[str, Sequence[tuple[Record, Record]
 class Section:
     """A finding of the appendix: its table in Markdown, what trains its runs, these runs, and its picture.
 
-    draw: draws the picture at a path without its ending; None where too few seeds share two rows.
+    commands: of `python -m benchmarks`. draw: draws the picture at a path without its ending; None where too few seeds
+    share two rows.
     """
 
     name: str
-    command: str
+    commands: Sequence[str]
     runs: Sequence[Record]
     table: str
     draw: Callable[[Path], Sequence[Path]] | None = None
@@ -370,7 +370,7 @@ class Section:
         cost = f", {median(seconds):.0f} s of a core each (median)" if seconds else ""
         parts = [
             f"## {self.name}",
-            f"    python -m benchmarks {self.command}",
+            "\n".join(f"    python -m benchmarks {command}" for command in self.commands),
             f"{len(self.runs)} runs are kept{cost}.",
         ]
         if self.draw is not None:
@@ -388,7 +388,7 @@ def sections(existing: Journals, again: Journals) -> Iterator[Section]:
         drawn = partial(picture, runs, finding) if has_enough_seeds(runs, finding) else None
         records = unique(run for row in finding.rows for run in runs.get(row, ()))
         command = train(" ".join(finding.tables), finding.network, records)
-        yield Section(finding.name, command, records, "\n".join(block(runs, finding)), drawn)
+        yield Section(finding.name, (command,), records, "\n".join(block(runs, finding)), drawn)
     for beside in REPRODUCED:
         if (table_runs := reproduced(beside, existing)) is not None:
             records = unique(run for row in beside.rows for run in table_runs.complete(beside.network, row))
@@ -397,7 +397,7 @@ def sections(existing: Journals, again: Journals) -> Iterator[Section]:
             text = "\n".join(reproduced_block(beside, table_runs))
             y_label = f"Test {table_runs.judge.heading}"
             draw_it = partial(curves, list(pictures.curves(table_runs)), title=beside.title, y_label=y_label)
-            yield Section(beside.name, command, records, text, draw_it)
+            yield Section(beside.name, (command,), records, text, draw_it)
     for rows in TUNED:
         if (rows_tuned := tuned(rows, existing)) is not None:
             records = unique(run for _, run in rows_tuned.every_record())
@@ -407,28 +407,24 @@ def sections(existing: Journals, again: Journals) -> Iterator[Section]:
                 f"{','.join(rows.methods)} --grid {BUDGET.grid} --span {BUDGET.span:g} --select {rows.select}"
             )
             text = "\n".join(tuned_block(rows, rows_tuned))
-            yield Section(rows.name, command, records, text, partial(draw, rows_tuned))
+            yield Section(rows.name, (command,), records, text, partial(draw, rows_tuned))
     for rungs in RUNGS:
-        if made := over_budgets(rungs, existing):
-            of_budgets = [
-                [(run, record) for run in grid.runs if (record := existing.of(run)) is not None and record.complete]
-                for grid in grids(rungs)
-            ]
-            lines = [f"**{rungs.title}**", "", *ladder.lines(made)]
-            for done in of_budgets:
-                for note in processors((run.labels.method_title, record) for run, record in done):
-                    lines += ["", f"At {done[0][1].budget} x: {note}"]
-            text = "\n".join(lines)
-            finished = [pair for done in of_budgets for pair in done]
-            records = unique(record for _, record in finished)
-            budget = round(max(rung.budget for line in made for rung in line.rungs))
-            command = "\n    python -m benchmarks ".join(commands(rungs, [run for run, _ in finished], records, budget))
-            yield Section(rungs.name, command, records, text, partial(ladder.draw, made, title=rungs.title))
+        of_budgets = grids(rungs)
+        if made := list(ladder.ladders(of_budgets, existing.of, rungs.pairs)):
+            lines, commands, records = [f"**{rungs.title}**", "", *ladder.lines(made)], list[str](), list[Record]()
+            for budget, grid in zip(rungs.budgets, of_budgets, strict=True):
+                done = [run for run in map(existing.of, grid.runs) if run is not None and run.complete]
+                for note in processors((run.labels.method_title, run) for run in done):
+                    lines += ["", f"At {budget} x: {note}"]
+                commands += train_at(rungs, budget, grid, done)
+                records += done
+            drawn = partial(ladder.draw, made, title=rungs.title)
+            yield Section(rungs.name, commands, unique(records), "\n".join(lines), drawn)
     if pairs_found := on_two_cpus(existing, again):
         name, title = SECOND_CPU
         records = unique(second for of_pairs in pairs_found.values() for _, second in of_pairs)
         command = f"compare {' '.join(str(path.relative_to(CHECKOUT)) for path in (KEPT[0], AGAIN))}"
-        yield Section(name, command, records, "\n".join(two_cpus_block(title, pairs_found)))
+        yield Section(name, (command,), records, "\n".join(two_cpus_block(title, pairs_found)))
 
 
 def train(tables: str, network: str, records: Sequence[Record], scale: str = "small") -> str:
@@ -437,16 +433,22 @@ def train(tables: str, network: str, records: Sequence[Record], scale: str = "sm
     return f"run {tables} --scale {scale} --network {network} --seeds {seeds} --data ~/data"
 
 
-def commands(rungs: Rungs, planned: Sequence[Run], records: Sequence[Record], budget: int) -> Iterator[str]:
-    """Yields the commands that train a finding's rows at one of its budgets: one for each learning rate."""
-    rows = list(dict.fromkeys(row for pair in rungs.pairs for row in pair))
-    for factor in dict.fromkeys(rungs.rates.get(row, 1.0) for row in rows):
-        methods = [row for row in rows if rungs.rates.get(row, 1.0) == factor]
-        schedule = next(run for run in planned if run.labels.row == methods[0]).work.schedule
-        settings = {"lr": schedule.lr, "warm_up_lr": schedule.warm_up_lr} if factor != 1 else {}
-        words = "".join(f" --set workload.schedule.{name}={value:g}" for name, value in settings.items())
-        base = train(rungs.table, rungs.network, records)
-        yield f"{base} --method {','.join(methods)} --budget {budget}{words}"
+def train_at(rungs: Rungs, budget: int, grid: Grid, done: Sequence[Record]) -> Iterator[str]:
+    """Yields the commands that train a finding's rows at a budget: one for each learning rate that has runs."""
+    factors = {cell.row.key: rungs.rates.get(cell.row.key, 1.0) for cell in grid.cells}
+    for factor in dict.fromkeys(factors.values()):
+        cells = [cell for cell in grid.cells if factors[cell.row.key] == factor]
+        trained = {run.id for cell in cells for run in cell.runs} & {run.id for run in done}
+        schedule = cells[0].work.schedule
+        rates = {"lr": schedule.lr, "warm_up_lr": schedule.warm_up_lr} if factor != 1 else {}
+        words = (
+            train(rungs.table, rungs.network, [run for run in done if run.id in trained]),
+            f"--method {','.join(cell.row.key for cell in cells)}",
+            *([f"--budget {budget}"] if budget != 1 else []),
+            *(f"--set workload.schedule.{name}={rate:g}" for name, rate in rates.items()),
+        )
+        if trained:
+            yield " ".join(words)
 
 
 def unique(records: Iterable[Record]) -> Sequence[Record]:

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from benchmarks.tables import lowcomm
-from benchmarks.tables.lowcomm import PERIOD, tuned_row
+from benchmarks.tables.lowcomm import DELAYED, PERIOD, tuned_row
 
 PLACE = ("ours", 7)
 TABLE = replace(
@@ -16,7 +16,7 @@ TABLE = replace(
             "its authors' method: delayed momentum, and tasks as long as the device is fast",
             period=PERIOD,
             dylu=True,
-            **{"outer.name": "delayed_nesterov", "outer.lr": 0.35},
+            **DELAYED | {"outer.lr": 0.35},
         ),
         tuned_row(0.008, "async_localsgd", "without its authors' remedies", period=PERIOD),
     ),

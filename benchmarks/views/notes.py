@@ -166,18 +166,16 @@ def processors(labelled: Iterable[tuple[str, Record]]) -> Iterator[str]:
     Args:
         labelled: the label of a row, and a run of it.
     """
-    labelled = list(labelled)
+    runs = [(label, record, record.environment.get("cpu_capability") or "") for label, record in labelled]
     instruction_sets: dict[str, set[str]] = {}
-    for _, record in labelled:
-        if capability := record.environment.get("cpu_capability"):
-            instruction_sets.setdefault(record.environment["cpu"], set()).add(capability)
+    for _, record, instruction_set in runs:
+        instruction_sets.setdefault(record.environment.get("cpu", ""), set()).add(instruction_set)
     rows: dict[str, dict[str, None]] = {}
     of_seed: dict[tuple[str, int], set[str]] = {}
-    for label, record in labelled:
-        name, capability = record.environment.get("cpu", ""), record.environment.get("cpu_capability")
-        if capability and len(instruction_sets[name]) > 1:
-            name = f"{name} with {capability}"
-        if name := record.spec.gpu or name:
+    for label, record, instruction_set in runs:
+        cpu = record.environment.get("cpu", "")
+        several = len(instruction_sets[cpu] - {""}) > 1
+        if name := record.spec.gpu or (f"{cpu} with {instruction_set}" if several and instruction_set else cpu):
             rows.setdefault(name, {})[label] = None
             of_seed.setdefault((record.network, record.seed), set()).add(name)
     if any(len(names) > 1 for names in of_seed.values()):

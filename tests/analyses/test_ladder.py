@@ -17,7 +17,7 @@ from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
 from tests.views.runs import made
-from tools.findings import over_budgets
+from tools.findings import grids
 from tools.findings_list import Rungs
 
 CHOSEN = Choices(scale="small", networks=("resnet18",))
@@ -62,7 +62,8 @@ def test_without_other_budgets_it_is_open_and_without_runs_refused(tmp_path: Pat
 
 
 def test_a_finding_over_budgets_has_the_same_figures(tmp_path: Path) -> None:
-    of = over_budgets(Rungs("rungs", "Over budgets", "table1", (("async_lu", "bp"),)), journals(1, 4, 20))
+    rungs = Rungs("rungs", "Over budgets", "table1", (("async_lu", "bp"),))
+    of = list(ladder.ladders(grids(rungs), journals(1, 4, 20).of, rungs.pairs))
     head, _, line = ladder.lines(of)
     assert head.startswith("| | 1 x | 4 x | 20 x |")
     assert "| -5.00 [-5.25, -4.75], n = 3 |" in line

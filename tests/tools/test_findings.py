@@ -36,7 +36,7 @@ from tools.findings import (
     runs_of,
     values,
 )
-from tools.findings_list import BEST, FINDINGS, REPRODUCED, RUNGS, SECOND_CPU, TUNED, Finding
+from tools.findings_list import BEST, FINDINGS, REPRODUCED, RUNGS, SECOND_CPU, TUNED, Finding, Rungs
 
 PAIR = Finding("pair", "Pairs", (), {"async_lu": "LU", "bp": "BP", "ddp": "DDP"}, (("async_lu", "bp"),))
 
@@ -135,8 +135,8 @@ def test_the_page_gives_the_verdicts_of_the_kept_runs_on_claims() -> None:
     statuses = Counter(verdict.status for _, verdict in verdicts)
     counted = Counter(rows.values())
     numbers = (counted["holds"], counted["does not hold"], statuses["not decided"], statuses["not decided (fitted)"])
-    for sentence in re.findall(r"(\d+) hold\b[^.]*?(\d+) do\s+not, (\d+) are open,\s+and (\d+)", page):
-        assert tuple(map(int, sentence)) == numbers
+    sentences = re.findall(r"(\d+) hold\b[^.]*?(\d+) do\s+not, (\d+) are open,\s+and (\d+)", page)
+    assert [tuple(map(int, sentence)) for sentence in sentences] == [numbers] * 2
     assert {int(count) for count in re.findall(r"(\d+) sentences of the papers", page)} == {len(CLAIMS)}
 
 
@@ -146,10 +146,26 @@ def test_a_section_names_its_runs_and_what_they_cost(tmp_path: Path) -> None:
         {**(record.end or {}), "wall_seconds": seconds} for record, seconds in zip(written, (10, 20, 60), strict=True)
     ]
     records = [replace(record, end=end) for record, end in zip(written, ends, strict=True)]
-    section = findings.Section("pair", findings.train("table1", "resnet18", records), records, "| table |")
+    section = findings.Section("pair", (findings.train("table1", "resnet18", records),), records, "| table |")
     command = "python -m benchmarks run table1 --scale small --network resnet18 --seeds 3 --data ~/data"
     cost = "3 runs are kept, 20 s of a core each (median)."
     assert f"    {command}\n\n{cost}\n" in section.markdown()
+
+
+def test_a_row_over_budgets_may_have_a_rate_of_its_own(tmp_path: Path) -> None:
+    rungs = Rungs("rungs", "Over budgets", "table1", (("ddp", "bp"),), (1, 4), rates={"ddp": 8.0})
+    _, of_four = findings.grids(rungs)
+    assert {run.labels.row: run.work.schedule.lr for run in of_four.runs} == {"bp": 0.05, "ddp": 0.4}
+    for run in of_four.runs[:1] + [run for run in of_four.runs if run.labels.row == "ddp"][:2]:
+        finish(tmp_path, run, 70.0)
+    commands = list(findings.train_at(rungs, 4, of_four, journals.read(tmp_path).records))
+    bp, ddp = sorted(commands, key=len)
+    assert "--seeds 1 " in bp
+    assert bp.endswith("--method bp --budget 4")
+    assert "--seeds 2 " in ddp
+    assert ddp.endswith(
+        "--method ddp --budget 4 --set workload.schedule.lr=0.4 --set workload.schedule.warm_up_lr=0.16"
+    )
 
 
 def test_a_reproduced_table_stands_beside_what_was_published(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a run that is trained again is compared by."""
+"""A kept run and its second training: which runs must be equal, and which metrics are compared."""
 
 from __future__ import annotations
 
