@@ -22,8 +22,8 @@ TABLE = replace(
     ),
     notes=(
         *lowcomm.NOTES,
-        "The rates are those of four devices that are alike. On these, only Async Local-SGD with tasks as long as a "
-        "device is fast was tuned: the best of three rates and five outer ones, on one seed that no table uses.",
+        "The rates are those of four devices that are alike. On these, only the last two rows were tuned: each has the "
+        "best of three rates and five outer ones, on one seed that no table uses.",
     ),
     card="lowcomm-4-unlike",
 )
