@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import sys
 import time
@@ -30,6 +31,7 @@ from benchmarks.runner.training import Training, load_data
 from benchmarks.tables import registry
 from benchmarks.views.journals import some
 from benchmarks.workloads.data.load import DataSet
+from benchmarks.workloads.instructions import PORTABLE
 from benchmarks.workloads.workload import Workload
 from results.records import Record
 
@@ -94,8 +96,13 @@ def _machine() -> tuple[str, ...]:
 
 
 def is_of_this_machine(record: Record) -> bool:
-    """Returns whether the run must have the same bits here; not if its instruction set is unknown."""
+    """Returns whether the run must have the same bits here; not if its instruction set is unknown.
+
+    A run by portable instructions must where this program was started with their variables.
+    """
     environment = record.environment
+    if record.spec.workload.instructions == "portable":
+        return record.spec.torch == torch_minor() and PORTABLE.items() <= os.environ.items()
     recorded_on = (record.spec.torch, environment["cpu"], environment.get("cpu_capability"))
     return recorded_on == _machine() and executor(record.spec.executor).repeatable
 

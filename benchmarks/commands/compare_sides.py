@@ -29,6 +29,7 @@ CONTEXT: Mapping[str, Callable[[Record], Any]] = {
     "python": lambda record: record.environment.get("python"),
     "cpu": lambda record: record.environment.get("cpu"),
     "cpu_capability": lambda record: record.environment.get("cpu_capability"),
+    "instructions": lambda record: of_run if (of_run := record.spec.workload.instructions) != "native" else None,
     "cores": lambda record: record.environment.get("cores"),
     "commit": frames.commit,
 }

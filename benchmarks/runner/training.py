@@ -32,6 +32,7 @@ from benchmarks.runner.checkpoints.keeper import Checkpoints
 from benchmarks.runner.evaluation_history import EvaluationHistory, Metrics
 from benchmarks.runner.options import DEFAULTS, TrainingOptions
 from benchmarks.runner.run_progress import VARIABLE, RunProgress, Usage
+from benchmarks.workloads import instructions
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.load import DataSet, load
 from benchmarks.workloads.data.transfer import memory_format
@@ -168,6 +169,7 @@ class Training:
         self.device, self.seed, self.data = torch.device(spec.device), spec.seed, data
         torch.set_num_threads(self.work.threads)
         set_flags(self.work.precision)
+        instructions.check(self.work.instructions)
         self.autocast = autocast(self.work.precision, self.device)
         self.batches = data.batches(
             batch=self.work.batch, seed=self.seed, device=self.device, augment=self.work.augment

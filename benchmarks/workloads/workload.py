@@ -26,6 +26,7 @@ from benchmarks.errors import UserError
 from benchmarks.workloads import tasks
 from benchmarks.workloads.data.cards import DataCard, card
 from benchmarks.workloads.data.options import Shards, Text, Tokens
+from benchmarks.workloads.instructions import Instructions
 from benchmarks.workloads.networks.names import NETWORKS, OwnNetwork, title_of
 from benchmarks.workloads.own import NONE, Own
 from benchmarks.workloads.scales import BUDGETS, FAMILIES, PAIRS, at_budget, fields_of
@@ -179,6 +180,14 @@ class Workload(BaseModel):
     precision: Annotated[
         Precision, Field(description="of products and convolutions; bf16: autocast, with weights in float32")
     ] = "float32"
+    instructions: Annotated[
+        Instructions,
+        Later("native"),
+        Field(
+            description="the CPU's that kernels may use: all (native), or those of every x86-64 with AVX2 (portable), "
+            "whose bits are equal on each"
+        ),
+    ] = "native"
     drain_every: Annotated[
         int | None,
         Later(None),
@@ -355,12 +364,14 @@ class Workload(BaseModel):
         return paper if paper.stem == stem else self.at("paper", {"stem": stem})
 
     def check_device(self, device: str, *, tf32: bool) -> None:
-        """Raises UserError where the device cannot compute in this precision.
+        """Raises UserError where the device cannot compute in this precision or by these instructions.
 
         device: its name; tf32: whether it has TF32.
         """
         if self.precision == "tf32" and not tf32:
             raise UserError(f"workload.precision=tf32: the {device} has no TF32: set float32 or bf16.")
+        if self.instructions == "portable" and device != "cpu":
+            raise UserError(f"workload.instructions=portable: for CPUs, not the {device}; add --device cpu.")
 
     def at_batch(self, published: int) -> dict[str, int]:
         """Returns the settings for a published batch: as it is at paper scale, in proportion at others."""

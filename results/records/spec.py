@@ -43,6 +43,7 @@ class WorkloadSpec(Recorded):
     dataset_sha256: str
     test_samples: int | None = None
     validation: int | None = None  # only where samples are held out for it
+    instructions: str = "native"  # of the CPU; only where they are others
 
 
 class MethodSpec(Recorded):

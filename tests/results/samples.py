@@ -19,12 +19,17 @@ CARD = {"name": "paper-a", "sha256": "ab" * 32}
 
 
 def spec_of(
-    method: str = "async_lu", network: str = "resnet18", seed: int = 0, executor: str = "virtual", **options: Any
+    method: str = "async_lu",
+    network: str = "resnet18",
+    seed: int = 0,
+    executor: str = "virtual",
+    settings: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> RunSpec:
     workload = {"name": f"cifar100-{network}", "family": "cifar100", "scale": "smoke", "network": network, "batch": 64}
     data = {"dataset": "digit-pairs", "dataset_sha256": "ef" * 32, "epochs": 4}
     fields = {
-        "workload": {**workload, **data, "optimizer": {"name": "sgd", "momentum": 0.9}},
+        "workload": {**workload, **data, "optimizer": {"name": "sgd", "momentum": 0.9}, **(settings or {})},
         "method": {"name": method, "options": options},
         "executor": executor,
         "hardware": CARD if executor == "virtual" else {"name": "a processor", "cores": 2},

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -19,7 +19,7 @@ from benchmarks.errors import UserError
 from benchmarks.runner import environment, gpus
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.gpus import Gpus
-from benchmarks.runner.processes import openmp, pool, process
+from benchmarks.runner.processes import pool, process
 from benchmarks.runner.processes.messages import Ended, Setting
 from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
@@ -157,9 +157,9 @@ class Pretender:
     deaths: ClassVar[set[str]] = set()
     lost = ""
 
-    def __init__(self, setting: Setting, policy: str | None) -> None:
+    def __init__(self, setting: Setting, variables: Mapping[str, str]) -> None:
         self.pipe, self._theirs = multiprocessing.Pipe()
-        self.gpus, self.policy, self.run = setting.gpus, policy, None
+        self.gpus, self.variables, self.run = setting.gpus, variables, None
         self.process = SimpleNamespace(join=lambda seconds=0.0: None, is_alive=lambda: False, exitcode=-9)
         self.started.append(setting.gpus)
 
@@ -180,7 +180,7 @@ def spread(monkeypatch: pytest.MonkeyPatch, visible: tuple[str, ...], *, jobs: i
     monkeypatch.setattr(Pretender, "started", [])
     monkeypatch.setattr(Pretender, "deaths", set(deaths))
     monkeypatch.setattr(pool, "TrainingProcess", Pretender)
-    monkeypatch.setattr(openmp, "policy_of", lambda spec, jobs: None)
+    monkeypatch.setattr(pool, "variables_of", lambda run, jobs: {})
     runs: Any = [
         SimpleNamespace(id=id, spec=SimpleNamespace(executor="virtual", seed=0), labels=None) for id in "abcdef"
     ]

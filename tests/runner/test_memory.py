@@ -94,5 +94,5 @@ def test_training_processes_are_started_with_it(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(ctypes.util, "find_library", lambda name: f"lib{name}")
     monkeypatch.setattr(multiprocessing.get_context("spawn").Process, "start", start)
     setting = Setting(Path(), None, {}, (), {})
-    TrainingProcess(setting, None).pipe.close()
+    TrainingProcess(setting, {}).pipe.close()
     assert preloads == ["libtcmalloc"]

@@ -11,6 +11,7 @@ import torch
 
 from benchmarks.runner.environment import cpu_name
 from benchmarks.runner.identity import torch_minor
+from benchmarks.workloads.instructions import PORTABLE
 from results.records import Record
 from tools import retrain
 
@@ -27,5 +28,18 @@ def test_bits_are_expected_of_the_same_instruction_set_alone(capability: str | N
     environment = {"cpu": cpu_name()} | (
         {"cpu_capability": mine if capability == "mine" else capability} if capability else {}
     )
-    record = SimpleNamespace(spec=SimpleNamespace(torch=torch_minor(), executor="virtual"), environment=environment)
-    assert retrain.is_of_this_machine(cast(Record, record)) is expected
+    assert retrain.is_of_this_machine(recorded("native", environment)) is expected
+
+
+def test_bits_of_portable_instructions_are_expected_on_any_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = recorded("portable", {"cpu": "another", "cpu_capability": "AVX2"})
+    for name, value in PORTABLE.items():
+        assert not retrain.is_of_this_machine(record)
+        monkeypatch.setenv(name, value)
+    assert retrain.is_of_this_machine(record)
+
+
+def recorded(instructions: str, environment: dict[str, str]) -> Record:
+    workload = SimpleNamespace(instructions=instructions)
+    spec = SimpleNamespace(torch=torch_minor(), executor="virtual", workload=workload)
+    return cast(Record, SimpleNamespace(spec=spec, environment=environment))

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from benchmarks.errors import UserError
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import openmp, process, ranks, signals
+from benchmarks.runner.processes import process, ranks, signals
 from benchmarks.runner.processes.messages import Alive, Answer, Begin, Busy, Ended, Event, Listen, Setting, UserMistake
-from benchmarks.runner.processes.starting import started
+from benchmarks.runner.processes.starting import started, variables_of
 from benchmarks.runner.processes.watch import Heartbeats
 from results import children
 from results.records import folder_of
@@ -27,16 +27,16 @@ POLL_SECONDS = 1.0
 
 
 class TrainingProcess:
-    """A process and its current run; None while it waits for one. policy: how its idle OpenMP threads wait."""
+    """A process and its current run; None while it waits for one. variables: of its environment."""
 
     lost = ""
     """Why the command killed it."""
 
-    def __init__(self, setting: Setting, policy: str | None) -> None:
+    def __init__(self, setting: Setting, variables: Mapping[str, str]) -> None:
         self.pipe, child_pipe = multiprocessing.Pipe()
-        self.process = started(process.main, child_pipe, setting, policy=policy)
+        self.process = started(process.main, child_pipe, setting, variables=variables)
         child_pipe.close()
-        self.gpus, self.policy = setting.gpus, policy
+        self.gpus, self.variables = setting.gpus, variables
         self.run: Run | None = None
 
     def begin(self, run: Run) -> None:
@@ -72,14 +72,14 @@ def _train_all(runs: Sequence[Run], setting: Setting, jobs: int, listen: Listen)
     waiting, ended = deque(runs), dict[str, Ended]()
     busy = BusyRuns(setting.out, runs, listen)
     heartbeats = Heartbeats(setting.options.stall_after, busy.hear)
-    policies = {run.id: openmp.policy_of(run, jobs) for run in runs}
+    variables = {run.id: variables_of(run, jobs) for run in runs}
     pool: list[TrainingProcess] = []
     try:
         while len(ended) < len(runs):
             waiting.extend(busy.freed())
             for job in [job for job in pool if job.run is None][: len(waiting)]:
-                if (fitting := _fitting(waiting, policies, job.policy)) is None:
-                    pool.remove(job)  # it cannot change its policy: a new one takes its place
+                if (fitting := _fitting(waiting, variables, job.variables)) is None:
+                    pool.remove(job)  # libraries read them once: a new one takes its place
                     job.dismiss()
                     job.join()
                 else:
@@ -88,7 +88,7 @@ def _train_all(runs: Sequence[Run], setting: Setting, jobs: int, listen: Listen)
             while waiting and len(pool) < jobs:
                 run = waiting.popleft()
                 with signals.command.held():  # else a process could start that is not in the pool
-                    pool.append(TrainingProcess(_placed(setting, pool), policies[run.id]))
+                    pool.append(TrainingProcess(_placed(setting, pool), variables[run.id]))
                 _begin(pool[-1], run, heartbeats.hear)
             for pipe in wait([job.pipe for job in pool if job.run is not None], heartbeats.every):
                 job = next(job for job in pool if job.pipe is pipe)
@@ -137,10 +137,12 @@ def _placed(setting: Setting, pool: Sequence[TrainingProcess]) -> Setting:
     return replace(setting, gpus=tuple(sorted(setting.gpus, key=used.count)[:1]))
 
 
-def _fitting(waiting: Sequence[Run], policies: Mapping[str, str | None], policy: str | None) -> Run | None:
-    """Returns the next run of the current seed that a process with this policy may train, or None."""
+def _fitting(
+    waiting: Sequence[Run], variables: Mapping[str, Mapping[str, str]], of_process: Mapping[str, str]
+) -> Run | None:
+    """Returns the next run of the current seed that a process with these variables may train, or None."""
     seed = waiting[0].spec.seed
-    return next((run for run in waiting if run.spec.seed == seed and policies[run.id] == policy), None)
+    return next((run for run in waiting if run.spec.seed == seed and variables[run.id] == of_process), None)
 
 
 def _begin(job: TrainingProcess, run: Run, listen: Listen) -> None:

@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from typing import TYPE_CHECKING, Any
@@ -25,9 +25,9 @@ from benchmarks.executors.errors import Stalled, WorkerFailed, WorkersStuck, des
 from benchmarks.runner.gpus import VISIBLE
 from benchmarks.runner.identity import different, torch_minor
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import memory, openmp, process, signals
+from benchmarks.runner.processes import memory, process, signals
 from benchmarks.runner.processes.messages import Setting
-from benchmarks.runner.processes.starting import started
+from benchmarks.runner.processes.starting import started, variables_of
 from benchmarks.workloads import own_files
 from results import children
 from results.records.spec import RunSpec
@@ -56,7 +56,7 @@ def refuse_started(kind: executors.ExecutorKind, command: str) -> None:
 
 def take_part(place: RankPlace, setting: Setting) -> int:
     """Runs a nonzero rank in a subprocess -> the exit code."""
-    rank = _started(place, setting, None)
+    rank = _started(place, setting, {})
     rank.join()
     return 1 if rank.exitcode else 0
 
@@ -92,9 +92,9 @@ def started_for(runs: Sequence[Run], setting: Setting) -> Iterator[None]:
 @contextlib.contextmanager
 def _local(place: RankPlace, setting: Setting, runs: Sequence[Run]) -> Iterator[None]:
     """Starts the other ranks on this machine, and ends them after the block."""
-    policy = next((policy for run in runs if (policy := openmp.policy_of(run, 1))), None)
+    variables = {name: value for run in runs for name, value in variables_of(run, 1).items()}
     others = [RankPlace(rank, place.ranks, place.address, place.port) for rank in range(1, place.ranks)]
-    processes = [_started(other_place, setting, policy) for other_place in others]
+    processes = [_started(other_place, setting, variables) for other_place in others]
     threading.Thread(target=_report_lost, args=(place, processes), name="ranks", daemon=True).start()
     try:
         yield
@@ -102,8 +102,8 @@ def _local(place: RankPlace, setting: Setting, runs: Sequence[Run]) -> Iterator[
         children.join_or_kill(processes, signals.POOL_SECONDS)
 
 
-def _started(place: RankPlace, setting: Setting, policy: str | None) -> SpawnProcess:
-    return started(main, place, setting, policy=policy, name=f"rank {place.rank}")
+def _started(place: RankPlace, setting: Setting, variables: Mapping[str, str]) -> SpawnProcess:
+    return started(main, place, setting, variables=variables, name=f"rank {place.rank}")
 
 
 def _report_lost(place: RankPlace, processes: Sequence[SpawnProcess]) -> None:

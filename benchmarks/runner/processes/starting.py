@@ -5,22 +5,36 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from benchmarks.checkout import PACKAGES
+from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import memory, openmp
+from benchmarks.workloads.instructions import PORTABLE
 from results import children
 
 
-def started(target: Callable[..., None], *arguments: Any, policy: str | None, name: str | None = None) -> SpawnProcess:
-    """Starts a process that calls target(*arguments). policy: how its idle OpenMP threads wait."""
+def variables_of(run: Run, jobs: int) -> dict[str, str]:
+    """Returns the environment variables of a process that trains the run beside jobs - 1 others.
+
+    They say how idle OpenMP threads wait, and hold kernels to portable instructions.
+    """
+    policy = openmp.policy_of(run, jobs)
+    variables = {} if policy is None else {openmp.VARIABLE: policy}
+    return variables | (PORTABLE if run.work.instructions == "portable" else {})
+
+
+def started(
+    target: Callable[..., None], *arguments: Any, variables: Mapping[str, str], name: str | None = None
+) -> SpawnProcess:
+    """Starts a process that calls target(*arguments), with these environment variables."""
     context = multiprocessing.get_context("spawn")  # a fork after OpenMP or autograd hangs
     process = context.Process(target=target, args=arguments, name=name, daemon=True)
-    with children.blocked(), openmp.applied(policy), memory.preloaded(), apart():
+    with children.blocked(), memory.variables(variables), memory.preloaded(), apart():
         process.start()
     return process
 
