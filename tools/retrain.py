@@ -101,10 +101,11 @@ def is_of_this_machine(record: Record) -> bool:
     A run by portable instructions must where this program was started with their variables.
     """
     environment = record.environment
+    if not executor(record.spec.executor).repeatable:
+        return False
     if record.spec.workload.instructions == "portable":
         return record.spec.torch == torch_minor() and PORTABLE.items() <= os.environ.items()
-    recorded_on = (record.spec.torch, environment["cpu"], environment.get("cpu_capability"))
-    return recorded_on == _machine() and executor(record.spec.executor).repeatable
+    return (record.spec.torch, environment["cpu"], environment.get("cpu_capability")) == _machine()
 
 
 def differences(record: Record, epochs: float, data: DataSet) -> list[str]:

@@ -92,9 +92,7 @@ def _contexts(a: Side, b: Side, comparison: Comparison) -> Iterator[str]:
     other_code = sum(any(entry.field in CODE for entry in cell.context) for cell in comparison.cells)
     if other_code:
         yield f"Differs: the sources that make the numbers, in {other_code} of {len(comparison.cells)} cells"
-    portable = all(run.spec.workload.instructions == "portable" for run in (*comparison.first, *comparison.second))
-    of_bits = [name for name in OF_BITS if name == "torch" or not portable]
-    yield from _other_bits(comparison, [name for name in of_bits if name in names and name not in equal_names])
+    yield from _other_bits(comparison, [name for name in OF_BITS if name in names and name not in equal_names])
     if equal_names:
         yield f"The same: {'; '.join(f'{name} {_listed(first_context[name])}' for name in equal_names)}"
 

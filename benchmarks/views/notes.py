@@ -161,7 +161,7 @@ def _hardware(grid: Grid) -> Iterator[str]:
 def processors(labelled: Iterable[tuple[str, Record]]) -> Iterator[str]:
     """Names the processors that computed rows, where runs of one network and seed were computed on several.
 
-    CPUs of one name and known, unlike instruction sets are several; those that computed by portable instructions one.
+    CPUs of one name and known, unlike instruction sets are several.
 
     Args:
         labelled: the label of a row, and a run of it.
@@ -175,10 +175,7 @@ def processors(labelled: Iterable[tuple[str, Record]]) -> Iterator[str]:
     for label, record, instruction_set in runs:
         cpu = record.environment.get("cpu", "")
         several = len(instruction_sets[cpu] - {""}) > 1
-        name = record.spec.gpu or (f"{cpu} with {instruction_set}" if several and instruction_set else cpu)
-        if record.spec.workload.instructions == "portable":
-            name = "any x86-64 CPU, by portable instructions"
-        if name:
+        if name := record.spec.gpu or (f"{cpu} with {instruction_set}" if several and instruction_set else cpu):
             rows.setdefault(name, {})[label] = None
             of_seed.setdefault((record.network, record.seed), set()).add(name)
     if any(len(names) > 1 for names in of_seed.values()):

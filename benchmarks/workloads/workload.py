@@ -183,10 +183,7 @@ class Workload(BaseModel):
     instructions: Annotated[
         Instructions,
         Later("native"),
-        Field(
-            description="the CPU's that kernels may use: all (native), or those of every x86-64 with AVX2 (portable), "
-            "whose bits are equal on each"
-        ),
+        Field(description="the CPU's that kernels may use: all (native), or those of any x86-64 with AVX2 (portable)"),
     ] = "native"
     drain_every: Annotated[
         int | None,

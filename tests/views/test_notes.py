@@ -125,14 +125,6 @@ def test_rows_of_one_seed_that_two_processors_computed_are_named() -> None:
     assert "first with AVX2 (Async LU), first (Async BU), first with AVX512 (BP, 1 device)" in line
 
 
-def test_portable_instructions_make_all_processors_one() -> None:
-    settings = {"workload": {"instructions": "portable"}}
-    choices = Choices(seeds=(0,), networks=("resnet18",), methods=("async_lu", "bp"), settings=settings)
-    grid = resolve(table("table3"), choices)
-    records = [replace(made(run, "2026"), environment={"cpu": run.method.name}) for run in grid.runs]
-    assert not [note for note in caveats(find_runs(grid, Journals(tuple(records)))) if "processors" in note]
-
-
 def test_a_rows_note_stands_below_the_table() -> None:
     table_runs = find_runs(resolve(table("audit-staleness"), Choices(seeds=(0,))), Journals(()))
     row_notes = {f"{row.label}: {row.note}." for row in table_runs.grid.rows if row.note}
