@@ -37,9 +37,10 @@ def test_bits_of_portable_instructions_are_expected_on_any_cpu(monkeypatch: pyte
         assert not retrain.is_of_this_machine(record)
         monkeypatch.setenv(name, value)
     assert retrain.is_of_this_machine(record)
+    assert not retrain.is_of_this_machine(recorded("portable", {}, executor="threads"))
 
 
-def recorded(instructions: str, environment: dict[str, str]) -> Record:
+def recorded(instructions: str, environment: dict[str, str], executor: str = "virtual") -> Record:
     workload = SimpleNamespace(instructions=instructions)
-    spec = SimpleNamespace(torch=torch_minor(), executor="virtual", workload=workload)
+    spec = SimpleNamespace(torch=torch_minor(), executor=executor, workload=workload)
     return cast(Record, SimpleNamespace(spec=spec, environment=environment))
