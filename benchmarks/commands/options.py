@@ -106,13 +106,15 @@ class SearchOptions:
     """grid; or random or tpe, which are Optuna's."""
     select: Annotated[str, Parameter(show_default=False)] = ""
     """Split that chooses: validation (the default where training samples are left for it), or test, as in papers."""
+    widen: Number = 0
+    """Rates to try at most beyond an end of the grid, one by one, while a row's best rate is at that end."""
 
     def budget(self) -> TuningBudget:
         """Returns the budget. Raises UserError where a number is out of bounds."""
         from benchmarks.runner.tuning.search import TuningBudget
 
         trials = self.trials if self.trials is not None else self.grid
-        checked = TuningBudget(self.grid, self.span, trials, self.tuning_seeds, self.sampler, self.select)
+        checked = TuningBudget(self.grid, self.span, trials, self.tuning_seeds, self.sampler, self.select, self.widen)
         checked.check()
         return checked
 

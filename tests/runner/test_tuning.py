@@ -64,6 +64,29 @@ def test_rates_come_first_then_weight_decays_at_the_best_of_them() -> None:
     assert around(5, step=4) == (1 / 4, 4, 1 / 16, 16, 1 / 64)
 
 
+def test_a_grid_is_widened_rate_by_rate_while_its_end_is_best_and_no_further_than_asked() -> None:
+    budget = TuningBudget(grid=3, span=4.0, trials=5, widen=2)
+
+    def rates(best_at: float) -> list[float]:
+        done: list[Trial] = []
+        while following := next_factors(done, budget):
+            done += [Trial(factors, -abs(math.log(factors.rate / best_at))) for factors in following]
+        assert [trial.factors.decay for trial in done[-2:]] == [0.25, 4.0]
+        assert {trial.factors.rate for trial in done[-2:]} == {best(done).factors.rate}
+        return [trial.factors.rate for trial in done[:-2]]
+
+    assert rates(best_at=1.0) == [0.5, 1.0, 2.0]
+    assert rates(best_at=2.0) == [0.5, 1.0, 2.0, 4.0]
+    assert rates(best_at=16.0) == [0.5, 1.0, 2.0, 4.0, 8.0]
+    assert rates(best_at=0.25) == [0.5, 1.0, 2.0, 0.25, 0.125]
+    uneven = TuningBudget(grid=3, span=10.0, trials=3, widen=1)
+    wider = TuningBudget(grid=5, span=100.0, trials=5)
+    assert (uneven.beyond(tried(0.0, 1.0, 2.0, span=10.0)), uneven.beyond(tried(2.0, 1.0, 0.0, span=10.0))) == (
+        wider.rates[-1],
+        wider.rates[0],
+    )
+
+
 def test_a_row_with_an_outer_optimizer_tries_its_rates_where_others_try_weight_decays() -> None:
     budget = TuningBudget(grid=3, trials=5)
     done = [Trial(rate, -rate.rate) for rate in next_factors([], budget, outer=True)]
@@ -79,6 +102,8 @@ def test_a_budget_that_is_none_is_refused_in_a_sentence() -> None:
         (TuningBudget(trials=4), "--trials 4"),
         (TuningBudget(seeds=0), "--tuning-seeds 0"),
         (TuningBudget(sampler="tpa"), "tpe"),
+        (TuningBudget(widen=-1), "--widen -1"),
+        (TuningBudget(sampler="random", widen=1), "--widen 1"),
     ):
         with pytest.raises(UserError, match=word):
             budget.check()

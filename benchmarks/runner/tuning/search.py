@@ -22,7 +22,7 @@ DECAY_STEP = 4.0
 """Ratio of two neighbouring weight decays."""
 OUTER_STEP = 2.0
 """Ratio of two neighbouring rates of an outer optimizer."""
-MOST_TRIALS, MOST_SEEDS = 1000, 100
+MOST_TRIALS, MOST_SEEDS, MOST_WIDER = 1000, 100, 20
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,11 @@ class Trial:
 class TuningBudget:
     """Tuning budget of a row, equal for all.
 
-    grid: number of learning rates, evenly spaced in logarithms. span: greatest over least. trials: of a row. Those
-    beyond the grid use the best learning rate and try rates of the outer optimizer, if the method has one, else weight
-    decays. seeds: runs per trial. select: split that chooses the best trial; "": validation if the data have samples
-    left (`trials.settled`).
+    grid: number of learning rates, evenly spaced in logarithms. span: greatest over least. widen: how many more are
+    tried at most, one at a time, while the best is at an end of those tried. trials: of a row, less these. Those beyond
+    the grid use the best learning rate and try rates of the outer optimizer, if the method has one, else weight decays.
+    seeds: runs per trial. select: split that chooses the best trial; "": validation if the data have samples left
+    (`trials.settled`).
     """
 
     grid: int = 5
@@ -71,6 +72,7 @@ class TuningBudget:
     seeds: int = 1
     sampler: str = GRID
     select: str = ""
+    widen: int = 0
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -78,6 +80,7 @@ class TuningBudget:
         values = {"grid": self.grid, "span": f"{self.span:g}", "trials": self.trials, "tuning-seeds": self.seeds}
         arguments = [word for name, value in values.items() for word in (f"--{name}", str(value))]
         select = ["--select", self.select] if self.select == TEST else []
+        select += ["--widen", str(self.widen)] if self.widen else []
         return (*arguments, *(["--sampler", self.sampler] if self.sampler != GRID else []), *select)
 
     def check(self) -> None:
@@ -92,16 +95,28 @@ class TuningBudget:
             raise UserError(f"--tuning-seeds {self.seeds}: give the runs of a trial, from 1 to {MOST_SEEDS}.")
         if self.sampler not in SAMPLERS:
             raise UserError(unknown("sampler", self.sampler, SAMPLERS))
+        if not 0 <= self.widen <= (MOST_WIDER if self.sampler == GRID else 0):
+            raise UserError(
+                f"--widen {self.widen}: give 0 to {MOST_WIDER} rates beyond the grid's ends, without --sampler."
+            )
         if self.select not in ("", VALIDATION, TEST):
             raise UserError(unknown("split", self.select, (VALIDATION, TEST)))
 
     @property
     def rates(self) -> tuple[float, ...]:
-        """Factors of the grid, from the least; the middle one is 1.
+        """Factors of the grid, from the least; the middle one is 1."""
+        return tuple(map(self._rate, range(self.grid)))
 
-        They are rounded, so that a wider grid contains the rates of a narrower one and shares its runs.
-        """
-        return tuple(float(f"{self.span ** (i / (self.grid - 1) - 0.5):.12g}") for i in range(self.grid))
+    def beyond(self, tried: Sequence[Trial]) -> float | None:
+        """Returns the next rate beyond the end where the best of these trials lies; None if it lies between two."""
+        rates, top = [trial.factors.rate for trial in tried], best(tried).factors.rate
+        if top == min(rates):
+            return self._rate(-1 - sum(rate < self.rates[0] for rate in rates))
+        return self._rate(self.grid + sum(rate > self.rates[-1] for rate in rates)) if top == max(rates) else None
+
+    def _rate(self, i: int) -> float:
+        # Rounded, so that a wider grid contains the rates of a narrower one and shares its runs.
+        return float(f"{self.span ** (i / (self.grid - 1) - 0.5):.12g}")
 
     @property
     def description(self) -> str:
@@ -115,17 +130,22 @@ class TuningBudget:
             drawn = f"the table's own first, then drawn by Optuna's {self.sampler}"
             return f"{runs}, {drawn}: learning rates {within}{decays}"
         beyond = f"{more} weight decay{'' if more == 1 else 's'} (of an outer optimizer, rates) at the best of them"
-        return f"{runs}: {self.grid} learning rates, {within}, evenly in logarithms{f', then {beyond}' if more else ''}"
+        wider = f", and up to {self.widen} beyond an end that is best" if self.widen else ""
+        then = f", then {beyond}" if more else ""
+        return f"{runs}: {self.grid} learning rates, {within}, evenly in logarithms{wider}{then}"
 
 
 def next_on_grid(done: Sequence[Trial], budget: TuningBudget, *, outer: bool) -> tuple[Factors, ...]:
     """Returns all learning rates, then all weight decays, or outer rates, at the best of them, then nothing."""
     if not done:
         return tuple(map(Factors, budget.rates))
-    rate = best(done[: budget.grid]).factors.rate
+    tried = [trial for trial in done if trial.factors.decay == trial.factors.outer == 1]
+    if len(tried) == len(done) < budget.grid + budget.widen and (wider := budget.beyond(tried)) is not None:
+        return (Factors(wider),)
+    rate = best(tried).factors.rate
     steps = around(budget.trials - budget.grid, OUTER_STEP if outer else DECAY_STEP)
     more = (Factors(rate, outer=step) if outer else Factors(rate, step) for step in steps)
-    return tuple(more)[len(done) - budget.grid :]
+    return tuple(more)[len(done) - len(tried) :]
 
 
 def around(count: int, step: float) -> tuple[float, ...]:

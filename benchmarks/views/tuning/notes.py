@@ -43,9 +43,14 @@ def captions(tuned: TunedTable) -> Iterator[str]:
     if need(table_runs.table.measures, "target"):
         yield f"the same target on either side: that of the {tuned.rates} rates"
     yield f"the same budget for every row: {budget.description}"
-    least, most = (choose(spent(search).epochs for search in tuned.searches) for choose in (min, max))
-    epochs = f"{least:,}" if least == most else f"{least:,} to {most:,}"
-    yield f"spent by a row: {budget.trials} trials, {epochs} epochs; the columns have each row's own"
+    each = [spent(search) for search in tuned.searches]
+    trials, epochs = _ends([one.trials for one in each]), _ends([one.epochs for one in each])
+    yield f"spent by a row: {trials} trials, {epochs} epochs; the columns have each row's own"
+
+
+def _ends(values: Sequence[float]) -> str:
+    least, most = min(values), max(values)
+    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
 
 
 def caveats(tuned: TunedTable, compared: Sequence[RowPair]) -> Iterator[str]:
@@ -64,7 +69,7 @@ def caveats(tuned: TunedTable, compared: Sequence[RowPair]) -> Iterator[str]:
             counts = f"{diverged} of {len(search.trials)} trials diverged"
             yield f"{_where(search)}: {counts}; each counts as worse than any other."
         if ends := edges(search.trials):
-            yield f"{_where(search)}: its best is the {' and '.join(ends)} tried, so it is not tuned; widen --span."
+            yield f"{_where(search)}: its best is the {' and '.join(ends)} tried, so it is not tuned; try --widen 3."
     if own := [_where(search) for search in tuned.searches if search.best.factors == PUBLISHED]:
         yield f"Best at the table's own rate, the same runs on either side: {', '.join(own)}."
     yield _chosen_by(tuned)
