@@ -2,9 +2,11 @@
 
     python tools/retrain.py results/reproductions/small --data DATA --sample 60 --epochs 3 --to bits.jsonl
     python tools/retrain.py results/reproductions/small --data DATA --sample 10 --to whole.jsonl
+    python tools/retrain.py results/reproductions/portable --sample 20 --to portable.jsonl
 
 Give the command again to go on: runs that the file names are not trained a second time. Bits depend on torch's minor
 version, on the kind of CPU and on its instruction set: runs are drawn from those that were trained on such a machine.
+Those of results/reproductions/portable (embedded data, minutes) are to have the same bits on every CPU with AVX2.
 """
 
 from __future__ import annotations
@@ -47,6 +49,8 @@ def main() -> int:
         else set()
     )
     records = some(arguments.runs).records  # in the order of their starts
+    if all(is_portable(record) for record in records) and not by_portable_instructions():
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **PORTABLE})
     expected_equal = [record for record in records if is_of_this_machine(record)]
     if not expected_equal:
         raise SystemExit(f"None of {len(records)} runs was trained on {_machine()}: no bits to expect here.")
@@ -103,9 +107,20 @@ def is_of_this_machine(record: Record) -> bool:
     environment = record.environment
     if not executor(record.spec.executor).repeatable:
         return False
-    if record.spec.workload.instructions == "portable":
-        return record.spec.torch == torch_minor() and PORTABLE.items() <= os.environ.items()
+    if is_portable(record) != by_portable_instructions():
+        return False
+    if is_portable(record):
+        return record.spec.torch == torch_minor()
     return (record.spec.torch, environment["cpu"], environment.get("cpu_capability")) == _machine()
+
+
+def is_portable(record: Record) -> bool:
+    return record.spec.workload.instructions == "portable"
+
+
+def by_portable_instructions() -> bool:
+    """Returns whether this process computes by them: libraries read the variables that it began with."""
+    return PORTABLE.items() <= os.environ.items()
 
 
 def differences(record: Record, epochs: float, data: DataSet) -> list[str]:

@@ -67,7 +67,7 @@ def _print_budget(grid: Grid, budget: TuningBudget, console: Console) -> None:
     say(console, f"{grid.table.id} at scale {grid.size}: {row_count}", "bold")
     say(console, f"Budget of a row: {budget.description}")
     say(console, f"Chosen by: {_chosen_by(grid, budget)}")
-    most = rows * (budget.trials * budget.seeds + len(grid.seeds)) + len(grid.runs)
+    most = rows * ((budget.trials + budget.widen) * budget.seeds + len(grid.seeds)) + len(grid.runs)
     say(console, f"At most {many(most)} in all; those that are there are not repeated.")
     for clock in clocks([grid]):
         say(console, f"Clock: {clock}")

@@ -38,6 +38,8 @@ def test_bits_of_portable_instructions_are_expected_on_any_cpu(monkeypatch: pyte
         monkeypatch.setenv(name, value)
     assert retrain.is_of_this_machine(record)
     assert not retrain.is_of_this_machine(recorded("portable", {}, executor="threads"))
+    mine = {"cpu": cpu_name(), "cpu_capability": torch.backends.cpu.get_cpu_capability()}
+    assert not retrain.is_of_this_machine(recorded("native", mine))
 
 
 def recorded(instructions: str, environment: dict[str, str], executor: str = "virtual") -> Record:
