@@ -27,7 +27,7 @@ from benchmarks.checkout import CHECKOUT
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import Grid
 from benchmarks.runner.resolve import resolve
-from benchmarks.runner.tuning.search import VALIDATION, Factors, TuningBudget, best_by_test, edges
+from benchmarks.runner.tuning.search import VALIDATION, Factors, best_by_test, edges
 from benchmarks.runner.tuning.trials import at
 from benchmarks.tables.registry import table
 from benchmarks.views import journals, pictures
@@ -71,7 +71,6 @@ simulated*, but for what a run cost: wall clock of one core, at times beside oth
 trained it. Differences are taken seed by seed; intervals are Student's t at 95 %, of each pair by itself."""
 FEWEST = 3
 """Seeds that two rows must share before a finding gets a picture."""
-BUDGET = TuningBudget(grid=9, span=256, trials=9)
 MARKED = re.compile(r"(<!-- ([a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 CHOSEN = Choices(scale="small", seeds=SEEDS)
 Runs = Mapping[str, Sequence[Record]]
@@ -247,8 +246,8 @@ def tuned(choice: Tuned, existing: Journals) -> TunedTable | None:
 
     None where fewer than two rows were tuned.
     """
-    budget = replace(BUDGET, select=choice.select)
-    chosen = replace(CHOSEN, methods=tuple(choice.methods), networks=(choice.network,))
+    budget = choice.search
+    chosen = replace(CHOSEN, methods=tuple(choice.methods), networks=(choice.network,), budget=choice.samples)
     searches = [search_of(cell, budget, existing.of) for cell in resolve(table(choice.table), chosen).cells]
     over = [search for search in searches if search.over]
     every = tuned_table(resolve(table(choice.table), chosen), budget, over, existing)
@@ -258,17 +257,25 @@ def tuned(choice: Tuned, existing: Journals) -> TunedTable | None:
     return tuned_table(resolve(table(choice.table), shared), budget, over, existing) if len(over) > 1 else None
 
 
+def options(choice: Tuned) -> str:
+    """Returns the options of `tune` for the search, and for its samples."""
+    search = choice.search
+    further = {"--widen": search.widen, "--budget": choice.samples if choice.samples > 1 else 0}
+    words = [f"--grid {search.grid} --span {search.span:g} --select {search.select}"]
+    return " ".join([*words, *(f"{name} {value}" for name, value in further.items() if value)])
+
+
 def tuned_block(choice: Tuned, tuned_table: TunedTable) -> Iterator[str]:
     yield from (f"**{choice.title}**", "")
     best = tuned_table.judged.heading.replace(tuned_table.judged.bare_heading, tuned_table.judged.name)
     headings = ["rate", best, "its best rate", f"{best} there", "n"]
-    if choice.select == VALIDATION:
+    if choice.search.select == VALIDATION:
         headings.append("the test set's choice of these trials")
     yield from (f"| | {' | '.join(headings)} |", "|---" * (len(headings) + 1) + "|")
     for search in tuned_table.searches:
         cells = [text for side in SIDES for text in at_rate(choice, tuned_table, search, side)]
         cells.append(str(len(tuned_table.records("best", choice.network, search.row))))
-        if choice.select == VALIDATION:
+        if choice.search.select == VALIDATION:
             own_rate = tuned_table.cell("published", search).work.schedule.lr
             cells.append(f"{own_rate * best_by_test(search.trials).factors.rate:g}")
         yield f"| {search.row.label} | {' | '.join(cells)} |"
@@ -402,10 +409,8 @@ def sections(existing: Journals, again: Journals) -> Iterator[Section]:
         if (rows_tuned := tuned(rows, existing)) is not None:
             records = unique(run for _, run in rows_tuned.every_record())
             n = max(len(rows_tuned.records("best", rows.network, search.row)) for search in rows_tuned.searches)
-            command = (
-                f"tune {rows.table} --scale small --network {rows.network} --seeds {n} --method "
-                f"{','.join(rows.methods)} --grid {BUDGET.grid} --span {BUDGET.span:g} --select {rows.select}"
-            )
+            of_rows = f"--network {rows.network} --seeds {n} --method {','.join(rows.methods)}"
+            command = f"tune {rows.table} --scale small {of_rows} {options(rows)}"
             text = "\n".join(tuned_block(rows, rows_tuned))
             yield Section(rows.name, (command,), records, text, partial(draw, rows_tuned))
     for rungs in RUNGS:

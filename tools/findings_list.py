@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from benchmarks.runner.tuning.search import TuningBudget
+
 BEST = "best_accuracy_percent"
 
 
@@ -47,9 +49,9 @@ class Reproduced:
 
 @dataclass(frozen=True)
 class Tuned:
-    """Rows of a table as published, and each at its own best rate.
+    """Rows of a table as published, and each at its own best rate, as `tune` searches it.
 
-    methods, select: as `tune` takes them.
+    samples: budget of samples, of scale small.
     """
 
     name: str
@@ -57,7 +59,8 @@ class Tuned:
     table: str
     network: str
     methods: Sequence[str]
-    select: str = "test"
+    search: TuningBudget
+    samples: int = 1
 
 
 @dataclass(frozen=True)
@@ -575,14 +578,30 @@ REPRODUCED = (
     ),
 )
 TUNED = (
-    Tuned("tuned", f"{CIFAR_10}, rates chosen by the test set", "table7", "resnet18", ("async_lu", "ddp", "lapsgd")),
+    Tuned(
+        "tuned",
+        f"{CIFAR_10}, rates chosen by the test set",
+        "table7",
+        "resnet18",
+        ("async_lu", "ddp", "lapsgd"),
+        TuningBudget(grid=9, span=256, trials=9, select="test"),
+    ),
     Tuned(
         "tuned-validation",
         f"{CIFAR_10}, rates chosen by images that nothing else is read from",
         "table1",
         "resnet18",
         ("bp", "async_lu", "async_bu", "ddp", "lapsgd@updaters=1"),
-        "validation",
+        TuningBudget(grid=9, span=256, trials=9, select="validation"),
+    ),
+    Tuned(
+        "tuned-4",
+        f"{CIFAR_10}, four times the samples, rates chosen by images that nothing else is read from",
+        "table1",
+        "resnet18",
+        ("bp", "async_lu", "async_bu", "ddp", "lapsgd@updaters=1"),
+        TuningBudget(grid=3, span=4, trials=3, select="validation", widen=3),
+        samples=4,
     ),
 )
 
