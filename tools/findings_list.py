@@ -594,6 +594,15 @@ TUNED = (
         ("bp", "async_lu", "async_bu", "ddp", "lapsgd@updaters=1"),
         TuningBudget(grid=9, span=256, trials=9, select="validation"),
     ),
+    Tuned(
+        "tuned-4",
+        f"{CIFAR_10}, four times the samples, rates chosen by images that nothing else is read from",
+        "table1",
+        "resnet18",
+        ("bp", "async_lu", "async_bu", "ddp", "lapsgd@updaters=1"),
+        TuningBudget(grid=3, span=4, trials=3, select="validation", widen=3),
+        samples=4,
+    ),
 )
 
 RUNGS = (
