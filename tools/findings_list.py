@@ -577,6 +577,7 @@ REPRODUCED = (
         {"patience": "2"},
     ),
 )
+FIVE = ("bp", "async_lu", "async_bu", "ddp", "lapsgd@updaters=1")
 TUNED = (
     Tuned(
         "tuned",
@@ -591,7 +592,7 @@ TUNED = (
         f"{CIFAR_10}, rates chosen by images that nothing else is read from",
         "table1",
         "resnet18",
-        ("bp", "async_lu", "async_bu", "ddp", "lapsgd@updaters=1"),
+        FIVE,
         TuningBudget(grid=9, span=256, trials=9, select="validation"),
     ),
     Tuned(
@@ -599,7 +600,7 @@ TUNED = (
         f"{CIFAR_10}, four times the samples, rates chosen by images that nothing else is read from",
         "table1",
         "resnet18",
-        ("bp", "async_lu", "async_bu", "ddp", "lapsgd@updaters=1"),
+        FIVE,
         TuningBudget(grid=3, span=4, trials=3, select="validation", widen=3),
         samples=4,
     ),
