@@ -21,6 +21,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the suite need n
 import torch
 
 from benchmarks.checkout import CHECKOUT
+from benchmarks.hardware.cores import usable_cores as cores
 from benchmarks.runner.calibration import random_images
 from benchmarks.runner.environment import describe
 from benchmarks.tables.registry import table as table_of
@@ -37,10 +39,16 @@ from benchmarks.workloads.data.present import is_here
 from benchmarks.workloads.workload import Workload, workload
 from reports.tables.files import rows as markdown_rows
 from results.files import replace
+from results.records import Record
 from results.records import read as read_journal
 from tools.measuring import bare, epoch, ratio, take_turns, training, with_cudnn
+from tools.retrain import unequal
 
-METHODS = ("async_lu", "async_bu", "lapsgd", "bp")
+METHODS = ("bp", "async_lu", "async_bu", "ddp", "lapsgd")
+REPEATED = ("table3", "table6", "lm", "vit")
+"""Tables of every kind of network that `repeats` trains: ResNets, an LSTM, a GPT and a ViT."""
+SEEDS = 3
+JOURNALS = "runs/*/journal.jsonl"
 Arguments = argparse.Namespace
 Rows = list[dict[str, Any]]
 
@@ -48,7 +56,7 @@ Rows = list[dict[str, Any]]
 def tests(arguments: Arguments) -> Rows:
     """Runs the tests marked `cuda` -> pytest's last line."""
     files = [str(path) for path in CHECKOUT.glob("tests/**/test_*.py") if "mark.cuda" in path.read_text("utf-8")]
-    command = [sys.executable, "-m", "pytest", "-q", "-n0", "-m", "cuda", "-p", "no:cacheprovider", *files]
+    command = [sys.executable, "-m", "pytest", "-q", "-n4", "-m", "cuda", "-p", "no:cacheprovider", *files]
     process = subprocess.run(command, cwd=CHECKOUT, check=False, capture_output=True, text=True)
     print(process.stdout, process.stderr)
     process.check_returncode()
@@ -87,6 +95,31 @@ def suite(*arguments: object) -> None:
     subprocess.run([sys.executable, "-m", "benchmarks", *map(str, arguments)], cwd=CHECKOUT, check=True)
 
 
+def repeats(arguments: Arguments) -> Rows:
+    """Trains REPEATED twice at scale smoke on the virtual clock -> per table, how many runs have the same bits."""
+    outs = [arguments.out / f"repeat-{number}" for number in (1, 2)]
+    for out, table in product(outs, REPEATED):
+        where = (f"--device={arguments.device}", f"--out={out}", f"--jobs={cores() // 2}", "--no-tracking")
+        suite("run", table, "--scale=smoke", "--seeds=0-0", *where)
+    first, second = ({record.id: record for record in map(read_journal, out.glob(JOURNALS))} for out in outs)
+    if not first or first.keys() != second.keys():
+        raise RuntimeError(f"{len(first)} and {len(second)} runs, and not the same ones")
+    rows = []
+    for name in sorted({run.spec.workload.name for run in first.values()}):
+        runs = [run for run in first.values() if run.spec.workload.name == name]
+        differ = [run.labels.method_title for run in runs if not same_bits(run, second[run.id])]
+        row = {"what": name, "runs": len(runs), "equal": len(runs) - len(differ)}
+        rows.append({**row, "differ": ", ".join(differ) or "none"})
+    return rows
+
+
+def same_bits(run: Record, again: Record) -> bool:
+    """Returns whether both have the same evaluations, to the last digit; wall-clock times aside."""
+    pairs = list(zip(run.evaluations, again.evaluations, strict=False))
+    complete = run.complete and again.complete and len(run.evaluations) == len(again.evaluations)
+    return complete and not any(unequal(one.metrics, other.metrics) for one, other in pairs)
+
+
 def card(arguments: Arguments) -> Rows:
     """Measures this machine's hardware profile, by `calibrate`."""
     scale = "smoke" if arguments.device == "cpu" else "paper"
@@ -103,8 +136,8 @@ def table_work(arguments: Arguments, table: str) -> Workload:
     return work
 
 
-def train(arguments: Arguments, table: str, seed: int) -> Rows:
-    """Trains METHODS side by side for --epochs, the schedule shortened in proportion; continues an earlier call."""
+def train(arguments: Arguments, table: str) -> Rows:
+    """Trains METHODS, SEEDS of each, side by side for --epochs, the schedule in proportion; continues earlier calls."""
     work, out = table_work(arguments, table), arguments.out / "out"
     share = arguments.epochs / work.epochs
     settings: dict[str, object] = {
@@ -117,30 +150,26 @@ def train(arguments: Arguments, table: str, seed: int) -> Rows:
     }
     chosen = [f"--set={key}={value}" for key, value in settings.items()]
     chosen += [f"--data={arguments.data}"] if arguments.data else []
-    jobs = 2 if arguments.device == "cpu" else len(METHODS)
+    jobs = 2 if arguments.device == "cpu" else min(cores(), SEEDS * len(METHODS))
     where = (f"--device={arguments.device}", f"--out={out}", f"--jobs={jobs}", "--no-tracking")
-    grid = (f"--scale={work.scale}", "--network=resnet18", f"--method={','.join(METHODS)}", f"--seeds={seed}-{seed}")
+    grid = (f"--scale={work.scale}", "--network=resnet18", f"--method={','.join(METHODS)}", f"--seeds={SEEDS}")
     suite("run", table, *grid, *where, *chosen)
     rows = []
-    for record in map(read_journal, sorted(out.glob("runs/*/journal.jsonl"))):
-        if record.spec.seed == seed and record.spec.workload.family == work.family:
+    for record in sorted(map(read_journal, out.glob(JOURNALS)), key=lambda record: (record.row, record.spec.seed)):
+        if record.spec.workload.family == work.family:
             accuracies = [evaluation.metrics["accuracy_percent"] for evaluation in record.evaluations]
-            epochs = f"{len(accuracies)} of {work.epochs} published"
-            row = {"method": record.labels.method_title, "epochs (fewer: no paper-scale result)": epochs}
-            rows.append({**row, "status": record.status, "best accuracy (%)": max(accuracies)})
+            row = {"method": record.labels.method_title, "seed": record.spec.seed, "status": record.status}
+            row["epochs (fewer: no paper-scale result)"] = f"{len(accuracies)} of {work.epochs} published"
+            rows.append({**row, "best accuracy (%)": max(accuracies)})
     return rows
 
 
-TRAIN_SECONDS = 240.0
 STEPS: dict[str, tuple[Callable[[Arguments], Rows], float]] = {
-    "tests": (tests, 210),
-    **{f"speed-{name}": (partial(speed, precision=name), 120) for name in ("float32", "tf32", "bf16")},
-    "card": (card, 120),
-    **{
-        f"{table}-seed{seed}": (partial(train, table=table, seed=seed), TRAIN_SECONDS)
-        for seed in range(3)
-        for table in ("table3", "table1")
-    },
+    "tests": (tests, 90),
+    **{f"speed-{name}": (partial(speed, precision=name), 60) for name in ("float32", "tf32", "bf16")},
+    "card": (card, 60),
+    "repeats": (repeats, 90),
+    **{table: (partial(train, table=table), 300) for table in ("table1", "table3")},
 }
 """Each step's function and its expected seconds on one GPU; training continues in the next call if it takes longer."""
 
@@ -206,7 +235,8 @@ def call(arguments: Arguments) -> int:
             print(f"{step} takes about {need:.0f} s, {max(seconds_left, 0):.0f} s are left: the same call continues")
             break
         file_of(arguments.out, step).unlink(missing_ok=True)
-        log, limit = arguments.out / "logs" / f"{step}.log", min(seconds_left, max(2 * need, 60.0))
+        log = arguments.out / "logs" / f"{step}.log"
+        limit = seconds_left if arguments.device == "cpu" else min(seconds_left, 2 * need)
         in_own_process([sys.executable, __file__, *sys.argv[1:], "--here", step], log, limit)
         if step not in read(arguments.out):
             write(arguments, step, "failed", f"no answer within {limit:.0f} s; see {log.name}; --retry", limit, [])

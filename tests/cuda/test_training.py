@@ -62,6 +62,14 @@ def test_backpropagation_on_streams_is_backpropagation() -> None:
 
 
 @pytest.mark.parametrize("method", methods.names())
+def test_the_virtual_clock_repeats_every_method_to_the_last_bit(method: str) -> None:
+    one, other = OnCuda(method, executor="virtual"), OnCuda(method, executor="virtual")
+    losses = [[metrics["train_loss"] for metrics in run.train()] for run in (one, other)]
+    assert losses[0] == losses[1]
+    assert all(torch.equal(*pair) for pair in zip(weights(one), weights(other), strict=True))
+
+
+@pytest.mark.parametrize("method", methods.names())
 def test_every_method_trains(method: str) -> None:
     for metrics in OnCuda(method).train():
         assert math.isfinite(metrics["train_loss"])
