@@ -87,7 +87,21 @@ def _lost(out: Output) -> str:
 
 
 def _carry_out(arguments: list[str] | None) -> tuple[int, str]:
-    """Runs a command line -> the exit code, and a sentence on what went wrong."""
+    """Runs a command line, unless a signal ends it -> the exit code, and a sentence on what went wrong."""
+    from benchmarks.runner.processes import signals
+
+    try:
+        ended = _attempt(arguments)
+        signals.command.look()  # a complaint may be a library's error in the request's place, as any exception may be
+        return ended
+    except BaseException as error:
+        if not (isinstance(error, KeyboardInterrupt) or signals.command.pending):
+            raise
+        request = signals.signalled(error)
+        return request.code, f"{request.word}."
+
+
+def _attempt(arguments: list[str] | None) -> tuple[int, str]:
     try:
         from cyclopts import CycloptsError
 
@@ -120,11 +134,6 @@ def _carry_out(arguments: list[str] | None) -> tuple[int, str]:
         )
     except (ImportError, MemoryError) as error:  # a library is broken, or finds no room
         return 2, f"A library cannot be loaded ({type(error).__name__}: {error}); is there enough memory?"
-    except KeyboardInterrupt as error:
-        from benchmarks.runner.processes import signals
-
-        request = signals.signalled(error)
-        return request.code, f"{request.word}."
 
 
 def _complain(errors: Any, sentence: str) -> None:

@@ -237,7 +237,8 @@ def test_a_process_ends_within_the_set_seconds() -> None:
     assert subprocess.run([sys.executable, "-c", program], env=ENVIRONMENT, timeout=300).returncode == 7
 
 
-# Python runs it before any program. Whoever imports the module presses Ctrl-C, in a weakref's callback if so asked.
+# Python runs it before any program. Whoever imports the module presses Ctrl-C: if so asked, in a weakref callback, or
+# where a library puts an error of its own in the place of the exception, as pydantic's core does.
 SITE = """
 import os, signal, sys, weakref
 
@@ -247,15 +248,21 @@ def press(_=None):
 class Hook:
     def find_spec(self, name, path=None, target=None):
         if name == os.environ["WHERE"]:
-            if "LOST" not in os.environ:
-                press()
-            kept = weakref.ref(Hook(), press)
+            if "LOST" in os.environ:
+                kept = weakref.ref(Hook(), press)
+            else:
+                try:
+                    press()
+                except BaseException as error:
+                    if "REPLACED" in os.environ:
+                        raise RuntimeError("cannot build the class") from error
+                    raise
 
 sys.meta_path.insert(0, Hook())
 """
 
 
-@pytest.mark.parametrize("lost", [{}, {"LOST": "1"}], ids=["heard", "lost"])
+@pytest.mark.parametrize("lost", [{}, {"LOST": "1"}, {"REPLACED": "1"}], ids=["heard", "lost", "replaced"])
 @pytest.mark.parametrize(
     ("module", "code", "err"),
     [
@@ -266,7 +273,7 @@ sys.meta_path.insert(0, Hook())
 def test_ctrl_c_during_the_imports_is_no_traceback(
     tmp_path: Path, module: str, code: int, err: str, lost: dict[str, str]
 ) -> None:
-    """It is not lost either if Python drops the exception, however soon the program ends."""
+    """It is not lost either if Python drops the exception or a library replaces it, however soon the program ends."""
     (tmp_path / "sitecustomize.py").write_text(SITE, encoding="utf-8")
     environment = ENVIRONMENT | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{CHECKOUT}", "WHERE": module, **lost}
     process = start([sys.executable, "-m", "benchmarks", "list"], env=environment)

@@ -47,10 +47,10 @@ class Signalled(Asked, KeyboardInterrupt):
         self.word = WORDS.get(signal.Signals(number).name, "Asked to end")
 
 
-def signalled(error: KeyboardInterrupt) -> Signalled:
+def signalled(error: BaseException) -> Signalled:
     """Marks the command's request as answered -> the request, also for a Ctrl-C raised by Python itself."""
     command.answered = True
-    return error if isinstance(error, Signalled) else Signalled(signal.SIGINT)
+    return error if isinstance(error, Signalled) else Signalled(command.asked or signal.SIGINT)
 
 
 def of_commands() -> list[int]:
@@ -112,9 +112,14 @@ class EndRequest:
         finally:
             self.at_once = True
 
+    @property
+    def pending(self) -> bool:
+        """Whether there is a request that is not answered yet."""
+        return self.asked is not None and not self.answered
+
     def look(self) -> None:
         """Raises a request that is not answered yet."""
-        if self.asked is not None and not self.answered:
+        if self.pending:
             self._raise()
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
