@@ -54,13 +54,13 @@ Rows = list[dict[str, Any]]
 
 
 def tests(arguments: Arguments) -> Rows:
-    """Runs the tests marked `cuda` -> pytest's last line."""
+    """Runs the tests marked `cuda` -> pytest's counts."""
     files = [str(path) for path in CHECKOUT.glob("tests/**/test_*.py") if "mark.cuda" in path.read_text("utf-8")]
-    command = [sys.executable, "-m", "pytest", "-q", "-n4", "-m", "cuda", "-p", "no:cacheprovider", *files]
+    command = [sys.executable, "-m", "pytest", "-n4", "-m", "cuda", "-p", "no:cacheprovider", *files]
     process = subprocess.run(command, cwd=CHECKOUT, check=False, capture_output=True, text=True)
     print(process.stdout, process.stderr)
     process.check_returncode()
-    return [{"what": process.stdout.strip().splitlines()[-1]}]
+    return [{"what": process.stdout.strip().splitlines()[-1].strip("= ")}]
 
 
 def speed(arguments: Arguments, precision: str) -> Rows:
@@ -165,11 +165,11 @@ def train(arguments: Arguments, table: str) -> Rows:
 
 
 STEPS: dict[str, tuple[Callable[[Arguments], Rows], float]] = {
-    "tests": (tests, 90),
+    "tests": (tests, 60),
     **{f"speed-{name}": (partial(speed, precision=name), 60) for name in ("float32", "tf32", "bf16")},
     "card": (card, 60),
-    "repeats": (repeats, 90),
-    **{table: (partial(train, table=table), 300) for table in ("table1", "table3")},
+    "repeats": (repeats, 280),
+    **{table: (partial(train, table=table), 400) for table in ("table1", "table3")},
 }
 """Each step's function and its expected seconds on one GPU; training continues in the next call if it takes longer."""
 
@@ -275,7 +275,7 @@ def main() -> int:
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu: a trial with small settings")
     parser.add_argument("--data", type=Path, help="folder with the data sets")
     parser.add_argument("--minutes", type=float, default=9.0, help="of this call")
-    parser.add_argument("--epochs", type=int, default=8, help="that each table is trained for")
+    parser.add_argument("--epochs", type=int, default=5, help="that each table is trained for")
     parser.add_argument("--only", action="append", default=[], metavar="STEP", help="these steps alone, such as speed")
     parser.add_argument("--retry", action="store_true", help="repeat the steps that failed")
     parser.add_argument("--commit", help="of the checkout, where it is a copy without git")
