@@ -50,7 +50,18 @@ from results.records import Record
 from results.statistics import judge_of
 from results.statistics.budgets import BUDGETS, smallest
 from results.statistics.intervals import mean_interval
-from tools.findings_list import FINDINGS, REPRODUCED, RUNGS, SECOND_CPU, TUNED, Finding, Reproduced, Rungs, Tuned
+from tools.findings_list import (
+    CHOSEN,
+    FINDINGS,
+    REPRODUCED,
+    RUNGS,
+    SECOND_CPU,
+    TUNED,
+    Finding,
+    Reproduced,
+    Rungs,
+    Tuned,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,28 +69,27 @@ if TYPE_CHECKING:
 PAGES = (CHECKOUT / "docs" / "findings.md", CHECKOUT / "README.md")
 APPENDIX = CHECKOUT / "docs" / "findings-tables.md"
 PICTURES = CHECKOUT / "docs" / "pictures"
-KEPT = [reproductions.FOLDER / name for name in ("small", "paper")]
+KEPT = [reproductions.FOLDER / name for name in ("small", "paper", "gpu")]
 AGAIN = reproductions.FOLDER / "small-again"
 """Kept runs that were trained a second time, on another kind of CPU."""
-SEEDS = tuple(range(10))
 APPENDIX_HEAD = """# Tables of the findings
 
 Every finding of [findings.md](findings.md): the command that trains its runs, its table, and a picture where
 three seeds share two rows. `python tools/findings.py` makes this page of the runs in
 [results/reproductions](../results/reproductions); `--check` says whether it is what they say. *All seconds are
-simulated*, but for what a run cost: wall clock of one core, at times beside other work, of the machine that
+simulated*, but for what a run cost: wall clock of one core or GPU, at times beside other work, of the machine that
 trained it. Differences are taken seed by seed; intervals are Student's t at 95 %, of each pair by itself."""
 FEWEST = 3
 """Seeds that two rows must share before a finding gets a picture."""
 MARKED = re.compile(r"(<!-- ([a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-CHOSEN = Choices(scale="small", seeds=SEEDS)
+SEEDS = CHOSEN.seeds
 Runs = Mapping[str, Sequence[Record]]
 """Row -> its complete runs."""
 
 
 def runs_of(finding: Finding, existing: Journals) -> Runs:
     """Returns a finding's runs, diverged ones included, with the settings of its tables at this scale."""
-    shown_tables = [find_runs(resolve(table(id), CHOSEN), existing) for id in finding.tables]
+    shown_tables = [find_runs(resolve(table(id), finding.choices), existing) for id in finding.tables]
     return {
         row: table_runs.complete(finding.network, row) for table_runs in shown_tables for _, row in table_runs.records
     }
@@ -205,10 +215,13 @@ def picture(runs: Runs, finding: Finding, stem: Path) -> tuple[Path, ...]:
 # ---- a table beside its published values
 
 
+def chosen_for(reproduction: Reproduced) -> Choices:
+    return Choices(scale="paper", seeds=SEEDS, settings={"workload": reproduction.settings})
+
+
 def reproduced(reproduction: Reproduced, existing: Journals) -> TableRuns | None:
     """Returns the runs of a reproduced table; None where a row has none."""
-    chosen = Choices(scale="paper", seeds=SEEDS, settings={"workload": reproduction.settings})
-    table_runs = find_runs(resolve(table(reproduction.table), chosen), existing)
+    table_runs = find_runs(resolve(table(reproduction.table), chosen_for(reproduction)), existing)
     return table_runs if all(table_runs.complete(reproduction.network, row) for row in reproduction.rows) else None
 
 
@@ -374,7 +387,8 @@ class Section:
     def markdown(self) -> str:
         """Returns the section: heading, command with its cost, picture and table."""
         seconds = sorted(run.end["wall_seconds"] for run in self.runs if run.end and run.end.get("wall_seconds"))
-        cost = f", {median(seconds):.0f} s of a core each (median)" if seconds else ""
+        on = "a shared GPU" if any(run.spec.gpu for run in self.runs) else "a core"
+        cost = f", {median(seconds):.0f} s of {on} each (median)" if seconds else ""
         parts = [
             f"## {self.name}",
             "\n".join(f"    python -m benchmarks {command}" for command in self.commands),
@@ -394,13 +408,12 @@ def sections(existing: Journals, again: Journals) -> Iterator[Section]:
         runs = runs_of(finding, on_second_cpu if finding.second_cpu else existing)
         drawn = partial(picture, runs, finding) if has_enough_seeds(runs, finding) else None
         records = unique(run for row in finding.rows for run in runs.get(row, ()))
-        command = train(" ".join(finding.tables), finding.network, records)
+        command = train(" ".join(finding.tables), finding.network, records, finding.choices)
         yield Section(finding.name, (command,), records, "\n".join(block(runs, finding)), drawn)
     for beside in REPRODUCED:
         if (table_runs := reproduced(beside, existing)) is not None:
             records = unique(run for row in beside.rows for run in table_runs.complete(beside.network, row))
-            settings = "".join(f" --set workload.{key}={value}" for key, value in beside.settings.items())
-            command = train(beside.table, beside.network, records, "paper") + settings
+            command = train(beside.table, beside.network, records, chosen_for(beside))
             text = "\n".join(reproduced_block(beside, table_runs))
             y_label = f"Test {table_runs.judge.heading}"
             draw_it = partial(curves, list(pictures.curves(table_runs)), title=beside.title, y_label=y_label)
@@ -432,10 +445,16 @@ def sections(existing: Journals, again: Journals) -> Iterator[Section]:
         yield Section(name, (command,), records, "\n".join(two_cpus_block(title, pairs_found)))
 
 
-def train(tables: str, network: str, records: Sequence[Record], scale: str = "small") -> str:
+def train(tables: str, network: str, records: Sequence[Record], chosen: Choices = CHOSEN) -> str:
     """Returns the command that trains the runs."""
     seeds = 1 + max((run.seed for run in records), default=0)
-    return f"run {tables} --scale {scale} --network {network} --seeds {seeds} --data ~/data"
+    device = f" --device {chosen.device}" if chosen.device != "cpu" else ""
+    settings = "".join(
+        f" --set {owner}.{key}={value}"
+        for owner, of_owner in chosen.settings.items()
+        for key, value in of_owner.items()
+    )
+    return f"run {tables} --scale {chosen.scale}{device} --network {network} --seeds {seeds} --data ~/data{settings}"
 
 
 def train_at(rungs: Rungs, budget: int, grid: Grid, done: Sequence[Record]) -> Iterator[str]:

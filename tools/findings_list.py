@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.gpus import Gpus, Node
 from benchmarks.runner.tuning.search import TuningBudget
 
 BEST = "best_accuracy_percent"
+CHOSEN = Choices(scale="small", seeds=tuple(range(10)))
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Finding:
     network: str = "resnet18"
     interactions: Sequence[tuple[tuple[str, str], tuple[str, str]]] = ()
     second_cpu: bool = False
+    choices: Choices = CHOSEN
 
 
 @dataclass(frozen=True)
@@ -291,8 +296,32 @@ DELAYED = {
 LATER = {optimizer: [(row, next(iter(rows))) for row in list(rows)[1:]] for optimizer, rows in DELAYED.items()}
 """Pairs of an optimizer's rows: delayed, and without a delay."""
 TEST = ("test_accuracy_percent", "train_accuracy_percent", "train_time_seconds")
+FULL_WIDTH = Choices(
+    scale="paper",
+    seeds=(0, 1, 2),
+    device="cuda",
+    node=Node("Intel(R) Xeon(R) Processor", 16, Gpus("NVIDIA H100 80GB HBM3", 1)),
+    settings={
+        "workload": {
+            "epochs": "5",
+            "patience": "150",
+            "schedule.warm_up_epochs": "0.1",
+            "schedule.t_max": "3.5",
+            "precision": "tf32",
+        }
+    },
+)
+"""The papers' ResNet-18 and CIFAR-10 on one GPU; warm-up and cosine in proportion to 5 epochs of 150."""
 FINDINGS = (
     Finding("methods", CIFAR_10, ("table1", "table7"), ALL, RIVALS),
+    Finding(
+        "full-width",
+        "CIFAR-10, the papers' ResNet-18, 5 of 150 epochs",
+        ("table1", "table7"),
+        {row: ALL[row] for row in ("bp", "async_lu", "async_bu", "ddp", "lapsgd")},
+        tuple(combinations(("bp", "async_lu", "async_bu", "ddp", "lapsgd"), 2)),
+        choices=FULL_WIDTH,
+    ),
     Finding("cifar100", CIFAR_100, ("table3", "table8"), ALL, RIVALS),
     *(
         Finding(

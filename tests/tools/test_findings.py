@@ -24,7 +24,6 @@ from results.tables import RunCondition
 from tests.results.samples import finish, write
 from tools import findings
 from tools.findings import (
-    CHOSEN,
     Runs,
     block,
     fill_page,
@@ -36,7 +35,7 @@ from tools.findings import (
     runs_of,
     values,
 )
-from tools.findings_list import BEST, FINDINGS, REPRODUCED, RUNGS, SECOND_CPU, TUNED, Finding, Rungs
+from tools.findings_list import BEST, CHOSEN, FINDINGS, REPRODUCED, RUNGS, SECOND_CPU, TUNED, Finding, Rungs
 
 PAIR = Finding("pair", "Pairs", (), {"async_lu": "LU", "bp": "BP", "ddp": "DDP"}, (("async_lu", "bp"),))
 
@@ -150,6 +149,9 @@ def test_a_section_names_its_runs_and_what_they_cost(tmp_path: Path) -> None:
     command = "python -m benchmarks run table1 --scale small --network resnet18 --seeds 3 --data ~/data"
     cost = "3 runs are kept, 20 s of a core each (median)."
     assert f"    {command}\n\n{cost}\n" in section.markdown()
+    on_gpu = replace(CHOSEN, scale="paper", device="cuda", settings={"workload": {"epochs": "5"}})
+    command = "run table1 --scale paper --device cuda --network resnet18 --seeds 3 --data ~/data"
+    assert findings.train("table1", "resnet18", records, on_gpu) == f"{command} --set workload.epochs=5"
 
 
 def test_a_row_over_budgets_may_have_a_rate_of_its_own(tmp_path: Path) -> None:
