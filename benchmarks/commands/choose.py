@@ -26,6 +26,7 @@ from benchmarks.runner.plan import Run
 from benchmarks.runner.resolve import resolve
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.own import is_file
+from benchmarks.views import journals
 from benchmarks.workloads.data.present import check_present, is_here
 from benchmarks.workloads.networks.names import NETWORKS
 from benchmarks.workloads.own import OwnFiles
@@ -274,6 +275,20 @@ def usable_device(device: str, devices: Sequence[str] = ()) -> str:
     if usable and gpus.detect().count < len(devices):
         raise UserError(f"--devices {','.join(devices)}: torch sees {gpus.detect().count} of these GPUs here.")
     return "cuda" if usable else "cpu"
+
+
+def recorded_node(device: str, out: Path) -> Node | None:
+    """Returns the machine of the latest run on a GPU in `out`, if cuda was asked for and there is none here.
+
+    So commands that only read show runs that were copied from a machine with a GPU. None: this machine.
+    """
+    if device != "cuda" or gpus.usable():
+        return None
+    for record in reversed(journals.read(out).records):
+        if record.spec.gpu is not None:
+            seen = record.environment.get("gpu") or {}
+            return Node("", 0, gpus.Gpus(record.spec.gpu, seen.get("count", 1)))
+    return None
 
 
 def _device_of(node: Node, device: str) -> str:

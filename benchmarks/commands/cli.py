@@ -306,10 +306,10 @@ def claims(*, selection: Shown = SHOWN, why: bool = False) -> int:
     Args:
         why: Say of each claim what was measured, why, and what would decide it.
     """
-    from benchmarks.commands.choose import check_out, choose
+    from benchmarks.commands.choose import check_out, choose, recorded_node
     from benchmarks.commands.claims import claims as judge
 
-    _, chosen = choose(selection, None)
+    _, chosen = choose(selection, None, node=recorded_node(selection.device, selection.out))
     check_out(selection.out)
     return judge(chosen, selection.out, _console(), every=selection.every, why=why)
 
@@ -325,10 +325,11 @@ def report(*tables: str, selection: Shown = SHOWN, target: Target = None, uri: s
         tables: Such as table3; all, paper-a and paper-b name many. Default: all that was run.
         uri: A tracking store to fetch journals from first, so that a team shares one.
     """
-    from benchmarks.commands.choose import choose
+    from benchmarks.commands.choose import choose, recorded_node
     from benchmarks.commands.report import report as make
 
-    experiments, chosen = choose(selection, tables or None, target=target)
+    node = recorded_node(selection.device, selection.out)
+    experiments, chosen = choose(selection, tables or None, node=node, target=target)
     if uri is not None:
         from results import tracking
 

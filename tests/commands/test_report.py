@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks.papers.claims.catalogue import CLAIMS
+from benchmarks.runner import gpus
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.gpus import Gpus, Node
 from benchmarks.runner.rerun import command
 from benchmarks.runner.resolve import resolve
 from benchmarks.tables.registry import table
@@ -61,6 +64,19 @@ def test_runs_of_other_settings_are_counted(cli: Cli, out: Path) -> None:
     output = cli.ok("report", f"--out={out}")
     assert "belong to no table as chosen" in output.out
     assert "Nothing was run here yet" in index(out)
+
+
+@pytest.mark.usefixtures("drawn")
+def test_runs_of_a_gpu_are_shown_where_there_is_none(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpus, "usable", lambda: False)
+    chosen = Choices(seeds=(0,), methods=("bp",), networks=("resnet18",), device="cuda")
+    (run,) = resolve(table("table1"), replace(chosen, node=Node("EPYC", 96, Gpus("H200", 1)))).runs
+    options = (f"--out={tmp_path}", "--device=cuda", "--seeds=1", "--network=resnet18", "--method=bp")
+    assert "no CUDA device is usable here" in cli.refused("report", "table1", *options).err
+    finish(tmp_path, run)
+    cli.ok("report", "table1", *options)
+    assert "H200" in html(tmp_path, condition="smoke-virtual-paper-a-cuda*")
+    cli.ok("claims", *options)
 
 
 def test_no_folder_is_a_mistake(cli: Cli) -> None:
