@@ -47,7 +47,7 @@ from tools.retrain import unequal
 METHODS = ("bp", "async_lu", "async_bu", "ddp", "lapsgd")
 REPEATED = ("table3", "table6", "lm", "vit")
 """Tables of every kind of network that `repeats` trains: ResNets, an LSTM, a GPT and a ViT."""
-SEEDS = 3
+SEEDS, EPOCHS = 3, 5
 JOURNALS = "runs/*/journal.jsonl"
 Arguments = argparse.Namespace
 Rows = list[dict[str, Any]]
@@ -171,7 +171,14 @@ STEPS: dict[str, tuple[Callable[[Arguments], Rows], float]] = {
     "repeats": (repeats, 280),
     **{table: (partial(train, table=table), 400) for table in ("table1", "table3")},
 }
-"""Each step's function and its expected seconds on one GPU; training continues in the next call if it takes longer."""
+"""Each step's function and its expected seconds on one GPU; of a table those of EPOCHS epochs."""
+
+
+def expected_seconds(step: str, arguments: Arguments) -> float:
+    """Returns the seconds that a step takes, roughly."""
+    if arguments.device == "cpu":
+        return 20.0
+    return STEPS[step][1] * (arguments.epochs / EPOCHS if step.startswith("table") else 1)
 
 
 def file_of(folder: Path, step: str) -> Path:
@@ -230,7 +237,7 @@ def call(arguments: Arguments) -> int:
         status, seconds_left = read(arguments.out).get(step, {}).get("status"), deadline - time.monotonic()
         if status == "finished" or (status == "failed" and not arguments.retry):
             continue
-        need = 20.0 if arguments.device == "cpu" else STEPS[step][1]
+        need = expected_seconds(step, arguments)
         if need > seconds_left:
             print(f"{step} takes about {need:.0f} s, {max(seconds_left, 0):.0f} s are left: the same call continues")
             break
@@ -275,7 +282,7 @@ def main() -> int:
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu: a trial with small settings")
     parser.add_argument("--data", type=Path, help="folder with the data sets")
     parser.add_argument("--minutes", type=float, default=9.0, help="of this call")
-    parser.add_argument("--epochs", type=int, default=5, help="that each table is trained for")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="that each table is trained for")
     parser.add_argument("--only", action="append", default=[], metavar="STEP", help="these steps alone, such as speed")
     parser.add_argument("--retry", action="store_true", help="repeat the steps that failed")
     parser.add_argument("--commit", help="of the checkout, where it is a copy without git")

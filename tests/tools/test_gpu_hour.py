@@ -93,3 +93,9 @@ def test_a_real_step_leaves_its_record(checkout: Path, tmp_path: Path) -> None:
     record = json.loads((tmp_path / "02-speed-float32.json").read_text())
     assert record["status"] == "finished"
     assert record["rows"][0]["what"] == "virtual BP"
+
+
+def test_a_longer_training_has_more_time() -> None:
+    first, second = (argparse.Namespace(device="cuda", epochs=epochs) for epochs in (5, 150))
+    assert gpu_hour.expected_seconds("table1", second) == 30 * gpu_hour.expected_seconds("table1", first)
+    assert gpu_hour.expected_seconds("tests", second) == gpu_hour.expected_seconds("tests", first)
