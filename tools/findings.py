@@ -262,18 +262,22 @@ def tuned(choice: Tuned, existing: Journals) -> TunedTable | None:
     budget = choice.search
     chosen = replace(CHOSEN, methods=tuple(choice.methods), networks=(choice.network,), budget=choice.samples)
     searches = [search_of(cell, budget, existing.of) for cell in resolve(table(choice.table), chosen).cells]
-    over = [search for search in searches if search.over]
-    every = tuned_table(resolve(table(choice.table), chosen), budget, over, existing)
+    shown = replace(chosen, budget=choice.shown or choice.samples)
+    grid = resolve(table(choice.table), shown)
+    cells = {cell.row.key: cell for cell in grid.cells}
+    over = [replace(search, cell=cells[search.row.key]) for search in searches if search.over]
+    every = tuned_table(grid, budget, over, existing)
     rows = [every.records(side, choice.network, search.row) for search in over for side in SIDES]
     common = set(SEEDS).intersection(*({record.seed for record in records} for records in rows))
-    shared = replace(chosen, seeds=tuple(sorted(common)) or SEEDS)
+    shared = replace(shown, seeds=tuple(sorted(common)) or SEEDS)
     return tuned_table(resolve(table(choice.table), shared), budget, over, existing) if len(over) > 1 else None
 
 
 def options(choice: Tuned) -> str:
     """Returns the options of `tune` for the search, and for its samples."""
     search = choice.search
-    further = {"--widen": search.widen, "--budget": choice.samples if choice.samples > 1 else 0}
+    several = {"--tuning-seeds": search.seeds, "--budget": choice.samples}
+    further = {"--widen": search.widen, **{name: count for name, count in several.items() if count > 1}}
     words = [f"--grid {search.grid} --span {search.span:g} --select {search.select}"]
     return " ".join([*words, *(f"{name} {value}" for name, value in further.items() if value)])
 
@@ -375,7 +379,7 @@ class Section:
     """A finding of the appendix: its table in Markdown, what trains its runs, these runs, and its picture.
 
     commands: of `python -m benchmarks`. draw: draws the picture at a path without its ending; None where too few seeds
-    share two rows.
+    share two rows, or where another finding has the same picture.
     """
 
     name: str
@@ -423,9 +427,11 @@ def sections(existing: Journals, again: Journals) -> Iterator[Section]:
             records = unique(run for _, run in rows_tuned.every_record())
             n = max(len(rows_tuned.records("best", rows.network, search.row)) for search in rows_tuned.searches)
             of_rows = f"--network {rows.network} --seeds {n} --method {','.join(rows.methods)}"
-            command = f"tune {rows.table} --scale small {of_rows} {options(rows)}"
+            commands = [f"tune {rows.table} --scale small {of_rows} {options(rows)}"]
+            if rows.elsewhere:
+                commands += train_elsewhere(rows, rows_tuned)
             text = "\n".join(tuned_block(rows, rows_tuned))
-            yield Section(rows.name, (command,), records, text, partial(draw, rows_tuned))
+            yield Section(rows.name, commands, records, text, None if rows.elsewhere else partial(draw, rows_tuned))
     for rungs in RUNGS:
         of_budgets = grids(rungs)
         if made := list(ladder.ladders(of_budgets, existing.of, rungs.pairs)):
@@ -473,6 +479,17 @@ def train_at(rungs: Rungs, budget: int, grid: Grid, done: Sequence[Record]) -> I
         )
         if trained:
             yield " ".join(words)
+
+
+def train_elsewhere(choice: Tuned, tuned_table: TunedTable) -> Iterator[str]:
+    """Yields the commands that train rows on another budget than their best rates were found on."""
+    published, best = (tuned_table.sides[side] for side in SIDES)
+    best_rates = {search.row.key: search.best.factors.rate for search in tuned_table.searches}
+    others = replace(best.grid, cells=tuple(cell for cell in best.grid.cells if best_rates[cell.row.key] != 1))
+    for runs, grid, rates in ((published, published.grid, {}), (best, others, best_rates)):
+        rungs = Rungs(choice.name, choice.title, choice.table, (), (choice.shown,), choice.network, rates)
+        done = [run for cell in grid.cells for run in runs.complete(cell.network, cell.row.key)]
+        yield from train_at(rungs, choice.shown, grid, done)
 
 
 def unique(records: Iterable[Record]) -> Sequence[Record]:

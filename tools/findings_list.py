@@ -56,7 +56,7 @@ class Reproduced:
 class Tuned:
     """Rows of a table as published, and each at its own best rate, as `tune` searches it.
 
-    samples: budget of samples, of scale small.
+    samples: budget of samples, of scale small. shown: that of the rows shown, if the rates found are used on another.
     """
 
     name: str
@@ -66,6 +66,12 @@ class Tuned:
     methods: Sequence[str]
     search: TuningBudget
     samples: int = 1
+    shown: int = 0
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the rates are used on another budget than they were searched on."""
+        return self.shown not in (0, self.samples)
 
 
 @dataclass(frozen=True)
@@ -607,6 +613,7 @@ REPRODUCED = (
     ),
 )
 FIVE = ("bp", "async_lu", "async_bu", "ddp", "lapsgd@updaters=1")
+SEARCH_ON_FOUR = TuningBudget(grid=3, span=4, trials=3, seeds=2, select="validation", widen=3)
 TUNED = (
     Tuned(
         "tuned",
@@ -630,25 +637,26 @@ TUNED = (
         "table1",
         "resnet18",
         FIVE,
-        TuningBudget(grid=3, span=4, trials=3, select="validation", widen=3),
+        SEARCH_ON_FOUR,
         samples=4,
     ),
 )
 
+LADDER = (
+    ("async_lu", "bp"),
+    ("async_bu", "bp"),
+    ("ddp", "bp"),
+    ("lapsgd", "bp"),
+    ("async_lu", "async_bu"),
+    ("async_lu", "ddp"),
+    ("async_lu", "lapsgd"),
+)
 RUNGS = (
     Rungs(
         "ladder",
         f"{CIFAR_10}, over budgets",
         "table1",
-        (
-            ("async_lu", "bp"),
-            ("async_bu", "bp"),
-            ("ddp", "bp"),
-            ("lapsgd", "bp"),
-            ("async_lu", "async_bu"),
-            ("async_lu", "ddp"),
-            ("async_lu", "lapsgd"),
-        ),
+        LADDER,
     ),
     Rungs(
         "ladder-tuned",

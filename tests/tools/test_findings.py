@@ -14,6 +14,8 @@ from benchmarks.papers.claims.catalogue import CLAIMS, judged
 from benchmarks.papers.claims.verdicts import DECIDED_AS
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.resolve import Settings, resolve
+from benchmarks.runner.tuning.search import Factors, TuningBudget
+from benchmarks.runner.tuning.trials import at, tuning_seeds
 from benchmarks.tables.registry import table
 from benchmarks.views import journals
 from benchmarks.views.evidence import RunsEvidence
@@ -35,7 +37,7 @@ from tools.findings import (
     runs_of,
     values,
 )
-from tools.findings_list import BEST, CHOSEN, FINDINGS, REPRODUCED, RUNGS, SECOND_CPU, TUNED, Finding, Rungs
+from tools.findings_list import BEST, CHOSEN, FINDINGS, REPRODUCED, RUNGS, SECOND_CPU, TUNED, Finding, Rungs, Tuned
 
 PAIR = Finding("pair", "Pairs", (), {"async_lu": "LU", "bp": "BP", "ddp": "DDP"}, (("async_lu", "bp"),))
 
@@ -168,6 +170,28 @@ def test_a_row_over_budgets_may_have_a_rate_of_its_own(tmp_path: Path) -> None:
     assert ddp.endswith(
         "--method ddp --budget 4 --set workload.schedule.lr=0.4 --set workload.schedule.warm_up_lr=0.16"
     )
+
+
+def test_rates_found_on_one_budget_are_used_on_another(tmp_path: Path) -> None:
+    search = TuningBudget(grid=3, span=4, trials=3, seeds=2, select="test")
+    choice = Tuned("tuned", "On another budget", "table1", "resnet18", ("bp", "ddp"), search, samples=4, shown=20)
+    chosen = replace(CHOSEN, methods=tuple(choice.methods), networks=("resnet18",), budget=4)
+    for cell in resolve(table("table1"), chosen).cells:
+        for factor, top in zip((0.5, 1, 2), (60.0, 70.0, 80.0 if cell.row.key == "ddp" else 65.0), strict=True):
+            for run in at(cell, Factors(factor), tuning_seeds(search)).runs:
+                finish(tmp_path, run, top)
+    for cell in resolve(table("table1"), replace(chosen, budget=20)).cells:
+        for factor in (1, 2) if cell.row.key == "ddp" else (1,):
+            for run in at(cell, Factors(factor), (0, 1)).runs:
+                finish(tmp_path, run, 80.0 + factor + run.spec.seed)
+    tuned_table = findings.tuned(choice, journals.read(tmp_path))
+    assert tuned_table is not None
+    rows = list(findings.tuned_block(choice, tuned_table))
+    assert any(re.match(r"\| DDP \| 0.05 \| 81.50 .* \| 0.1, .* tried \| 82.50 ", row) for row in rows)
+    assert any(re.match(r"\| BP, 1 device \| 0.05 \| 81.50 .* \| 0.05 \| 81.50 ", row) for row in rows)
+    published, best = findings.train_elsewhere(choice, tuned_table)
+    assert "--method bp,ddp --budget 20" in published
+    assert "--method ddp --budget 20 --set workload.schedule.lr=0.1 " in best
 
 
 def test_a_reproduced_table_stands_beside_what_was_published(tmp_path: Path) -> None:
