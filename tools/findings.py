@@ -285,7 +285,8 @@ def options(choice: Tuned) -> str:
 def tuned_block(choice: Tuned, tuned_table: TunedTable) -> Iterator[str]:
     yield from (f"**{choice.title}**", "")
     best = tuned_table.judged.heading.replace(tuned_table.judged.bare_heading, tuned_table.judged.name)
-    headings = ["rate", best, "its best rate", f"{best} there", "n"]
+    on_search = f" on {choice.samples} x" if choice.elsewhere else ""
+    headings = ["rate", best, f"its best rate{on_search}", f"{best} there", "n"]
     if choice.search.select == VALIDATION:
         headings.append("the test set's choice of these trials")
     yield from (f"| | {' | '.join(headings)} |", "|---" * (len(headings) + 1) + "|")
@@ -298,12 +299,20 @@ def tuned_block(choice: Tuned, tuned_table: TunedTable) -> Iterator[str]:
         yield f"| {search.row.label} | {' | '.join(cells)} |"
     compared = [pair for pair in pairs(tuned_table) if pair.measure.key == tuned_table.judged.key]
     held_out = f"of {len(compared)} pairs, held to {100 * compared[0].best.level:.3g} %" if compared else ""
-    yield from ("", f"| {tuned_table.judged.heading}, 95 % interval | as published | each at its best | {held_out} |")
+    yield from (
+        "",
+        f"| {tuned_table.judged.heading}, 95 % interval | as published | each at its best{on_search} | {held_out} |",
+    )
     yield "|---|---|---|---|"
     for pair in compared:
         sides = f"{contrast(pair, 'published')} | {contrast(pair, 'best')}"
         yield f"| {pair.first.label} minus {pair.second.label} | {sides} | {pair.kind} |"
-    for note in processors((search.row.label, record) for search, record in tuned_table.every_record()):
+    counted = [
+        (search.row.label, record)
+        for search, record in tuned_table.every_record()
+        if not (choice.elsewhere and record in search.records)
+    ]
+    for note in processors(counted):
         yield from ("", note)
 
 

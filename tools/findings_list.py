@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from benchmarks.runner.choices import Choices
@@ -100,6 +100,7 @@ ALL = {
     "lapsgd@updaters=2": "LAP-SGD, 2 updaters",
     "lppsgd@updaters=2": "LPP-SGD, 2 updaters",
 }
+COMMON = ("bp", "async_lu", "async_bu", "ddp", "lapsgd")
 LAP = {
     "bp": "BP, one device",
     "async_lu": "Async LU",
@@ -324,9 +325,17 @@ FINDINGS = (
         "full-width",
         "CIFAR-10, the papers' ResNet-18, 5 of 150 epochs",
         ("table1", "table7"),
-        {row: ALL[row] for row in ("bp", "async_lu", "async_bu", "ddp", "lapsgd")},
-        tuple(combinations(("bp", "async_lu", "async_bu", "ddp", "lapsgd"), 2)),
+        {row: ALL[row] for row in COMMON},
+        tuple(combinations(COMMON, 2)),
         choices=FULL_WIDTH,
+    ),
+    Finding(
+        "width-16",
+        f"{CIFAR_10}, of width 16",
+        ("table1", "table7"),
+        {row: ALL[row] for row in COMMON},
+        tuple(combinations(COMMON, 2)),
+        choices=replace(CHOSEN, settings={"workload": {"width": "16"}}),
     ),
     Finding("cifar100", CIFAR_100, ("table3", "table8"), ALL, RIVALS),
     *(
@@ -640,6 +649,16 @@ TUNED = (
         SEARCH_ON_FOUR,
         samples=4,
     ),
+    Tuned(
+        "tuned-20",
+        f"{CIFAR_10}, twenty times the samples, at the rates that are best on four times",
+        "table1",
+        "resnet18",
+        FIVE,
+        SEARCH_ON_FOUR,
+        samples=4,
+        shown=20,
+    ),
 )
 
 LADDER = (
@@ -664,6 +683,14 @@ RUNGS = (
         "table1",
         (("async_lu", "ddp"), ("async_lu", "lapsgd"), ("ddp", "lapsgd")),
         rates={"ddp": 8.0, "lapsgd": 4.0},
+    ),
+    Rungs(
+        "ladder-tuned-4",
+        f"{CIFAR_10}, over budgets, each at the rate that is best at 4 x",
+        "table1",
+        LADDER,
+        budgets=(4, 20),
+        rates={"bp": 2.0, "ddp": 4.0, "lapsgd": 4.0},
     ),
 )
 
