@@ -23,6 +23,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.errors import UserError
 from benchmarks.executors.registry import executor
 from benchmarks.hardware.card import Card
 from benchmarks.hardware.cards import load as load_card
@@ -42,7 +43,15 @@ WALL = ("train_seconds", "wall_seconds")
 
 
 def main() -> int:
-    arguments = _arguments()
+    try:
+        return retrain(_arguments())
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def retrain(arguments: argparse.Namespace) -> int:
+    """Trains the sample -> exit code. Raises UserError for runs or data that are missing."""
     finished = (
         {json.loads(line)["started"] for line in arguments.to.read_text().splitlines()}
         if arguments.to.exists()
@@ -62,7 +71,7 @@ def main() -> int:
     begun, loaded = time.monotonic(), dict[str, DataSet]()
     for number, record in enumerate(waiting, start=1):
         epochs = min(arguments.epochs or record.spec.workload.epochs, record.evaluations[-1].epoch)
-        expected = float((record.end or {})["wall_seconds"]) * epochs / record.evaluations[-1].epoch
+        expected = float((record.end or {}).get("wall_seconds", 0)) * epochs / record.evaluations[-1].epoch
         if time.monotonic() - begun + expected > 60 * arguments.minutes:
             print(f"{len(waiting) - number + 1} of {len(drawn)} are left; give the command again")
             return 2
